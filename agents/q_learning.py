@@ -1,0 +1,316 @@
+"""Tabular Q-learning with an epsilon-greedy policy and experience replay.
+
+The agent of Zhong et al., "Practical Block-wise Neural Network Architecture
+Generation", CVPR 2018, sections 3.2 and 4.2. Equation numbers are the paper's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agents.contract import Action, Episode, SearchSpace, State
+from agents.exploration import BY_TYPE, draw, generator, random_state
+
+PAPER_SCHEDULE = (
+    (1.0, 95),
+    (0.9, 7),
+    (0.8, 7),
+    (0.7, 7),
+    (0.6, 10),
+    (0.5, 10),
+    (0.4, 10),
+    (0.3, 10),
+    (0.2, 10),
+    (0.1, 12),
+)
+"""Epsilon and for how many iterations it holds (Table 2)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class QLearningConfig:
+    """Settings of Q-learning; the defaults are the paper's where it says.
+
+    Attributes:
+        learning_rate: alpha of equations 4 and 5.
+        discount: gamma of equation 5.
+        initial_q: value of an action that was never learned from. The paper
+            does not say; 0.5 as in MetaQNN's code.
+        epsilon_schedule: pairs of epsilon and a number of iterations. The last
+            epsilon holds on after the end.
+        replay_updates: episodes replayed at the end of each iteration.
+        replay_capacity: episodes that memory holds, the oldest leaving first;
+            0 for no bound, which is also what is taken where the paper is silent.
+        reward_shaping: whether an action before the last earns its share of
+            the final reward (equation 6) or nothing.
+        exploration: distribution of random actions, `by_type` or `uniform`.
+    """
+
+    learning_rate: float = 0.01
+    discount: float = 1.0
+    initial_q: float = 0.5
+    epsilon_schedule: tuple[tuple[float, int], ...] = PAPER_SCHEDULE
+    replay_updates: int = 64
+    replay_capacity: int = 0
+    reward_shaping: bool = True
+    exploration: str = BY_TYPE
+
+
+def epsilon_at(schedule: Sequence[tuple[float, int]], iteration: int) -> float:
+    """The share of random actions in an iteration (Table 2).
+
+    Args:
+        schedule: pairs of epsilon and a number of iterations, at least one.
+        iteration: number of the iteration, from 0.
+
+    Returns:
+        Its epsilon; the last one of the schedule for iterations after its end.
+    """
+    for epsilon, iterations in schedule:
+        if iteration < iterations:
+            return epsilon
+        iteration -= iterations
+    return schedule[-1][0]
+
+
+def shaped_reward(r_T: float, T: int) -> float:
+    """Equation 6: `r_t = r_T / T`, the reward of every action before the last.
+
+    Args:
+        r_T: reward of the whole episode.
+        T: its number of actions, the last one included.
+
+    Returns:
+        What one action before the last earns.
+    """
+    return r_T / T
+
+
+def final_target(r_T: float) -> float:
+    """Equation 4: what the last action's Q-value moves to; equation 3 makes Q(s_T, .) zero.
+
+    Args:
+        r_T: reward of the whole episode.
+
+    Returns:
+        `r_T`.
+    """
+    return r_T
+
+
+def bootstrap_target(r_t: float, discount: float, max_q_t: float) -> float:
+    """Equation 5: what the Q-value of an action before the last moves to.
+
+    Args:
+        r_t: reward of the action.
+        discount: gamma.
+        max_q_t: largest Q-value of the state that the action leads to.
+
+    Returns:
+        `r_t + gamma max_a Q(s_t+1, a)`.
+    """
+    return r_t + discount * max_q_t
+
+
+def moved(q: float, learning_rate: float, target: float) -> float:
+    """The step that equations 4 and 5 share: `(1 - alpha) Q + alpha target`.
+
+    Args:
+        q: the Q-value before.
+        learning_rate: alpha.
+        target: what it moves to.
+
+    Returns:
+        The Q-value after.
+    """
+    return (1.0 - learning_rate) * q + learning_rate * target
+
+
+class _Row:
+    """The Q-values of one state's actions, in the order in which the space lists them."""
+
+    __slots__ = ("groups", "values", "visits")
+
+    def __init__(self, groups: Sequence[Sequence[Action]], initial_q: float):
+        size = sum(map(len, groups))
+        self.groups = groups
+        self.values = np.full(size, initial_q)
+        self.visits = np.zeros(size, np.int64)
+
+    def position(self, action: Action) -> int:
+        """Where an action stands in `values`."""
+        offset = 0
+        for group in self.groups:
+            if action in group:
+                return offset + group.index(action)
+            offset += len(group)
+        raise ValueError(f"{action} is no legal action here")
+
+    def select(self, mask: np.ndarray) -> list[list[Action]]:
+        """The actions where `mask` is true, in their groups, without empty ones."""
+        selected, offset = [], 0
+        for group in self.groups:
+            here = np.flatnonzero(mask[offset : offset + len(group)])
+            if here.size:
+                selected.append([group[i] for i in here])
+            offset += len(group)
+        return selected
+
+
+@dataclasses.dataclass(frozen=True)
+class _Memory:
+    """An episode in replay memory: the table entries that it passed, and its reward."""
+
+    path: list[tuple[Action, _Row, int]]
+    reward: float
+
+
+class QLearning:
+    """The Q-learning agent of BlockQNN."""
+
+    def __init__(self, space: SearchSpace, config: QLearningConfig, seed: int):
+        """Creates an agent that has learned nothing.
+
+        Args:
+            space: the decision process to learn.
+            config: its settings.
+            seed: seed of all random choices.
+        """
+        self._space = space
+        self._config = config
+        self._random = np.random.default_rng(seed)
+        self._iteration = 0
+        self._table: dict[Action, _Row] = {}
+        self._memory: list[_Memory] = []
+        self._changed: set[Action] = set()
+
+    @property
+    def epsilon(self) -> float:
+        """Share of random actions in the iteration that is under way."""
+        return epsilon_at(self._config.epsilon_schedule, self._iteration)
+
+    def suggest(self, count: int) -> list[tuple[Action, ...]]:
+        """See `Agent.suggest`. Epsilon-greedy in every action."""
+        return [self._suggest() for _ in range(count)]
+
+    def update(self, episodes: Sequence[Episode]) -> None:
+        """See `Agent.update`. Remembers the episodes, then replays.
+
+        `replay_updates` episodes are drawn from memory uniformly with
+        replacement, and each is learned from backwards.
+        """
+        self._remember(episodes)
+        if self._memory:
+            for index in self._random.integers(
+                len(self._memory), size=self._config.replay_updates
+            ).tolist():
+                self._learn(self._memory[index])
+        self._iteration += 1
+
+    def q_values(self, state: Action) -> list[tuple[Action, float, int]]:
+        """What the table holds for a state.
+
+        Args:
+            state: the start of the space, or any action but the end.
+
+        Returns:
+            Each legal action with its Q-value and the number of updates that
+            made it, in the order of the space.
+        """
+        groups = self._space.choices(state)
+        row = self._table.get(state) or _Row(groups, self._config.initial_q)
+        actions = [action for group in groups for action in group]
+        return list(zip(actions, row.values.tolist(), row.visits.tolist(), strict=True))
+
+    def get_state(self, changed_only: bool = False) -> State:
+        """See `Agent.get_state`. One key for each state of the Q-table."""
+        state: State = {"random": random_state(self._random), "iteration": self._iteration}
+        for key in sorted(self._changed) if changed_only else sorted(self._table):
+            state["q " + ",".join(map(str, key))] = self._entries(self._table[key])
+        if changed_only:
+            self._changed.clear()
+        return state
+
+    def set_state(self, state: State, episodes: Sequence[Episode]) -> None:
+        """See `Agent.set_state`."""
+        self._random = generator(state["random"])
+        self._iteration = state["iteration"]
+        self._table, self._memory = {}, []
+        for name, entries in state.items():
+            if not name.startswith("q "):
+                continue
+            row = self._row(tuple(map(int, name[2:].split(","))))
+            for position, value, visits in entries:
+                row.values[position] = value
+                row.visits[position] = visits
+        self._remember(episodes)
+        self._changed.clear()
+
+    def statistics(self) -> dict[str, float]:
+        """Figures on the table.
+
+        Returns:
+            `epsilon` of the iteration under way; `episodes` in memory; `states`
+            and `entries` of the table that were learned; `mean_q`, the mean of
+            these entries on the scale of rewards.
+        """
+        learned = [row.values[row.visits > 0] for row in self._table.values()]
+        entries = sum(len(values) for values in learned)
+        total = sum(float(values.sum()) for values in learned)
+        return {
+            "epsilon": self.epsilon,
+            "episodes": len(self._memory),
+            "states": sum(len(values) > 0 for values in learned),
+            "entries": entries,
+            "mean_q": total / entries if entries else self._config.initial_q,
+        }
+
+    def _suggest(self) -> tuple[Action, ...]:
+        actions: list[Action] = []
+        state = self._space.start
+        while not actions or not self._space.is_end(state):
+            groups: Sequence[Sequence[Any]] = self._space.choices(state)
+            if self._random.random() >= self.epsilon and state in self._table:
+                row = self._table[state]
+                groups = row.select(row.values == row.values.max())
+            state = draw(self._random, groups, self._config.exploration)
+            actions.append(state)
+        return tuple(actions)
+
+    def _remember(self, episodes: Sequence[Episode]) -> None:
+        for episode in episodes:
+            path, state = [], self._space.start
+            for action in episode.actions:
+                row = self._row(state)
+                path.append((state, row, row.position(action)))
+                state = action
+            self._memory.append(_Memory(path, float(episode.reward)))
+        if self._config.replay_capacity:
+            del self._memory[: -self._config.replay_capacity]
+
+    def _learn(self, memory: _Memory) -> None:
+        """Learns from an episode, from its last action back to its first."""
+        alpha, discount = self._config.learning_rate, self._config.discount
+        r_t = 0.0
+        if self._config.reward_shaping:
+            r_t = shaped_reward(memory.reward, len(memory.path))
+        target = final_target(memory.reward)
+        for state, row, position in reversed(memory.path):
+            row.values[position] = moved(float(row.values[position]), alpha, target)
+            row.visits[position] += 1
+            self._changed.add(state)
+            target = bootstrap_target(r_t, discount, float(row.values.max()))
+
+    def _row(self, state: Action) -> _Row:
+        if state not in self._table:
+            self._table[state] = _Row(self._space.choices(state), self._config.initial_q)
+        return self._table[state]
+
+    @staticmethod
+    def _entries(row: _Row) -> list[list[float]]:
+        return [
+            [int(i), float(row.values[i]), int(row.visits[i])] for i in np.flatnonzero(row.visits)
+        ]

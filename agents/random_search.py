@@ -1,0 +1,68 @@
+"""Random search: the baseline that every agent has to beat."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from agents.contract import Action, Episode, SearchSpace, State
+from agents.exploration import BY_TYPE, draw, generator, random_state
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomSearchConfig:
+    """Settings of random search.
+
+    Attributes:
+        exploration: distribution of the actions, `by_type` or `uniform`.
+    """
+
+    exploration: str = BY_TYPE
+
+
+class RandomSearch:
+    """Draws every action at random and learns nothing."""
+
+    def __init__(self, space: SearchSpace, config: RandomSearchConfig, seed: int):
+        """Creates the agent.
+
+        Args:
+            space: the decision process to draw from.
+            config: its settings.
+            seed: seed of all random choices.
+        """
+        self._space = space
+        self._config = config
+        self._random = np.random.default_rng(seed)
+        self._episodes = 0
+
+    def suggest(self, count: int) -> list[tuple[Action, ...]]:
+        """See `Agent.suggest`."""
+        return [self._suggest() for _ in range(count)]
+
+    def update(self, episodes: Sequence[Episode]) -> None:
+        """See `Agent.update`."""
+        self._episodes += len(episodes)
+
+    def get_state(self, changed_only: bool = False) -> State:
+        """See `Agent.get_state`."""
+        return {"random": random_state(self._random)}
+
+    def set_state(self, state: State, episodes: Sequence[Episode]) -> None:
+        """See `Agent.set_state`."""
+        self._random = generator(state["random"])
+        self._episodes = len(episodes)
+
+    def statistics(self) -> dict[str, float]:
+        """Returns `episodes`: how many were seen; `epsilon`: always 1."""
+        return {"episodes": self._episodes, "epsilon": 1.0}
+
+    def _suggest(self) -> tuple[Action, ...]:
+        actions: list[Action] = []
+        state = self._space.start
+        while not actions or not self._space.is_end(state):
+            state = draw(self._random, self._space.choices(state), self._config.exploration)
+            actions.append(state)
+        return tuple(actions)

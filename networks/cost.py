@@ -1,0 +1,128 @@
+"""What a child network costs, counted from its plan.
+
+FLOPs are 2 x multiply-accumulates of convolutions and linear layers, for one
+image, forward; taps that fall on padding count as if they were real. Batch
+normalisation, ReLU, pooling, Add and Concat are not counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from networks.canonical import CanonicalBlock
+from networks.layout import Layout
+from networks.plan import Operation, PlacedLayer, Plan, block_plan, make_plan
+
+_CONVOLUTIONS = (Operation.CONVOLUTION, Operation.PCC)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """The cost of a child network.
+
+    Attributes:
+        parameters: number of trained numbers, batch norm's scale and shift included.
+        flops: of one image, forward; see the module.
+        block_flops: the same of one block at the first stage, with that
+            stage's filters as input width; the FLOPs of the reward.
+        depth: convolutions of the stem plus those on the longest path.
+        activations: numbers in the outputs of all layers, for one image.
+    """
+
+    parameters: int
+    flops: int
+    block_flops: int
+    depth: int
+    activations: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a child may cost at most; 0 is no limit.
+
+    Attributes:
+        max_parameters: trained numbers.
+        max_flops: of one image, forward.
+        max_activation_bytes: outputs of all layers for one training batch.
+    """
+
+    max_parameters: int = 40_000_000
+    max_flops: int = 0
+    max_activation_bytes: int = 0
+
+
+def cost(block: CanonicalBlock, layout: Layout) -> Cost:
+    """Counts what the child network of a block costs.
+
+    Args:
+        block: the block in canonical form.
+        layout: of the child network.
+
+    Returns:
+        Its cost.
+    """
+    plan = make_plan(block, layout)
+    return Cost(
+        parameters=parameters(plan),
+        flops=flops(plan),
+        block_flops=flops(block_plan(block, layout)),
+        depth=depth(plan),
+        activations=sum(math.prod(layer.shape) for layer in plan),
+    )
+
+
+def parameters(plan: Plan) -> int:
+    """The number of trained numbers of a plan."""
+    return sum(
+        math.prod(shape) for layer in plan for shape in layer.parameter_shapes.values()
+    )
+
+
+def flops(plan: Plan) -> int:
+    """FLOPs of a plan for one image, forward; see the module for what counts."""
+    return sum(2 * _multiply_accumulates(layer) for layer in plan)
+
+
+def depth(plan: Plan) -> int:
+    """Convolutions on the longest path of a plan, the stem's included."""
+    depths: list[int] = []
+    for layer in plan:
+        before = max((depths[i] for i in layer.inputs), default=0)
+        depths.append(before + (layer.operation in _CONVOLUTIONS))
+    return depths[-1]
+
+
+def infeasible_reason(
+    block: CanonicalBlock, cost: Cost, limits: Limits, batch_size: int, bytes_per_number: int
+) -> str | None:
+    """Why a child is not to be trained.
+
+    Args:
+        block: the block in canonical form.
+        cost: of its child network.
+        limits: what it may cost at most.
+        batch_size: images in a training batch.
+        bytes_per_number: of an activation.
+
+    Returns:
+        A phrase for the user, or None where nothing speaks against training.
+    """
+    if block.convolutions == 0:
+        return "no convolution"
+    activation_bytes = cost.activations * batch_size * bytes_per_number
+    for name, value, most in (
+        ("parameters", cost.parameters, limits.max_parameters),
+        ("FLOPs", cost.flops, limits.max_flops),
+        ("activation bytes", activation_bytes, limits.max_activation_bytes),
+    ):
+        if 0 < most < value:
+            return f"{value:,} {name}, allowed are {most:,}"
+    return None
+
+
+def _multiply_accumulates(layer: PlacedLayer) -> int:
+    if layer.operation is Operation.LINEAR or layer.operation in _CONVOLUTIONS:
+        positions = math.prod(layer.shape[:-1])
+        return positions * math.prod(layer.parameter_shapes["kernel"])
+    return 0

@@ -1,0 +1,189 @@
+"""The plan of a child network: one flat list of placed layers with shapes.
+
+A canonical block and a layout become a plan, and everything else is read off
+it: parameters, FLOPs and depth (`networks.cost`), the Flax module, and every
+way of executing it. No other module computes a shape.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+
+from networks.canonical import CanonicalBlock
+from networks.codes import LayerType
+from networks.layout import IMAGENET, Layout
+
+Shape = tuple[int, ...]
+"""Height, width and channels of a feature map, or channels of a vector."""
+
+
+class Operation(enum.Enum):
+    """What a placed layer computes."""
+
+    IMAGE = "image"
+    CONVOLUTION = "convolution"
+    PCC = "relu, convolution, batch norm"
+    MAX_POOLING = "max pooling"
+    AVERAGE_POOLING = "average pooling"
+    ADD = "add"
+    CONCAT = "concat"
+    DOWNSAMPLING = "2x2 max pooling, stride 2"
+    RELU = "relu"
+    GLOBAL_POOLING = "global average pooling"
+    LINEAR = "linear"
+
+
+@dataclasses.dataclass(frozen=True)
+class PlacedLayer:
+    """One layer of a child network.
+
+    Attributes:
+        name: where it stands, such as `stage1/block2/layer3`; unique in a plan.
+        operation: what it computes.
+        kernel: side of its window in pixels, 0 where there is none.
+        inputs: positions in the plan of the layers that it reads.
+        input_shapes: the shape of each input.
+        shape: the shape of its output.
+    """
+
+    name: str
+    operation: Operation
+    kernel: int
+    inputs: tuple[int, ...]
+    input_shapes: tuple[Shape, ...]
+    shape: Shape
+
+    @property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """Shape of each trained array: kernels are HWIO, or in x out."""
+        if self.operation is Operation.LINEAR:
+            return {"kernel": (*self.input_shapes[0], *self.shape), "bias": self.shape}
+        if self.operation not in (Operation.CONVOLUTION, Operation.PCC):
+            return {}
+        channels, filters = self.input_shapes[0][-1], self.shape[-1]
+        shapes: dict[str, Shape] = {"kernel": (self.kernel, self.kernel, channels, filters)}
+        if self.operation is Operation.PCC:
+            shapes |= {"scale": (filters,), "bias": (filters,)}
+        return shapes
+
+    @property
+    def signature(self) -> tuple[Operation, int, tuple[Shape, ...], Shape]:
+        """All that the computation depends on; equal signatures share an executable."""
+        return self.operation, self.kernel, self.input_shapes, self.shape
+
+
+Plan = tuple[PlacedLayer, ...]
+"""The layers of a child network in an order in which they can be computed.
+
+The first is the image, the last the linear classifier.
+"""
+
+_OPERATION = {
+    LayerType.CONVOLUTION: Operation.PCC,
+    LayerType.MAX_POOLING: Operation.MAX_POOLING,
+    LayerType.AVERAGE_POOLING: Operation.AVERAGE_POOLING,
+    LayerType.ADD: Operation.ADD,
+    LayerType.CONCAT: Operation.CONCAT,
+}
+
+
+def make_plan(block: CanonicalBlock, layout: Layout) -> Plan:
+    """Stacks a block into a child network.
+
+    Args:
+        block: the block in canonical form.
+        layout: what to build around it.
+
+    Returns:
+        The plan. Every PCC of a stage has that stage's filters; the outputs of
+        a block are concatenated without projection.
+    """
+    builder = _Builder()
+    here = builder.place("image", Operation.IMAGE, (), layout.image_shape)
+    here = builder.convolution("stem/convolution1", Operation.CONVOLUTION, here, 3, layout.filters[0])
+    if layout.kind == IMAGENET:
+        here = builder.downsampling("stem/pooling1", here)
+        here = builder.convolution(
+            "stem/convolution2", Operation.CONVOLUTION, here, 3, layout.filters[0]
+        )
+        here = builder.downsampling("stem/pooling2", here)
+    for stage, filters in enumerate(layout.filters, start=1):
+        if stage > 1:
+            here = builder.downsampling(f"stage{stage}/pooling", here)
+        for repeat in range(1, layout.repeats + 1):
+            here = builder.block(f"stage{stage}/block{repeat}", block, here, filters)
+    here = builder.place("head/relu", Operation.RELU, (here,), builder.layers[here].shape)
+    channels = builder.layers[here].shape[-1]
+    here = builder.place("head/pooling", Operation.GLOBAL_POOLING, (here,), (channels,))
+    builder.place("head/linear", Operation.LINEAR, (here,), (layout.classes,))
+    return tuple(builder.layers)
+
+
+def block_plan(block: CanonicalBlock, layout: Layout) -> Plan:
+    """One block alone, as the reward's FLOPs see it.
+
+    Args:
+        block: the block in canonical form.
+        layout: gives the image's height and width and the filters.
+
+    Returns:
+        The block at the first stage, with that stage's filters as input width.
+    """
+    builder = _Builder()
+    halvings = 2 if layout.kind == IMAGENET else 0
+    filters = layout.filters[0]
+    shape = (layout.height >> halvings, layout.width >> halvings, filters)
+    here = builder.place("image", Operation.IMAGE, (), shape)
+    builder.block("block", block, here, filters)
+    return tuple(builder.layers)
+
+
+class _Builder:
+    """Places layers one after the other."""
+
+    def __init__(self) -> None:
+        self.layers: list[PlacedLayer] = []
+
+    def place(
+        self, name: str, operation: Operation, inputs: Sequence[int], shape: Shape, kernel: int = 0
+    ) -> int:
+        """Adds a layer and returns its position."""
+        shapes = tuple(self.layers[i].shape for i in inputs)
+        self.layers.append(PlacedLayer(name, operation, kernel, tuple(inputs), shapes, shape))
+        return len(self.layers) - 1
+
+    def convolution(
+        self, name: str, operation: Operation, source: int, kernel: int, filters: int
+    ) -> int:
+        height, width, _ = self.layers[source].shape
+        return self.place(name, operation, (source,), (height, width, filters), kernel)
+
+    def downsampling(self, name: str, source: int) -> int:
+        height, width, channels = self.layers[source].shape
+        shape = (height // 2, width // 2, channels)
+        return self.place(name, Operation.DOWNSAMPLING, (source,), shape, kernel=2)
+
+    def block(self, name: str, block: CanonicalBlock, source: int, filters: int) -> int:
+        """Adds a block that reads `source`; returns the position of its output."""
+        placed = [source]
+        for number, layer in enumerate(block.layers, start=1):
+            inputs = tuple(placed[i] for i in layer.inputs)
+            operation = _OPERATION[LayerType(layer.type)]
+            widths = [self.layers[i].shape[-1] for i in inputs]
+            if operation is Operation.PCC:
+                channels = filters
+            elif operation is Operation.CONCAT:
+                channels = sum(widths)
+            else:  # Add pads the narrower input with zeros; pooling has one input.
+                channels = max(widths)
+            shape = (*self.layers[source].shape[:2], channels)
+            layer_name = f"{name}/layer{number}"
+            placed.append(self.place(layer_name, operation, inputs, shape, layer.kernel))
+        outputs = tuple(placed[i] for i in block.outputs)
+        if len(outputs) == 1:
+            return outputs[0]
+        channels = sum(self.layers[i].shape[-1] for i in outputs)
+        shape = (*self.layers[source].shape[:2], channels)
+        return self.place(f"{name}/output", Operation.CONCAT, outputs, shape)
