@@ -1,0 +1,99 @@
+"""The command line: `python -m blockqnn VERB ...`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from networks.codes import CodeError
+from networks.layout import LayoutError
+
+from blockqnn.errors import UserError
+from blockqnn.search_command import run_search
+from blockqnn.show_command import show
+from blockqnn.trials_command import list_trials
+from flags import inspection
+from flags import search as search_flags
+from flags.parsing import FlagSet
+
+WRONG_INPUT = 2
+
+
+def _search(arguments: Sequence[str]) -> int:
+    return run_search(*search_flags.parse(arguments), sys.stdout)
+
+
+def _show(arguments: Sequence[str]) -> int:
+    show(inspection.parse_show(arguments), sys.stdout)
+    return 0
+
+
+def _trials(arguments: Sequence[str]) -> int:
+    list_trials(inspection.parse_trials(arguments), sys.stdout)
+    return 0
+
+
+_VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
+    "search": (search_flags.define, _search),
+    "show": (inspection.define_show, _show),
+    "trials": (inspection.define_trials, _trials),
+}
+_HELP = ("--help", "-h", "-help", "--helpfull", "help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a verb.
+
+    Args:
+        arguments: the command line without the program; None for the process's own.
+
+    Returns:
+        The exit status: 0, 2 for wrong input, 130 after Ctrl-C.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words)
+    except (UserError, CodeError, LayoutError) as error:
+        print(f"blockqnn: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        return 128 + 2
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] in _HELP:
+        print(_help(), end="")
+        return 0
+    if not words or words[0] not in _VERBS:
+        given = f"{words[0]!r} is no verb" if words else "A verb is missing"
+        raise UserError(
+            f"{given}; allowed: {', '.join(_VERBS)}. See: python -m blockqnn --help"
+        )
+    define, run = _VERBS[words[0]]
+    if any(word in _HELP[:-1] for word in words[1:]):
+        print(define().help(), end="")
+        return 0
+    return run(words[1:])
+
+
+def _help() -> str:
+    lines = [
+        "Designs convolutional blocks by reinforcement learning.",
+        "",
+        "usage: python -m blockqnn VERB ...",
+        "",
+    ]
+    for verb, (define, _) in _VERBS.items():
+        flags = define()
+        lines.append(f"  {' '.join([verb, flags.arguments]).strip():18} {flags.summary}")
+    lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""What a user may write for a block: a name, a code, or a trial of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+
+from networks.codes import Code, parse
+from networks.layout import Layout
+from networks.published import PUBLISHED
+
+from blockqnn.errors import UserError
+from blockqnn.store import FILE_NAME, Store
+from blockqnn.trial import Status, Trial
+
+BEST = "best"
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockReference:
+    """A block that a user named.
+
+    Attributes:
+        title: how to call it.
+        code: the block.
+        layout: of the run that it comes from, or None.
+        trial: that it comes from, or None.
+        dry: whether its accuracies were made up.
+    """
+
+    title: str
+    code: Code
+    layout: Layout | None = None
+    trial: Trial | None = None
+    dry: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run as it is read.
+
+    Attributes:
+        path: its directory.
+        trials: in order of number.
+        layout: of its children.
+        dry: whether its accuracies were made up.
+    """
+
+    path: pathlib.Path
+    trials: list[Trial]
+    layout: Layout
+    dry: bool
+
+    def best(self, count: int) -> list[Trial]:
+        """The trained trials of highest reward, best first, earlier ones before equals."""
+        trained = [t for t in self.trials if t.status is Status.COMPLETED]
+        return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))[:count]
+
+
+def read_run(path: pathlib.Path) -> Run:
+    """Reads a run, whether or not it is still going on.
+
+    Args:
+        path: its directory.
+
+    Returns:
+        The run.
+
+    Raises:
+        UserError: if there is none.
+    """
+    with contextlib.closing(Store.open_read_only(path / FILE_NAME)) as store:
+        facts = store.facts()
+        trials = list(store.trials())
+    if "layout" not in facts:
+        raise UserError(f"The run in {path} has not begun yet.")
+    layout = Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])})
+    return Run(path, trials, layout, bool(facts.get("dry")))
+
+
+def is_run(reference: str) -> bool:
+    """Whether a reference names a whole run: a directory, and no published block."""
+    return reference not in PUBLISHED and pathlib.Path(reference).is_dir()
+
+
+def resolve(reference: str, max_layers: int) -> BlockReference:
+    """Finds the block that a user means.
+
+    Args:
+        reference: a published block's name, a code, `RUN_DIR#NUMBER` or
+            `RUN_DIR#best`.
+        max_layers: most layers of a code, Terminal not counted.
+
+    Returns:
+        The block.
+
+    Raises:
+        UserError: if there is no such block.
+        CodeError: if the code breaks a rule.
+    """
+    if reference in PUBLISHED:
+        return BlockReference(reference, PUBLISHED[reference])
+    if reference.lstrip().startswith("["):
+        return BlockReference("code", parse(reference, max_layers))
+    directory, separator, name = reference.rpartition("#")
+    if not separator:
+        raise UserError(
+            f"There is no block {reference!r}; allowed: {', '.join(PUBLISHED)}, a code like "
+            "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, or a run's directory."
+        )
+    run = read_run(pathlib.Path(directory))
+    trial = _find(run, name)
+    return BlockReference(f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry)
+
+
+def _find(run: Run, name: str) -> Trial:
+    if name == BEST:
+        best = run.best(1)
+        if not best:
+            raise UserError(f"The run in {run.path} has no trained block yet.")
+        return best[0]
+    matches = [t for t in run.trials if name.isdecimal() and t.number == int(name[:18])]
+    if not matches:
+        numbers = f"1 to {run.trials[-1].number}" if run.trials else "none yet"
+        raise UserError(
+            f"The run in {run.path} has no trial {name!r}; it has {numbers}; {BEST!r} is allowed too."
+        )
+    return matches[0]

@@ -1,0 +1,104 @@
+"""Data sets by name: `digits`, `synthetic` and whatever TFDS has prepared."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from blockqnn import tfds_source
+from blockqnn.errors import UserError
+from blockqnn.images import ImageInfo, Images, split_indices
+from blockqnn.settings import DataSettings
+
+DIGITS_TRAINING_IMAGES = 1500
+"""The first 1,500 of scikit-learn's 1,797 digits; the other 297 are the test split."""
+
+_SYNTHETIC = re.compile(r"synthetic(?::(\d{1,4})x(\d{1,4})x(\d{1,4}):(\d{1,5})(?::(\d{1,7}))?)?")
+_SYNTHETIC_DEFAULT = (8, 8, 1, 10, 600)
+
+
+def describe(settings: DataSettings) -> ImageInfo:
+    """Looks a data set up without reading its images.
+
+    Args:
+        settings: name and place of the data set.
+
+    Returns:
+        Shape of the images and number of classes.
+
+    Raises:
+        UserError: if there is no such data set, or it is not prepared.
+    """
+    if settings.dataset == "digits":
+        return ImageInfo((8, 8, 1), 10)
+    if settings.dataset.startswith("synthetic"):
+        height, width, channels, classes, _ = _synthetic_numbers(settings.dataset)
+        return ImageInfo((height, width, channels), classes)
+    return tfds_source.describe(settings.dataset, settings.data_dir)
+
+
+def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
+    """Reads what a search may see: the training split, cut in two.
+
+    Args:
+        settings: which data set, and how to split it.
+
+    Returns:
+        The training part and the validation part.
+
+    Raises:
+        UserError: if the data set cannot be read or is too small.
+    """
+
+    def choose(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return split_indices(labels, settings.train_examples, settings.split_seed)
+
+    if settings.dataset == "digits":
+        images = _digits()
+    elif settings.dataset.startswith("synthetic"):
+        images = _synthetic(settings.dataset)
+    else:
+        source = tfds_source.TrainingSplit(settings.dataset, settings.data_dir)
+        train, validation = choose(source.labels())
+        return source.read(train), source.read(validation)
+    train, validation = choose(images.labels)
+    return images.take(train), images.take(validation)
+
+
+def _digits() -> Images:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    labels = bunch.target.astype(np.int32)
+    return Images(images[:DIGITS_TRAINING_IMAGES], labels[:DIGITS_TRAINING_IMAGES])
+
+
+def _synthetic_numbers(name: str) -> tuple[int, int, int, int, int]:
+    match = _SYNTHETIC.fullmatch(name)
+    if match is None:
+        raise UserError(
+            f"--dataset is {name!r}; a synthetic data set is written "
+            "synthetic:HEIGHTxWIDTHxCHANNELS:CLASSES[:EXAMPLES], as in synthetic:8x8x1:10:600."
+        )
+    if match[1] is None:
+        return _SYNTHETIC_DEFAULT
+    height, width, channels, classes = (int(match[i]) for i in range(1, 5))
+    examples = int(match[5]) if match[5] else max(_SYNTHETIC_DEFAULT[-1], 12 * classes)
+    if min(height, width, channels) < 1 or classes < 2 or examples < 2 * classes:
+        raise UserError(
+            f"--dataset is {name!r}; allowed: height, width and channels of at least 1, at least 2 "
+            "classes, and at least 2 examples of each."
+        )
+    return height, width, channels, classes, examples
+
+
+def _synthetic(name: str) -> Images:
+    """A random pattern for each class, under noise."""
+    height, width, channels, classes, examples = _synthetic_numbers(name)
+    random = np.random.default_rng(0)
+    patterns = random.uniform(0, 160, (classes, height, width, channels))
+    labels = random.permutation(np.arange(examples) % classes).astype(np.int32)
+    images = patterns[labels] + random.uniform(0, 95, (examples, height, width, channels))
+    return Images(images.astype(np.uint8), labels)

@@ -1,0 +1,122 @@
+"""Image-classification data in memory, and how it is split.
+
+The search sees a training and a validation part, both cut from the training
+split. Nothing here reads a test split.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from blockqnn.errors import UserError
+
+VALIDATION_SHARE = 6
+"""One image in so many is held out: the paper's "training and test 5:1"."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageInfo:
+    """What is known of a data set before its images are read.
+
+    Attributes:
+        shape: height, width and channels of every image.
+        classes: number of classes.
+    """
+
+    shape: tuple[int, int, int]
+    classes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Labelled images.
+
+    Attributes:
+        images: uint8 [N, H, W, C].
+        labels: int32 [N], from 0 to classes - 1.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> Images:
+        """The images at `indices`, in that order."""
+        return Images(self.images[indices], self.labels[indices])
+
+
+def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel.
+
+    Args:
+        images: uint8 [N, H, W, C].
+
+    Returns:
+        Two float32 arrays [C] on the scale of 0 to 255. A channel that is
+        constant gets the deviation 1.
+    """
+    counts = [np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[-1])]
+    shares = np.stack(counts) / images[..., 0].size
+    values = np.arange(256.0)
+    mean = shares @ values
+    deviation = np.sqrt(np.maximum(shares @ values**2 - mean**2, 0.0))
+    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1).astype(np.float32)
+
+
+def split_indices(
+    labels: np.ndarray, train_examples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chooses the images to train on and those that are held out.
+
+    One in six of each class is held out, at least one. Where fewer training
+    images are wanted than remain, they are stratified too, while the
+    validation part stays as it is.
+
+    Args:
+        labels: int [N] of the training split.
+        train_examples: most images to train on; 0 for all that are not held out.
+        seed: of the choice.
+
+    Returns:
+        Indices of the training part and of the validation part, ascending.
+
+    Raises:
+        UserError: if there are too few images.
+    """
+    random = np.random.default_rng(seed)
+    by_class = [random.permutation(np.flatnonzero(labels == c)) for c in np.unique(labels)]
+    if min(map(len, by_class), default=0) < 2:
+        raise UserError(
+            f"The training split has {len(labels)} images of {len(by_class)} classes, and a class "
+            "with fewer than two; needed is one to train on and one to hold out in every class."
+        )
+    held = [max(1, round(len(members) / VALIDATION_SHARE)) for members in by_class]
+    validation = np.concatenate([m[:h] for m, h in zip(by_class, held, strict=True)])
+    rest = [m[h:] for m, h in zip(by_class, held, strict=True)]
+    total = sum(map(len, rest))
+    if 0 < train_examples < total:
+        if train_examples < len(rest):
+            raise UserError(
+                f"--train_examples is {train_examples}; allowed: at least one for each of the "
+                f"{len(rest)} classes, or 0 for all {total:,}."
+            )
+        rest = _stratified(rest, train_examples)
+    return np.sort(np.concatenate(rest)), np.sort(validation)
+
+
+def _stratified(by_class: list[np.ndarray], wanted: int) -> list[np.ndarray]:
+    """Takes `wanted` indices in proportion to the classes, by largest remainder."""
+    total = sum(map(len, by_class))
+    exact = np.array([wanted * len(members) / total for members in by_class])
+    counts = np.maximum(np.floor(exact).astype(int), 1)
+    order = np.argsort(counts - exact, kind="stable")
+    position = 0
+    while (missing := wanted - counts.sum()) != 0:
+        here = order[position % len(order)] if missing > 0 else counts.argmax()
+        counts[here] += np.sign(missing)
+        position += 1
+    return [members[:count] for members, count in zip(by_class, counts, strict=True)]

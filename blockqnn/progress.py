@@ -1,0 +1,162 @@
+"""What a person sees while a search goes on."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable
+from typing import Protocol, TextIO
+
+from blockqnn.listing import duration, number
+from blockqnn.trial import Status, Trial
+
+
+class Progress(Protocol):
+    """Listens to a search."""
+
+    def history(self, trial: Trial) -> None:
+        """Is told of a trial that finished before this process began."""
+
+    def finished(self, trial: Trial) -> None:
+        """Is told of a trial that has just finished."""
+
+    def close(self) -> None:
+        """Is told that the search has stopped."""
+
+
+@dataclasses.dataclass
+class _Counts:
+    """What has happened so far."""
+
+    iteration: int = 0
+    epsilon: float = 1.0
+    statuses: collections.Counter[Status] = dataclasses.field(default_factory=collections.Counter)
+    iteration_rewards: list[float] = dataclasses.field(default_factory=list)
+    best: Trial | None = None
+
+    def add(self, trial: Trial) -> None:
+        if trial.iteration != self.iteration:
+            self.iteration, self.iteration_rewards = trial.iteration, []
+        self.epsilon = trial.epsilon
+        self.statuses[trial.status] += 1
+        if trial.status in (Status.COMPLETED, Status.KNOWN) and trial.reward is not None:
+            self.iteration_rewards.append(trial.reward)
+        if trial.status is Status.COMPLETED and trial.reward is not None:
+            if self.best is None or trial.reward > (self.best.reward or 0.0):
+                self.best = trial
+
+
+class _Counting:
+    """What both ways of showing progress share."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        iterations: int,
+        blocks_per_iteration: int,
+        now: Callable[[], float] = time.monotonic,
+    ):
+        """Begins to count.
+
+        Args:
+            stream: where to write.
+            iterations: of the whole search.
+            blocks_per_iteration: trials of an iteration, infeasible ones not counted.
+            now: the time in seconds.
+        """
+        self._stream, self._iterations = stream, iterations
+        self._blocks_per_iteration = blocks_per_iteration
+        self._now = now
+        self._start = now()
+        self._counts = _Counts()
+        self._before = 0
+
+    def history(self, trial: Trial) -> None:
+        """See `Progress.history`."""
+        self._counts.add(trial)
+        self._before += trial.status is not Status.INFEASIBLE
+
+    def _line(self) -> str:
+        counts = self._counts
+        blocks = sum(counts.statuses.values()) - counts.statuses[Status.INFEASIBLE]
+        rewards = counts.iteration_rewards
+        mean = sum(rewards) / len(rewards) if rewards else None
+        parts = [
+            f"iteration {counts.iteration}/{self._iterations}",
+            f"epsilon {counts.epsilon:g}",
+            f"trained {counts.statuses[Status.COMPLETED]}",
+            f"known {counts.statuses[Status.KNOWN]}",
+            f"infeasible {counts.statuses[Status.INFEASIBLE]}",
+            f"failed {counts.statuses[Status.FAILED]}",
+            f"mean reward {number(mean)}",
+        ]
+        if counts.best is not None:
+            parts.append(f"best {number(counts.best.reward)} (#{counts.best.number})")
+        elapsed = self._now() - self._start
+        parts.append(f"{duration(elapsed)} gone")
+        done = blocks - self._before
+        left = self._iterations * self._blocks_per_iteration - blocks
+        if done > 0 and left > 0:
+            parts.append(f"about {duration(elapsed / done * left)} left")
+        return "  ".join(parts)
+
+
+class PlainProgress(_Counting):
+    """A line for each iteration, for logs and pipes."""
+
+    def finished(self, trial: Trial) -> None:
+        """See `Progress.finished`."""
+        if self._counts.iteration not in (0, trial.iteration):
+            self._write()
+        self._counts.add(trial)
+
+    def close(self) -> None:
+        """See `Progress.close`."""
+        if self._counts.iteration:
+            self._write()
+
+    def _write(self) -> None:
+        print(self._line(), file=self._stream, flush=True)
+
+
+class TerminalProgress(_Counting):
+    """One line that is rewritten after each trial, and a line for each iteration."""
+
+    _INTERVAL_SECONDS = 0.1
+
+    def finished(self, trial: Trial) -> None:
+        """See `Progress.finished`."""
+        if self._counts.iteration not in (0, trial.iteration):
+            self._rewrite("\n")
+        self._counts.add(trial)
+        now = self._now()
+        if now - getattr(self, "_shown", -1.0) >= self._INTERVAL_SECONDS:
+            self._shown = now
+            self._rewrite("")
+
+    def close(self) -> None:
+        """See `Progress.close`."""
+        if self._counts.iteration:
+            self._rewrite("\n")
+
+    def _rewrite(self, end: str) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        self._stream.write("\r\x1b[2K" + self._line()[:width] + end)
+        self._stream.flush()
+
+
+def make_progress(stream: TextIO, iterations: int, blocks_per_iteration: int) -> Progress:
+    """Chooses the way to show progress that fits a stream.
+
+    Args:
+        stream: where to write.
+        iterations: of the whole search.
+        blocks_per_iteration: trials of an iteration, infeasible ones not counted.
+
+    Returns:
+        A listener.
+    """
+    kind = TerminalProgress if stream.isatty() else PlainProgress
+    return kind(stream, iterations, blocks_per_iteration)

@@ -1,0 +1,122 @@
+"""A run's directory: its lock, its flags, its log and its store."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import pathlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from blockqnn.errors import UserError
+from blockqnn.settings import RunSettings
+from blockqnn.store import FILE_NAME, Store
+
+FLAG_FILE = "search.flags"
+LOG_FILE = "search.log"
+_LOCK_FILE = "lock"
+_SCHEDULE = "epsilon_schedule"
+
+
+@contextlib.contextmanager
+def opened(settings: RunSettings) -> Iterator[Store]:
+    """Opens a run directory for its only driver, and creates it if need be.
+
+    Args:
+        settings: where it is, and the flags that say what the search is.
+
+    Yields:
+        The store, which belongs to a search with these flags.
+
+    Raises:
+        UserError: if the directory cannot be used, another process drives it,
+            or it holds another search.
+    """
+    path = settings.run_dir
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = open(path / _LOCK_FILE, "a+")  # noqa: SIM115  closed below, with the lock
+    except OSError as error:
+        raise UserError(f"--run_dir {path} cannot be used: {error.strerror or error}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise UserError(
+                f"{path} is being searched by another process ({holder}); wait for it, end it, "
+                "or name another --run_dir."
+            ) from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}\n")
+        lock.flush()
+        with contextlib.closing(Store.create_or_open(path / FILE_NAME)) as store:
+            before = store.facts().get("flags")
+            if before is not None:
+                check_same_search(before, settings.flag_values, path)
+            store.set_facts({"flags": settings.flag_values})
+            _replace_text(path / FLAG_FILE, settings.flag_file)
+            with _logging_to(path / LOG_FILE):
+                yield store
+
+
+def check_same_search(
+    before: Mapping[str, Any], now: Mapping[str, Any], run_dir: pathlib.Path
+) -> None:
+    """Refuses to go on with a run under flags that make it another search.
+
+    A schedule may become longer: the run is then extended.
+
+    Args:
+        before: the flags of the run.
+        now: the flags given.
+        run_dir: for the message.
+
+    Raises:
+        UserError: naming the first flag that differs.
+    """
+    for name, value in now.items():
+        old = before.get(name, value)
+        if old == value or (name == _SCHEDULE and _extends(old, value)):
+            continue
+        more = " or one that begins like it and goes on" if name == _SCHEDULE else ""
+        raise UserError(
+            f"The run in {run_dir} was begun with --{name}={old}; given is --{name}={value}. "
+            f"Give the old value{more} to continue it, or another --run_dir to begin anew."
+        )
+
+
+def _extends(before: str, now: str) -> bool:
+    old, new = _expand(before), _expand(now)
+    return new[: len(old)] == old
+
+
+def _expand(schedule: str) -> Sequence[float]:
+    pairs = (part.split(":") for part in schedule.split(","))
+    return [float(epsilon) for epsilon, count in pairs for _ in range(int(count))]
+
+
+def _replace_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file so that it is either the old one or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+@contextlib.contextmanager
+def _logging_to(path: pathlib.Path) -> Iterator[None]:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("blockqnn")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

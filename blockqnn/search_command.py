@@ -1,0 +1,144 @@
+"""The verb `search`: one run from its flags to its best blocks."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from typing import TextIO
+
+from agents.contract import Agent
+from agents.q_learning import QLearning, QLearningConfig
+from agents.random_search import RandomSearch
+from networks.space import BlockSpace
+
+from blockqnn import run_directory
+from blockqnn.block_reference import read_run
+from blockqnn.evaluators import DRY, make_evaluator
+from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
+from blockqnn.listing import DRY_NOTICE, best_blocks
+from blockqnn.progress import make_progress
+from blockqnn.search import Search
+from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.store import Store
+from blockqnn.trial import Status
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
+_SHOWN_AT_THE_END = 5
+
+_log = logging.getLogger(__name__)
+
+
+def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> int:
+    """Runs a search, or goes on with it, and prints what it found.
+
+    Args:
+        settings: what to search.
+        run: how and where.
+        stream: for progress and results.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: if the run directory or the data set cannot be used.
+    """
+    with run_directory.opened(run) as store:
+        store.set_facts(
+            {
+                "layout": dataclasses.asdict(settings.layout),
+                "dry": settings.evaluator == DRY,
+            }
+        )
+        search = Search(settings, make_agent(settings), store)
+        try:
+            if not search.finished:
+                _carry_on(search, settings, run, store, stream)
+        except KeyboardInterrupt:
+            print(
+                f"\nStopped. What has finished is in {run.run_dir}; the same command continues, or: "
+                f"python -m blockqnn search --flagfile={run.run_dir / run_directory.FLAG_FILE}",
+                file=stream,
+            )
+            return INTERRUPTED
+    _print_result(run, stream)
+    return 0
+
+
+def make_agent(settings: SearchSettings) -> Agent:
+    """Creates the agent that the settings ask for."""
+    space = BlockSpace(settings.max_layers)
+    if isinstance(settings.agent, QLearningConfig):
+        return QLearning(space, settings.agent, settings.seed)
+    return RandomSearch(space, settings.agent, settings.seed)
+
+
+def _carry_on(
+    search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
+) -> None:
+    if settings.evaluator == DRY:
+        print(DRY_NOTICE, file=stream)
+    progress = make_progress(stream, settings.iterations, settings.blocks_per_iteration)
+    before = 0
+    for trial in store.trials():
+        progress.history(trial)
+        before += 1
+    if before:
+        print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
+    with contextlib.closing(_make_executor(settings, run)) as executor:
+        try:
+            for trial in search.run(executor):
+                progress.finished(trial)
+                level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
+                _log.log(
+                    level,
+                    "trial %d %s reward %s %s",
+                    trial.number,
+                    trial.status,
+                    trial.reward,
+                    trial.reason or "",
+                )
+        finally:
+            progress.close()
+
+
+def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
+    what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
+    if run.executor == INLINE:
+        return InlineExecutor(make_evaluator(*what))
+    return LocalExecutor(*what, run.run_dir, run.workers, run.child_timeout_seconds)
+
+
+def _print_result(run: RunSettings, stream: TextIO) -> None:
+    result = read_run(run.run_dir)
+    statuses = [trial.status for trial in result.trials]
+    counts = ", ".join(
+        f"{statuses.count(status)} {word}"
+        for status, word in (
+            (Status.COMPLETED, "trained"),
+            (Status.KNOWN, "known"),
+            (Status.INFEASIBLE, "infeasible"),
+            (Status.FAILED, "failed"),
+        )
+    )
+    seconds = sum(trial.seconds for trial in result.trials)
+    share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
+    print(
+        f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible); "
+        f"{seconds:.0f} seconds in children.",
+        file=stream,
+    )
+    if result.dry:
+        print(DRY_NOTICE, file=stream)
+    best = result.best(_SHOWN_AT_THE_END)
+    if not best:
+        print("No block was trained; `trials` tells why.", file=stream)
+        return
+    print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
+    print(
+        f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
+        f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
+        file=stream,
+    )
+

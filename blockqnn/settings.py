@@ -1,0 +1,136 @@
+"""What a search is made of, as frozen dataclasses. `flags` fills them."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from agents.q_learning import QLearningConfig
+from agents.random_search import RandomSearchConfig
+from networks.cost import Limits
+from networks.layout import Layout
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """Which images, and how they are split.
+
+    Attributes:
+        dataset: `digits`, `synthetic:HxWxC:CLASSES` or the name of a TFDS data set.
+        data_dir: where TFDS keeps prepared data sets; empty for its default.
+        train_examples: most images to train on; 0 for all that are not held out.
+        split_seed: of the choice of the images that are held out.
+    """
+
+    dataset: str = "digits"
+    data_dir: str = ""
+    train_examples: int = 0
+    split_seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a child is trained; the defaults are the paper's.
+
+    Attributes:
+        epochs: passes over the training part.
+        batch_size: images in a step.
+        learning_rate: Adam's, at the start.
+        learning_rate_decay: factor on it after every `decay_epochs`.
+        decay_epochs: epochs between two reductions.
+        beta1: Adam's decay of the first moment.
+        beta2: Adam's decay of the second moment.
+        adam_epsilon: added to Adam's denominator.
+        restarts: how often training may start again if the accuracy after the
+            first epoch is below that of guessing.
+        restart_factor: factor on the learning rate at each restart.
+        bfloat16: compute in bfloat16; weights and statistics stay float32.
+        execution: `layers`, `whole`, or `auto` for the first on a CPU and the
+            second elsewhere.
+    """
+
+    epochs: int = 12
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    learning_rate_decay: float = 0.2
+    decay_epochs: int = 5
+    beta1: float = 0.9
+    beta2: float = 0.999
+    adam_epsilon: float = 1e-8
+    restarts: int = 3
+    restart_factor: float = 0.4
+    bfloat16: bool = False
+    execution: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class RewardSettings:
+    """Coefficients of equation 7.
+
+    Attributes:
+        mu: weight of log(FLOPs in millions), in percent of accuracy.
+        rho: weight of log(density), in percent of accuracy.
+    """
+
+    mu: float = 1.0
+    rho: float = 8.0
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSettings:
+    """A whole search.
+
+    Attributes:
+        agent: settings of the agent, which also say which agent it is.
+        schedule: pairs of epsilon and a number of iterations; its length is
+            that of the search for every agent.
+        blocks_per_iteration: trials of an iteration, infeasible ones not counted.
+        max_layers: most layers of a block, Terminal not counted.
+        seed: fixes every random choice.
+        layout: of the child networks.
+        limits: what a child may cost.
+        data: the images.
+        recipe: how a child is trained.
+        reward: how accuracy is corrected.
+        evaluator: `train`, or `dry` for made-up accuracies.
+    """
+
+    agent: QLearningConfig | RandomSearchConfig
+    schedule: tuple[tuple[float, int], ...]
+    blocks_per_iteration: int
+    max_layers: int
+    seed: int
+    layout: Layout
+    limits: Limits
+    data: DataSettings
+    recipe: Recipe
+    reward: RewardSettings
+    evaluator: str
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations the schedule has."""
+        return sum(count for _, count in self.schedule)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """How and where a search is carried out, which does not change what it finds.
+
+    Attributes:
+        run_dir: holds the store, the flags and the log.
+        executor: `local` for worker processes, `inline` for none.
+        workers: worker processes; 0 for one a GPU, or one where there is none.
+        child_timeout_seconds: after which a child is given up.
+        flag_values: the flags that say what the search is, by name; another
+            value of one of them is another search.
+        flag_file: the text to keep in the run directory.
+    """
+
+    run_dir: pathlib.Path
+    executor: str
+    workers: int
+    child_timeout_seconds: float
+    flag_values: dict[str, Any]
+    flag_file: str

@@ -1,0 +1,220 @@
+"""The store of a run: one SQLite file, written by the driver alone.
+
+A trial is committed when it finishes, the agent's state when its iteration
+ends. In WAL mode a process that is killed at any instant loses nothing that
+was committed, and readers never wait.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from networks.codes import CodeError, parse, write
+
+from blockqnn.errors import UserError
+from blockqnn.trial import Status, Trial
+
+SCHEMA_VERSION = 1
+FILE_NAME = "store.sqlite"
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE agent (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE trials (
+    number INTEGER PRIMARY KEY,
+    iteration INTEGER NOT NULL,
+    epsilon REAL NOT NULL,
+    code TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    density REAL NOT NULL,
+    parameters TEXT NOT NULL,
+    flops TEXT NOT NULL,
+    block_flops TEXT NOT NULL,
+    depth INTEGER NOT NULL,
+    reason TEXT,
+    source INTEGER,
+    accuracies TEXT NOT NULL,
+    reward REAL,
+    restarts INTEGER NOT NULL,
+    compile_seconds REAL NOT NULL,
+    train_seconds REAL NOT NULL,
+    device TEXT,
+    worker INTEGER,
+    finished REAL
+);
+"""
+_COLUMNS = (
+    "number iteration epsilon code hash seed status density parameters flops block_flops depth "
+    "reason source accuracies reward restarts compile_seconds train_seconds device worker finished"
+).split()
+_INSERT = f"INSERT INTO trials VALUES ({','.join('?' * len(_COLUMNS))})"
+# Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
+_BIG = ("parameters", "flops", "block_flops")
+
+
+class Store:
+    """A run's trials, the agent's state and facts about the run."""
+
+    def __init__(self, connection: sqlite3.Connection):
+        """Wraps an open connection; see `create_or_open` and `open_read_only`."""
+        self._connection = connection
+
+    @classmethod
+    def create_or_open(cls, path: pathlib.Path) -> Store:
+        """Opens a store to write to, and creates it where there is none.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The store.
+
+        Raises:
+            UserError: if the file is no store or of a newer version.
+        """
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            # A commit outlives the process at once; only a power cut can undo the last ones.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            if not _has_tables(connection):
+                connection.executescript(
+                    f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+                )
+        except sqlite3.DatabaseError as error:
+            raise _not_a_store(path, error) from error
+        _check_version(connection, path)
+        return cls(connection)
+
+    @classmethod
+    def open_read_only(cls, path: pathlib.Path) -> Store:
+        """Opens a store to read from, whether or not a search is writing to it.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The store.
+
+        Raises:
+            UserError: if there is no such file, or it is no store, or of a newer version.
+        """
+        if not path.is_file():
+            raise UserError(f"There is no run in {path.parent}: it has no {path.name}.")
+        try:
+            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            has_tables = _has_tables(connection)
+        except sqlite3.DatabaseError as error:
+            raise _not_a_store(path, error) from error
+        if not has_tables:
+            raise _not_a_store(path, "it has no trials")
+        _check_version(connection, path)
+        return cls(connection)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def add_trial(self, trial: Trial) -> None:
+        """Commits a finished trial."""
+        self._connection.execute(_INSERT, _to_row(trial))
+
+    def trials(self) -> Iterator[Trial]:
+        """All finished trials in order of number."""
+        query = f"SELECT {','.join(_COLUMNS)} FROM trials ORDER BY number"
+        for row in self._connection.execute(query):
+            yield _from_row(row)
+
+    def end_iteration(self, iteration: int, agent_changes: Mapping[str, Any]) -> None:
+        """Commits what the agent learned from an iteration.
+
+        Args:
+            iteration: its number, from 1.
+            agent_changes: the parts of the agent's state that changed.
+        """
+        with self._transaction():
+            self._put("agent", agent_changes)
+            self._put("facts", {"iterations": iteration})
+
+    def agent_state(self) -> dict[str, Any]:
+        """The agent's state at the end of the last iteration that ended."""
+        return self._get("agent")
+
+    def facts(self) -> dict[str, Any]:
+        """Facts about the run; `iterations` is how many have ended."""
+        return self._get("facts")
+
+    def set_facts(self, facts: Mapping[str, Any]) -> None:
+        """Commits facts about the run."""
+        with self._transaction():
+            self._put("facts", facts)
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection)
+
+    def _put(self, table: str, values: Mapping[str, Any]) -> None:
+        rows: Iterable[tuple[str, str]] = ((k, json.dumps(v)) for k, v in values.items())
+        self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)
+
+    def _get(self, table: str) -> dict[str, Any]:
+        rows = self._connection.execute(f"SELECT name, value FROM {table}")
+        return {name: json.loads(value) for name, value in rows}
+
+
+class _Transaction:
+    """All of it or nothing."""
+
+    def __init__(self, connection: sqlite3.Connection):
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, error_type: object, *_: object) -> None:
+        self._connection.execute("ROLLBACK" if error_type else "COMMIT")
+
+
+def _to_row(trial: Trial) -> list[Any]:
+    values = {name: getattr(trial, name) for name in _COLUMNS}
+    values |= {name: str(values[name]) for name in _BIG}
+    values["code"] = write(trial.code)
+    values["status"] = trial.status.value
+    values["accuracies"] = json.dumps(trial.accuracies)
+    return list(values.values())
+
+
+def _from_row(row: tuple[Any, ...]) -> Trial:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    try:
+        values |= {name: int(values[name]) for name in _BIG}
+        values["code"] = parse(values["code"], max_layers=1_000_000)
+        values["status"] = Status(values["status"])
+        values["accuracies"] = tuple(json.loads(values["accuracies"]))
+    except (CodeError, ValueError, TypeError) as error:
+        raise UserError(f"Trial {values['number']} in the store cannot be read: {error}") from error
+    return Trial(**values)
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    query = "SELECT count(*) FROM sqlite_master WHERE name IN ('facts', 'agent', 'trials')"
+    return bool(connection.execute(query).fetchone()[0])
+
+
+def _check_version(connection: sqlite3.Connection, path: pathlib.Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise UserError(
+            f"{path} has version {version} of the store; this program reads version "
+            f"{SCHEMA_VERSION}. Use the version of blockqnn that wrote it."
+        )
+
+
+def _not_a_store(path: pathlib.Path, why: object) -> UserError:
+    return UserError(f"{path} is not a store of blockqnn ({why}); name another run directory.")

@@ -1,0 +1,131 @@
+"""A trial: one suggested block and all that became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+
+from networks.codes import Code
+
+
+class Status(enum.StrEnum):
+    """Where a trial stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    KNOWN = "known"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One suggestion of the agent.
+
+    Attributes:
+        number: position among all suggestions of the run, from 1.
+        iteration: in which it was suggested, from 1.
+        epsilon: share of random actions of the agent then.
+        code: the block as the agent wrote it.
+        hash: names its canonical form.
+        seed: of the child's training.
+        status: where it stands.
+        density: edges over nodes of the canonical form.
+        parameters: trained numbers of the child network.
+        flops: of the child for one image, forward.
+        block_flops: of the block alone, as the reward takes it.
+        depth: convolutions on the child's longest path.
+        reason: why it failed or is infeasible.
+        source: number of the trial whose result a known one repeats.
+        accuracies: validation accuracy after each epoch, in percent.
+        reward: what the agent learns from, in percent.
+        restarts: how often training started again with a lower learning rate.
+        compile_seconds: spent on compiling.
+        train_seconds: spent on all else, evaluation included.
+        device: what trained it.
+        worker: number of the worker that trained it, from 0.
+        finished: when it ended, in seconds since 1970.
+    """
+
+    number: int
+    iteration: int
+    epsilon: float
+    code: Code
+    hash: str
+    seed: int
+    status: Status
+    density: float
+    parameters: int
+    flops: int
+    block_flops: int
+    depth: int
+    reason: str | None = None
+    source: int | None = None
+    accuracies: tuple[float, ...] = ()
+    reward: float | None = None
+    restarts: int = 0
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    device: str | None = None
+    worker: int | None = None
+    finished: float | None = None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Validation accuracy after the last epoch, in percent."""
+        return self.accuracies[-1] if self.accuracies else None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start of compiling to the reward."""
+        return self.compile_seconds + self.train_seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What an executor is asked to evaluate.
+
+    Attributes:
+        number: of the trial.
+        code: the block.
+        hash: names its canonical form.
+        seed: of the training.
+    """
+
+    number: int
+    code: Code
+    hash: str
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What an executor answers; the fields are those of `Trial`."""
+
+    accuracies: tuple[float, ...] = ()
+    reason: str | None = None
+    restarts: int = 0
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    device: str | None = None
+    worker: int | None = None
+
+    @property
+    def status(self) -> Status:
+        """Failed if there is a reason, completed otherwise."""
+        return Status.FAILED if self.reason else Status.COMPLETED
+
+
+def child_seed(run_seed: int, block_hash: str) -> int:
+    """The seed of a child, whatever its order, worker and number of attempts.
+
+    Args:
+        run_seed: the seed of the run.
+        block_hash: hash of the block's canonical form.
+
+    Returns:
+        An integer of 32 bits.
+    """
+    digest = hashlib.sha256(f"{run_seed} {block_hash}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")

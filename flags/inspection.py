@@ -1,0 +1,113 @@
+"""The flags of the verbs that look at blocks and runs: `show` and `trials`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from networks.codes import MAX_LAYERS
+from networks.layout import KINDS, Layout
+
+from blockqnn.errors import UserError
+from blockqnn.show_command import ShowSettings
+from blockqnn.trials_command import FORMATS, TABLE, TrialsSettings
+from flags import parsing
+
+
+def define_show() -> parsing.FlagSet:
+    """The flags of `show`, at their defaults."""
+    flags = parsing.FlagSet(
+        "show",
+        "BLOCK",
+        "Shows a block in words and figures. BLOCK is a published name (inception, residual, "
+        "block-qnn-a, block-qnn-b, block-qnn-s), a code, RUN_DIR#NUMBER or RUN_DIR#best; a "
+        "RUN_DIR alone lists its best blocks.",
+    )
+    layout = Layout()
+    flags.group("Output")
+    flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
+    flags.integer("top", 10, "blocks of a run to list", 1)
+    flags.group("Child network (for a run's block, the run's layout is taken)")
+    flags.choice("layout", layout.kind, KINDS, "what stands around the blocks")
+    flags.special(
+        "filters",
+        layout.filters,
+        "channels of the convolutions of each stage",
+        parsing.parse_filters,
+        parsing.FILTERS_ALLOWED,
+    )
+    flags.integer("repeats", 2, "blocks in a stage (N)", 1)
+    flags.integer("image_size", layout.height, "height and width of the images in pixels", 1)
+    flags.integer("channels", layout.channels, "channels of the images", 1)
+    flags.integer("classes", layout.classes, "number of classes", 1)
+    flags.group("Rules")
+    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    return flags
+
+
+def parse_show(arguments: Sequence[str]) -> ShowSettings:
+    """Turns the command line of `show` into settings.
+
+    Args:
+        arguments: what follows `show`.
+
+    Returns:
+        What to show.
+
+    Raises:
+        UserError: if the command line cannot be used.
+        LayoutError: if the layout cannot be built.
+    """
+    flags = define_show()
+    reference = _one_word(flags, flags.parse(arguments), "one BLOCK or RUN_DIR")
+    value = {name: flags.values[name].value for name in flags.values}
+    return ShowSettings(
+        reference=reference,
+        max_layers=value["max_layers"],
+        layout=Layout(
+            kind=value["layout"],
+            filters=value["filters"],
+            repeats=value["repeats"],
+            height=value["image_size"],
+            width=value["image_size"],
+            channels=value["channels"],
+            classes=value["classes"],
+        ),
+        top=value["top"],
+        as_json=value["format"] == "json",
+    )
+
+
+def define_trials() -> parsing.FlagSet:
+    """The flags of `trials`, at their defaults."""
+    flags = parsing.FlagSet("trials", "RUN_DIR", "Lists every trial of a run, in order.")
+    flags.group("Output")
+    flags.choice("format", TABLE, FORMATS, "for people, one object a line, or for a spreadsheet")
+    return flags
+
+
+def parse_trials(arguments: Sequence[str]) -> TrialsSettings:
+    """Turns the command line of `trials` into settings.
+
+    Args:
+        arguments: what follows `trials`.
+
+    Returns:
+        What to list.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define_trials()
+    run_dir = _one_word(flags, flags.parse(arguments), "one RUN_DIR")
+    return TrialsSettings(pathlib.Path(run_dir), flags.values["format"].value)
+
+
+def _one_word(flags: parsing.FlagSet, words: list[str], wanted: str) -> str:
+    if len(words) != 1:
+        given = " ".join(words) or "nothing"
+        raise UserError(
+            f"{flags.verb} takes {wanted}, given {given!r}. "
+            f"See: python -m blockqnn {flags.verb} --help"
+        )
+    return words[0]

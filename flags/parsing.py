@@ -1,0 +1,259 @@
+"""Flags of one verb: definition in groups, help, presets and parsing.
+
+Each verb has an `absl.flags.FlagValues` of its own, so that its help lists
+only what it takes and tests share no state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import pathlib
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+
+from blockqnn.errors import UserError
+
+PRESETS = pathlib.Path(__file__).parent / "presets"
+DEFAULT_PRESET = "digits"
+
+
+class _Parser(flags.ArgumentParser):
+    """Turns text into a value, or says what is allowed."""
+
+    def __init__(self, parse: Callable[[str], Any], allowed: str):
+        self._parse = parse
+        self._allowed = allowed
+
+    def parse(self, argument: Any) -> Any:
+        if not isinstance(argument, str):
+            return argument
+        try:
+            return self._parse(argument)
+        except (ValueError, OverflowError):
+            raise ValueError(f"allowed: {self._allowed}") from None
+
+
+class _Serializer(flags.ArgumentSerializer):
+    def serialize(self, value: Any) -> str:
+        return as_text(value)
+
+
+def as_text(value: Any) -> str:
+    """A flag's value as one would type it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(
+            ":".join(as_text(part) for part in item) if isinstance(item, tuple) else as_text(item)
+            for item in value
+        )
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value)
+
+
+class FlagSet:
+    """The flags of one verb."""
+
+    def __init__(self, verb: str, arguments: str, summary: str):
+        """Creates an empty set.
+
+        Args:
+            verb: the first word of the command line.
+            arguments: what may follow besides flags, for the help.
+            summary: one sentence for the help.
+        """
+        self.verb, self.arguments, self.summary = verb, arguments, summary
+        self.values = flags.FlagValues()
+        self.values.set_gnu_getopt(True)
+        self._groups: dict[str, list[str]] = {}
+        self._titles: list[str] = []
+
+    def group(self, title: str) -> None:
+        """Begins a group of the help."""
+        self._titles.append(title)
+        self._groups[title] = []
+
+    def text(self, name: str, default: str, meaning: str) -> None:
+        """Defines a flag that takes any text."""
+        self._define(name, default, meaning, _Parser(str, "text"))
+
+    def choice(self, name: str, default: str, choices: Sequence[str], meaning: str) -> None:
+        """Defines a flag that takes one of some words."""
+
+        def parse(text: str) -> str:
+            if text not in choices:
+                raise ValueError
+            return text
+
+        parser = _Parser(parse, " or ".join(choices))
+        self._define(name, default, f"{'|'.join(choices)}: {meaning}", parser)
+
+    def integer(self, name: str, default: int, meaning: str, least: int = 0) -> None:
+        """Defines a flag that takes an integer of at least `least`."""
+
+        def parse(text: str) -> int:
+            value = int(text.replace("_", ""))
+            if not least <= value < 2**63:
+                raise ValueError
+            return value
+
+        self._define(name, default, meaning, _Parser(parse, f"an integer of at least {least}"))
+
+    def number(
+        self,
+        name: str,
+        default: float,
+        meaning: str,
+        least: float = -math.inf,
+        most: float = math.inf,
+        above: float = -math.inf,
+    ) -> None:
+        """Defines a flag that takes a finite number between `least` and `most`, over `above`."""
+
+        def parse(text: str) -> float:
+            value = float(text)
+            if not (math.isfinite(value) and least <= value <= most and value > above):
+                raise ValueError
+            return value
+
+        bounds = [
+            words
+            for bound, words in (
+                (least, f"of at least {least:g}"),
+                (above, f"above {above:g}"),
+                (most, f"of at most {most:g}"),
+            )
+            if math.isfinite(bound)
+        ]
+        allowed = " ".join(["a number", " and ".join(bounds)]).strip()
+        self._define(name, default, meaning, _Parser(parse, allowed))
+
+    def special(
+        self, name: str, default: Any, meaning: str, parse: Callable[[str], Any], allowed: str
+    ) -> None:
+        """Defines a flag with a form of its own, which `parse` reads or refuses by ValueError."""
+        self._define(name, default, meaning, _Parser(parse, allowed))
+
+    def switch(self, name: str, default: bool, meaning: str) -> None:
+        """Defines a flag that is on or off."""
+        flags.DEFINE_bool(name, default, meaning, flag_values=self.values)
+        self._groups[self._titles[-1]].append(name)
+
+    def parse(self, arguments: Sequence[str]) -> list[str]:
+        """Parses a command line.
+
+        Args:
+            arguments: what follows the verb.
+
+        Returns:
+            What is no flag.
+
+        Raises:
+            UserError: if a flag is unknown or its value is refused.
+        """
+        try:
+            # absl prints warnings of its own about some flag files; ours are enough.
+            with contextlib.redirect_stdout(io.StringIO()):
+                return list(self.values([self.verb, *arguments]))[1:]
+        except flags.Error as error:
+            raise UserError(self._refusal(error)) from error
+
+    def expanded(self, arguments: Sequence[str]) -> list[str]:
+        """The command line with its flag files put in their place."""
+        try:
+            return list(self.values.read_flags_from_files(list(arguments), force_gnu=True))
+        except flags.Error as error:
+            raise UserError(self._refusal(error)) from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"A flag file is not text: {error}.") from error
+
+    def flag_file(self) -> str:
+        """All flags with their values, as a file that `--flagfile` reads."""
+        names = [name for names in self._groups.values() for name in names]
+        lines = [
+            f"--{name}={as_text(self.values[name].value)}"
+            for name in names
+            if name not in ("flagfile", "preset")
+        ]
+        return "\n".join(lines) + "\n"
+
+    def help(self) -> str:
+        """What `VERB --help` prints."""
+        usage = " ".join(["python -m blockqnn", self.verb, self.arguments, "[flags]"])
+        parts = [textwrap.fill(self.summary, 88), "", f"usage: {' '.join(usage.split())}"]
+        for title, names in self._groups.items():
+            parts += ["", f"{title}:"]
+            for name in names:
+                flag = self.values[name]
+                default = as_text(flag.default)
+                shown = f"--[no]{name}" if flag.boolean else f"--{name}"
+                meaning = f"{flag.help} (default: {default or 'empty'})"
+                body = textwrap.fill(
+                    meaning, 88, initial_indent=" " * 8, subsequent_indent=" " * 8
+                )
+                parts += [f"  {shown}", body]
+        return "\n".join(parts) + "\n"
+
+    def _define(self, name: str, default: Any, meaning: str, parser: _Parser) -> None:
+        flags.DEFINE(parser, name, default, meaning, self.values, _Serializer())
+        self._groups[self._titles[-1]].append(name)
+
+    def _refusal(self, error: flags.Error) -> str:
+        message = str(error).strip().replace("\n", " ").rstrip(".")
+        message = message[:1].upper() + message[1:]
+        return f"{message}. See: python -m blockqnn {self.verb} --help"
+
+
+def preset_path(name: str) -> pathlib.Path:
+    """Where a preset's flags are.
+
+    Args:
+        name: of the preset.
+
+    Returns:
+        The path of its flag file.
+
+    Raises:
+        UserError: if there is no such preset.
+    """
+    if name not in preset_names():
+        raise UserError(f"--preset is {name!r}; allowed: {', '.join(preset_names())}.")
+    return PRESETS / f"{name}.flags"
+
+
+def preset_names() -> list[str]:
+    """All presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.flags"))
+
+
+def parse_filters(text: str) -> tuple[int, ...]:
+    """Reads `--filters`: positive integers with commas between them."""
+    filters = tuple(int(part) for part in text.split(","))
+    if min(filters) < 1 or max(filters) > 1_000_000:
+        raise ValueError
+    return filters
+
+
+FILTERS_ALLOWED = "positive integers with commas between them, one a stage, as in 32,64,128"
+
+
+def parse_schedule(text: str) -> tuple[tuple[float, int], ...]:
+    """Reads `--epsilon_schedule`: pairs of epsilon and iterations."""
+    schedule = []
+    for part in text.split(","):
+        epsilon, count = part.split(":")
+        schedule.append((float(epsilon), int(count)))
+        if not 0 <= schedule[-1][0] <= 1 or schedule[-1][1] < 1:
+            raise ValueError
+    return tuple(schedule)
+
+
+SCHEDULE_ALLOWED = (
+    "EPSILON:ITERATIONS pairs with commas between them, epsilon from 0 to 1, as in 1.0:95,0.9:7"
+)

@@ -1,0 +1,263 @@
+"""The flags of `search`. Their defaults are the paper's."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from agents.exploration import DISTRIBUTIONS
+from agents.q_learning import QLearningConfig
+from agents.random_search import RandomSearchConfig
+from networks.codes import MAX_LAYERS
+from networks.cost import Limits
+from networks.layout import KINDS, Layout
+
+from blockqnn.datasets import describe
+from blockqnn.errors import UserError
+from blockqnn.evaluators import DRY, TRAIN
+from blockqnn.executors import INLINE, LOCAL
+from blockqnn.settings import (
+    DataSettings,
+    Recipe,
+    RewardSettings,
+    RunSettings,
+    SearchSettings,
+)
+from flags import parsing
+
+_OPERATIONAL = (
+    "preset",
+    "flagfile",
+    "run_dir",
+    "executor",
+    "workers",
+    "child_timeout_seconds",
+    "data_dir",
+    "execution",
+)
+"""Flags that do not change what the search is; the others must stay in a run."""
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `search`, at their defaults."""
+    flags = parsing.FlagSet(
+        "search", "", "Designs blocks for a data set; the same command continues a run."
+    )
+    agent, recipe, limits, layout = QLearningConfig(), Recipe(), Limits(), Layout()
+    flags.group("Run")
+    flags.text(
+        "preset",
+        parsing.DEFAULT_PRESET,
+        f"flags to begin with, which all others override: {', '.join(parsing.preset_names())}",
+    )
+    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.text("run_dir", "", "directory of the run; empty for runs/PRESET")
+    flags.integer("seed", 0, "fixes every random choice")
+    flags.choice(
+        "evaluator", TRAIN, (TRAIN, DRY), "train the children, or make accuracies up at once"
+    )
+    flags.choice("executor", LOCAL, (LOCAL, INLINE), "in worker processes, or in this one")
+    flags.integer("workers", 0, "worker processes; 0 for one a GPU, or one where there is none")
+    flags.number("child_timeout_seconds", 3600.0, "after which a child is given up", above=0)
+
+    flags.group("Agent")
+    flags.choice("agent", "q_learning", ("q_learning", "random"), "who suggests blocks")
+    flags.special(
+        "epsilon_schedule",
+        agent.epsilon_schedule,
+        "share of random actions, and for how many iterations it holds; also the search's length",
+        parsing.parse_schedule,
+        parsing.SCHEDULE_ALLOWED,
+    )
+    flags.integer("blocks_per_iteration", 64, "blocks of an iteration, without infeasible ones", 1)
+    flags.number("alpha", agent.learning_rate, "learning rate of Q-learning", above=0, most=1)
+    flags.number("gamma", agent.discount, "discount of Q-learning", least=0, most=1)
+    flags.number("initial_q", agent.initial_q, "Q-value of what was never learned; 1 is 100 %")
+    flags.integer("replay_updates", agent.replay_updates, "episodes replayed in an iteration")
+    flags.integer("replay_capacity", agent.replay_capacity, "episodes in memory; 0 for no bound")
+    flags.switch(
+        "reward_shaping", agent.reward_shaping, "whether actions before the last earn reward / T"
+    )
+    flags.choice(
+        "exploration",
+        agent.exploration,
+        DISTRIBUTIONS,
+        "random actions uniform over types and then codes, or uniform over codes",
+    )
+
+    flags.group("Blocks and child networks")
+    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    flags.choice("layout", layout.kind, KINDS, "what stands around the blocks")
+    flags.special(
+        "filters",
+        layout.filters,
+        "channels of the convolutions of each stage",
+        parsing.parse_filters,
+        parsing.FILTERS_ALLOWED,
+    )
+    flags.integer("repeats", layout.repeats, "blocks in a stage (N)", 1)
+    flags.integer(
+        "max_parameters", limits.max_parameters, "most trained numbers of a child; 0 for no limit"
+    )
+    flags.integer(
+        "max_flops",
+        limits.max_flops,
+        "most FLOPs (2 x multiply-accumulate) of a child, one image, forward; 0 for no limit",
+    )
+    flags.integer(
+        "max_activation_bytes",
+        limits.max_activation_bytes,
+        "most bytes of all layers' outputs for a training batch; 0 for no limit",
+    )
+
+    flags.group("Data")
+    flags.text(
+        "dataset", "cifar100", "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], or a TFDS data set"
+    )
+    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.integer("train_examples", 0, "most images to train on; 0 for all")
+    flags.integer("split_seed", 0, "of the choice of the validation images")
+
+    flags.group("Training of a child")
+    flags.integer("epochs", recipe.epochs, "passes over the training part", 1)
+    flags.integer("batch_size", recipe.batch_size, "images in a step", 1)
+    flags.number("learning_rate", recipe.learning_rate, "Adam's, at the start", above=0)
+    flags.number(
+        "learning_rate_decay",
+        recipe.learning_rate_decay,
+        "factor on the learning rate after every decay_epochs",
+        above=0,
+        most=1,
+    )
+    flags.integer("decay_epochs", recipe.decay_epochs, "epochs between two reductions", 1)
+    flags.number("beta1", recipe.beta1, "Adam's decay of the first moment", least=0, most=0.999999)
+    flags.number("beta2", recipe.beta2, "Adam's decay of the second moment", least=0, most=0.999999)
+    flags.number("adam_epsilon", recipe.adam_epsilon, "added to Adam's denominator", above=0)
+    flags.integer(
+        "restarts", recipe.restarts, "restarts while the first epoch ends below guessing"
+    )
+    flags.number(
+        "restart_factor",
+        recipe.restart_factor,
+        "factor on the learning rate at a restart",
+        above=0,
+        most=1,
+    )
+    flags.switch("bfloat16", recipe.bfloat16, "compute in bfloat16; weights stay float32")
+    flags.choice(
+        "execution",
+        recipe.execution,
+        ("auto", "layers", "whole"),
+        "children compiled layer by layer (CPU) or whole (GPU and TPU)",
+    )
+
+    flags.group("Reward")
+    flags.number("mu", RewardSettings.mu, "percent for each e-fold of the block's FLOPs")
+    flags.number("rho", RewardSettings.rho, "percent for each e-fold of the block's density")
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> tuple[SearchSettings, RunSettings]:
+    """Turns a command line into settings.
+
+    Args:
+        arguments: what follows `search`.
+
+    Returns:
+        What to search, and how to carry it out.
+
+    Raises:
+        UserError: if the command line or the data set cannot be used.
+        LayoutError: if the layout does not fit the images.
+    """
+    expanded = define().expanded(arguments)
+    probe = define()
+    _refuse_positional(probe.parse(expanded))
+    preset = probe.values["preset"].value
+    flags = define()
+    flags.parse([f"--flagfile={parsing.preset_path(preset)}", *expanded])
+    values: dict[str, Any] = {name: flags.values[name].value for name in flags.values}
+    if not values["run_dir"]:
+        flags.values["run_dir"].value = values["run_dir"] = str(pathlib.Path("runs") / preset)
+    run = RunSettings(
+        run_dir=pathlib.Path(values["run_dir"]),
+        executor=values["executor"],
+        workers=values["workers"],
+        child_timeout_seconds=values["child_timeout_seconds"],
+        flag_values={
+            name: parsing.as_text(value)
+            for name, value in values.items()
+            if name not in _OPERATIONAL
+        },
+        flag_file=flags.flag_file(),
+    )
+    return _search_settings(values), run
+
+
+def _refuse_positional(words: list[str]) -> None:
+    if words:
+        raise UserError(
+            f"search takes flags alone, given {words[0]!r}. See: python -m blockqnn search --help"
+        )
+
+
+def _search_settings(values: dict[str, Any]) -> SearchSettings:
+    data = DataSettings(
+        dataset=values["dataset"],
+        data_dir=values["data_dir"],
+        train_examples=values["train_examples"],
+        split_seed=values["split_seed"],
+    )
+    info = describe(data)
+    height, width, channels = info.shape
+    agent: QLearningConfig | RandomSearchConfig = RandomSearchConfig(values["exploration"])
+    if values["agent"] == "q_learning":
+        agent = QLearningConfig(
+            learning_rate=values["alpha"],
+            discount=values["gamma"],
+            initial_q=values["initial_q"],
+            epsilon_schedule=values["epsilon_schedule"],
+            replay_updates=values["replay_updates"],
+            replay_capacity=values["replay_capacity"],
+            reward_shaping=values["reward_shaping"],
+            exploration=values["exploration"],
+        )
+    return SearchSettings(
+        agent=agent,
+        schedule=values["epsilon_schedule"],
+        blocks_per_iteration=values["blocks_per_iteration"],
+        max_layers=values["max_layers"],
+        seed=values["seed"],
+        layout=Layout(
+            kind=values["layout"],
+            filters=values["filters"],
+            repeats=values["repeats"],
+            height=height,
+            width=width,
+            channels=channels,
+            classes=info.classes,
+        ),
+        limits=Limits(
+            max_parameters=values["max_parameters"],
+            max_flops=values["max_flops"],
+            max_activation_bytes=values["max_activation_bytes"],
+        ),
+        data=data,
+        recipe=Recipe(
+            epochs=values["epochs"],
+            batch_size=values["batch_size"],
+            learning_rate=values["learning_rate"],
+            learning_rate_decay=values["learning_rate_decay"],
+            decay_epochs=values["decay_epochs"],
+            beta1=values["beta1"],
+            beta2=values["beta2"],
+            adam_epsilon=values["adam_epsilon"],
+            restarts=values["restarts"],
+            restart_factor=values["restart_factor"],
+            bfloat16=values["bfloat16"],
+            execution=values["execution"],
+        ),
+        reward=RewardSettings(mu=values["mu"], rho=values["rho"]),
+        evaluator=values["evaluator"],
+    )

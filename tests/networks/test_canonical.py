@@ -1,0 +1,219 @@
+"""What a block means: what dissolves, what counts twice, and what has no order."""
+
+import pytest
+from hypothesis import given
+
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import check, parse
+from networks.space import BlockSpace
+from tests.strategies import UNBOUNDED, blocks
+
+CONV1, CONV3, CONV5 = (1, 1), (1, 3), (1, 5)
+MAX, AVERAGE, ADD, CONCAT = (2, 3), (3, 3), (5, 0), (6, 0)
+
+
+def layers_of(text):
+    """The layers and outputs of a block's canonical form as plain tuples."""
+    block = canonical_form(parse(text))
+    return [tuple(layer) for layer in block.layers], block.outputs
+
+
+# Each with (nodes, edges, leaves), counted by hand: nodes are the input, the
+# layers and the output; edges the links and one for each output.
+@pytest.mark.parametrize(
+    ("text", "layers", "outputs", "figures"),
+    [
+        pytest.param("[(1,4,0,0,0)]", [], (0,), (2, 1, 1), id="the input is the output"),
+        pytest.param("[(1,2,1,0,0)]", [], (0,), (2, 1, 1), id="max pooling 1x1 dissolves"),
+        pytest.param("[(1,3,1,0,0)]", [], (0,), (2, 1, 1), id="average pooling 1x1 dissolves"),
+        pytest.param(
+            "[(1,4,0,0,0),(2,2,1,1,0),(3,3,1,2,0)]", [], (0,), (2, 1, 1), id="a chain dissolves"
+        ),
+        pytest.param("[(1,1,1,0,0)]", [(*CONV1, (0,))], (1,), (3, 2, 1), id="conv 1x1 stays"),
+        pytest.param("[(1,2,3,0,0)]", [(*MAX, (0,))], (1,), (3, 2, 1), id="max 3x3 stays"),
+        pytest.param("[(1,3,3,0,0)]", [(*AVERAGE, (0,))], (1,), (3, 2, 1), id="average 3x3 stays"),
+        pytest.param(
+            "[(1,4,0,0,0),(2,4,0,0,0)]", [], (0, 0), (2, 2, 2), id="the input is two leaves"
+        ),
+        pytest.param(
+            "[(1,4,0,0,0),(2,5,0,0,1)]", [(*ADD, (0, 0))], (1,), (3, 3, 1), id="twice the input"
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,5,0,1,2)]",
+            [(*CONV3, (0,)), (*ADD, (1, 1))],
+            (2,),
+            (4, 4, 1),
+            id="Add(x, x) keeps both edges",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,1,1,0),(3,6,0,1,2)]",
+            [(*CONV3, (0,)), (*CONCAT, (1, 1))],
+            (2,),
+            (4, 4, 1),
+            id="Concat(x, x) keeps both edges",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,3,1,1,0)]",
+            [(*CONV3, (0,))],
+            (1, 1),
+            (3, 3, 2),
+            id="a tensor that is two leaves",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,1,5,1,0)]",
+            [(*CONV3, (0,)), (*CONV5, (1,))],
+            (1, 2),
+            (4, 4, 2),
+            id="an output that is used by another layer",
+        ),
+        pytest.param(
+            "[(1,4,0,0,0),(2,1,5,0,0)]",
+            [(*CONV5, (0,))],
+            (0, 1),
+            (3, 3, 2),
+            id="the input beside a layer",
+        ),
+        pytest.param(
+            "[(1,4,0,0,0),(2,4,0,1,0),(3,1,5,1,0)]",
+            [(*CONV5, (0,))],
+            (0, 1),
+            (3, 3, 2),
+            id="the input through an Identity that is used, and one that is not",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,1,3,0,0)]",
+            [(*CONV3, (0,)), (*CONV3, (0,))],
+            (1, 2),
+            (4, 4, 2),
+            id="twins stay two",
+        ),
+    ],
+)
+def test_special_cases(text, layers, outputs, figures):
+    assert layers_of(text) == (layers, outputs)
+    block = canonical_form(parse(text))
+    assert (block.nodes, block.edges, block.leaves) == figures
+    assert block.density == figures[1] / figures[0]
+    assert block.convolutions == sum(layer[0] == 1 for layer in layers)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            "[(1,1,3,0,0),(2,1,5,0,0),(3,6,0,1,2)]",
+            "[(1,1,5,0,0),(2,1,3,0,0),(3,6,0,1,2)]",
+            id="Concat has no order",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,1,5,0,0)]", "[(1,1,5,0,0),(2,1,3,0,0)]", id="outputs have no order"
+        ),
+        pytest.param(
+            "[(1,4,0,0,0),(2,1,3,1,0),(3,1,3,2,0),(4,5,0,1,3)]",
+            "[(1,1,3,0,0),(2,2,1,1,0),(3,1,3,2,0),(4,5,0,0,3)]",
+            id="the input hub is nothing",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,4,0,1,0)]",
+            "[(1,1,3,0,0),(2,2,1,1,0),(3,3,1,1,0),(4,4,0,3,0)]",
+            id="how a tensor becomes two leaves",
+        ),
+    ],
+)
+def test_one_meaning_has_one_form_and_hash(one, other):
+    assert canonical_form(parse(one)) == canonical_form(parse(other))
+    assert canonical_form(parse(one)).hash == canonical_form(parse(other)).hash
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("[(1,1,3,0,0)]", "[(1,1,5,0,0)]", id="kernel"),
+        pytest.param("[(1,2,3,0,0)]", "[(1,3,3,0,0)]", id="type"),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,5,0,1,2)]", "[(1,1,3,0,0)]", id="2x is not x"
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,6,0,1,2)]",
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,4,0,1,0)]",
+            id="a Concat inside is a layer, that of the outputs is not",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,4,0,1,0)]", "[(1,1,3,0,0)]", id="two leaves are not one"
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,1,5,1,0)]",
+            "[(1,1,3,0,0),(2,1,5,1,0),(3,4,0,1,0)]",
+            id="an output that is used",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,1,5,1,0)]", "[(1,1,5,0,0),(2,1,3,1,0)]", id="the order of a chain"
+        ),
+        pytest.param(
+            "[(1,1,3,0,0)]", "[(1,1,3,0,0),(2,4,0,0,0)]", id="the input is an output or not"
+        ),
+    ],
+)
+def test_different_meanings_have_different_forms_and_hashes(one, other):
+    assert canonical_form(parse(one)) != canonical_form(parse(other))
+    assert canonical_form(parse(one)).hash != canonical_form(parse(other)).hash
+
+
+@given(blocks(max_layers=12))
+def test_inputs_and_outputs_ascend_and_the_order_is_topological(code):
+    block = canonical_form(code)
+    for node, layer in enumerate(block.layers, start=1):
+        assert all(source < node for source in layer.inputs)
+        assert list(layer.inputs) == sorted(layer.inputs)
+        assert len(layer.inputs) == (2 if layer.type in (5, 6) else 1)
+    assert list(block.outputs) == sorted(block.outputs)
+    assert all(0 <= node <= len(block.layers) for node in block.outputs)
+
+
+@given(blocks(max_layers=12))
+def test_a_canonical_form_written_as_a_code_is_its_own_canonical_form(code):
+    block = canonical_form(code)
+    assert canonical_form(as_code(block)) == block
+
+
+@given(blocks())
+def test_a_hash_is_sixteen_hexadecimal_digits_that_name_the_form(code):
+    block = canonical_form(code)
+    assert len(block.hash) == 16
+    assert int(block.hash, 16) >= 0
+    assert block.hash == canonical_form(code).hash
+
+
+def test_hashes_stay_what_they_are():
+    """Stores and seeds hold hashes: a change of the canonical form must be deliberate."""
+    code = parse("[(1,4,0,0,0),(2,1,3,1,0),(3,1,3,2,0),(4,5,0,1,3),(5,7,0,0,0)]")
+    assert canonical_form(code).hash == "89e270377fb3868a"
+
+
+@pytest.mark.xfail(strict=True, reason="the hash prints types, and the space writes them as enums")
+def test_a_block_written_by_the_space_has_the_hash_of_the_same_block_read_from_text():
+    space = BlockSpace()
+    first = space.choices(space.start)[0][1]
+    code = (first, space.choices(first)[-1][0])
+    assert code == check(code)
+    assert canonical_form(code).hash == canonical_form(check(code)).hash
+
+
+def as_code(block: CanonicalBlock):
+    """A block's code, with an Identity for every second edge and every output that is used."""
+    rows, place = [], {0: 0}
+
+    def append(*layer):
+        rows.append((len(rows) + 1, *layer))
+        return len(rows)
+
+    for node, layer in enumerate(block.layers, start=1):
+        sources = [place[source] for source in layer.inputs]
+        if len(set(sources)) < len(sources):
+            sources[1] = append(4, 0, sources[0], 0)
+        place[node] = append(layer.type, layer.kernel, *(*sources, 0)[:2])
+    used = {source for layer in block.layers for source in layer.inputs}
+    for node in block.outputs:
+        if node in used or node == 0 or block.outputs.count(node) > 1:
+            append(4, 0, place[node], 0)
+    return check(rows, UNBOUNDED)

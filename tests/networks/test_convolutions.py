@@ -1,0 +1,131 @@
+"""Every lowering of a convolution, against a direct sum in NumPy, in value and gradient."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from networks.layers import (
+    convolution,
+    plain_convolution,
+    pointwise_convolution,
+    unfolded_convolution,
+)
+
+LOWERINGS = [
+    pytest.param(lowering, side, id=f"{lowering.__name__}-{side}x{side}")
+    for lowering, sides in (
+        (convolution, (1, 3, 5)),
+        (plain_convolution, (1, 3, 5)),
+        (pointwise_convolution, (1,)),
+        (unfolded_convolution, (1, 3, 5)),
+    )
+    for side in sides
+]
+# Rectangles, a map smaller than a 5x5 kernel, one smaller than any, one pixel.
+SIZES = [(6, 5), (3, 7), (2, 2), (1, 1)]
+
+
+def taps(x, side):
+    """Which output pixel reads which input pixel through which tap."""
+    height, width = x.shape[1:3]
+    half = side // 2
+    for row, column in np.ndindex(height, width):
+        for down, right in np.ndindex(side, side):
+            r, c = row + down - half, column + right - half
+            if 0 <= r < height and 0 <= c < width:
+                yield (row, column), (down, right), (r, c)
+
+
+def direct_sum(x, kernel):
+    y = np.zeros((*x.shape[:3], kernel.shape[-1]))
+    for out, tap, source in taps(x, kernel.shape[0]):
+        y[:, *out] += x[:, *source] @ kernel[tap]
+    return y
+
+
+def direct_gradients(x, kernel, cotangent):
+    dx, dkernel = np.zeros_like(x), np.zeros_like(kernel)
+    for out, tap, source in taps(x, kernel.shape[0]):
+        dx[:, *source] += cotangent[:, *out] @ kernel[tap].T
+        dkernel[tap] += x[:, *source].T @ cotangent[:, *out]
+    return dx, dkernel
+
+
+def example(size, side, inputs=3, filters=4):
+    random = np.random.default_rng(0)
+    shapes = ((2, *size, inputs), (side, side, inputs, filters), (2, *size, filters))
+    return [random.standard_normal(shape) for shape in shapes]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def value_and_gradients(lowering, x, kernel, cotangent):
+    y, pullback = jax.vjp(lowering, x, kernel)
+    return y, pullback(cotangent)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("lowering", "side"), LOWERINGS)
+def test_values_and_gradients_are_those_of_the_direct_sum(lowering, side, size):
+    x, kernel, cotangent = example(size, side)
+    arrays = [array.astype(np.float32) for array in (x, kernel, cotangent)]
+    y, found = value_and_gradients(lowering, *arrays)
+    np.testing.assert_allclose(y, direct_sum(x, kernel), rtol=1e-4, atol=1e-5)
+    for gradient, wanted in zip(found, direct_gradients(x, kernel, cotangent), strict=True):
+        np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("lowering", "side"), LOWERINGS)
+def test_a_corner_by_hand(lowering, side):
+    """A kernel is not mirrored: the tap at row 0, column 0 reads the pixel up and left."""
+    x = np.zeros((1, 3, 4, 1), np.float32)
+    x[0, 0, 1, 0] = 1.0
+    kernel = np.arange(1.0, side * side + 1, dtype=np.float32).reshape(side, side, 1, 1)
+    y = np.zeros((3, 4))
+    half = side // 2
+    for down, right in np.ndindex(side, side):
+        row, column = 0 + half - down, 1 + half - right
+        if 0 <= row < 3 and 0 <= column < 4:
+            y[row, column] = 1 + down * side + right
+    np.testing.assert_allclose(jax.jit(lowering)(x, kernel)[0, :, :, 0], y)
+
+
+@pytest.mark.parametrize(("lowering", "side"), LOWERINGS)
+def test_bfloat16_stays_bfloat16(lowering, side):
+    x, kernel, _ = example((4, 4), side)
+    y = jax.jit(lowering)(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
+    assert y.dtype == jnp.bfloat16
+    wanted = direct_sum(x, kernel)
+    np.testing.assert_allclose(np.asarray(y, np.float64), wanted, rtol=0.05, atol=0.02 * side**2)
+
+
+@pytest.mark.parametrize(("size", "side"), [((4, 4), 1), ((4, 4), 3), ((2, 2), 3)])
+def test_float32_weights_are_converted_to_the_dtype_of_the_map(size, side):
+    x, kernel, cotangent = example(size, side)
+    arrays = x.astype(jnp.bfloat16), kernel.astype(np.float32), cotangent.astype(jnp.bfloat16)
+    y, (dx, dkernel) = value_and_gradients(convolution, *arrays)
+    assert (y.dtype, dx.dtype, dkernel.dtype) == (jnp.bfloat16, jnp.bfloat16, jnp.float32)
+
+
+# XLA's own convolution is slow on the CPU for these shapes, see measured.md.
+@pytest.mark.parametrize(
+    ("backend", "side", "size", "plain"),
+    [
+        ("cpu", 1, (8, 8), False),
+        ("cpu", 3, (8, 8), True),
+        ("cpu", 3, (3, 3), True),
+        ("cpu", 3, (2, 8), False),
+        ("cpu", 3, (8, 2), False),
+        ("cpu", 5, (5, 5), True),
+        ("cpu", 5, (4, 4), False),
+        ("gpu", 1, (8, 8), False),
+        ("gpu", 5, (4, 4), True),
+    ],
+)
+def test_the_lowering_fits_backend_and_shape(monkeypatch, backend, side, size, plain):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    x, kernel = jnp.zeros((1, *size, 2)), jnp.zeros((side, side, 2, 2))
+    program = str(jax.make_jaxpr(lambda x, k: convolution(x, k))(x, kernel))
+    assert ("conv_general_dilated" in program) == plain
