@@ -18,11 +18,12 @@ _SYNTHETIC = re.compile(r"synthetic(?::(\d{1,4})x(\d{1,4})x(\d{1,4}):(\d{1,5})(?
 _SYNTHETIC_DEFAULT = (8, 8, 1, 10, 600)
 
 
-def describe(settings: DataSettings) -> ImageInfo:
+def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
     """Looks a data set up without reading its images.
 
     Args:
         settings: name and place of the data set.
+        images_needed: whether they will be read.
 
     Returns:
         Shape of the images and number of classes.
@@ -35,7 +36,7 @@ def describe(settings: DataSettings) -> ImageInfo:
     if settings.dataset.startswith("synthetic"):
         height, width, channels, classes, _ = _synthetic_numbers(settings.dataset)
         return ImageInfo((height, width, channels), classes)
-    return tfds_source.describe(settings.dataset, settings.data_dir)
+    return tfds_source.describe(settings.dataset, settings.data_dir, images_needed)
 
 
 def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
@@ -60,7 +61,7 @@ def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
         images = _synthetic(settings.dataset)
     else:
         source = tfds_source.TrainingSplit(settings.dataset, settings.data_dir)
-        train, validation = choose(source.labels())
+        train, validation = choose(source.labels)
         return source.read(train), source.read(validation)
     train, validation = choose(images.labels)
     return images.take(train), images.take(validation)

@@ -1,2 +1,147 @@
-def describe(name, data_dir): raise NotImplementedError
-class TrainingSplit: pass
+"""Image data sets that tensorflow-datasets has prepared, read without TensorFlow.
+
+Only what is on disk is looked at: nothing here downloads, so a data set that
+is missing is refused at once, with or without a network.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from blockqnn.errors import UserError
+from blockqnn.images import ImageInfo, Images
+
+_CHUNK = 1000
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# So that a dry run, which reads no image, needs no prepared data.
+_WELL_KNOWN = {
+    "mnist": ImageInfo((28, 28, 1), 10),
+    "fashion_mnist": ImageInfo((28, 28, 1), 10),
+    "svhn_cropped": ImageInfo((32, 32, 3), 10),
+    "cifar10": ImageInfo((32, 32, 3), 10),
+    "cifar100": ImageInfo((32, 32, 3), 100),
+}
+
+
+def describe(name: str, data_dir: str, images_needed: bool) -> ImageInfo:
+    """Looks a data set up.
+
+    Args:
+        name: of the data set, as TFDS writes it: `name`, `name/config:version`.
+        data_dir: where TFDS keeps data sets; empty for its default.
+        images_needed: whether images will be read; if not, the well-known data
+            sets need not be prepared.
+
+    Returns:
+        Shape of the images and number of classes.
+
+    Raises:
+        UserError: if it is not prepared, or has no images of one size with labels.
+    """
+    if not images_needed and name in _WELL_KNOWN:
+        return _WELL_KNOWN[name]
+    return _info(_builder(name, data_dir), name)
+
+
+class TrainingSplit:
+    """The training split of a data set, read once, decoded where asked."""
+
+    def __init__(self, name: str, data_dir: str):
+        """Reads labels and encoded images.
+
+        Args:
+            name: of the data set.
+            data_dir: where TFDS keeps data sets; empty for its default.
+
+        Raises:
+            UserError: if the data set cannot be read.
+        """
+        import tensorflow_datasets as tfds
+
+        builder = _builder(name, data_dir)
+        self._info = _info(builder, name)
+        image_key, label_key = _keys(builder, name)
+        self._encoded: list[bytes] = []
+        labels: list[int] = []
+        try:
+            source = builder.as_data_source(
+                split="train", decoders={image_key: tfds.decode.SkipDecoding()}
+            )
+            for start in range(0, len(source), _CHUNK):
+                stop = min(start + _CHUNK, len(source))
+                for example in source.__getitems__(list(range(start, stop))):
+                    self._encoded.append(example[image_key])
+                    labels.append(int(example[label_key]))
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise UserError(
+                f"The training split of {name!r} in {builder.data_path} cannot be read: {error}."
+            ) from error
+        self.labels = np.array(labels, np.int32)
+
+    def read(self, indices: np.ndarray) -> Images:
+        """Decodes the images at `indices`, in that order."""
+        from PIL import Image
+
+        mode = _MODES[self._info.shape[2]]
+        images = np.empty((len(indices), *self._info.shape), np.uint8)
+        for place, index in enumerate(indices.tolist()):
+            decoded = Image.open(io.BytesIO(self._encoded[index])).convert(mode)
+            images[place] = np.asarray(decoded).reshape(self._info.shape)
+        return Images(images, self.labels[indices])
+
+
+def _builder(name: str, data_dir: str) -> Any:
+    """The builder of a prepared data set, made from its files alone."""
+    import tensorflow_datasets as tfds
+
+    place = data_dir or tfds.core.constants.DATA_DIR
+    try:
+        builder = tfds.core.read_only_builder.builder_from_files(name, data_dir=place)
+    except Exception as error:
+        # TFDS parses the name and the files of a stranger: anything may be raised.
+        raise UserError(
+            f"There is no data set {name!r} in {place}; allowed: digits, "
+            "synthetic:HxWxC:CLASSES, or an image data set that TFDS has prepared there as "
+            "array_record (BUILD.md, 'Data sets', says how; --data_dir says where)."
+        ) from error
+    readable = tfds.core.FileFormat.with_random_access()
+    if not builder.info.available_file_formats() & readable:
+        raise UserError(
+            f"The data set {name!r} in {place} is prepared as "
+            f"{builder.info.file_format.value}, which only TensorFlow reads; prepare it as "
+            "array_record in another --data_dir (BUILD.md, 'Data sets', says how)."
+        )
+    return builder
+
+
+def _keys(builder: Any, name: str) -> tuple[str, str]:
+    """The names of the image and of the label among a data set's features."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    images = [key for key in features if isinstance(features[key], tfds.features.Image)]
+    labels = [key for key in features if isinstance(features[key], tfds.features.ClassLabel)]
+    for found, usual in ((images, "image"), (labels, "label")):
+        # CIFAR-100 has fine and coarse labels: the usual name goes first.
+        found.sort(key=lambda key: key != usual)
+    if not images or not labels or "train" not in builder.info.splits:
+        raise UserError(
+            f"The data set {name!r} is not one of labelled images with a training split: its "
+            f"features are {', '.join(features)}."
+        )
+    return images[0], labels[0]
+
+
+def _info(builder: Any, name: str) -> ImageInfo:
+    image_key, label_key = _keys(builder, name)
+    features = builder.info.features
+    shape = tuple(features[image_key].shape)
+    if len(shape) != 3 or None in shape or shape[2] not in _MODES:
+        raise UserError(
+            f"The images of {name!r} have shape {shape}; allowed: one fixed height and width, and "
+            "1, 3 or 4 channels."
+        )
+    return ImageInfo((shape[0], shape[1], shape[2]), features[label_key].num_classes)

@@ -209,7 +209,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         train_examples=values["train_examples"],
         split_seed=values["split_seed"],
     )
-    info = describe(data)
+    info = describe(data, images_needed=values["evaluator"] != DRY)
     height, width, channels = info.shape
     agent: QLearningConfig | RandomSearchConfig = RandomSearchConfig(values["exploration"])
     if values["agent"] == "q_learning":

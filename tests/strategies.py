@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from networks.codes import Code, LayerCode, LayerType, check
 
 LAYERS = tuple(kind for kind in LayerType if kind is not LayerType.TERMINAL)
-NO_OPERATIONS = ((LayerType.IDENTITY, 0), (LayerType.MAX_POOLING, 1), (LayerType.AVERAGE_POOLING, 1))
+NO_OPERATIONS = (
+    (LayerType.IDENTITY, 0),
+    (LayerType.MAX_POOLING, 1),
+    (LayerType.AVERAGE_POOLING, 1),
+)
 UNBOUNDED = 10_000
 
 
@@ -63,7 +67,9 @@ def with_no_operation(draw: st.DrawFn, code: Code) -> Code:
     layers = code[:-1]
     used = {source for layer in layers for source in layer.predecessors}
     links = [(layer.index, layer.pred1, "pred1") for layer in layers]
-    links += [(layer.index, layer.pred2, "pred2") for layer in layers if len(layer.predecessors) > 1]
+    links += [
+        (layer.index, layer.pred2, "pred2") for layer in layers if len(layer.predecessors) > 1
+    ]
     links += [(len(code), layer.index, "") for layer in layers if layer.index not in used]
     reader, source, field = draw(st.sampled_from(links))
     kind, kernel = draw(st.sampled_from(NO_OPERATIONS))

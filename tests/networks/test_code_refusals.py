@@ -138,9 +138,18 @@ def test_a_layer_that_is_no_five_integers_is_refused(rows, message):
         ("[(1,1,3,0,0) x]", "Layer 1: expected (index,type,kernel,pred1,pred2), given: '(1,1,3"),
         ("[(1,1,3,0,0],[2,7,0,0,0]]", "Layer 1: expected (index,type,kernel,pred1,pred2), given"),
         ("[(1,1,3,0,0),((2,7,0,0,0))]", "Layer 2: expected (index,type,kernel,pred1,pred2), give"),
-        ("[(1,1,three,0,0)]", "Layer 1: the fields are five integers of at most nine digits, given"),
-        ("[(1,1,3.0,0,0)]", "Layer 1: the fields are five integers of at most nine digits, given: "),
-        ("[(1,1,3,0,)]", "Layer 1: the fields are five integers of at most nine digits, given: '1,"),
+        (
+            "[(1,1,three,0,0)]",
+            "Layer 1: the fields are five integers of at most nine digits, given",
+        ),
+        (
+            "[(1,1,3.0,0,0)]",
+            "Layer 1: the fields are five integers of at most nine digits, given: ",
+        ),
+        (
+            "[(1,1,3,0,)]",
+            "Layer 1: the fields are five integers of at most nine digits, given: '1,",
+        ),
         ("[(1,1,3,0,1234567890)]", "Layer 1: the fields are five integers of at most nine digits"),
         ("[(1,1,3,0,123456789)]", "Layer 1: pred2 of Convolution is 123456789; allowed: 0."),
         ("[(1,1,٣,0,0)]", "Layer 1: the fields are five integers of at most nine digits, given: '"),

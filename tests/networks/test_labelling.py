@@ -44,9 +44,7 @@ def graphs(draw, max_nodes=5):
     """Directed acyclic multigraphs of any in-degree, beyond what codes can say."""
     count = draw(st.integers(0, max_nodes))
     labels = [(draw(st.integers(0, 1)),) for _ in range(count)]
-    inputs = [
-        draw(st.lists(st.integers(0, node), min_size=1, max_size=3)) for node in range(count)
-    ]
+    inputs = [draw(st.lists(st.integers(0, node), min_size=1, max_size=3)) for node in range(count)]
     return labels, inputs, draw(st.lists(st.integers(0, count), max_size=3))
 
 

@@ -163,9 +163,7 @@ def test_shapes_of_trained_arrays():
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "size"), [("cifar", (20, 12)), ("imagenet", (5, 3))]
-)
+@pytest.mark.parametrize(("kind", "size"), [("cifar", (20, 12)), ("imagenet", (5, 3))])
 def test_a_block_alone_stands_at_the_first_stage_and_reads_its_filters(kind, size):
     layout = Layout(kind=kind, filters=(6, 8), repeats=3, height=20, width=12)
     plan = block_plan(canonical_form(parse("[(1,1,3,0,0),(2,2,3,0,0)]")), layout)

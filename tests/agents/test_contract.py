@@ -1,0 +1,271 @@
+"""What every agent promises to the search loop. A new agent is added to `AGENTS`."""
+
+import json
+import math
+import numbers
+
+import pytest
+
+from agents.contract import Episode
+from agents.q_learning import QLearning, QLearningConfig
+from agents.random_search import RandomSearch, RandomSearchConfig
+from networks.codes import check
+from networks.space import BlockSpace
+
+SPACE = BlockSpace(5)
+SCHEDULE = ((1.0, 2), (0.5, 2), (0.1, 2))
+
+
+def q_learning(**settings):
+    config = QLearningConfig(
+        learning_rate=0.2, epsilon_schedule=SCHEDULE, replay_updates=12, **settings
+    )
+    return lambda seed, space=SPACE: QLearning(space, config, seed)
+
+
+def random_search(**settings):
+    config = RandomSearchConfig(**settings)
+    return lambda seed, space=SPACE: RandomSearch(space, config, seed)
+
+
+AGENTS = {
+    "random search": random_search(),
+    "random search, uniform": random_search(exploration="uniform"),
+    "q-learning": q_learning(),
+    "q-learning, uniform": q_learning(exploration="uniform"),
+    "q-learning, small memory": q_learning(replay_capacity=5),
+    "q-learning, no shaping": q_learning(reward_shaping=False, discount=0.9),
+}
+
+
+@pytest.fixture(params=AGENTS)
+def make(request):
+    """Makes an agent that has learned nothing, from a seed."""
+    return AGENTS[request.param]
+
+
+def rewarded(suggestions):
+    """Episodes with a made-up reward that depends on the actions alone."""
+    return [
+        Episode(actions, sum(kernel * index for index, _, kernel, _, _ in actions) % 7 / 7)
+        for actions in suggestions
+    ]
+
+
+def run(agent, iterations, count=6):
+    """Suggests and learns; returns all episodes."""
+    episodes = []
+    for _ in range(iterations):
+        new = rewarded(agent.suggest(count))
+        agent.update(new)
+        episodes += new
+    return episodes
+
+
+def as_stored(episodes):
+    """Episodes as they come back from a store: plain tuples of plain integers."""
+    return [
+        Episode(tuple(tuple(map(int, action)) for action in actions), reward)
+        for actions, reward in episodes
+    ]
+
+
+def through_json(state):
+    return json.loads(json.dumps(state))
+
+
+@pytest.mark.parametrize("max_layers", [1, 2, 5, 23])
+def test_suggestions_are_legal_complete_episodes(make, max_layers):
+    space = BlockSpace(max_layers)
+    agent = make(3, space)
+    for count in (8, 1, 0, 8):
+        suggestions = agent.suggest(count)
+        assert len(suggestions) == count
+        for actions in suggestions:
+            state = space.start
+            for action in actions:
+                assert state == space.start or not space.is_end(state)
+                assert any(action in group for group in space.choices(state))
+                state = action
+            assert space.is_end(state)
+            assert check(actions, max_layers) == tuple(actions)
+        agent.update(rewarded(suggestions))
+
+
+def test_the_same_seed_suggests_the_same(make):
+    assert run(make(3), 6) == run(make(3), 6)
+
+
+def test_another_seed_suggests_something_else(make):
+    assert run(make(3), 2) != run(make(4), 2)
+
+
+def test_suggestions_differ_from_one_another_and_go_on_differing(make):
+    agent = make(0)
+    first, second = agent.suggest(10), agent.suggest(10)
+    assert len(set(first)) > 1
+    assert first != second
+
+
+def test_how_suggestions_are_asked_for_does_not_matter(make):
+    together, apart = make(3), make(3)
+    run(together, 3)
+    run(apart, 3)
+    suggestions = together.suggest(7)
+    assert [*apart.suggest(2), *apart.suggest(0), *apart.suggest(5)] == suggestions
+    assert together.get_state() == apart.get_state()
+
+
+def test_suggesting_changes_nothing_but_random_state(make):
+    agent = make(3)
+    episodes = run(agent, 3)
+    before, statistics = through_json(agent.get_state()), dict(agent.statistics())
+    agent.suggest(5)
+    after = through_json(agent.get_state())
+    assert after["random"] != before["random"]
+    assert {**after, "random": None} == {**before, "random": None}
+    assert dict(agent.statistics()) == statistics
+    # With the random state put back, the same is suggested and learned.
+    other = make(0)
+    other.set_state(before, episodes)
+    agent.set_state({**after, "random": before["random"]}, episodes)
+    assert run(agent, 2) == run(other, 2)
+
+
+def test_updating_learns_what_it_is_told_and_not_what_was_suggested(make):
+    one, other = make(3), make(3)
+    episodes = rewarded(make(9).suggest(6))
+    one.suggest(6)
+    other.suggest(6)
+    one.update(episodes)
+    other.update(episodes)
+    assert one.get_state() == other.get_state()
+
+
+def test_the_state_survives_json(make):
+    agent = make(3)
+    run(agent, 4)
+    state = agent.get_state()
+    assert all(isinstance(key, str) for key in state)
+    assert through_json(state) == state
+
+
+def test_a_state_is_not_changed_by_what_comes_later(make):
+    agent = make(3)
+    run(agent, 2)
+    state = agent.get_state()
+    kept = json.dumps(state)
+    run(agent, 2)
+    assert json.dumps(state) == kept
+
+
+def test_an_agent_that_goes_on_from_a_state_is_the_one_that_never_stopped(make):
+    agent = make(3)
+    episodes = run(agent, 3)
+    other = make(77)
+    run(other, 2)  # What it knew before must be gone.
+    other.set_state(through_json(agent.get_state()), as_stored(episodes))
+    assert other.get_state() == agent.get_state()
+    for _ in range(4):
+        assert dict(other.statistics()) == pytest.approx(dict(agent.statistics()))
+        assert run(other, 1) == run(agent, 1)
+        assert other.get_state() == agent.get_state()
+
+
+def test_an_agent_that_goes_on_has_the_same_statistics_to_the_last_bit(make, request):
+    if "q-learning" in request.node.name:
+        reason = "mean_q is summed in the order of the table, which is another after set_state"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    agent, other = make(3), make(77)
+    episodes = run(agent, 3)
+    other.set_state(agent.get_state(), episodes)
+    for _ in range(4):
+        assert dict(other.statistics()) == dict(agent.statistics())
+        assert run(other, 1) == run(agent, 1)
+
+
+def test_an_agent_goes_on_in_the_middle_of_an_iteration(make):
+    agent = make(3)
+    episodes = run(agent, 3)
+    first = agent.suggest(2)
+    other = make(77)
+    other.set_state(through_json(agent.get_state()), episodes)
+    rest = agent.suggest(4)
+    assert other.suggest(4) == rest
+    agent.update(rewarded(first + rest))
+    other.update(rewarded(first + rest))
+    assert other.get_state() == agent.get_state()
+    assert run(other, 2) == run(agent, 2)
+
+
+def test_an_agent_goes_on_from_before_its_first_iteration(make):
+    agent, other = make(3), make(77)
+    other.set_state(through_json(agent.get_state()), [])
+    assert run(other, 3) == run(agent, 3)
+
+
+def test_the_changes_of_every_iteration_add_up_to_a_state_to_go_on_from(make):
+    agent, merged, episodes = make(3), {}, []
+    for _ in range(6):
+        episodes += run(agent, 1)
+        merged |= through_json(agent.get_state(changed_only=True))
+    other = make(77)
+    other.set_state(merged, episodes)
+    assert other.get_state() == agent.get_state()
+    assert run(other, 3) == run(agent, 3)
+
+
+def test_the_changes_of_every_iteration_add_up_to_the_whole_state(make, request):
+    if "q-learning" in request.node.name:
+        reason = "the whole state has empty rows for states that were remembered but not learned"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    agent, merged = make(3), {}
+    for _ in range(6):
+        run(agent, 1)
+        merged |= through_json(agent.get_state(changed_only=True))
+    assert merged == agent.get_state()
+
+
+def test_changes_since_a_state_was_set_add_up_from_there(make):
+    agent = make(3)
+    episodes = run(agent, 3)
+    whole = through_json(agent.get_state())
+    other = make(77)
+    run(other, 1)
+    other.set_state(whole, episodes)
+    assert set(other.get_state(changed_only=True)) <= {"random", "iteration"}
+    episodes += run(other, 2)
+    merged = whole | other.get_state(changed_only=True)
+    third = make(78)
+    third.set_state(merged, episodes)
+    assert third.get_state() == other.get_state()
+
+
+def test_changes_are_reported_once(make):
+    agent = make(3)
+    run(agent, 2)
+    agent.get_state()
+    first = agent.get_state(changed_only=True)
+    again = agent.get_state(changed_only=True)
+    assert set(again) <= {"random", "iteration"}
+    assert set(again) <= set(first)
+
+
+def test_statistics_are_finite_numbers_by_name(make):
+    agent = make(3)
+    for _ in range(3):
+        statistics = agent.statistics()
+        assert {"episodes", "epsilon"} <= set(statistics)
+        for name, value in statistics.items():
+            assert isinstance(name, str)
+            assert isinstance(value, numbers.Real)
+            assert not isinstance(value, bool)
+            assert math.isfinite(value)
+        json.dumps(dict(statistics))
+        run(agent, 1)
+
+
+def test_an_iteration_without_episodes_is_one(make):
+    agent = make(3)
+    agent.update([])
+    assert len(run(agent, 2)) == 12

@@ -1,0 +1,12 @@
+"""Agents need NumPy alone, and know nothing else of the project."""
+
+import subprocess
+import sys
+
+
+def test_only_numpy_is_imported():
+    program = (
+        "import sys, agents.contract, agents.exploration, agents.q_learning, agents.random_search;"
+        "assert not {'jax', 'flax', 'absl', 'networks', 'blockqnn', 'flags'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
