@@ -1,0 +1,1 @@
+"""Who designs: Q-learning and its rivals. Imports nothing of the project."""

@@ -8,7 +8,7 @@ pairs of predecessors; drawn by type, blocks are shorter and more varied.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,8 +30,8 @@ def draw(random: np.random.Generator, groups: Sequence[Sequence[Any]], distribut
         One of the actions.
     """
     if distribution == BY_TYPE:
-        group = groups[random.integers(len(groups))]
-        return group[random.integers(len(group))]
+        group = groups[int(random.integers(len(groups)))]
+        return group[int(random.integers(len(group)))]
     position = int(random.integers(sum(map(len, groups))))
     for group in groups:
         if position < len(group):
@@ -51,5 +51,5 @@ def random_state(random: np.random.Generator) -> dict[str, Any]:
 def generator(state: dict[str, Any]) -> np.random.Generator:
     """The generator whose state `random_state` returned."""
     bits = np.random.PCG64()
-    bits.state = state
+    bits.state = cast(Any, state)
     return np.random.Generator(bits)

@@ -153,8 +153,8 @@ class _Row:
         """The actions where `mask` is true, in their groups, without empty ones."""
         selected, offset = [], 0
         for group in self.groups:
-            here = np.flatnonzero(mask[offset : offset + len(group)])
-            if here.size:
+            here = np.flatnonzero(mask[offset : offset + len(group)]).tolist()
+            if here:
                 selected.append([group[i] for i in here])
             offset += len(group)
         return selected

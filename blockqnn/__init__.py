@@ -1,0 +1,1 @@
+"""The system around: data, training, executors, store, search loop, command line."""

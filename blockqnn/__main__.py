@@ -6,16 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from networks.codes import CodeError
-from networks.layout import LayoutError
-
 from blockqnn.errors import UserError
-from blockqnn.search_command import run_search
+from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import inspection
 from flags import search as search_flags
 from flags.parsing import FlagSet
+from networks.codes import CodeError
+from networks.layout import LayoutError
 
 WRONG_INPUT = 2
 
@@ -53,32 +52,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(words)
+        return _dispatch(words)
     except (UserError, CodeError, LayoutError) as error:
         print(f"blockqnn: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        return 128 + 2
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def _run(words: list[str]) -> int:
+def _dispatch(words: list[str]) -> int:
     if words and words[0] in _HELP:
         print(_help(), end="")
         return 0
     if not words or words[0] not in _VERBS:
         given = f"{words[0]!r} is no verb" if words else "A verb is missing"
-        raise UserError(
-            f"{given}; allowed: {', '.join(_VERBS)}. See: python -m blockqnn --help"
-        )
-    define, run = _VERBS[words[0]]
+        raise UserError(f"{given}; allowed: {', '.join(_VERBS)}. See: python -m blockqnn --help")
+    define, carry_out = _VERBS[words[0]]
     if any(word in _HELP[:-1] for word in words[1:]):
         print(define().help(), end="")
         return 0
-    return run(words[1:])
+    return carry_out(words[1:])
 
 
 def _help() -> str:
@@ -95,5 +92,10 @@ def _help() -> str:
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Runs the process's own command line, and ends the process."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -6,13 +6,12 @@ import contextlib
 import dataclasses
 import pathlib
 
-from networks.codes import Code, parse
-from networks.layout import Layout
-from networks.published import PUBLISHED
-
 from blockqnn.errors import UserError
 from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
+from networks.codes import Code, parse
+from networks.layout import Layout
+from networks.published import PUBLISHED
 
 BEST = "best"
 
@@ -124,6 +123,6 @@ def _find(run: Run, name: str) -> Trial:
     if not matches:
         numbers = f"1 to {run.trials[-1].number}" if run.trials else "none yet"
         raise UserError(
-            f"The run in {run.path} has no trial {name!r}; it has {numbers}; {BEST!r} is allowed too."
+            f"The run in {run.path} has no trial {name!r}; allowed: {numbers}, or {BEST}."
         )
     return matches[0]

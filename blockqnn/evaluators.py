@@ -6,13 +6,12 @@ import hashlib
 import math
 from typing import Protocol
 
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import LayerType
-from networks.layout import Layout
-
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.trial import Job, Outcome
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import LayerType
+from networks.layout import Layout
 
 TRAIN = "train"
 DRY = "dry"
@@ -29,9 +28,7 @@ class Evaluator(Protocol):
         """Evaluates a child. What goes wrong with the child is in the outcome."""
 
 
-def make_evaluator(
-    name: str, data: DataSettings, recipe: Recipe, layout: Layout
-) -> Evaluator:
+def make_evaluator(name: str, data: DataSettings, recipe: Recipe, layout: Layout) -> Evaluator:
     """Creates an evaluator.
 
     Args:

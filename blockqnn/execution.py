@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from networks.initial import Weights
-
 from blockqnn.settings import Recipe
+from networks.initial import Weights
 
 
 @jax.tree_util.register_dataclass
@@ -144,4 +143,3 @@ def evaluation_batches(examples: int, batch_size: int) -> tuple[np.ndarray, np.n
     indices = np.arange(batches * batch_size, dtype=np.int32).reshape(batches, batch_size)
     real = indices < examples
     return np.where(real, indices, 0).astype(np.int32), real
-

@@ -17,13 +17,12 @@ import time
 from collections.abc import Mapping
 from typing import IO, Protocol
 
-from networks.layout import Layout
-
 from blockqnn.errors import UserError
 from blockqnn.evaluators import Evaluator
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.trial import Job, Outcome
 from blockqnn.worker import decode_outcome, encode_job, encode_settings
+from networks.layout import Layout
 
 INLINE = "inline"
 LOCAL = "local"
@@ -185,7 +184,7 @@ class LocalExecutor:
         environment = dict(os.environ)
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[number % len(self._gpus)]
-        with open(self._log_dir / f"worker-{number}.log", "a") as log:
+        with (self._log_dir / f"worker-{number}.log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "blockqnn.worker"],
                 stdin=subprocess.PIPE,

@@ -19,10 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from networks.initial import Weights, initial_parameters, initial_statistics
-from networks.layers import Arrays, compute
-from networks.plan import Operation, PlacedLayer, Plan
-
 from blockqnn.execution import (
     DeviceImages,
     adam,
@@ -35,6 +31,9 @@ from blockqnn.execution import (
     take_batch,
 )
 from blockqnn.settings import Recipe
+from networks.initial import Weights, initial_parameters, initial_statistics
+from networks.layers import Arrays, compute
+from networks.plan import Operation, PlacedLayer, Plan
 
 _KEPT_SIGNATURES = 2048
 """Signatures whose executables are kept; the least recently used leave first."""
@@ -147,9 +146,7 @@ class LayerByLayer:
 class _LayerPrograms:
     """The jitted functions of one layer signature."""
 
-    def __init__(
-        self, layer: PlacedLayer, recipe: Recipe, batch_size: int, passes_gradient: bool
-    ):
+    def __init__(self, layer: PlacedLayer, recipe: Recipe, batch_size: int, passes_gradient: bool):
         self._layer, self._recipe, self._batch_size = layer, recipe, batch_size
         self._optimiser = adam(recipe)
         self._passes_gradient = passes_gradient

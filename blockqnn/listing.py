@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from networks.codes import write
-
 from blockqnn.trial import Trial
+from networks.codes import write
 
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."
 

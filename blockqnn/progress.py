@@ -43,9 +43,10 @@ class _Counts:
         self.statuses[trial.status] += 1
         if trial.status in (Status.COMPLETED, Status.KNOWN) and trial.reward is not None:
             self.iteration_rewards.append(trial.reward)
-        if trial.status is Status.COMPLETED and trial.reward is not None:
-            if self.best is None or trial.reward > (self.best.reward or 0.0):
-                self.best = trial
+        if trial.status is Status.COMPLETED and (
+            self.best is None or (trial.reward or 0.0) > (self.best.reward or 0.0)
+        ):
+            self.best = trial
 
 
 class _Counting:

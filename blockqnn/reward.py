@@ -26,11 +26,7 @@ def corrected_reward(
     Returns:
         The reward in percent.
     """
-    return (
-        accuracy
-        - settings.mu * math.log(block_flops / 1e6)
-        - settings.rho * math.log(density)
-    )
+    return accuracy - settings.mu * math.log(block_flops / 1e6) - settings.rho * math.log(density)
 
 
 def guessing_accuracy(classes: int) -> float:

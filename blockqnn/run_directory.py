@@ -38,7 +38,7 @@ def opened(settings: RunSettings) -> Iterator[Store]:
     path = settings.run_dir
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = open(path / _LOCK_FILE, "a+")  # noqa: SIM115  closed below, with the lock
+        lock = (path / _LOCK_FILE).open("a+")
     except OSError as error:
         raise UserError(f"--run_dir {path} cannot be used: {error.strerror or error}.") from error
     with lock:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from agents.contract import Agent, Episode
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import check
-from networks.cost import Cost, cost, infeasible_reason
-
 from blockqnn.errors import UserError
 from blockqnn.executors import Executor
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import check
+from networks.cost import Cost, cost, infeasible_reason
 
 DRAWS_PER_BLOCK = 20
 """At most so many suggestions are drawn for each block that is wanted."""
@@ -49,9 +49,7 @@ class Search:
             self._record(trial)
         self.ended_iterations: int = store.facts().get("iterations", 0)
         if self.ended_iterations:
-            learned = [
-                t for t in self._trials.values() if t.iteration <= self.ended_iterations
-            ]
+            learned = [t for t in self._trials.values() if t.iteration <= self.ended_iterations]
             agent.set_state(store.agent_state(), _episodes(learned))
 
     @property
@@ -184,7 +182,7 @@ class Search:
             reward=source.reward,
         )
 
-    def _finish(self, trial: Trial, **changes: object) -> Trial:
+    def _finish(self, trial: Trial, **changes: Any) -> Trial:
         trial = dataclasses.replace(trial, finished=time.time(), **changes)
         self._store.add_trial(trial)
         self._record(trial)

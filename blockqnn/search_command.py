@@ -10,8 +10,6 @@ from typing import TextIO
 from agents.contract import Agent
 from agents.q_learning import QLearning, QLearningConfig
 from agents.random_search import RandomSearch
-from networks.space import BlockSpace
-
 from blockqnn import run_directory
 from blockqnn.block_reference import read_run
 from blockqnn.evaluators import DRY, make_evaluator
@@ -22,6 +20,7 @@ from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Status
+from networks.space import BlockSpace
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -57,8 +56,9 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
                 _carry_on(search, settings, run, store, stream)
         except KeyboardInterrupt:
             print(
-                f"\nStopped. What has finished is in {run.run_dir}; the same command continues, or: "
-                f"python -m blockqnn search --flagfile={run.run_dir / run_directory.FLAG_FILE}",
+                f"\nStopped; what has finished is in {run.run_dir}. The same command "
+                "continues, or: python -m blockqnn search "
+                f"--flagfile={run.run_dir / run_directory.FLAG_FILE}",
                 file=stream,
             )
             return INTERRUPTED
@@ -141,4 +141,3 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
         file=stream,
     )
-

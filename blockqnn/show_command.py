@@ -7,13 +7,12 @@ import json
 import pathlib
 from typing import Any, TextIO
 
+from blockqnn.block_reference import BlockReference, is_run, read_run, resolve
+from blockqnn.listing import DRY_NOTICE, best_blocks, in_units, number
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import Code, LayerType, describe, write
 from networks.cost import Cost, cost
 from networks.layout import IMAGENET, Layout
-
-from blockqnn.block_reference import BlockReference, is_run, read_run, resolve
-from blockqnn.listing import DRY_NOTICE, best_blocks, in_units, number
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,16 +7,16 @@ was committed, and readers never wait.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from networks.codes import CodeError, parse, write
-
 from blockqnn.errors import UserError
 from blockqnn.trial import Status, Trial
+from networks.codes import CodeError, parse, write
 
 SCHEMA_VERSION = 1
 FILE_NAME = "store.sqlite"
@@ -49,10 +49,7 @@ CREATE TABLE trials (
     finished REAL
 );
 """
-_COLUMNS = (
-    "number iteration epsilon code hash seed status density parameters flops block_flops depth "
-    "reason source accuracies reward restarts compile_seconds train_seconds device worker finished"
-).split()
+_COLUMNS = [field.name for field in dataclasses.fields(Trial)]
 _INSERT = f"INSERT INTO trials VALUES ({','.join('?' * len(_COLUMNS))})"
 # Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
 _BIG = ("parameters", "flops", "block_flops")

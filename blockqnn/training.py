@@ -11,11 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from networks.canonical import canonical_form
-from networks.initial import initial_parameters, initial_statistics
-from networks.layout import Layout
-from networks.plan import Plan, make_plan
-
 from blockqnn.datasets import load_search_parts
 from blockqnn.execution import DeviceImages, Execution
 from blockqnn.images import Images, channel_statistics
@@ -24,11 +19,15 @@ from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.trial import Job, Outcome
 from blockqnn.whole_program import WholeProgram
+from networks.canonical import canonical_form
+from networks.initial import initial_parameters, initial_statistics
+from networks.layout import Layout
+from networks.plan import Plan, make_plan
 
 _log = logging.getLogger(__name__)
 
 
-class TrainingFailure(Exception):
+class TrainingError(Exception):
     """A child that cannot be trained; the message is the reason."""
 
 
@@ -76,7 +75,7 @@ class TrainEvaluator:
         plan = make_plan(canonical_form(job.code), self._layout)
         try:
             child = train_child(plan, self._recipe, self._train, self._validation, job.seed)
-        except TrainingFailure as failure:
+        except TrainingError as failure:
             return Outcome(reason=str(failure), device=self.device)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             return Outcome(reason=_runtime_reason(error), device=self.device)
@@ -134,7 +133,7 @@ def train_child(
         The trained child.
 
     Raises:
-        TrainingFailure: if the loss is not finite.
+        TrainingError: if the loss is not finite.
         jax.errors.JaxRuntimeError: if compiling or running fails.
     """
     batch_size = min(recipe.batch_size, len(train.labels))
@@ -157,16 +156,14 @@ def train_child(
                 train, order.astype(np.int32).reshape(steps, batch_size), rate
             )
             if not math.isfinite(loss):
-                raise TrainingFailure(f"loss is {loss} in epoch {epoch + 1}")
+                raise TrainingError(f"loss is {loss} in epoch {epoch + 1}")
             losses.append(loss)
             accuracies.append(100.0 * execution.evaluate(validation))
             if epoch == 0 and accuracies[0] < guessing and restarts < recipe.restarts:
                 break
         else:
             seconds = time.perf_counter() - compiled
-            return TrainedChild(
-                execution, accuracies, losses, restarts, compiled - start, seconds
-            )
+            return TrainedChild(execution, accuracies, losses, restarts, compiled - start, seconds)
         restarts += 1
         first_rate *= recipe.restart_factor
 

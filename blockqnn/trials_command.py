@@ -8,11 +8,10 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from networks.codes import write
-
 from blockqnn.block_reference import read_run
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
 from blockqnn.trial import Trial
+from networks.codes import write
 
 TABLE, JSON, CSV = "table", "json", "csv"
 FORMATS = (TABLE, JSON, CSV)
@@ -85,8 +84,18 @@ def _write_csv(rows: list[dict[str, Any]], stream: TextIO) -> None:
 
 def _table(trials: list[Trial]) -> str:
     return table(
-        ["trial", "iteration", "epsilon", "status", "accuracy %", "reward", "parameters"]
-        + ["FLOPs", "seconds", "code"],
+        [
+            "trial",
+            "iteration",
+            "epsilon",
+            "status",
+            "accuracy %",
+            "reward",
+            "parameters",
+            "FLOPs",
+            "seconds",
+            "code",
+        ],
         [
             [
                 str(trial.number),

@@ -8,10 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from networks.initial import Weights, initial_parameters, initial_statistics
-from networks.layers import Arrays, compute
-from networks.plan import Plan
-
 from blockqnn.execution import (
     DeviceImages,
     adam,
@@ -24,10 +20,17 @@ from blockqnn.execution import (
     take_batch,
 )
 from blockqnn.settings import Recipe
+from networks.initial import Weights, initial_parameters, initial_statistics
+from networks.layers import Arrays, compute
+from networks.plan import Plan
 
 
 def forward(
-    plan: Plan, parameters: list[Arrays], statistics: list[Arrays], images: jax.Array, training: bool
+    plan: Plan,
+    parameters: list[Arrays],
+    statistics: list[Arrays],
+    images: jax.Array,
+    training: bool,
 ) -> tuple[jax.Array, list[Arrays]]:
     """Computes a child network.
 

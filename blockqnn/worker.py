@@ -16,13 +16,12 @@ import sys
 import threading
 from typing import Any, TextIO
 
-from networks.codes import parse, write
-from networks.layout import Layout
-
 from blockqnn.errors import UserError
 from blockqnn.evaluators import make_evaluator
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.trial import Job, Outcome
+from networks.codes import parse, write
+from networks.layout import Layout
 
 
 def encode_settings(evaluator: str, data: DataSettings, recipe: Recipe, layout: Layout) -> str:

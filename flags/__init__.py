@@ -1,0 +1,1 @@
+"""How a search is launched: absl flags, turned into frozen settings."""

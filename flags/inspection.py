@@ -5,13 +5,12 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from networks.codes import MAX_LAYERS
-from networks.layout import KINDS, Layout
-
 from blockqnn.errors import UserError
 from blockqnn.show_command import ShowSettings
 from blockqnn.trials_command import FORMATS, TABLE, TrialsSettings
 from flags import parsing
+from networks.codes import MAX_LAYERS
+from networks.layout import KINDS, Layout
 
 
 def define_show() -> parsing.FlagSet:
@@ -60,7 +59,7 @@ def parse_show(arguments: Sequence[str]) -> ShowSettings:
     """
     flags = define_show()
     reference = _one_word(flags, flags.parse(arguments), "one BLOCK or RUN_DIR")
-    value = {name: flags.values[name].value for name in flags.values}
+    value = flags.chosen()
     return ShowSettings(
         reference=reference,
         max_layers=value["max_layers"],
@@ -100,7 +99,7 @@ def parse_trials(arguments: Sequence[str]) -> TrialsSettings:
     """
     flags = define_trials()
     run_dir = _one_word(flags, flags.parse(arguments), "one RUN_DIR")
-    return TrialsSettings(pathlib.Path(run_dir), flags.values["format"].value)
+    return TrialsSettings(pathlib.Path(run_dir), flags.chosen()["format"])
 
 
 def _one_word(flags: parsing.FlagSet, words: list[str], wanted: str) -> str:

@@ -183,6 +183,10 @@ class FlagSet:
         ]
         return "\n".join(lines) + "\n"
 
+    def chosen(self) -> dict[str, Any]:
+        """The value of every flag, by name."""
+        return {name: self.values[name].value for name in self.values}
+
     def help(self) -> str:
         """What `VERB --help` prints."""
         usage = " ".join(["python -m blockqnn", self.verb, self.arguments, "[flags]"])
@@ -194,9 +198,7 @@ class FlagSet:
                 default = as_text(flag.default)
                 shown = f"--[no]{name}" if flag.boolean else f"--{name}"
                 meaning = f"{flag.help} (default: {default or 'empty'})"
-                body = textwrap.fill(
-                    meaning, 88, initial_indent=" " * 8, subsequent_indent=" " * 8
-                )
+                body = textwrap.fill(meaning, 88, initial_indent=" " * 8, subsequent_indent=" " * 8)
                 parts += [f"  {shown}", body]
         return "\n".join(parts) + "\n"
 

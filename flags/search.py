@@ -9,10 +9,6 @@ from typing import Any
 from agents.exploration import DISTRIBUTIONS
 from agents.q_learning import QLearningConfig
 from agents.random_search import RandomSearchConfig
-from networks.codes import MAX_LAYERS
-from networks.cost import Limits
-from networks.layout import KINDS, Layout
-
 from blockqnn.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TRAIN
@@ -25,6 +21,9 @@ from blockqnn.settings import (
     SearchSettings,
 )
 from flags import parsing
+from networks.codes import MAX_LAYERS
+from networks.cost import Limits
+from networks.layout import KINDS, Layout
 
 _OPERATIONAL = (
     "preset",
@@ -134,9 +133,7 @@ def define() -> parsing.FlagSet:
     flags.number("beta1", recipe.beta1, "Adam's decay of the first moment", least=0, most=0.999999)
     flags.number("beta2", recipe.beta2, "Adam's decay of the second moment", least=0, most=0.999999)
     flags.number("adam_epsilon", recipe.adam_epsilon, "added to Adam's denominator", above=0)
-    flags.integer(
-        "restarts", recipe.restarts, "restarts while the first epoch ends below guessing"
-    )
+    flags.integer("restarts", recipe.restarts, "restarts while the first epoch ends below guessing")
     flags.number(
         "restart_factor",
         recipe.restart_factor,
@@ -174,10 +171,10 @@ def parse(arguments: Sequence[str]) -> tuple[SearchSettings, RunSettings]:
     expanded = define().expanded(arguments)
     probe = define()
     _refuse_positional(probe.parse(expanded))
-    preset = probe.values["preset"].value
+    preset: str = probe.chosen()["preset"]
     flags = define()
     flags.parse([f"--flagfile={parsing.preset_path(preset)}", *expanded])
-    values: dict[str, Any] = {name: flags.values[name].value for name in flags.values}
+    values = flags.chosen()
     if not values["run_dir"]:
         flags.values["run_dir"].value = values["run_dir"] = str(pathlib.Path("runs") / preset)
     run = RunSettings(

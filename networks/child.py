@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
+from jax.typing import DTypeLike
 
 from networks.canonical import canonical_form
 from networks.codes import Code
@@ -17,7 +19,7 @@ from networks.plan import Operation, PlacedLayer, Plan, make_plan
 class Unit(nnx.Module):
     """One placed layer."""
 
-    def __init__(self, layer: PlacedLayer, rngs: nnx.Rngs, dtype: jnp.dtype):
+    def __init__(self, layer: PlacedLayer, rngs: nnx.Rngs, dtype: DTypeLike):
         """Creates the layer.
 
         Args:
@@ -92,7 +94,7 @@ class Unit(nnx.Module):
 class ChildNetwork(nnx.Module):
     """A block stacked into a network. `eval()` makes batch norm use running statistics."""
 
-    def __init__(self, plan: Plan, seed: int = 0, dtype: jnp.dtype = jnp.dtype("float32")):
+    def __init__(self, plan: Plan, seed: int = 0, dtype: DTypeLike = jnp.float32):
         """Creates the network with He initialisation.
 
         Args:
@@ -127,23 +129,26 @@ class ChildNetwork(nnx.Module):
             parameters: for each layer of the plan its trained arrays.
             statistics: for each layer of the plan its running statistics.
         """
-        for layer, arrays, running in zip(
-            self.layers, parameters[1:], statistics[1:], strict=True
-        ):
+        for layer, arrays, running in zip(self.layers, parameters[1:], statistics[1:], strict=True):
             if layer.operation in (Operation.CONVOLUTION, Operation.PCC):
-                layer.convolution.kernel[...] = jnp.asarray(arrays["kernel"])
+                _set(layer.convolution.kernel, arrays["kernel"])
             if layer.operation is Operation.PCC:
-                layer.norm.scale[...] = jnp.asarray(arrays["scale"])
-                layer.norm.bias[...] = jnp.asarray(arrays["bias"])
-                layer.norm.mean[...] = jnp.asarray(running["mean"])
-                layer.norm.var[...] = jnp.asarray(running["variance"])
+                _set(layer.norm.scale, arrays["scale"])
+                _set(layer.norm.bias, arrays["bias"])
+                _set(layer.norm.mean, running["mean"])
+                _set(layer.norm.var, running["variance"])
             if layer.operation is Operation.LINEAR:
-                layer.linear.kernel[...] = jnp.asarray(arrays["kernel"])
-                layer.linear.bias[...] = jnp.asarray(arrays["bias"])
+                _set(layer.linear.kernel, arrays["kernel"])
+                _set(layer.linear.bias, arrays["bias"])
+
+
+def _set(variable: nnx.Variable | None, value: np.ndarray) -> None:
+    assert variable is not None
+    variable.set_value(jnp.asarray(value))
 
 
 def child_network(
-    code: Code, layout: Layout, seed: int = 0, dtype: jnp.dtype = jnp.dtype("float32")
+    code: Code, layout: Layout, seed: int = 0, dtype: DTypeLike = jnp.float32
 ) -> ChildNetwork:
     """Turns a block and a layout into a network.
 

@@ -56,7 +56,7 @@ _KERNELS = {
     LayerType.CONCAT: (0,),
     LayerType.TERMINAL: (0,),
 }
-_ARITY = {kind: 1 for kind in LayerType} | {
+_ARITY = dict.fromkeys(LayerType, 1) | {
     LayerType.ADD: 2,
     LayerType.CONCAT: 2,
     LayerType.TERMINAL: 0,
@@ -74,7 +74,7 @@ class LayerCode(NamedTuple):
         pred2: index of the second predecessor of Add and Concat, else 0.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # the paper's word, and tuple's method
     type: int
     kernel: int
     pred1: int

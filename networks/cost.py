@@ -74,9 +74,7 @@ def cost(block: CanonicalBlock, layout: Layout) -> Cost:
 
 def parameters(plan: Plan) -> int:
     """The number of trained numbers of a plan."""
-    return sum(
-        math.prod(shape) for layer in plan for shape in layer.parameter_shapes.values()
-    )
+    return sum(math.prod(shape) for layer in plan for shape in layer.parameter_shapes.values())
 
 
 def flops(plan: Plan) -> int:

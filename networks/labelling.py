@@ -9,6 +9,7 @@ are found, the one with the least encoding is canonical.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 Encoding = tuple[tuple[object, ...], tuple[int, ...]]
@@ -63,7 +64,7 @@ class _Search:
 
     def run(self) -> tuple[int, ...]:
         self.explore(self.start, ())
-        _, order = self.seen[min(self.seen)]  # type: ignore[type-var]
+        _, order = self.seen[min(self.seen)]
         return tuple(order[1:])
 
     def explore(self, colours: list[int], chosen: tuple[int, ...]) -> int | None:
@@ -148,7 +149,7 @@ def _ranks(keys: list) -> list[int]:
     rank: list[int] = [0] * len(keys)
     order = sorted(range(len(keys)), key=keys.__getitem__)
     current = 0
-    for before, here in zip(order, order[1:], strict=False):
+    for before, here in itertools.pairwise(order):
         current += keys[here] != keys[before]
         rank[here] = current
     return rank

@@ -102,7 +102,9 @@ def make_plan(block: CanonicalBlock, layout: Layout) -> Plan:
     """
     builder = _Builder()
     here = builder.place("image", Operation.IMAGE, (), layout.image_shape)
-    here = builder.convolution("stem/convolution1", Operation.CONVOLUTION, here, 3, layout.filters[0])
+    here = builder.convolution(
+        "stem/convolution1", Operation.CONVOLUTION, here, 3, layout.filters[0]
+    )
     if layout.kind == IMAGENET:
         here = builder.downsampling("stem/pooling1", here)
         here = builder.convolution(

@@ -76,4 +76,3 @@ def _choices(index: int, may_continue: bool) -> tuple[tuple[LayerCode, ...], ...
     if index > 1:
         groups.append((terminal(index),))
     return tuple(groups)
-
