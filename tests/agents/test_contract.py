@@ -3,6 +3,7 @@
 import json
 import math
 import numbers
+import sys
 
 import pytest
 
@@ -174,8 +175,9 @@ def test_an_agent_that_goes_on_from_a_state_is_the_one_that_never_stopped(make):
 
 def test_an_agent_that_goes_on_has_the_same_statistics_to_the_last_bit(make, request):
     if "q-learning" in request.node.name:
-        reason = "mean_q is summed in the order of the table, which is another after set_state"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+        reason = "mean_q is summed in the order of the table, which set_state does not keep"
+        rounds = sys.version_info < (3, 12)  # From then on sum() corrects its rounding.
+        request.applymarker(pytest.mark.xfail(rounds, strict=True, reason=reason))
     agent, other = make(3), make(77)
     episodes = run(agent, 3)
     other.set_state(agent.get_state(), episodes)

@@ -1,0 +1,86 @@
+"""What random blocks look like: length, types, and how many are infeasible.
+
+usage: python -m benchmarks.random_blocks [COUNT]
+
+Draws COUNT (default 4,000) blocks for each exploration and for each preset and
+prints a table. Takes about a minute.
+"""
+
+from __future__ import annotations
+
+import collections
+import sys
+
+from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.listing import table
+from blockqnn.settings import SearchSettings
+from flags.parsing import preset_names
+from flags.search import parse
+from networks.canonical import canonical_form
+from networks.codes import Code, LayerType
+from networks.cost import cost, infeasible_reason
+from networks.layout import Layout
+from networks.space import BlockSpace
+
+
+def draw(exploration: str, max_layers: int, count: int) -> list[Code]:
+    agent = RandomSearch(BlockSpace(max_layers), RandomSearchConfig(exploration), seed=0)
+    return agent.suggest(count)  # type: ignore[return-value]
+
+
+def reasons(
+    codes: list[Code], settings: SearchSettings, layout: Layout
+) -> collections.Counter[str]:
+    """Why the children of these blocks would not be trained."""
+    counts: collections.Counter[str] = collections.Counter()
+    for code in codes:
+        block = canonical_form(code)
+        reason = infeasible_reason(
+            block,
+            cost(block, layout),
+            settings.limits,
+            settings.recipe.batch_size,
+            2 if settings.recipe.bfloat16 else 4,
+        )
+        if reason is not None:
+            counts["no convolution" if reason == "no convolution" else "too large"] += 1
+    return counts
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+    kinds = [kind for kind in LayerType if kind is not LayerType.TERMINAL]
+    rows = []
+    for exploration in ("by_type", "uniform"):
+        codes = draw(exploration, 23, count)
+        layers = [layer for code in codes for layer in code[:-1]]
+        types = collections.Counter(layer.type for layer in layers)
+        rows.append(
+            [
+                f"{len(layers) / count:.1f}",
+                *[f"{types[kind] / len(layers):.0%}" for kind in kinds],
+                f"{sum(canonical_form(code).convolutions == 0 for code in codes) / count:.1%}",
+                exploration,
+            ]
+        )
+    titles = [kind.title.lower() for kind in kinds]
+    print(table(["mean length", *titles, "no convolution", "exploration"], rows))
+    rows = []
+    for name in preset_names():
+        settings, _ = parse([f"--preset={name}", "--evaluator=dry"])
+        codes = draw(settings.agent.exploration, settings.max_layers, count)
+        counts = reasons(codes, settings, settings.layout)
+        rows.append(
+            [
+                f"{counts['no convolution'] / count:.1%}",
+                f"{counts['too large'] / count:.1%}",
+                f"{sum(counts.values()) / count:.1%}",
+                name,
+            ]
+        )
+    print()
+    print(table(["no convolution", "too large", "infeasible", "preset"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The environment of all tests and of the processes that they start: strict, fake devices."""
+
+import os
+
+import hypothesis
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = " ".join(
+    [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=4"]
+).strip()
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+
+# A busy machine must not fail a test.
+hypothesis.settings.register_profile(
+    "blockqnn",
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("blockqnn")
