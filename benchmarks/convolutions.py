@@ -55,7 +55,7 @@ def main() -> None:
             lowerings["pointwise"] = pointwise_convolution
         steps = {name: training_step(function) for name, function in lowerings.items()}
         seconds: dict[str, list[float]] = {name: [] for name in steps}
-        for name, step in steps.items():
+        for step in steps.values():
             jax.block_until_ready(step(x, kernel))
         for _ in range(ROUNDS):
             for name, step in steps.items():
