@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -101,6 +102,7 @@ class _Worker:
     process: subprocess.Popen[str]
     ready: bool = False
     job: Job | None = None
+    started: float = 0.0
     deadline: float | None = None
     timed_out: bool = False
 
@@ -179,6 +181,7 @@ class LocalExecutor:
             worker.process.kill()
         for worker in self._workers:
             worker.process.wait()
+            _close_input(worker.process)
 
     def _spawn(self, number: int) -> _Worker:
         environment = dict(os.environ)
@@ -203,8 +206,9 @@ class LocalExecutor:
 
     def _listen(self, worker: _Worker, stream: IO[str]) -> None:
         """Passes a worker's lines on; an empty one says that it has ended."""
-        for line in stream:
-            self._events.put((worker, line))
+        with stream:
+            for line in stream:
+                self._events.put((worker, line))
         worker.process.wait()
         self._events.put((worker, ""))
 
@@ -231,14 +235,19 @@ class LocalExecutor:
         reason = f"the worker {ending}"
         if worker.timed_out:
             reason = f"not finished after {self._timeout:g} seconds (--child_timeout_seconds)"
+        _close_input(worker.process)
         self._workers[worker.number] = self._spawn(worker.number)
-        return (job.number, Outcome(reason=reason, worker=worker.number)) if job else None
+        if job is None:
+            return None
+        seconds = time.monotonic() - worker.started
+        return job.number, Outcome(reason=reason, train_seconds=seconds, worker=worker.number)
 
     def _assign(self) -> None:
         for worker in self._workers:
             if self._jobs and worker.ready and worker.job is None:
                 worker.job = self._jobs.popleft()
-                worker.deadline = time.monotonic() + self._timeout
+                worker.started = time.monotonic()
+                worker.deadline = worker.started + self._timeout
                 _send(worker.process, encode_job(worker.job))
 
     def _kill_overdue(self) -> None:
@@ -251,11 +260,15 @@ class LocalExecutor:
 def _send(process: subprocess.Popen[str], line: str) -> None:
     """Writes a line to a worker; if it has died, its listener tells."""
     assert process.stdin is not None
-    try:
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.write(line + "\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        pass
+
+
+def _close_input(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _ending(returncode: int) -> str:

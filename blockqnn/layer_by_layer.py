@@ -59,7 +59,7 @@ class LayerByLayer:
             _layer_programs(
                 # Equal signatures must be equal keys, wherever the layers stand.
                 dataclasses.replace(layer, name="", inputs=()),
-                dataclasses.replace(recipe, epochs=0, learning_rate=0.0),
+                recipe,
                 batch_size,
                 passes_gradient=0 not in layer.inputs,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -126,6 +127,7 @@ class TerminalProgress(_Counting):
     """One line that is rewritten after each trial, and a line for each iteration."""
 
     _INTERVAL_SECONDS = 0.1
+    _shown = -math.inf
 
     def finished(self, trial: Trial) -> None:
         """See `Progress.finished`."""
@@ -133,7 +135,7 @@ class TerminalProgress(_Counting):
             self._rewrite("\n")
         self._counts.add(trial)
         now = self._now()
-        if now - getattr(self, "_shown", -1.0) >= self._INTERVAL_SECONDS:
+        if now - self._shown >= self._INTERVAL_SECONDS:
             self._shown = now
             self._rewrite("")
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from blockqnn.block_reference import BlockReference, is_run, read_run, resolve
 from blockqnn.listing import DRY_NOTICE, best_blocks, in_units, number
+from blockqnn.trials_command import trial_facts
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import Code, LayerType, describe, write
 from networks.cost import Cost, cost
@@ -53,7 +54,10 @@ def show(settings: ShowSettings, stream: TextIO) -> None:
     block = canonical_form(found.code)
     spent = cost(block, layout)
     if settings.as_json:
-        print(json.dumps(block_facts(found.code, block, spent)), file=stream)
+        facts = block_facts(found.code, block, spent)
+        if found.trial is not None:
+            facts |= {"trial": trial_facts(found.trial, found.dry)}
+        print(json.dumps(facts), file=stream)
     else:
         print(_in_words(found, block, layout, spent), file=stream)
 

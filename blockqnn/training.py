@@ -73,23 +73,27 @@ class TrainEvaluator:
     def evaluate(self, job: Job) -> Outcome:
         """See `Evaluator.evaluate`."""
         plan = make_plan(canonical_form(job.code), self._layout)
+        start = time.perf_counter()
         try:
             child = train_child(plan, self._recipe, self._train, self._validation, job.seed)
         except TrainingError as failure:
-            return Outcome(reason=str(failure), device=self.device)
+            reason = str(failure)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
-            return Outcome(reason=_runtime_reason(error), device=self.device)
+            reason = _runtime_reason(error)
         except Exception as error:
             # One child must not end a search of days; the log keeps the traceback.
             _log.exception("trial %d", job.number)
-            return Outcome(reason=f"{type(error).__name__}: {error}", device=self.device)
-        return Outcome(
-            accuracies=tuple(child.accuracies),
-            restarts=child.restarts,
-            compile_seconds=child.compile_seconds,
-            train_seconds=child.train_seconds,
-            device=self.device,
-        )
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            return Outcome(
+                accuracies=tuple(child.accuracies),
+                restarts=child.restarts,
+                compile_seconds=child.compile_seconds,
+                train_seconds=child.train_seconds,
+                device=self.device,
+            )
+        seconds = time.perf_counter() - start
+        return Outcome(reason=reason, train_seconds=seconds, device=self.device)
 
 
 def on_device(train: Images, validation: Images) -> tuple[DeviceImages, DeviceImages]:

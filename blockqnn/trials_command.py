@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from blockqnn.block_reference import read_run
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
-from blockqnn.trial import Trial
+from blockqnn.trial import Status, Trial
 from networks.codes import write
 
 TABLE, JSON, CSV = "table", "json", "csv"
@@ -67,7 +67,7 @@ def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
     facts["status"] = trial.status.value
     facts["accuracy"] = trial.accuracy
     facts["accuracies"] = list(trial.accuracies) or None
-    facts["seconds"] = trial.seconds
+    facts["seconds"] = None if trial.status is Status.INFEASIBLE else trial.seconds
     facts["dry"] = dry
     return facts
 
@@ -106,7 +106,7 @@ def _table(trials: list[Trial]) -> str:
                 number(trial.reward),
                 in_units(trial.parameters),
                 in_units(trial.flops),
-                number(trial.seconds, 1),
+                number(None if trial.status is Status.INFEASIBLE else trial.seconds, 1),
                 write(trial.code) + (f"  {trial.reason}" if trial.reason else ""),
             ]
             for trial in trials

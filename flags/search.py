@@ -56,7 +56,12 @@ def define() -> parsing.FlagSet:
     flags.choice(
         "evaluator", TRAIN, (TRAIN, DRY), "train the children, or make accuracies up at once"
     )
-    flags.choice("executor", LOCAL, (LOCAL, INLINE), "in worker processes, or in this one")
+    flags.choice(
+        "executor",
+        LOCAL,
+        (LOCAL, INLINE),
+        "in worker processes, or in this one, without timeout, for debugging",
+    )
     flags.integer("workers", 0, "worker processes; 0 for one a GPU, or one where there is none")
     flags.number("child_timeout_seconds", 3600.0, "after which a child is given up", above=0)
 

@@ -145,19 +145,6 @@ def test_what_is_not_prepared_is_refused_in_one_sentence_without_the_network(tmp
 
 
 @pytest.mark.usefixtures("no_network")
-def test_a_data_set_that_only_tensorflow_reads_is_refused(tmp_path):
-    version = tmp_path / "things" / "1.0.0"
-    version.mkdir(parents=True)
-    (version / "dataset_info.json").write_text(
-        '{"name": "things", "version": "1.0.0", "fileFormat": "tfrecord", "splits": []}'
-    )
-    (version / "features.json").write_text("{}")
-    with pytest.raises(UserError, match="only TensorFlow reads") as refusal:
-        describe(DataSettings("things", data_dir=str(tmp_path)))
-    assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.usefixtures("no_network")
 def test_a_dry_run_needs_no_images_of_a_well_known_data_set(tmp_path):
     settings = DataSettings("cifar100", data_dir=str(tmp_path))
     assert describe(settings, images_needed=False) == ImageInfo((32, 32, 3), 100)

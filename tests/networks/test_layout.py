@@ -72,3 +72,7 @@ def test_what_cannot_be_built_is_refused(settings, message):
 )
 def test_the_smallest_that_can_be_built(settings):
     assert Layout(**settings)
+
+
+def test_equal_layouts_are_one_key():
+    assert {Layout(): 1, Layout(repeats=2): 2}[Layout(repeats=4)] == 1

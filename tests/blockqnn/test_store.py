@@ -1,0 +1,262 @@
+"""What every store promises: what was committed is read again, while it is written and after."""
+
+import contextlib
+import dataclasses
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.contract import Episode
+from agents.q_learning import QLearning, QLearningConfig
+from blockqnn.errors import UserError
+from blockqnn.store import SCHEMA_VERSION, Store
+from blockqnn.trial import Status, Trial
+from networks.published import PUBLISHED
+from networks.space import BlockSpace
+from tests.strategies import blocks
+
+HUGE = st.integers(0, 2**200)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+SMALL = st.integers(0, 2**63 - 1)
+# What a reason or a device may hold, as odd as it gets; SQLite has no lone surrogates.
+TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
+    ["<script>alert('x')</script>", "'; DROP TABLE trials; --", "\0", "null", "a\nb\r\n", "π 🧱"]
+)
+TRIALS = st.builds(
+    Trial,
+    number=st.integers(1, 2**63 - 1),
+    iteration=SMALL,
+    epsilon=FINITE,
+    code=blocks(max_layers=5),
+    hash=TEXT,
+    seed=SMALL,
+    status=st.sampled_from(Status),
+    density=FINITE,
+    parameters=HUGE,
+    flops=HUGE,
+    block_flops=HUGE,
+    depth=SMALL,
+    reason=st.none() | TEXT,
+    source=st.none() | SMALL,
+    accuracies=st.lists(FINITE, max_size=4).map(tuple),
+    reward=st.none() | FINITE,
+    restarts=SMALL,
+    compile_seconds=FINITE,
+    train_seconds=FINITE,
+    device=st.none() | TEXT,
+    worker=st.none() | SMALL,
+    finished=st.none() | FINITE,
+)
+TRIAL = Trial(
+    1, 1, 0.5, PUBLISHED["inception"], "ab", 3, Status.COMPLETED, 1.5, 10, 2**70, 30, 2, reward=5.0
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "store.sqlite"
+
+
+@pytest.fixture
+def store(path):
+    with contextlib.closing(Store.create_or_open(path)) as store:
+        yield store
+
+
+def read_only(path):
+    return contextlib.closing(Store.open_read_only(path))
+
+
+def in_memory():
+    return Store.create_or_open(":memory:")
+
+
+@given(st.lists(TRIALS, max_size=4, unique_by=lambda trial: trial.number))
+def test_trials_come_back_as_they_were_in_order_of_number(trials):
+    with contextlib.closing(in_memory()) as store:
+        for trial in trials:
+            store.add_trial(trial)
+        found = list(store.trials())
+    assert found == sorted(trials, key=lambda trial: trial.number)
+    for trial in found:
+        assert type(trial.status) is Status
+        assert type(trial.flops) is int
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | SMALL | FINITE | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+STATES = st.dictionaries(TEXT, JSON, max_size=4)
+
+
+@given(st.lists(STATES, min_size=1, max_size=4))
+def test_changes_of_the_agents_state_add_up(changes):
+    merged = {}
+    with contextlib.closing(in_memory()) as store:
+        for iteration, change in enumerate(changes, start=1):
+            store.end_iteration(iteration, change)
+            merged |= change
+            assert store.agent_state() == merged
+            assert store.facts() == {"iterations": iteration}
+
+
+@given(STATES, STATES)
+def test_facts_replace_one_another_by_name_and_are_not_the_agents(first, second):
+    with contextlib.closing(in_memory()) as store:
+        store.set_facts(first)
+        store.set_facts(second)
+        assert store.facts() == first | second
+        assert store.agent_state() == {}
+
+
+def test_a_q_table_goes_through_the_store(store):
+    agent = QLearning(BlockSpace(4), QLearningConfig(learning_rate=0.3), seed=1)
+    episodes = []
+    for iteration in range(1, 5):
+        new = [Episode(code, len(code) / 7) for code in agent.suggest(5)]
+        agent.update(new)
+        episodes += new
+        store.end_iteration(iteration, agent.get_state(changed_only=True))
+    other = QLearning(BlockSpace(4), QLearningConfig(learning_rate=0.3), seed=9)
+    other.set_state(store.agent_state(), episodes)
+    assert other.get_state() == agent.get_state()
+    assert other.suggest(5) == agent.suggest(5)
+
+
+def test_what_was_committed_is_there_when_the_store_is_opened_again(path):
+    for number in (1, 2, 3):
+        with contextlib.closing(Store.create_or_open(path)) as store:
+            assert len(list(store.trials())) == number - 1
+            store.add_trial(dataclasses.replace(TRIAL, number=number))
+            store.set_facts({str(number): number})
+    with read_only(path) as store:
+        assert [trial.number for trial in store.trials()] == [1, 2, 3]
+        assert store.facts() == {"1": 1, "2": 2, "3": 3}
+
+
+def test_a_number_is_given_once(store):
+    store.add_trial(TRIAL)
+    with pytest.raises(sqlite3.IntegrityError):
+        store.add_trial(dataclasses.replace(TRIAL, reward=6.0))
+    assert list(store.trials()) == [TRIAL]
+
+
+def test_an_iteration_ends_whole_or_not_at_all(store):
+    store.end_iteration(1, {"a": 1, "b": 2})
+    with pytest.raises(TypeError):
+        store.end_iteration(2, {"a": 5, "b": object()})
+    assert store.agent_state() == {"a": 1, "b": 2}
+    assert store.facts() == {"iterations": 1}
+    store.end_iteration(2, {"a": 5})
+    assert store.agent_state() == {"a": 5, "b": 2}
+
+
+def test_the_store_is_in_wal_mode(store, path):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_reader_sees_what_is_committed_and_does_not_stop_the_writer(store, path):
+    store.add_trial(TRIAL)
+    with read_only(path) as reader:
+        reading = reader.trials()
+        assert next(reading) == TRIAL
+        store.add_trial(dataclasses.replace(TRIAL, number=2))
+        store.end_iteration(1, {"a": 1})
+        assert [trial.number for trial in reader.trials()] == [1, 2]
+        assert reader.agent_state() == {"a": 1}
+
+
+def test_a_reader_can_open_while_a_transaction_is_under_way(store, path):
+    store.add_trial(TRIAL)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM trials")
+        with read_only(path) as reader:
+            assert list(reader.trials()) == [TRIAL]
+        writer.execute("ROLLBACK")
+
+
+def test_a_reader_cannot_write(store, path):
+    with read_only(path) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.set_facts({"a": 1})
+
+
+def test_reading_creates_nothing(tmp_path):
+    with pytest.raises(UserError, match="no run in"):
+        Store.open_read_only(tmp_path / "nothing" / "store.sqlite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_commit_outlives_a_killed_process(path):
+    program = (
+        "import os, pathlib, sys\n"
+        "from blockqnn.store import Store\n"
+        "store = Store.create_or_open(pathlib.Path(sys.argv[1]))\n"
+        "store.set_facts({'kept': 1})\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    with read_only(path) as store:
+        assert store.facts() == {"kept": 1}
+
+
+@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 99])
+def test_a_store_of_a_newer_version_is_refused(path, version):
+    Store.create_or_open(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version={version}")
+    for opening in (Store.create_or_open, Store.open_read_only):
+        with pytest.raises(UserError, match=f"version {version} of the store"):
+            opening(path)
+
+
+def foreign_text(path):
+    path.write_text("<html>no store</html>" * 200)
+
+
+def foreign_database(path):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE photographs (name TEXT)")
+
+
+def directory(path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize("make", [foreign_text, foreign_database, directory])
+def test_what_is_no_store_is_refused_and_left_alone(path, make):
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    for opening in (Store.open_read_only, Store.create_or_open):
+        with pytest.raises(UserError) as refusal:
+            opening(path)
+        assert str(path.parent) in str(refusal.value)
+    assert before == (path.read_bytes() if path.is_file() else None)
+
+
+def test_an_empty_file_is_no_store_to_read_and_becomes_one_to_write(path):
+    path.touch()
+    with pytest.raises(UserError):
+        Store.open_read_only(path)
+    Store.create_or_open(path).close()
+    with read_only(path) as store:
+        assert list(store.trials()) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("code", "[(1,9,0,0,0)]"), ("status", "odd"), ("parameters", "x"), ("accuracies", "[")],
+)
+def test_a_trial_that_cannot_be_read_is_named(store, path, column, value):
+    store.add_trial(TRIAL)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE trials SET {column} = ?", [value])
+    with pytest.raises(UserError, match="Trial 1 in the store"):
+        list(store.trials())
