@@ -1,0 +1,249 @@
+"""The verb `search`: beginning, continuing, extending and refusing to be another search."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from blockqnn.listing import DRY_NOTICE
+from flags import search as search_flags
+
+# Explicit, so that tuning a preset changes no test.
+SMOKE = (
+    "--preset=smoke",
+    "--run_dir=run",
+    "--epsilon_schedule=1.0:1,0.5:1",
+    "--blocks_per_iteration=2",
+    "--max_layers=4",
+    "--exploration=by_type",
+    "--max_flops=0",
+    "--max_parameters=20000",
+)
+# A value of each flag that is not the one of `SMOKE`.
+OTHER_VALUES = {
+    "seed": "1",
+    "evaluator": "train",
+    "agent": "random",
+    "epsilon_schedule": "1:1",
+    "blocks_per_iteration": "3",
+    "alpha": "0.5",
+    "gamma": "0.5",
+    "initial_q": "0.25",
+    "replay_updates": "9",
+    "replay_capacity": "5",
+    "reward_shaping": "false",
+    "exploration": "uniform",
+    "max_layers": "5",
+    "layout": "imagenet",
+    "filters": "4",
+    "repeats": "2",
+    "max_parameters": "30000",
+    "max_flops": "1000000000",
+    "max_activation_bytes": "1000000000",
+    "dataset": "synthetic:8x8x1:10:600",
+    "train_examples": "301",
+    "split_seed": "1",
+    "epochs": "2",
+    "batch_size": "26",
+    "learning_rate": "0.01",
+    "learning_rate_decay": "0.5",
+    "decay_epochs": "2",
+    "beta1": "0.8",
+    "beta2": "0.99",
+    "adam_epsilon": "1e-07",
+    "restarts": "0",
+    "restart_factor": "0.5",
+    "bfloat16": "true",
+    "mu": "0",
+    "rho": "0",
+}
+OPERATIONAL_VALUES = {
+    "executor": "local",
+    "workers": "2",
+    "child_timeout_seconds": "77.5",
+    "data_dir": "elsewhere",
+    "execution": "whole",
+}
+
+
+def timeless(trials):
+    varying = ("finished", "worker", "seconds", "compile_seconds", "train_seconds")
+    return [{k: v for k, v in trial.items() if k not in varying} for trial in trials]
+
+
+def result_in(out):
+    return out[out.index("trials: ") :]
+
+
+def test_a_search_prints_its_progress_its_counts_and_its_best_blocks(blockqnn):
+    out = blockqnn.search(*SMOKE)
+    trials = blockqnn.trials("run")
+    counts = {s: sum(t["status"] == s for t in trials) for s in ("completed", "infeasible")}
+    assert re.search(r"^iteration 1/2 .*\niteration 2/2 ", out, re.MULTILINE)
+    assert f"{len(trials)} trials: {counts['completed']} trained, " in out
+    share = counts["infeasible"] / len(trials)
+    assert f"{counts['infeasible']} infeasible, 0 failed ({share:.0%} infeasible)" in out
+    ranked = sorted(trials, key=lambda t: -t["reward"] if t["status"] == "completed" else 0)
+    best = out[out.index("Best blocks by reward") :].splitlines()[2:]
+    for place, trial in enumerate(ranked[: min(5, counts["completed"])]):
+        assert best[place].split()[:3] == [
+            str(place + 1),
+            str(trial["number"]),
+            f"{trial['reward']:.2f}",
+        ]
+        assert best[place].endswith(trial["code"])
+    assert "show run#best" in out
+
+
+def test_the_run_directory_holds_store_flags_and_log(blockqnn):
+    blockqnn.search(*SMOKE)
+    names = {path.name for path in (blockqnn.directory / "run").iterdir()}
+    assert {"store.sqlite", "search.flags", "search.log"} <= names
+    log = (blockqnn.directory / "run" / "search.log").read_text()
+    assert len(log.splitlines()) == len(blockqnn.trials("run"))
+    flags = (blockqnn.directory / "run" / "search.flags").read_text()
+    assert "--filters=4,8\n" in flags
+    assert "--preset" not in flags
+
+
+def test_the_run_directory_is_named_after_the_preset(blockqnn):
+    blockqnn.search("--preset=smoke")
+    assert (blockqnn.directory / "runs" / "smoke" / "store.sqlite").is_file()
+
+
+def test_a_finished_run_shows_its_result_again(blockqnn):
+    first = blockqnn.search(*SMOKE)
+    trials = blockqnn.trials("run")
+    again = blockqnn.search(*SMOKE)
+    assert result_in(first) == result_in(again)
+    assert blockqnn.trials("run") == trials
+
+
+def test_the_flags_that_were_kept_name_the_same_search(blockqnn):
+    first = blockqnn.search(*SMOKE, "--mu=0.5")
+    status, out, err = blockqnn("search", "--flagfile=run/search.flags")
+    assert (status, err) == (0, "")
+    assert result_in(first) == result_in(out)
+    assert not (blockqnn.directory / "runs").exists()
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(blockqnn):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        blockqnn.search(*SMOKE, f"--run_dir={name}", f"--seed={seed}")
+    a, b, c = (timeless(blockqnn.trials(name)) for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_a_longer_schedule_extends_a_run_as_if_it_had_been_so_from_the_start(blockqnn):
+    blockqnn.search(*SMOKE)
+    short = blockqnn.trials("run")
+    longer = "--epsilon_schedule=1.0:1,0.5:2,0.1:1"
+    out = blockqnn.search(*SMOKE, longer)
+    assert f"Continuing run after {len(short)} trials" in out
+    assert "iteration 4/4" in out
+    extended = blockqnn.trials("run")
+    assert extended[: len(short)] == short
+    blockqnn.search(*SMOKE, "--run_dir=whole", longer)
+    assert timeless(extended) == timeless(blockqnn.trials("whole"))
+
+
+def test_a_schedule_written_in_another_way_is_the_same(blockqnn):
+    blockqnn.search(*SMOKE, "--epsilon_schedule=1:2,0.5:1")
+    before = blockqnn.trials("run")
+    blockqnn.search(*SMOKE, "--epsilon_schedule=1.0:1,1:1,0.5:1")
+    assert blockqnn.trials("run") == before
+
+
+@pytest.mark.parametrize("schedule", ["1:1", "0.9:1,0.5:1", "0.5:1,1:1", "1:1,0.4:5", "1:2"])
+def test_a_schedule_that_begins_otherwise_is_refused(blockqnn, schedule):
+    blockqnn.search(*SMOKE)
+    status, _, err = blockqnn(
+        "search", "--evaluator=dry", *SMOKE, f"--epsilon_schedule={schedule}"
+    )
+    assert status == 2
+    assert "--epsilon_schedule=1:1,0.5:1" in err
+    assert "begins like it" in err
+
+
+def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_out():
+    names = {name for name in search_flags.define().values if name not in ("preset", "flagfile")}
+    assert names == {*OTHER_VALUES, *OPERATIONAL_VALUES, "run_dir"}
+
+
+def test_another_value_of_any_flag_of_the_search_is_refused_by_its_name(blockqnn):
+    blockqnn.search(*SMOKE)
+    trials, files = blockqnn.trials("run"), blockqnn.files()
+    kept = (blockqnn.directory / "run" / "search.flags").read_text()
+    for name, value in OTHER_VALUES.items():
+        status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, f"--{name}={value}")
+        assert (status, out) == (2, ""), name
+        assert re.match(rf"blockqnn: .* begun with --{name}=\S+; given is --{name}={value}\. ", err)
+        assert err.count("\n") == 1
+    assert blockqnn.trials("run") == trials
+    assert blockqnn.files() == files
+    assert (blockqnn.directory / "run" / "search.flags").read_text() == kept
+
+
+def test_flags_that_say_how_to_carry_it_out_may_change(blockqnn):
+    first = blockqnn.search(*SMOKE)
+    changes = [f"--{name}={value}" for name, value in OPERATIONAL_VALUES.items()]
+    status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, *changes)
+    assert (status, err) == (0, "")
+    assert result_in(out) == result_in(first)
+
+
+def test_a_dry_run_says_so_wherever_it_is_shown(blockqnn):
+    assert blockqnn.search(*SMOKE).count(DRY_NOTICE) == 2
+    assert DRY_NOTICE in blockqnn.search(*SMOKE)
+    for arguments in (["show", "run"], ["show", "run#best"], ["trials", "run"]):
+        assert DRY_NOTICE in blockqnn(*arguments)[1]
+    assert all(trial["dry"] is True for trial in blockqnn.trials("run"))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_do_not_change_what_is_found(blockqnn, workers):
+    schedule = "--epsilon_schedule=1.0:2,0.2:2"
+    common = (*SMOKE, schedule, "--blocks_per_iteration=8", "--evaluator=dry")
+    status, *_ = blockqnn("search", *common, f"--workers={workers}", "--run_dir=processes")
+    assert status == 0
+    blockqnn.search(*common, "--run_dir=inline")
+    assert timeless(blockqnn.trials("processes")) == timeless(blockqnn.trials("inline"))
+    assert {trial["worker"] for trial in blockqnn.trials("processes")} <= {None, *range(workers)}
+
+
+def test_infeasible_blocks_alone_are_a_result_too(blockqnn):
+    out = blockqnn.search(*SMOKE, "--max_parameters=1")
+    assert "80 trials: 0 trained, 0 known, 80 infeasible, 0 failed (100% infeasible)" in out
+    assert "No block was trained" in out
+
+
+def test_data_that_are_refused_late_leave_no_run_behind(blockqnn):
+    status, out, err = blockqnn("search", *SMOKE, "--executor=inline", "--train_examples=3")
+    assert (status, out) == (2, "")
+    assert "--train_examples is 3" in err
+    # The flag can be corrected and the same command given again.
+    blockqnn.search(*SMOKE)
+
+
+def test_random_search_through_the_same_flags(blockqnn):
+    blockqnn.search(*SMOKE, "--agent=random")
+    assert {trial["epsilon"] for trial in blockqnn.trials("run")} == {1.0}
+
+
+@pytest.mark.parametrize("arguments", [["trials", "run"], ["search", "--help"]])
+def test_a_reader_that_has_seen_enough_is_no_error(blockqnn, arguments):
+    blockqnn.search(*SMOKE)
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "blockqnn", *arguments],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
