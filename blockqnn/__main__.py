@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 
 from blockqnn.errors import UserError
@@ -87,7 +88,8 @@ def _help() -> str:
     ]
     for verb, (define, _) in _VERBS.items():
         flags = define()
-        lines.append(f"  {' '.join([verb, flags.arguments]).strip():18} {flags.summary}")
+        usage = " ".join([verb, flags.arguments]).strip()
+        lines.append(textwrap.fill(f"  {usage:16}{flags.summary}", 88, subsequent_indent=" " * 18))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 

@@ -80,29 +80,40 @@ class _Counting:
         self._counts.add(trial)
         self._before += trial.status is not Status.INFEASIBLE
 
-    def _line(self) -> str:
+    def _line(self, width: int | None = None) -> str:
+        """The state of the search in words; the least important go first if it is too wide."""
+        parts = self._parts()
+        by_importance = sorted(parts, key=lambda part: part[0], reverse=True)
+        for part in by_importance:
+            if width is None or len("  ".join(text for _, text in parts)) <= width:
+                break
+            parts.remove(part)
+        return "  ".join(text for _, text in parts)
+
+    def _parts(self) -> list[tuple[int, str]]:
+        """What there is to say, each with its rank of importance, 0 the most important."""
         counts = self._counts
         blocks = sum(counts.statuses.values()) - counts.statuses[Status.INFEASIBLE]
         rewards = counts.iteration_rewards
         mean = sum(rewards) / len(rewards) if rewards else None
+        elapsed = self._now() - self._start
         parts = [
-            f"iteration {counts.iteration}/{self._iterations}",
-            f"epsilon {counts.epsilon:g}",
-            f"trained {counts.statuses[Status.COMPLETED]}",
-            f"known {counts.statuses[Status.KNOWN]}",
-            f"infeasible {counts.statuses[Status.INFEASIBLE]}",
-            f"failed {counts.statuses[Status.FAILED]}",
-            f"mean reward {number(mean)}",
+            (0, f"iteration {counts.iteration}/{self._iterations}"),
+            (5, f"epsilon {counts.epsilon:g}"),
+            (3, f"trained {counts.statuses[Status.COMPLETED]}"),
+            (7, f"known {counts.statuses[Status.KNOWN]}"),
+            (8, f"infeasible {counts.statuses[Status.INFEASIBLE]}"),
+            (6, f"failed {counts.statuses[Status.FAILED]}"),
+            (4, f"mean reward {number(mean)}"),
         ]
         if counts.best is not None:
-            parts.append(f"best {number(counts.best.reward)} (#{counts.best.number})")
-        elapsed = self._now() - self._start
-        parts.append(f"{duration(elapsed)} gone")
+            parts.append((1, f"best {number(counts.best.reward)} (#{counts.best.number})"))
+        parts.append((9, f"{duration(elapsed)} gone"))
         done = blocks - self._before
         left = self._iterations * self._blocks_per_iteration - blocks
         if done > 0 and left > 0:
-            parts.append(f"about {duration(elapsed / done * left)} left")
-        return "  ".join(parts)
+            parts.append((2, f"{duration(elapsed / done * left)} left"))
+        return parts
 
 
 class PlainProgress(_Counting):
@@ -146,7 +157,7 @@ class TerminalProgress(_Counting):
 
     def _rewrite(self, end: str) -> None:
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write("\r\x1b[2K" + self._line()[:width] + end)
+        self._stream.write("\r\x1b[2K" + self._line(width) + end)
         self._stream.flush()
 
 

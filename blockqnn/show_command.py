@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import textwrap
 from typing import Any, TextIO
 
 from blockqnn.block_reference import BlockReference, is_run, read_run, resolve
@@ -126,7 +127,8 @@ def _in_words(found: BlockReference, block: CanonicalBlock, layout: Layout, spen
     for layer in found.code[:-1]:
         leaf = "" if layer.index in used else "  -> output"
         lines.append(f"  {layer.index:2}  {describe(layer)}{leaf}")
-    lines += ["", f"canonical form {block.hash}: {_canonical_in_words(block)}", ""]
+    canonical = f"canonical form {block.hash}: {_canonical_in_words(block)}"
+    lines += ["", textwrap.fill(canonical, 88, subsequent_indent="  "), ""]
     stages = ",".join(map(str, layout.filters))
     kind = "ImageNet" if layout.kind == IMAGENET else "CIFAR"
     lines += [
