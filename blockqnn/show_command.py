@@ -12,7 +12,7 @@ from blockqnn.block_reference import BlockReference, is_run, read_run, resolve
 from blockqnn.listing import DRY_NOTICE, best_blocks, in_units, number
 from blockqnn.trials_command import trial_facts
 from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import Code, LayerType, describe, write
+from networks.codes import Code, LayerType, as_lists, describe, write
 from networks.cost import Cost, cost
 from networks.layout import IMAGENET, Layout
 
@@ -76,6 +76,7 @@ def block_facts(code: Code, block: CanonicalBlock, spent: Cost) -> dict[str, Any
     """
     return {
         "code": write(code),
+        "layers": as_lists(code),
         "canonical": {
             "layers": [
                 {"type": int(layer.type), "kernel": layer.kernel, "inputs": list(layer.inputs)}

@@ -156,6 +156,11 @@ def write(code: Iterable[LayerCode]) -> str:
     return "[" + ",".join("({},{},{},{},{})".format(*layer) for layer in code) + "]"
 
 
+def as_lists(code: Iterable[LayerCode]) -> list[list[int]]:
+    """A block as a list of lists, which JSON can hold and `check` reads."""
+    return [[int(field) for field in layer] for layer in code]
+
+
 def describe(layer: LayerCode) -> str:
     """A layer in words, such as "Convolution 3x3 of layer 2"."""
     kind = LayerType(layer.type)
