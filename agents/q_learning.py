@@ -7,6 +7,7 @@ Generation", CVPR 2018, sections 3.2 and 4.2. Equation numbers are the paper's.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -228,7 +229,8 @@ class QLearning:
     def get_state(self, changed_only: bool = False) -> State:
         """See `Agent.get_state`. One key for each state of the Q-table."""
         state: State = {"random": random_state(self._random), "iteration": self._iteration}
-        for key in sorted(self._changed) if changed_only else sorted(self._table):
+        learned = (key for key, row in self._table.items() if row.visits.any())
+        for key in sorted(self._changed) if changed_only else sorted(learned):
             state["q " + ",".join(map(str, key))] = self._entries(self._table[key])
         if changed_only:
             self._changed.clear()
@@ -259,7 +261,8 @@ class QLearning:
         """
         learned = [row.values[row.visits > 0] for row in self._table.values()]
         entries = sum(len(values) for values in learned)
-        total = sum(float(values.sum()) for values in learned)
+        # fsum does not depend on the order of the table, which set_state does not keep.
+        total = math.fsum(value for values in learned for value in values.tolist())
         return {
             "epsilon": self.epsilon,
             "episodes": len(self._memory),

@@ -73,7 +73,8 @@ class CanonicalBlock:
     @functools.cached_property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that name the block."""
-        text = f"{[tuple(layer) for layer in self.layers]}{self.outputs}"
+        rows = [(int(layer.type), layer.kernel, layer.inputs) for layer in self.layers]
+        text = f"{rows}{self.outputs}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

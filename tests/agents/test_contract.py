@@ -3,7 +3,6 @@
 import json
 import math
 import numbers
-import sys
 
 import pytest
 
@@ -173,11 +172,7 @@ def test_an_agent_that_goes_on_from_a_state_is_the_one_that_never_stopped(make):
         assert other.get_state() == agent.get_state()
 
 
-def test_an_agent_that_goes_on_has_the_same_statistics_to_the_last_bit(make, request):
-    if "q-learning" in request.node.name:
-        reason = "mean_q is summed in the order of the table, which set_state does not keep"
-        rounds = sys.version_info < (3, 12)  # From then on sum() corrects its rounding.
-        request.applymarker(pytest.mark.xfail(rounds, strict=True, reason=reason))
+def test_an_agent_that_goes_on_has_the_same_statistics_to_the_last_bit(make):
     agent, other = make(3), make(77)
     episodes = run(agent, 3)
     other.set_state(agent.get_state(), episodes)
@@ -218,10 +213,7 @@ def test_the_changes_of_every_iteration_add_up_to_a_state_to_go_on_from(make):
     assert run(other, 3) == run(agent, 3)
 
 
-def test_the_changes_of_every_iteration_add_up_to_the_whole_state(make, request):
-    if "q-learning" in request.node.name:
-        reason = "the whole state has empty rows for states that were remembered but not learned"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_the_changes_of_every_iteration_add_up_to_the_whole_state(make):
     agent, merged = make(3), {}
     for _ in range(6):
         run(agent, 1)

@@ -188,7 +188,6 @@ def test_hashes_stay_what_they_are():
     assert canonical_form(code).hash == "89e270377fb3868a"
 
 
-@pytest.mark.xfail(strict=True, reason="the hash prints types, and the space writes them as enums")
 def test_a_block_written_by_the_space_has_the_hash_of_the_same_block_read_from_text():
     space = BlockSpace()
     first = space.choices(space.start)[0][1]
