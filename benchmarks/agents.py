@@ -64,18 +64,23 @@ def main() -> None:
             own[name] = value
         else:
             rest.append(word)
-    rows, summaries = [], []
-    for agent in AGENTS:
-        results = []
-        for seed in range(int(own["seeds"])):
+    results: dict[str, list[list[float]]] = {agent: [] for agent in AGENTS}
+    rows = []
+    for seed in range(int(own["seeds"])):
+        # The agents take turns, so that a machine that slows down slows both.
+        for agent in AGENTS:
             run_dir = pathlib.Path(own["runs"]) / f"{own['preset']}-{agent}-{seed}"
             flags = [f"--preset={own['preset']}", f"--agent={agent}", f"--seed={seed}"]
             status = blockqnn_main(["search", *flags, f"--run_dir={run_dir}", *rest])
             if status:
                 sys.exit(status)
-            results.append(figures(read_run(run_dir).trials))
-            rows.append([f"{value:.2f}" for value in results[-1]] + [f"{agent}, seed {seed}"])
-        columns = list(zip(*results, strict=True))
+            results[agent].append(figures(read_run(run_dir).trials))
+            rows.append(
+                [f"{value:.2f}" for value in results[agent][-1]] + [f"{agent}, seed {seed}"]
+            )
+    summaries = []
+    for agent, runs in results.items():
+        columns = list(zip(*runs, strict=True))
         summaries.append(
             [
                 f"{statistics.mean(column):.2f} +- {statistics.stdev(column):.2f}"
