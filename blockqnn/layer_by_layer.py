@@ -13,7 +13,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,16 +54,21 @@ class LayerByLayer:
             recipe: how to train it.
             batch_size: images in a step.
         """
-        self._plan, self._recipe, self._batch_size = plan, recipe, batch_size
-        self._programs = [
-            _layer_programs(
-                # Equal signatures must be equal keys, wherever the layers stand.
-                dataclasses.replace(layer, name="", inputs=()),
-                recipe,
-                batch_size,
-                passes_gradient=0 not in layer.inputs,
+        self._recipe, self._batch_size = recipe, batch_size
+        self._layers = [
+            _PlacedPrograms(
+                number,
+                layer.inputs,
+                _layer_programs(
+                    # Equal signatures must be equal keys, wherever the layers stand.
+                    dataclasses.replace(layer, name="", inputs=()),
+                    recipe,
+                    batch_size,
+                    passes_gradient=0 not in layer.inputs,
+                ),
             )
-            for layer in plan[1:]
+            for number, layer in enumerate(plan)
+            if number > 0
         ]
         self._parameters: list[Any] = []
         self._statistics: list[Any] = []
@@ -71,7 +76,8 @@ class LayerByLayer:
 
     def compile(self, train: DeviceImages, validation: DeviceImages, steps: int) -> None:
         """See `Execution.compile`. Compiles on all cores what no child has met before."""
-        missing = [p for p in dict.fromkeys(self._programs) if not p.compiled]
+        met = dict.fromkeys(layer.programs for layer in self._layers)
+        missing = [programs for programs in met if not programs.compiled]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_LayerPrograms.compile, missing))
 
@@ -98,12 +104,13 @@ class LayerByLayer:
         for indices, real in zip(*batches, strict=True):
             images, labels = _take_batch(part, jnp.asarray(indices), compute_dtype(self._recipe))
             outputs = [images]
-            for number, (layer, programs) in enumerate(
-                zip(self._plan[1:], self._programs, strict=True), start=1
-            ):
-                inputs = tuple(outputs[i] for i in layer.inputs)
+            for number, inputs, programs in self._layers:
                 outputs.append(
-                    programs.infer(self._parameters[number], self._statistics[number], inputs)
+                    programs.infer(
+                        self._parameters[number],
+                        self._statistics[number],
+                        tuple(outputs[i] for i in inputs),
+                    )
                 )
             counts.append(_count_correct(outputs[-1], labels, jnp.asarray(real)))
         return float(np.sum(jax.device_get(counts))) / len(part.labels)
@@ -114,31 +121,28 @@ class LayerByLayer:
 
     def _train_step(self, part: DeviceImages, indices: jax.Array, rate: jax.Array) -> jax.Array:
         images, labels = _take_batch(part, indices, compute_dtype(self._recipe))
-        outputs, pullbacks = [images], [None]
-        for number, (layer, programs) in enumerate(
-            zip(self._plan[1:], self._programs, strict=True), start=1
-        ):
-            inputs = tuple(outputs[i] for i in layer.inputs)
+        outputs, pullbacks = [images], []
+        for number, inputs, programs in self._layers:
             output, self._statistics[number], pullback = programs.forward(
-                self._parameters[number], self._statistics[number], inputs
+                self._parameters[number],
+                self._statistics[number],
+                tuple(outputs[i] for i in inputs),
             )
             outputs.append(output)
             pullbacks.append(pullback)
-        loss, gradient = _loss_and_gradient(outputs[-1], labels)
-        gradients: list[jax.Array | None] = [None] * len(outputs)
-        gradients[-1] = gradient
-        for number in range(len(self._plan) - 1, 0, -1):
-            self._parameters[number], self._moments[number], passed = self._programs[
-                number - 1
-            ].backward(
+        loss, gradient = _loss_and_gradient(outputs.pop(), labels)
+        gradients: dict[int, jax.Array] = {len(outputs): gradient}
+        for number, inputs, programs in reversed(self._layers):
+            self._parameters[number], self._moments[number], passed = programs.backward(
                 pullbacks.pop(),
-                gradients.pop(),
+                gradients.pop(number),
                 self._parameters[number],
                 self._moments[number],
                 rate,
             )
-            for source, gradient in zip(self._plan[number].inputs, passed, strict=False):
-                before = gradients[source]
+            # The image gets no gradient, so its reader passes none.
+            for source, gradient in zip(inputs, passed, strict=False):
+                before = gradients.get(source)
                 gradients[source] = gradient if before is None else _sum(before, gradient)
         return loss
 
@@ -219,6 +223,14 @@ def _compiler_options() -> dict[str, bool | int]:
             continue
         known[name] = value
     return known
+
+
+class _PlacedPrograms(NamedTuple):
+    """A layer of the plan: its position, those of its inputs, and its functions."""
+
+    number: int
+    inputs: tuple[int, ...]
+    programs: _LayerPrograms
 
 
 _layer_programs = functools.lru_cache(_KEPT_SIGNATURES)(_LayerPrograms)
