@@ -210,7 +210,7 @@ def _check_layer(position: int, row: Sequence[int]) -> LayerCode:
             raise CodeError(f"Layer {position}: {name} must be an integer, given {value!r}.")
     layer = LayerCode(*(int(value) for value in row))
     if layer.index != position:
-        raise _refusal(position, "index", layer.index, f"{position}, as indices run 1, 2, 3, ...")
+        raise _refusal(position, "index", layer.index, f"{position}, since indices count up from 1")
     if layer.type not in list(LayerType):
         names = ", ".join(f"{kind.value} ({kind.title})" for kind in LayerType)
         raise _refusal(position, "type", layer.type, names)

@@ -1,7 +1,10 @@
 """Agents need NumPy alone, and know nothing else of the project."""
 
+import pathlib
 import subprocess
 import sys
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_only_numpy_is_imported():
@@ -9,4 +12,4 @@ def test_only_numpy_is_imported():
         "import sys, agents.contract, agents.exploration, agents.q_learning, agents.random_search;"
         "assert not {'jax', 'flax', 'absl', 'networks', 'blockqnn', 'flags'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

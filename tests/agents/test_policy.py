@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from agents.contract import Episode
-from agents.q_learning import PAPER_SCHEDULE, QLearning, QLearningConfig, epsilon_at
+from agents.equations import epsilon_at
+from agents.q_learning import PAPER_SCHEDULE, QLearning, QLearningConfig
 
 ALONE, CROWD = (1,), [(arm,) for arm in range(2, 11)]
 
