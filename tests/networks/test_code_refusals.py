@@ -11,11 +11,11 @@ TYPES = (
 )
 RULES = [
     # Indices run 1, 2, 3, ...
-    ([(0, 1, 3, 0, 0)], "Layer 1: index is 0; allowed: 1, as indices run 1, 2, 3, ..."),
-    ([(2, 1, 3, 0, 0)], "Layer 1: index is 2; allowed: 1, as indices run"),
-    ([CONVOLUTION, (1, 1, 3, 0, 0)], "Layer 2: index is 1; allowed: 2, as indices run"),
-    ([CONVOLUTION, (3, 1, 3, 0, 0)], "Layer 2: index is 3; allowed: 2, as indices run"),
-    ([CONVOLUTION, (3, 7, 0, 0, 0)], "Layer 2: index is 3; allowed: 2, as indices run"),
+    ([(0, 1, 3, 0, 0)], "Layer 1: index is 0; allowed: 1, since indices count up from 1."),
+    ([(2, 1, 3, 0, 0)], "Layer 1: index is 2; allowed: 1, since indices"),
+    ([CONVOLUTION, (1, 1, 3, 0, 0)], "Layer 2: index is 1; allowed: 2, since indices"),
+    ([CONVOLUTION, (3, 1, 3, 0, 0)], "Layer 2: index is 3; allowed: 2, since indices"),
+    ([CONVOLUTION, (3, 7, 0, 0, 0)], "Layer 2: index is 3; allowed: 2, since indices"),
     ([(-1, 1, 3, 0, 0)], "Layer 1: index is -1; allowed: 1"),
     # Types
     ([(1, 0, 3, 0, 0)], f"Layer 1: type is 0; allowed: {TYPES}."),
