@@ -50,21 +50,26 @@ def reasons(
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
     kinds = [kind for kind in LayerType if kind is not LayerType.TERMINAL]
+    paper, _ = parse(["--preset=cifar100_paper", "--evaluator=dry"])
     rows = []
     for exploration in ("by_type", "uniform"):
         codes = draw(exploration, 23, count)
         layers = [layer for code in codes for layer in code[:-1]]
         types = collections.Counter(layer.type for layer in layers)
+        counts = reasons(codes, paper, paper.layout)
         rows.append(
             [
                 f"{len(layers) / count:.1f}",
                 *[f"{types[kind] / len(layers):.0%}" for kind in kinds],
-                f"{sum(canonical_form(code).convolutions == 0 for code in codes) / count:.1%}",
+                f"{counts['no convolution'] / count:.1%}",
+                f"{sum(counts.values()) / count:.1%}",
                 exploration,
             ]
         )
     titles = [kind.title.lower() for kind in kinds]
-    print(table(["mean length", *titles, "no convolution", "exploration"], rows))
+    print("Blocks of at most 23 layers; infeasible by the limits of cifar100_paper:")
+    header = ["mean length", *titles, "no convolution", "infeasible", "exploration"]
+    print(table(header, rows))
     rows = []
     for name in preset_names():
         settings, _ = parse([f"--preset={name}", "--evaluator=dry"])
@@ -78,7 +83,7 @@ def main() -> None:
                 name,
             ]
         )
-    print()
+    print("\nWhat each preset refuses of its own random blocks:")
     print(table(["no convolution", "too large", "infeasible", "preset"], rows))
 
 
