@@ -82,25 +82,14 @@ def test_the_driver_imports_no_jax():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--evaluator=dry"],
-        ["--evaluator=train", "--epsilon_schedule=1.0:1", "--blocks_per_iteration=1"],
-    ],
-    ids=["dry", "train"],
-)
-def test_a_search_in_worker_processes_brings_no_jax_into_the_driver(tmp_path, arguments):
-    arguments = ["search", "--preset=smoke", f"--run_dir={tmp_path}", "--executor=local"] + (
-        arguments
-    )
+def test_a_search_in_worker_processes_brings_no_jax_into_the_driver(tmp_path):
+    arguments = ["search", "--preset=smoke", "--evaluator=dry", "--executor=local"]
     program = (
         "import sys\n"
         "from blockqnn.__main__ import main\n"
-        f"assert main({arguments!r}) == 0\n"
+        f"assert main({[*arguments, f'--run_dir={tmp_path}']!r}) == 0\n"
         "assert not {'jax', 'jaxlib', 'flax', 'optax'} & set(sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
     )
-    assert " 0 trained" not in done.stdout

@@ -34,9 +34,7 @@ PYTHON = sys.executable
 def begun(tmp_path, monkeypatch):
     """Makes executors start odd workers; the file that a hanging child writes its process to."""
     interpreter = tmp_path / "interpreter"
-    interpreter.write_text(
-        f"#!/bin/sh\ncd {ROOT}\nexec {PYTHON} -m tests.blockqnn.odd_worker\n"
-    )
+    interpreter.write_text(f"#!/bin/sh\ncd {ROOT}\nexec {PYTHON} -m tests.blockqnn.odd_worker\n")
     interpreter.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(interpreter))
     monkeypatch.setenv("ODD_WORKER_BEGUN", str(tmp_path / "begun"))
@@ -247,6 +245,6 @@ def test_every_gpu_gets_a_worker_that_sees_it_alone(make, monkeypatch):
         executor = make(workers)
         assert len(executor._workers) == len(wanted)
         # Until all are ready; the constructor waits for one.
-        wait_for(lambda e=executor, n=len(wanted): e._events.qsize() == n - 1)
+        wait_for(lambda e=executor: e._events.qsize() == len(e._workers) - 1)
         found = outcomes(executor, [FINE] * 40)
         assert {outcome.worker: outcome.device.split()[-1] for outcome in found} == wanted

@@ -160,9 +160,7 @@ def test_a_schedule_written_in_another_way_is_the_same(blockqnn):
 @pytest.mark.parametrize("schedule", ["1:1", "0.9:1,0.5:1", "0.5:1,1:1", "1:1,0.4:5", "1:2"])
 def test_a_schedule_that_begins_otherwise_is_refused(blockqnn, schedule):
     blockqnn.search(*SMOKE)
-    status, _, err = blockqnn(
-        "search", "--evaluator=dry", *SMOKE, f"--epsilon_schedule={schedule}"
-    )
+    status, _, err = blockqnn("search", "--evaluator=dry", *SMOKE, f"--epsilon_schedule={schedule}")
     assert status == 2
     assert "--epsilon_schedule=1:1,0.5:1" in err
     assert "begins like it" in err
