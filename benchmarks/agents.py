@@ -1,6 +1,7 @@
 """Q-learning against random search on the same preset, seeds and budget.
 
-usage: python -m benchmarks.agents [--preset=digits] [--seeds=5] [--runs=runs/agents] [flags]
+usage: python -m benchmarks.agents [--preset=digits] [--seeds=5] [--agents=q_learning,random]
+                                   [--runs=runs/agents] [flags]
 
 Runs, one after the other, each agent with seeds 0, 1, ... and prints for each
 the mean accuracy and reward of the first and the last quarter of its trials,
@@ -20,7 +21,6 @@ from blockqnn.block_reference import read_run
 from blockqnn.listing import table
 from blockqnn.trial import Trial
 
-AGENTS = ("q_learning", "random")
 COLUMNS = (
     "accuracy, first quarter",
     "accuracy, last quarter",
@@ -56,7 +56,12 @@ def figures(trials: list[Trial]) -> list[float]:
 
 def main() -> None:
     words = sys.argv[1:]
-    own = {"preset": "digits", "seeds": "5", "runs": "runs/agents"}
+    own = {
+        "preset": "digits",
+        "seeds": "5",
+        "agents": "q_learning,random",
+        "runs": "runs/agents",
+    }
     rest = []
     for word in words:
         name, separator, value = word.removeprefix("--").partition("=")
@@ -64,11 +69,11 @@ def main() -> None:
             own[name] = value
         else:
             rest.append(word)
-    results: dict[str, list[list[float]]] = {agent: [] for agent in AGENTS}
+    results: dict[str, list[list[float]]] = {agent: [] for agent in own["agents"].split(",")}
     rows = []
     for seed in range(int(own["seeds"])):
         # The agents take turns, so that a machine that slows down slows both.
-        for agent in AGENTS:
+        for agent in results:
             run_dir = pathlib.Path(own["runs"]) / f"{own['preset']}-{agent}-{seed}"
             flags = [f"--preset={own['preset']}", f"--agent={agent}", f"--seed={seed}"]
             status = blockqnn_main(["search", *flags, f"--run_dir={run_dir}", *rest])
