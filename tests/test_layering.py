@@ -90,6 +90,4 @@ def test_a_search_in_worker_processes_brings_no_jax_into_the_driver(tmp_path):
         f"assert main({[*arguments, f'--run_dir={tmp_path}']!r}) == 0\n"
         "assert not {'jax', 'jaxlib', 'flax', 'optax'} & set(sys.modules)\n"
     )
-    subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
