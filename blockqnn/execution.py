@@ -95,7 +95,9 @@ def descend(
     learning_rate: jax.Array,
 ) -> tuple[optax.Params, optax.OptState]:
     """One step of the optimiser; returns the parameters and moments after it."""
-    direction, moments = optimiser.update(gradients, moments, parameters)
+    # Adam's bias correction raises a float to the step count: optax promotes implicitly.
+    with jax.numpy_dtype_promotion("standard"):
+        direction, moments = optimiser.update(gradients, moments, parameters)
     steps = jax.tree.map(lambda d: -learning_rate * d, direction)
     return optax.apply_updates(parameters, steps), moments
 
