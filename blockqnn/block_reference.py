@@ -80,7 +80,12 @@ def read_run(path: pathlib.Path) -> Run:
 
 def is_run(reference: str) -> bool:
     """Whether a reference names a whole run: a directory, and no published block."""
-    return reference not in PUBLISHED and pathlib.Path(reference).is_dir()
+    if reference in PUBLISHED:
+        return False
+    try:
+        return pathlib.Path(reference).is_dir()
+    except (OSError, ValueError):  # A code can be too long for a path, or hold a null byte.
+        return False
 
 
 def resolve(reference: str, max_layers: int) -> BlockReference:

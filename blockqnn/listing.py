@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Sequence
 
 from blockqnn.trial import Trial
@@ -10,14 +11,15 @@ from networks.codes import write
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."
 
 
-def in_units(value: float) -> str:
-    """A large number with a suffix, such as 6.13 M; powers of 1000."""
-    size = float(value)
+def in_units(value: int) -> str:
+    """A count with a suffix, such as 6.13 M; powers of 1000."""
+    # Widths multiply: counts may be too large for a float.
+    size = decimal.Decimal(value)
     for suffix in ("", " k", " M", " G", " T", " P"):
-        if abs(size) < 999.5:
-            return f"{size:.3g}{suffix}" if suffix else f"{value:g}"
+        if size < decimal.Decimal("999.5"):
+            return f"{float(size):.3g}{suffix}"
         size /= 1000
-    return f"{float(value):.3g}"
+    return f"{decimal.Decimal(value).normalize():.3g}"
 
 
 def duration(seconds: float) -> str:

@@ -29,7 +29,7 @@ def opened(settings: RunSettings) -> Iterator[Store]:
         settings: where it is, and the flags that say what the search is.
 
     Yields:
-        The store, which belongs to a search with these flags.
+        The store, which is new or belongs to a search with these flags.
 
     Raises:
         UserError: if the directory cannot be used, another process drives it,
@@ -58,10 +58,20 @@ def opened(settings: RunSettings) -> Iterator[Store]:
             before = store.facts().get("flags")
             if before is not None:
                 check_same_search(before, settings.flag_values, path)
-            store.set_facts({"flags": settings.flag_values})
-            _replace_text(path / FLAG_FILE, settings.flag_file)
             with _logging_to(path / LOG_FILE):
                 yield store
+
+
+def record(store: Store, settings: RunSettings, facts: Mapping[str, Any]) -> None:
+    """Makes the directory that of this search, which is now sure to begin or to go on.
+
+    Args:
+        store: of the directory.
+        settings: its flags are kept in the store and as a flag file.
+        facts: what readers of the store need to know besides.
+    """
+    store.set_facts({"flags": settings.flag_values} | facts)
+    _replace_text(settings.run_dir / FLAG_FILE, settings.flag_file)
 
 
 def check_same_search(

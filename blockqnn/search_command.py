@@ -44,12 +44,6 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
         UserError: if the run directory or the data set cannot be used.
     """
     with run_directory.opened(run) as store:
-        store.set_facts(
-            {
-                "layout": dataclasses.asdict(settings.layout),
-                "dry": settings.evaluator == DRY,
-            }
-        )
         search = Search(settings, make_agent(settings), store)
         try:
             if not search.finished:
@@ -77,16 +71,20 @@ def make_agent(settings: SearchSettings) -> Agent:
 def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
-    if settings.evaluator == DRY:
-        print(DRY_NOTICE, file=stream)
-    progress = make_progress(stream, settings.iterations, settings.blocks_per_iteration)
-    before = 0
-    for trial in store.trials():
-        progress.history(trial)
-        before += 1
-    if before:
-        print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
     with contextlib.closing(_make_executor(settings, run)) as executor:
+        # Only now is it sure that the data can be read: a wrong flag must leave no trace.
+        layout = dataclasses.asdict(settings.layout)
+        facts = {"layout": layout, "dry": settings.evaluator == DRY}
+        run_directory.record(store, run, facts)
+        if settings.evaluator == DRY:
+            print(DRY_NOTICE, file=stream)
+        progress = make_progress(stream, settings.iterations, settings.blocks_per_iteration)
+        before = 0
+        for trial in store.trials():
+            progress.history(trial)
+            before += 1
+        if before:
+            print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
         try:
             for trial in search.run(executor):
                 progress.finished(trial)

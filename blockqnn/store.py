@@ -75,8 +75,10 @@ class Store:
         Raises:
             UserError: if the file is no store or of a newer version.
         """
-        connection = sqlite3.connect(path, isolation_level=None)
         try:
+            connection = sqlite3.connect(path, isolation_level=None)
+            if _has_other_tables(connection):
+                raise _not_a_store(path, "it is a database of something else")
             connection.execute("PRAGMA journal_mode=WAL")
             # A commit outlives the process at once; only a power cut can undo the last ones.
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -201,6 +203,11 @@ def _from_row(row: tuple[Any, ...]) -> Trial:
 def _has_tables(connection: sqlite3.Connection) -> bool:
     query = "SELECT count(*) FROM sqlite_master WHERE name IN ('facts', 'agent', 'trials')"
     return bool(connection.execute(query).fetchone()[0])
+
+
+def _has_other_tables(connection: sqlite3.Connection) -> bool:
+    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+    return bool(connection.execute(query).fetchone()[0]) and not _has_tables(connection)
 
 
 def _check_version(connection: sqlite3.Connection, path: pathlib.Path) -> None:

@@ -120,11 +120,11 @@ def test_at_most_twenty_times_as_many_are_drawn_as_are_wanted(store):
     assert not evaluator.jobs
 
 
-def test_the_last_draw_is_not_exceeded(store):
-    codes = [NO_CONVOLUTION] * 39 + [CONV3] + [CONV5] * 9
-    trials, *_ = scripted(store, codes, 2)
-    assert len(trials) == 40
-    assert without_times(trials)[-1].status is Status.COMPLETED
+def test_the_last_draws_are_not_exceeded(store):
+    # Three are wanted, and one is found at once; then two are asked for until one draw is left.
+    trials, agent, _ = scripted(store, [CONV3, *[NO_CONVOLUTION] * 99], 3)
+    assert len(trials) == 60
+    assert agent.asked == [3] + [2] * 28 + [1]
 
 
 @pytest.mark.parametrize(("bfloat16", "size"), [(False, 4), (True, 2)])
