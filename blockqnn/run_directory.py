@@ -70,7 +70,7 @@ def record(store: Store, settings: RunSettings, facts: Mapping[str, Any]) -> Non
         settings: its flags are kept in the store and as a flag file.
         facts: what readers of the store need to know besides.
     """
-    store.set_facts({"flags": settings.flag_values} | facts)
+    store.set_facts({"flags": settings.flag_values, **facts})
     _replace_text(settings.run_dir / FLAG_FILE, settings.flag_file)
 
 
