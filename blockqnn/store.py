@@ -104,7 +104,11 @@ class Store:
         Raises:
             UserError: if there is no such file, or it is no store, or of a newer version.
         """
-        if not path.is_file():
+        try:
+            missing = not path.is_file()
+        except (OSError, ValueError):  # The name is too long, or holds a null byte.
+            missing = True
+        if missing:
             raise UserError(f"There is no run in {path.parent}: it has no {path.name}.")
         try:
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)

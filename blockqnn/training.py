@@ -83,7 +83,7 @@ class TrainEvaluator:
         except Exception as error:
             # One child must not end a search of days; the log keeps the traceback.
             _log.exception("trial %d", job.number)
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {_first_line(error)}"
         else:
             return Outcome(
                 accuracies=tuple(child.accuracies),
@@ -191,8 +191,11 @@ def make_execution(plan: Plan, recipe: Recipe, batch_size: int) -> Execution:
 
 def _runtime_reason(error: Exception) -> str:
     """What XLA's error means for the child, on one line."""
-    lines = str(error).strip().splitlines()
-    first = lines[0][:300] if lines else type(error).__name__
+    first = _first_line(error) or type(error).__name__
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in first:
         return f"out of memory: {first}"
     return f"compiler or runtime: {first}"
+
+
+def _first_line(error: Exception) -> str:
+    return "".join(str(error).strip().splitlines()[:1])[:300]

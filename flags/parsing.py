@@ -161,7 +161,8 @@ class FlagSet:
             # absl prints warnings of its own about some flag files; ours are enough.
             with contextlib.redirect_stdout(io.StringIO()):
                 return list(self.values([self.verb, *arguments]))[1:]
-        except flags.Error as error:
+        # absl raises a ValueError where --noNAME is given a value.
+        except (flags.Error, ValueError) as error:
             raise UserError(self._refusal(error)) from error
 
     def expanded(self, arguments: Sequence[str]) -> list[str]:
@@ -206,7 +207,7 @@ class FlagSet:
         flags.DEFINE(parser, name, default, meaning, self.values, _Serializer())
         self._groups[self._titles[-1]].append(name)
 
-    def _refusal(self, error: flags.Error) -> str:
+    def _refusal(self, error: Exception) -> str:
         message = str(error).strip().replace("\n", " ").rstrip(".")
         message = message[:1].upper() + message[1:]
         return f"{message}. See: python -m blockqnn {self.verb} --help"
