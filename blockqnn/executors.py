@@ -244,7 +244,9 @@ class LocalExecutor:
 
     def _assign(self) -> None:
         for worker in self._workers:
-            if self._jobs and worker.ready and worker.job is None:
+            # One that is being killed may still have answered; it gets nothing more to do.
+            free = worker.ready and worker.job is None and not worker.timed_out
+            if self._jobs and free:
                 worker.job = self._jobs.popleft()
                 worker.started = time.monotonic()
                 worker.deadline = worker.started + self._timeout
