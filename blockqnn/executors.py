@@ -246,7 +246,7 @@ class LocalExecutor:
         for worker in self._workers:
             # One that is being killed may still have answered; it gets nothing more to do.
             free = worker.ready and worker.job is None and not worker.timed_out
-            if self._jobs and free:
+            if self._jobs and free and worker.process.poll() is None:
                 worker.job = self._jobs.popleft()
                 worker.started = time.monotonic()
                 worker.deadline = worker.started + self._timeout

@@ -9,12 +9,16 @@ import textwrap
 from typing import Any, TextIO
 
 from blockqnn.block_reference import BlockReference, is_run, read_run, resolve
+from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, best_blocks, in_units, number
 from blockqnn.trials_command import trial_facts
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import Code, LayerType, as_lists, describe, write
 from networks.cost import Cost, cost
 from networks.layout import IMAGENET, Layout
+
+_MOST_BITS = 10_000
+"""Numbers of more bits Python refuses to write in decimal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +58,10 @@ def show(settings: ShowSettings, stream: TextIO) -> None:
     layout = found.layout or settings.layout
     block = canonical_form(found.code)
     spent = cost(block, layout)
+    if spent.parameters.bit_length() > _MOST_BITS:
+        raise UserError(
+            "The child network is too large for its figures to be written; fewer --repeats."
+        )
     if settings.as_json:
         facts = block_facts(found.code, block, spent)
         if found.trial is not None:

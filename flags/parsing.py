@@ -159,7 +159,10 @@ class FlagSet:
         """
         try:
             # absl prints warnings of its own about some flag files; ours are enough.
-            with contextlib.redirect_stdout(io.StringIO()):
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 return list(self.values([self.verb, *arguments]))[1:]
         # absl raises a ValueError where --noNAME is given a value.
         except (flags.Error, ValueError) as error:
@@ -168,7 +171,8 @@ class FlagSet:
     def expanded(self, arguments: Sequence[str]) -> list[str]:
         """The command line with its flag files put in their place."""
         try:
-            return list(self.values.read_flags_from_files(list(arguments), force_gnu=True))
+            with contextlib.redirect_stderr(io.StringIO()):
+                return list(self.values.read_flags_from_files(list(arguments), force_gnu=True))
         except flags.Error as error:
             raise UserError(self._refusal(error)) from error
         except UnicodeDecodeError as error:

@@ -128,6 +128,14 @@ def test_a_worker_that_is_killed_from_outside_costs_its_child_alone(make, begun)
     assert (number, outcome.status) == (2, Status.COMPLETED)
 
 
+def test_a_worker_that_is_killed_while_it_waits_costs_no_child(make):
+    executor = make()
+    executor._workers[0].process.kill()
+    wait_for(executor._events.qsize)
+    executor.submit(job(1, FINE))
+    assert executor.next_outcome()[1].status is Status.COMPLETED
+
+
 @pytest.mark.usefixtures("begun")
 def test_a_worker_that_exits_says_its_status(make):
     exited, after = outcomes(make(), [EXITING, FINE])

@@ -168,6 +168,10 @@ def test_a_code_of_as_many_layers_as_are_allowed_can_be_shown(blockqnn):
 def test_a_block_that_grows_without_bound_can_be_shown(blockqnn):
     rows = ["(1,4,0,0,0)", *(f"({i},6,0,{i - 2},{i - 1})" for i in range(2, 17))]
     widening = f"[{','.join(rows)},(17,1,3,16,0),(18,6,0,16,17)]"
+    for form in ("text", "json"):
+        # Numbers of thousands of digits, which Python refuses to print: shown or refused.
+        status, _, err = blockqnn("show", widening, "--repeats=900", f"--format={form}")
+        assert (status, err.count("\n")) in ((0, 0), (2, 1))
     found = facts(blockqnn, widening, "--repeats=40")
     assert found["parameters"] > 2**1024
     assert "parameters" in shown(blockqnn, widening, "--repeats=40")

@@ -151,6 +151,12 @@ def test_a_flag_file_that_cannot_be_used_is_refused(blockqnn, content):
     refused(blockqnn, [*DRY, "--flagfile=my.flags"])
 
 
+def test_flag_files_that_name_one_another_are_refused(blockqnn):
+    (blockqnn.directory / "my.flags").write_text("--flagfile=your.flags\n--nope=1\n")
+    (blockqnn.directory / "your.flags").write_text("--flagfile=my.flags\n")
+    refused(blockqnn, [*DRY, "--flagfile=my.flags"])
+
+
 def test_a_directory_is_no_flag_file(blockqnn):
     (blockqnn.directory / "my.flags").mkdir()
     refused(blockqnn, [*DRY, "--flagfile=my.flags"])
