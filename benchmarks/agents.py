@@ -55,6 +55,7 @@ def figures(trials: list[Trial]) -> list[float]:
 
 
 def main() -> None:
+    """Runs every agent with every seed and prints the tables."""
     words = sys.argv[1:]
     own = {
         "preset": "digits",

@@ -56,6 +56,7 @@ def measure(with_options: bool) -> dict[str, float]:
 
 
 def main() -> None:
+    """Measures both ways in turn, or one of them where it is named."""
     if len(sys.argv) > 1:
         print(json.dumps(measure(sys.argv[1] == "with")))
         return

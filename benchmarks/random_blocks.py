@@ -48,6 +48,7 @@ def reasons(
 
 
 def main() -> None:
+    """Draws the blocks and prints both tables."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
     kinds = [kind for kind in LayerType if kind is not LayerType.TERMINAL]
     paper, _ = parse(["--preset=cifar100_paper", "--evaluator=dry"])

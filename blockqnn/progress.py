@@ -38,6 +38,7 @@ class _Counts:
     best: Trial | None = None
 
     def add(self, trial: Trial) -> None:
+        """Counts a trial."""
         if trial.iteration != self.iteration:
             self.iteration, self.iteration_rewards = trial.iteration, []
         self.epsilon = trial.epsilon
