@@ -11,8 +11,9 @@ from jax.typing import DTypeLike
 from networks.canonical import canonical_form
 from networks.codes import Code
 from networks.initial import Weights, initial_parameters, initial_statistics
-from networks.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, add
+from networks.layers import add
 from networks.layout import Layout
+from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 from networks.plan import Operation, PlacedLayer, Plan, make_plan
 
 

@@ -1,24 +1,16 @@
-"""What each layer computes, as pure functions of JAX arrays in NHWC.
-
-A convolution has several lowerings with one meaning; which is fastest depends
-on backend and shape, and on the CPU the plain one is ten times slower than
-the others for some shapes (`benchmarks/convolutions.py`).
-"""
+"""What each layer and step computes, as pure functions of JAX arrays in NHWC."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
+from networks.convolution import convolution
+from networks.normalisation import Arrays, batch_norm
+from networks.parts import Step, StepKind
 from networks.plan import Operation, PlacedLayer
-
-BATCH_NORM_MOMENTUM = 0.9
-"""Share of the old running statistics that a training step keeps."""
-BATCH_NORM_EPSILON = 1e-5
-
-Arrays = Mapping[str, jax.Array]
 
 
 def compute(
@@ -61,83 +53,62 @@ def compute(
         case Operation.RELU:
             return jax.nn.relu(x), statistics
         case Operation.GLOBAL_POOLING:
-            return jnp.mean(x.astype(jnp.float32), axis=(1, 2)), statistics
+            return global_pooling(x), statistics
         case Operation.LINEAR:
             return x @ parameters["kernel"] + parameters["bias"][None, :], statistics
     raise ValueError(f"{layer.operation} is given, not computed")
 
 
-def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Convolution with stride 1 and SAME padding, in the cheapest lowering.
-
-    Args:
-        x: [B, H, W, I].
-        kernel: [K, K, I, O], K odd; converted to the dtype of `x`.
-
-    Returns:
-        [B, H, W, O].
-    """
-    kernel = kernel.astype(x.dtype)
-    side = kernel.shape[0]
-    if side == 1:
-        return pointwise_convolution(x, kernel)
-    if jax.default_backend() == "cpu" and side > min(x.shape[1:3]):
-        return unfolded_convolution(x, kernel)
-    return plain_convolution(x, kernel)
-
-
-def plain_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`convolution` as XLA's own operation."""
-    return jax.lax.conv_general_dilated(
-        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-
-
-def pointwise_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`convolution` with a 1x1 kernel, as a matrix product."""
-    return jnp.einsum("bhwi,io->bhwo", x, kernel[0, 0])
-
-
-def unfolded_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`convolution` as one matrix product over unfolded windows (im2col)."""
-    side, height, width = kernel.shape[0], x.shape[1], x.shape[2]
-    padded = _pad(x, side, 0.0)
-    windows = [
-        padded[:, row : row + height, column : column + width]
-        for row in range(side)
-        for column in range(side)
-    ]
-    unfolded = jnp.concatenate(windows, axis=-1)
-    return jnp.einsum("bhwi,io->bhwo", unfolded, kernel.reshape(-1, kernel.shape[-1]))
-
-
-def batch_norm(
-    x: jax.Array, parameters: Arrays, statistics: Arrays, training: bool
+def compute_step(
+    step: Step,
+    parameters: Arrays,
+    statistics: Arrays,
+    inputs: Sequence[jax.Array],
+    training: bool,
 ) -> tuple[jax.Array, Arrays]:
-    """Batch normalisation over all axes but the last, computed in float32.
+    """Computes one step of a plan that was cut into parts.
 
     Args:
-        x: [B, H, W, C].
-        parameters: `scale` and `bias`, [C].
-        statistics: running `mean` and `variance`, [C].
-        training: whether to normalise by the batch and update the statistics.
+        step: what to compute.
+        parameters: its trained arrays, float32: a convolution's or classifier's
+            rows of `kernel`, `scale` and `bias` of batch norm, `bias` of the logits.
+        statistics: running `mean` and `variance` [C] of batch norm, else empty.
+        inputs: the parts that it reads, [B, H, W, C] or [B, C].
+        training: as for `compute`.
 
     Returns:
-        The normalised array in the dtype of `x`, and the statistics after it.
+        The part that it writes, and the statistics after it.
     """
-    wide = x.astype(jnp.float32)
-    mean, variance = statistics["mean"], statistics["variance"]
-    if training:
-        mean = jnp.mean(wide, axis=(0, 1, 2))
-        variance = jnp.mean(jnp.square(wide - _row(mean)), axis=(0, 1, 2))
-        keep = BATCH_NORM_MOMENTUM
-        statistics = {
-            "mean": keep * statistics["mean"] + (1 - keep) * mean,
-            "variance": keep * statistics["variance"] + (1 - keep) * variance,
-        }
-    factor = parameters["scale"] * jax.lax.rsqrt(variance + BATCH_NORM_EPSILON)
-    y = (wide - _row(mean)) * _row(factor) + _row(parameters["bias"])
-    return y.astype(x.dtype), statistics
+    x = inputs[0]
+    match step.kind:
+        case StepKind.CONVOLUTION:
+            y = convolution(jnp.concatenate(inputs, axis=-1), parameters["kernel"])
+        case StepKind.RELU_CONVOLUTION:
+            y = relu_convolution(inputs, parameters["kernel"])
+        case StepKind.PCC:
+            y = relu_convolution(inputs, parameters["kernel"])
+            return batch_norm(y, parameters, statistics, training)
+        case StepKind.BATCH_NORM:
+            return batch_norm(sum(inputs[1:], x), parameters, statistics, training)
+        case StepKind.MAX_POOLING:
+            y = max_pooling(x, step.kernel)
+        case StepKind.AVERAGE_POOLING:
+            y = average_pooling(x, step.kernel)
+        case StepKind.DOWNSAMPLING:
+            y = downsampling(x)
+        case StepKind.SUM:
+            y = sum(inputs[1:], x)
+        case StepKind.SLICE:
+            y = x[..., step.first_channel : step.first_channel + step.shape[-1]]
+        case StepKind.RELU_POOLING:
+            y = global_pooling(jax.nn.relu(x))
+        case StepKind.LOGITS:
+            y = jnp.concatenate(inputs, axis=-1) @ parameters["kernel"]
+        case StepKind.BIAS:
+            y = sum(inputs[1:], x) + parameters["bias"][None, :]
+        case _:
+            raise ValueError(f"{step.kind} is given, not computed")
+    return y, statistics
 
 
 def max_pooling(x: jax.Array, side: int) -> jax.Array:
@@ -190,7 +161,10 @@ def downsampling(x: jax.Array) -> jax.Array:
     """
     batch, height, width, channels = x.shape
     even = x[:, : height // 2 * 2, : width // 2 * 2]
-    return jnp.max(even.reshape(batch, height // 2, 2, width // 2, 2, channels), axis=(2, 4))
+    pairs = even.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    # Two steps of two: the gradient is several times faster than that of one reduction.
+    tall = jnp.maximum(pairs[:, :, 0], pairs[:, :, 1])
+    return jnp.maximum(tall[:, :, :, 0], tall[:, :, :, 1])
 
 
 def add(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -207,8 +181,29 @@ def add(x: jax.Array, y: jax.Array) -> jax.Array:
     return _widen(x, channels) + _widen(y, channels)
 
 
-def _row(x: jax.Array) -> jax.Array:
-    return x[None, None, None, :]
+def relu_convolution(parts: Sequence[jax.Array], kernel: jax.Array) -> jax.Array:
+    """ReLU of the concatenated parts, then convolution.
+
+    Args:
+        parts: [B, H, W, C] each.
+        kernel: [K, K, I, O], I the sum of the parts' channels.
+
+    Returns:
+        [B, H, W, O].
+    """
+    return convolution(jax.nn.relu(jnp.concatenate(parts, axis=-1)), kernel)
+
+
+def global_pooling(x: jax.Array) -> jax.Array:
+    """Mean over all pixels, in float32.
+
+    Args:
+        x: [B, H, W, C].
+
+    Returns:
+        [B, C], float32.
+    """
+    return jnp.mean(x.astype(jnp.float32), axis=(1, 2))
 
 
 def _widen(x: jax.Array, channels: int) -> jax.Array:

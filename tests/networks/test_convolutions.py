@@ -7,20 +7,27 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from networks.layers import (
+import networks.convolution
+from networks.convolution import (
     convolution,
+    dense_convolution,
     plain_convolution,
     pointwise_convolution,
-    unfolded_convolution,
 )
 
+KERNEL_GRADIENTS = (
+    "plain_kernel_gradient",
+    "row_kernel_gradient",
+    "crossed_kernel_gradient",
+    "dense_kernel_gradient",
+)
 LOWERINGS = [
     pytest.param(lowering, side, id=f"{lowering.__name__}-{side}x{side}")
     for lowering, sides in (
         (convolution, (1, 3, 5)),
         (plain_convolution, (1, 3, 5)),
         (pointwise_convolution, (1,)),
-        (unfolded_convolution, (1, 3, 5)),
+        (dense_convolution, (1, 3, 5)),
     )
     for side in sides
 ]
@@ -77,15 +84,63 @@ def test_values_and_gradients_are_those_of_the_direct_sum(lowering, side, size):
         np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [(4, 5), (16, 17), (2, 3)], ids=str)
+@pytest.mark.parametrize("side", [3, 5])
+@pytest.mark.parametrize(("inputs", "filters"), [(5, 2), (2, 5), (3, 3)])
+def test_gradients_of_every_path_on_the_cpu(size, side, inputs, filters):
+    x, kernel, cotangent = example(size, side, inputs, filters)
+    arrays = [array.astype(np.float32) for array in (x, kernel, cotangent)]
+    _, found = value_and_gradients(convolution, *arrays)
+    for gradient, wanted in zip(found, direct_gradients(x, kernel, cotangent), strict=True):
+        np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", KERNEL_GRADIENTS)
+@pytest.mark.parametrize("side", [1, 3, 5])
+def test_every_kernel_gradient_is_that_of_the_direct_sum(name, side):
+    gradient = getattr(networks.convolution, name)
+    x, kernel, cotangent = example((4, 3), side)
+    arrays = x.astype(np.float32), cotangent.astype(np.float32)
+    wanted = direct_gradients(x, kernel, cotangent)[1]
+    np.testing.assert_allclose(gradient(*arrays, side), wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "inputs", "filters", "wanted"),
+    [
+        ((2, 2), 3, 4, 4, "dense_kernel_gradient"),
+        ((4, 4), 3, 4, 4, "plain_kernel_gradient"),
+        ((8, 8), 5, 4, 4, "plain_kernel_gradient"),
+        ((8, 8), 3, 4, 4, "crossed_kernel_gradient"),
+        ((8, 8), 3, 8, 4, "row_kernel_gradient"),
+        ((16, 16), 3, 8, 4, "crossed_kernel_gradient"),
+        ((16, 16), 5, 4, 4, "crossed_kernel_gradient"),
+        ((16, 16), 3, 16, 4, "row_kernel_gradient"),
+    ],
+)
+def test_the_kernel_gradient_fits_the_shape(monkeypatch, size, side, inputs, filters, wanted):
+    asked = []
+    for name in KERNEL_GRADIENTS:
+        function = getattr(networks.convolution, name)
+        monkeypatch.setattr(
+            networks.convolution,
+            name,
+            lambda *arrays, name=name, function=function: asked.append(name) or function(*arrays),
+        )
+    x, kernel, cotangent = (jnp.asarray(a) for a in example(size, side, inputs, filters))
+    jax.eval_shape(lambda x, k, g: jax.vjp(convolution, x, k)[1](g), x, kernel, cotangent)
+    assert asked == [wanted]
+
+
 def test_a_kernel_is_not_mirrored():
     """The tap at row 0, column 0 reads the pixel up and left."""
     x, kernel = np.zeros((1, 2, 3, 1), np.float32), np.zeros((3, 3, 1, 1), np.float32)
     x[0, 0, 1] = 10.0
     kernel[0, 0] = 1.0
     kernel[2, 1] = 2.0
-    assert unfolded_convolution(x, kernel)[0, :, :, 0].tolist() == [[0, 0, 0], [0, 0, 10]]
+    assert dense_convolution(x, kernel)[0, :, :, 0].tolist() == [[0, 0, 0], [0, 0, 10]]
     x[0, 1, 1] = 1.0
-    assert unfolded_convolution(x, kernel)[0, :, :, 0].tolist() == [[0, 2, 0], [0, 0, 10]]
+    assert dense_convolution(x, kernel)[0, :, :, 0].tolist() == [[0, 2, 0], [0, 0, 10]]
 
 
 @pytest.mark.parametrize(("lowering", "side"), LOWERINGS)
@@ -96,7 +151,7 @@ def test_bfloat16_stays_bfloat16(lowering, side):
 
 def test_bfloat16_is_as_exact_as_it_can_be():
     x, kernel, _ = example((4, 4), 3)
-    y = unfolded_convolution(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
+    y = dense_convolution(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
     np.testing.assert_allclose(y.astype(np.float32), direct_sum(x, kernel), rtol=0.05, atol=0.1)
 
 
@@ -115,8 +170,9 @@ def test_float32_weights_are_converted_to_the_dtype_of_the_map(size, side):
         ("cpu", 1, (8, 8), False),
         ("cpu", 3, (8, 8), True),
         ("cpu", 3, (3, 3), True),
-        ("cpu", 3, (2, 8), False),
-        ("cpu", 3, (8, 2), False),
+        ("cpu", 3, (2, 4), False),
+        ("cpu", 3, (4, 2), False),
+        ("cpu", 3, (2, 8), True),
         ("cpu", 5, (5, 5), True),
         ("cpu", 5, (4, 4), False),
         ("gpu", 1, (8, 8), False),

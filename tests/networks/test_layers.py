@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from networks.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, add, batch_norm, compute
+from networks.layers import add, compute
+from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, batch_norm
 from networks.plan import Operation, PlacedLayer
 
 # Two channels over two images of one row of two pixels: means 2.5 and 10,
