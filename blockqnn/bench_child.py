@@ -1,0 +1,129 @@
+"""The process that measures children: requests come in on stdin, figures go out on stdout.
+
+Both are lines of JSON. The first line in holds the settings; the first line
+out names the device. One framework lives in a process: the threads of another
+would spin beside its own. Whatever else writes to standard output is sent to
+standard error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from typing import Any, Protocol
+
+import numpy as np
+
+from blockqnn.allocation import keep_memory
+from blockqnn.images import Images
+from blockqnn.settings import Recipe
+from networks.canonical import canonical_form
+from networks.codes import Code, parse, write
+from networks.layout import Layout
+from networks.plan import Plan, make_plan
+
+IMAGES = 256
+"""Images that are made up, to train and to evaluate on."""
+JAX = "jax"
+TORCH = "torch"
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredSetting:
+    """What a measuring process is told first.
+
+    Attributes:
+        framework: `jax` or `torch`.
+        layout: of the child networks.
+        recipe: how to train them.
+        batch_size: images in a step.
+        steps: timed for a block.
+    """
+
+    framework: str
+    layout: Layout
+    recipe: Recipe
+    batch_size: int
+    steps: int
+
+
+class Measurements(Protocol):
+    """What can be measured of a framework."""
+
+    @property
+    def device(self) -> str:
+        """What computes, in words."""
+
+    def prepare(self, plan: Plan) -> dict[str, float]:
+        """Makes a child that can be trained; returns the seconds that this took, by name."""
+
+    def train(self, discarded: int, timed: int) -> list[float]:
+        """Trains the child; returns seconds of its steps."""
+
+
+def encode_setting(setting: MeasuredSetting) -> str:
+    """The first line that a measuring process reads."""
+    return json.dumps(dataclasses.asdict(setting))
+
+
+def encode_block(code: Code) -> dict[str, str]:
+    """The request to prepare the child of a block."""
+    return {"measure": "prepare", "code": write(code)}
+
+
+def main() -> None:
+    """Answers requests until standard input closes."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    setting = _decode_setting(json.loads(sys.stdin.readline()))
+    try:
+        measurements = _measurements(setting)
+        answers.write(json.dumps({"device": measurements.device}) + "\n")
+        for line in sys.stdin:
+            answer = _answer(measurements, setting.layout, json.loads(line))
+            answers.write(json.dumps({"answer": answer}) + "\n")
+    except Exception as error:
+        # Compilers and drivers raise what they like; the parent says it in a sentence.
+        first = "".join(str(error).strip().splitlines()[:1])[:300].rstrip(".")
+        answers.write(json.dumps({"error": f"{type(error).__name__}: {first}"}) + "\n")
+        raise
+
+
+def _decode_setting(fields: dict[str, Any]) -> MeasuredSetting:
+    layout = fields["layout"] | {"filters": tuple(fields["layout"]["filters"])}
+    recipe = Recipe(**fields["recipe"])
+    return MeasuredSetting(**fields | {"layout": Layout(**layout), "recipe": recipe})
+
+
+def _measurements(setting: MeasuredSetting) -> Measurements:
+    """Imports the framework, and no other."""
+    arguments = setting.recipe, _made_up(setting.layout), setting.batch_size, setting.steps
+    if setting.framework == TORCH:
+        from blockqnn.torch_child import TorchMeasurements
+
+        return TorchMeasurements(*arguments)
+    keep_memory()
+    from blockqnn.bench_jax import JaxMeasurements
+
+    return JaxMeasurements(*arguments)
+
+
+def _made_up(layout: Layout) -> Images:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (IMAGES, *layout.image_shape), np.uint8)
+    return Images(images, np.arange(IMAGES, dtype=np.int32) % layout.classes)
+
+
+def _answer(measurements: Measurements, layout: Layout, request: dict[str, Any]) -> Any:
+    arguments = {name: value for name, value in request.items() if name != "measure"}
+    if "code" in arguments:
+        # The parent has checked the block against its own limit on layers.
+        code = parse(arguments["code"], max_layers=sys.maxsize)
+        arguments = {"plan": make_plan(canonical_form(code), layout)}
+    return getattr(measurements, request["measure"])(**arguments)
+
+
+if __name__ == "__main__":
+    main()

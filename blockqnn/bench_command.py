@@ -1,0 +1,268 @@
+"""The verb `bench`: what children cost here, from compiling to children an hour.
+
+Each block is compiled in two processes of its own: a cold one with an empty
+cache on disk, and a warm one with the cache that the cold one has filled, in
+which the steps are timed as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import tempfile
+from typing import Any, TextIO
+
+from blockqnn.bench_child import IMAGES, JAX, TORCH, MeasuredSetting
+from blockqnn.bench_floor import PresetChildren, Rates, floor_seconds, step_flops
+from blockqnn.bench_process import MeasuringProcess
+from blockqnn.block_reference import resolve
+from blockqnn.errors import UserError
+from blockqnn.listing import number, table
+from blockqnn.placement import available_cores
+from blockqnn.settings import Recipe
+from networks.canonical import canonical_form
+from networks.codes import Code, write
+from networks.cost import flops, parameters
+from networks.layout import Layout
+from networks.plan import make_plan
+
+NONE = "none"
+AGAINST = (NONE, TORCH)
+
+_DISCARDED = 2
+"""Steps before those that are timed: the other process's threads may still spin."""
+_ROUNDS = 5
+"""How often two frameworks take turns."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchSettings:
+    """What to measure.
+
+    Attributes:
+        references: the blocks.
+        max_layers: most layers of a code, Terminal not counted.
+        layout: of the child networks.
+        recipe: how they are trained; its batch size is measured.
+        steps: timed for each block.
+        children: what a preset's children are trained on.
+        against: `torch`, or `none`.
+        cores: that each process is bound to, as a search binds its workers; 0
+            for all. The rates are those of as many cores.
+        as_json: print one JSON object.
+    """
+
+    references: tuple[str, ...]
+    max_layers: int
+    layout: Layout
+    recipe: Recipe
+    steps: int
+    children: PresetChildren
+    against: str
+    cores: int
+    as_json: bool
+
+
+def bench(settings: BenchSettings, stream: TextIO) -> None:
+    """Measures blocks and prints what they cost.
+
+    `idle_share` is the share of the seconds, over all blocks compiled in one
+    process with warm caches and trained as the preset says, in which the
+    device had nothing to run because the host was lowering or compiling:
+    waiting / (waiting + training). Training is computed from the rows.
+
+    `load` is what else ran before, as the system counts it. It should be near
+    0: threads that wait for one another, PyTorch's above all, take many times
+    longer on cores that others use. Fastest steps suffer less than medians.
+
+    Args:
+        settings: what to measure.
+        stream: where to print.
+
+    Raises:
+        UserError: if a block cannot be found or measured, or PyTorch is missing.
+        CodeError: if a code breaks a rule.
+    """
+    codes = [resolve(name, settings.max_layers).code for name in settings.references]
+    if settings.against == TORCH and importlib.util.find_spec("torch") is None:
+        raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
+    with tempfile.TemporaryDirectory() as directory:
+        facts = _Bench(settings, pathlib.Path(directory)).measure(codes)
+    print(json.dumps(facts) if settings.as_json else _in_words(facts, settings), file=stream)
+
+
+class _Bench:
+    """Measures blocks one after the other."""
+
+    def __init__(self, settings: BenchSettings, directory: pathlib.Path):
+        self._settings, self._directory = settings, directory
+        self._setting = MeasuredSetting(
+            framework=JAX,
+            layout=settings.layout,
+            recipe=settings.recipe,
+            batch_size=settings.recipe.batch_size,
+            steps=settings.steps,
+        )
+        self._cores = available_cores()[: settings.cores or None]
+        self._rates: Rates | None = None
+
+    def measure(self, codes: list[Code]) -> dict[str, Any]:
+        """All facts, as they are printed in JSON."""
+        settings = self._settings
+        load = os.getloadavg()[0]
+        with contextlib.ExitStack() as stack:
+            torch = None
+            if settings.against == TORCH:
+                setting = dataclasses.replace(self._setting, framework=TORCH)
+                log = self._directory / "torch.log"
+                torch = stack.enter_context(MeasuringProcess(setting, log, None, True, self._cores))
+            rows = [self._row(place, code, torch) for place, code in enumerate(codes)]
+            devices = {"torch_device": torch.device} if torch else {}
+        assert self._rates is not None, "the first block has measured the rates"
+        return {
+            "device": self._device,
+            **devices,
+            "load": load,
+            "cores": len(self._cores),
+            "cores_of_the_machine": len(available_cores()),
+            "bfloat16": settings.recipe.bfloat16,
+            "execution": settings.recipe.execution,
+            "batch_size": settings.recipe.batch_size,
+            **dataclasses.asdict(self._rates),
+            **dataclasses.asdict(settings.children),
+            "idle_share": self._idle_share(codes, rows),
+            "rows": rows,
+        }
+
+    def _row(self, place: int, code: Code, torch: MeasuringProcess | None) -> dict[str, Any]:
+        settings, batch_size = self._settings, self._setting.batch_size
+        cache = self._cache(place)
+        with self._process(cache) as cold_process:
+            cold = cold_process.prepare(code)
+            self._device = cold_process.device
+            rates = self._rates = self._rates or Rates(**cold_process.rates())
+        with self._process(cache) as process:
+            warm = process.prepare(code)
+            ours, theirs = self._steps(code, process, torch)
+            evaluation = process.evaluate() * settings.children.validation_images / IMAGES
+        step = statistics.median(ours)
+        plan = make_plan(canonical_form(code), settings.layout)
+        numbers = 2 if settings.recipe.bfloat16 else 4
+        floor = floor_seconds(plan, batch_size, numbers, rates)
+        done = step_flops(plan, batch_size) / step
+        child = warm["wait_seconds"] + settings.children.training_seconds(
+            step, evaluation, batch_size
+        )
+        name = settings.references[place]
+        row: dict[str, Any] = {
+            "block": write(code) if name.lstrip().startswith("[") else name,
+            "parameters": parameters(plan),
+            "flops": flops(plan),
+            "lower_seconds": cold["lower_seconds"],
+            "compile_cold_seconds": cold["compile_seconds"],
+            "compile_warm_seconds": warm["compile_seconds"],
+            "wait_cold_seconds": cold["wait_seconds"],
+            "wait_warm_seconds": warm["wait_seconds"],
+            "step_seconds": step,
+            "fastest_step_seconds": min(ours),
+            "images_per_second": batch_size / step,
+            "gflops_per_second": done / 1e9,
+            "of_peak": done / rates.flops_per_second,
+            "floor_seconds": floor,
+            "of_floor": floor / step,
+            "evaluation_seconds": evaluation,
+            "child_seconds": child,
+            "children_per_hour": 3600 / child,
+        }
+        if theirs:
+            torch_step = statistics.median(theirs)
+            row |= {
+                "torch_step": torch_step,
+                "torch_fastest_step": min(theirs),
+                "ratio_to_torch": step / torch_step,
+            }
+        return row
+
+    def _steps(
+        self, code: Code, process: MeasuringProcess, torch: MeasuringProcess | None
+    ) -> tuple[list[float], list[float]]:
+        """Seconds of steps, and of PyTorch's where they are measured in turn."""
+        steps = self._settings.steps
+        if torch is None:
+            return process.train(_DISCARDED, steps), []
+        torch.prepare(code)
+        rounds = min(_ROUNDS, steps)
+        ours: list[float] = []
+        theirs: list[float] = []
+        for _ in range(rounds):
+            ours += process.train(_DISCARDED, -(-steps // rounds))
+            theirs += torch.train(_DISCARDED, -(-steps // rounds))
+        return ours, theirs
+
+    def _idle_share(self, codes: list[Code], rows: list[dict[str, Any]]) -> float:
+        """See `bench`: one more process compiles all blocks, with all their caches."""
+        everything = self._directory / "all"
+        for place in range(len(codes)):
+            shutil.copytree(self._cache(place), everything, dirs_exist_ok=True)
+        with self._process(everything) as process:
+            waiting = sum(process.prepare(code)["wait_seconds"] for code in codes)
+        training = sum(row["child_seconds"] - row["wait_warm_seconds"] for row in rows)
+        return waiting / (waiting + training)
+
+    def _process(self, cache: pathlib.Path) -> MeasuringProcess:
+        share = self._settings.against != NONE
+        log = self._directory / "jax.log"
+        return MeasuringProcess(self._setting, log, cache, share, self._cores)
+
+    def _cache(self, place: int) -> pathlib.Path:
+        directory = self._directory / str(place)
+        directory.mkdir(exist_ok=True)
+        return directory
+
+
+def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
+    columns = [
+        ("lower s", "lower_seconds", 1.0, 2),
+        ("compile s", "compile_cold_seconds", 1.0, 2),
+        ("warm", "compile_warm_seconds", 1.0, 2),
+        ("wait s", "wait_cold_seconds", 1.0, 2),
+        ("warm", "wait_warm_seconds", 1.0, 2),
+        ("step ms", "step_seconds", 1e3, 2),
+        ("images/s", "images_per_second", 1.0, 0),
+        ("GFLOP/s", "gflops_per_second", 1.0, 1),
+        ("of peak %", "of_peak", 100.0, 1),
+        ("floor ms", "floor_seconds", 1e3, 2),
+        ("of floor %", "of_floor", 100.0, 1),
+        ("children/h", "children_per_hour", 1.0, 0),
+    ]
+    if settings.against == TORCH:
+        columns += [("torch ms", "torch_step", 1e3, 2), ("ratio", "ratio_to_torch", 1.0, 2)]
+    rows = [
+        [number(row[name] * scale, digits) for _, name, scale, digits in columns] + [row["block"]]
+        for row in facts["rows"]
+    ]
+    children = settings.children
+    layout = settings.layout
+    filters = ",".join(map(str, layout.filters))
+    return "\n".join(
+        [
+            table([*(title for title, *_ in columns), "block"], rows),
+            "",
+            f"device {facts['device']}: at best {facts['flops_per_second'] / 1e9:.1f} GFLOP/s "
+            f"in matrix products, {facts['bytes_per_second'] / 1e9:.1f} GB/s in copies",
+            f"images {layout.height}x{layout.width}x{layout.channels}, filters {filters}, "
+            f"{layout.repeats} blocks a stage, batches of {settings.recipe.batch_size}, "
+            f"{'bfloat16' if settings.recipe.bfloat16 else 'float32'}",
+            f"children of preset {children.preset}: {children.epochs} epochs of "
+            f"{children.training_images:,} images, evaluated on {children.validation_images:,}",
+            f"idle while compiling, caches warm: {100 * facts['idle_share']:.1f} %",
+            f"on {facts['cores']} of {facts['cores_of_the_machine']} cores; load of other programs "
+            f"before: {facts['load']:.1f}",
+        ]
+    )

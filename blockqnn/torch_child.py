@@ -1,0 +1,228 @@
+"""The same child in PyTorch, to measure against; the only module that imports torch."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from blockqnn.bench_floor import cpu_epoch_steps
+from blockqnn.images import Images, channel_statistics
+from blockqnn.placement import available_cores
+from blockqnn.settings import Recipe
+from networks.initial import Weights, initial_parameters
+from networks.plan import Operation, PlacedLayer, Plan
+
+BATCH_NORM_MOMENTUM = 0.1
+"""Share of the batch in the running statistics: one less what JAX's side keeps."""
+BATCH_NORM_EPSILON = 1e-5
+
+
+class TorchNetwork(nn.Module):
+    """A child network in channels_last memory format."""
+
+    def __init__(self, plan: Plan, weights: Weights):
+        """Creates the network.
+
+        Args:
+            plan: of the child network.
+            weights: initial values as `networks.initial` makes them.
+        """
+        super().__init__()
+        self._plan = plan
+        self.layers = nn.ModuleList(
+            _arrays(layer, own) for layer, own in zip(plan, weights, strict=True)
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Computes the network.
+
+        Args:
+            images: [B, C, H, W], normalised.
+
+        Returns:
+            Logits [B, classes], float32.
+        """
+        outputs = [images]
+        for layer, arrays in zip(self._plan[1:], list(self.layers)[1:], strict=True):
+            inputs = [outputs[i] for i in layer.inputs]
+            outputs.append(_compute(layer, arrays, inputs, self.training))
+        return outputs[-1]
+
+
+class TorchChild:
+    """Trains a child in PyTorch: compiled on a GPU, eager on a CPU."""
+
+    def __init__(self, plan: Plan, recipe: Recipe, train: Images):
+        """Creates the network with the weights that JAX's side begins with, and its data.
+
+        Args:
+            plan: of the child network.
+            recipe: how to train it.
+            train: the training part.
+        """
+        cuda = torch.cuda.is_available()
+        self.device = torch.device("cuda" if cuda else "cpu")
+        self._dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
+        self._network = TorchNetwork(plan, initial_parameters(plan, seed=0)).to(self.device)
+        self._run = torch.compile(self._network) if cuda else self._network
+        self._optimiser = torch.optim.Adam(
+            self._network.parameters(),
+            lr=recipe.learning_rate,
+            betas=(recipe.beta1, recipe.beta2),
+            eps=recipe.adam_epsilon,
+            fused=True,
+        )
+        mean, deviation = channel_statistics(train.images)
+        self._images = torch.from_numpy(train.images).to(self.device)
+        self._labels = torch.from_numpy(train.labels.astype(np.int64)).to(self.device)
+        self._mean = torch.from_numpy(mean).to(self.device)
+        self._deviation = torch.from_numpy(deviation).to(self.device)
+
+    def train_epoch(self, order: np.ndarray) -> float:
+        """Trains for one epoch, and waits until it has ended.
+
+        Args:
+            order: int [steps, batch], which images each step takes.
+
+        Returns:
+            The mean loss.
+        """
+        indices = torch.from_numpy(order.astype(np.int64)).to(self.device)
+        losses = [self._step(row) for row in indices]
+        return statistics.fmean(loss.item() for loss in losses)
+
+    def _step(self, indices: torch.Tensor) -> torch.Tensor:
+        images = (self._images[indices].float() - self._mean) / self._deviation
+        # NHWC in memory, seen as NCHW, is channels_last.
+        images = images.to(self._dtype).permute(0, 3, 1, 2)
+        self._optimiser.zero_grad(set_to_none=True)
+        narrow = self._dtype is not torch.float32
+        with torch.autocast(self.device.type, self._dtype, enabled=narrow):
+            logits = self._run(images)
+        loss = functional.cross_entropy(logits, self._labels[indices])
+        loss.backward()
+        self._optimiser.step()
+        return loss.detach()
+
+
+class TorchMeasurements:
+    """What the measuring process does for PyTorch; see `blockqnn.bench_child`."""
+
+    def __init__(self, recipe: Recipe, train: Images, batch_size: int, steps: int):
+        """Prepares, without a block.
+
+        Args:
+            recipe: how to train.
+            train: the training part.
+            batch_size: images in a step.
+            steps: of an epoch on a GPU; `cpu_epoch_steps` of it on a CPU.
+        """
+        torch.set_num_threads(len(available_cores()))
+        cuda = torch.cuda.is_available()
+        self.device = torch.cuda.get_device_name() if cuda else "cpu"
+        self._recipe, self._train = recipe, train
+        self._steps = steps if cuda else cpu_epoch_steps(steps)
+        self._order = np.arange(self._steps * batch_size).reshape(self._steps, -1)
+        self._order %= len(train)
+        self._child: TorchChild | None = None
+
+    def prepare(self, plan: Plan) -> dict[str, float]:
+        """Builds a child and trains it for an epoch, which compiles it on a GPU.
+
+        Args:
+            plan: of the child network.
+
+        Returns:
+            The seconds that this took.
+        """
+        start = time.perf_counter()
+        # The one before is to leave the memory first.
+        self._child = None
+        self._child = TorchChild(plan, self._recipe, self._train)
+        self._child.train_epoch(self._order)
+        return {"wait_seconds": time.perf_counter() - start}
+
+    def train(self, discarded: int, timed: int) -> list[float]:
+        """Trains steps and times them.
+
+        Args:
+            discarded: steps before those that are timed.
+            timed: steps to time.
+
+        Returns:
+            Seconds of a step, once for each epoch.
+        """
+        assert self._child is not None, "there is a child"
+        for _ in range(-(-discarded // self._steps)):
+            self._child.train_epoch(self._order)
+        seconds = []
+        for _ in range(-(-timed // self._steps)):
+            start = time.perf_counter()
+            self._child.train_epoch(self._order)
+            seconds.append((time.perf_counter() - start) / self._steps)
+        return seconds
+
+
+def _arrays(layer: PlacedLayer, weights: dict[str, np.ndarray]) -> nn.Module:
+    """The trained arrays and running statistics of a layer."""
+    module = nn.Module()
+    for name, array in weights.items():
+        # HWIO becomes OIHW, and in x out becomes out x in.
+        axes = (3, 2, 0, 1) if array.ndim == 4 else tuple(reversed(range(array.ndim)))
+        module.register_parameter(name, nn.Parameter(torch.tensor(array.transpose(axes))))
+    if layer.operation is Operation.PCC:
+        module.register_buffer("mean", torch.zeros(layer.shape[-1]))
+        module.register_buffer("variance", torch.ones(layer.shape[-1]))
+    return module
+
+
+def _compute(
+    layer: PlacedLayer, arrays: nn.Module, inputs: list[torch.Tensor], training: bool
+) -> torch.Tensor:
+    """What `networks.layers.compute` does, in NCHW."""
+    x, half = inputs[0], layer.kernel // 2
+    match layer.operation:
+        case Operation.CONVOLUTION:
+            return functional.conv2d(x, arrays.kernel, padding=half)
+        case Operation.PCC:
+            return functional.batch_norm(
+                functional.conv2d(functional.relu(x), arrays.kernel, padding=half),
+                arrays.mean,
+                arrays.variance,
+                arrays.scale,
+                arrays.bias,
+                training,
+                BATCH_NORM_MOMENTUM,
+                BATCH_NORM_EPSILON,
+            )
+        case Operation.MAX_POOLING:
+            return functional.max_pool2d(x, layer.kernel, 1, half)
+        case Operation.AVERAGE_POOLING:
+            return functional.avg_pool2d(x, layer.kernel, 1, half, count_include_pad=False)
+        case Operation.ADD:
+            first, second = (_widen(y, layer.shape[-1]) for y in inputs)
+            return first + second
+        case Operation.CONCAT:
+            return torch.cat(inputs, dim=1)
+        case Operation.DOWNSAMPLING:
+            return functional.max_pool2d(x, 2)
+        case Operation.RELU:
+            return functional.relu(x)
+        case Operation.GLOBAL_POOLING:
+            return x.float().mean((2, 3))
+        case Operation.LINEAR:
+            # Autocast would compute this in bfloat16, which JAX's side does not.
+            with torch.autocast(x.device.type, enabled=False):
+                return functional.linear(x, arrays.kernel, arrays.bias)
+    raise ValueError(f"{layer.operation} is given, not computed")
+
+
+def _widen(x: torch.Tensor, channels: int) -> torch.Tensor:
+    missing = channels - x.shape[1]
+    return functional.pad(x, (0, 0, 0, 0, 0, missing)) if missing else x

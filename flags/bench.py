@@ -1,0 +1,138 @@
+"""The flags of `bench`."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from blockqnn.bench_command import AGAINST, NONE, BenchSettings
+from blockqnn.bench_floor import PresetChildren
+from blockqnn.datasets import search_part_sizes
+from blockqnn.errors import UserError
+from blockqnn.settings import Recipe
+from flags import parsing, search
+from networks.codes import MAX_LAYERS
+from networks.layout import KINDS, Layout
+
+_BLOCKS = ("block-qnn-s", "residual", "inception")
+_BLOCKS_ALLOWED = "blocks with commas between them, as in residual,[(1,1,3,0,0),(2,7,0,0,0)]"
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `bench`, at their defaults."""
+    flags = parsing.FlagSet(
+        "bench",
+        "",
+        "Measures what children cost here: compiling, a training step, children an hour.",
+    )
+    layout, recipe = Layout(), Recipe()
+    flags.group("Output")
+    flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
+    flags.group("What to measure")
+    flags.special(
+        "blocks",
+        _BLOCKS,
+        "blocks with commas between them: published names, codes, RUN_DIR#NUMBER or RUN_DIR#best",
+        parse_blocks,
+        _BLOCKS_ALLOWED,
+    )
+    flags.integer("steps", 10, "training steps that are timed for each block", 1)
+    flags.choice("against", NONE, AGAINST, "take turns with the same child in PyTorch, or do not")
+    flags.integer(
+        "cores",
+        1,
+        "cores of a CPU that each process is bound to, as a search binds its workers; 0 for all",
+    )
+    flags.text(
+        "preset",
+        parsing.DEFAULT_PRESET,
+        "whose epochs and numbers of training and validation images the children an hour are "
+        "computed from, together with the measured wait for a warm compilation, step and "
+        f"evaluation, for one worker: {', '.join(parsing.preset_names())}",
+    )
+    flags.group("Child network")
+    flags.choice("layout", layout.kind, KINDS, "what stands around the blocks")
+    flags.special(
+        "filters",
+        (16, 32, 64),
+        "channels of the convolutions of each stage",
+        parsing.parse_filters,
+        parsing.FILTERS_ALLOWED,
+    )
+    flags.integer("repeats", 2, "blocks in a stage (N)", 1)
+    flags.integer("image_size", 8, "height and width of the images in pixels", 1)
+    flags.integer("channels", layout.channels, "channels of the images", 1)
+    flags.integer("classes", layout.classes, "number of classes", 1)
+    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    flags.group("Training of a child")
+    flags.integer("batch_size", 64, "images in a step", 1)
+    flags.switch("bfloat16", recipe.bfloat16, "compute in bfloat16; weights stay float32")
+    flags.choice(
+        "execution",
+        recipe.execution,
+        ("auto", "layers", "whole"),
+        "children compiled layer by layer (CPU) or whole (GPU and TPU)",
+    )
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> BenchSettings:
+    """Turns the command line of `bench` into settings.
+
+    Args:
+        arguments: what follows `bench`.
+
+    Returns:
+        What to measure.
+
+    Raises:
+        UserError: if the command line cannot be used.
+        LayoutError: if the layout cannot be built.
+    """
+    flags = define()
+    words = flags.parse(arguments)
+    if words:
+        raise UserError(
+            f"bench takes flags alone, given {words[0]!r}. See: python -m blockqnn bench --help"
+        )
+    value = flags.chosen()
+    return BenchSettings(
+        references=value["blocks"],
+        max_layers=value["max_layers"],
+        layout=Layout(
+            kind=value["layout"],
+            filters=value["filters"],
+            repeats=value["repeats"],
+            height=value["image_size"],
+            width=value["image_size"],
+            channels=value["channels"],
+            classes=value["classes"],
+        ),
+        recipe=dataclasses.replace(
+            Recipe(),
+            batch_size=value["batch_size"],
+            bfloat16=value["bfloat16"],
+            execution=value["execution"],
+        ),
+        steps=value["steps"],
+        children=_children(value["preset"]),
+        against=value["against"],
+        cores=value["cores"],
+        as_json=value["format"] == "json",
+    )
+
+
+def parse_blocks(text: str) -> tuple[str, ...]:
+    """Reads `--blocks`: references with commas between them, where a code has commas too."""
+    blocks = tuple(part.strip() for part in re.split(r",(?![^\[]*\])", text))
+    if not all(blocks):
+        raise ValueError
+    return blocks
+
+
+def _children(preset: str) -> PresetChildren:
+    # A dry search reads no images, so the data set of the preset need not be prepared.
+    settings, _ = search.parse([f"--preset={preset}", "--evaluator=dry"])
+    training, validation = search_part_sizes(settings.data)
+    return PresetChildren(preset, settings.recipe.epochs, training, validation)
