@@ -8,7 +8,7 @@ import numpy as np
 
 from blockqnn import tfds_source
 from blockqnn.errors import UserError
-from blockqnn.images import ImageInfo, Images, split_indices
+from blockqnn.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.settings import DataSettings
 
 DIGITS_TRAINING_IMAGES = 1500
@@ -37,6 +37,31 @@ def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
         height, width, channels, classes, _ = _synthetic_numbers(settings.dataset)
         return ImageInfo((height, width, channels), classes)
     return tfds_source.describe(settings.dataset, settings.data_dir, images_needed)
+
+
+def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
+    """How many images a search trains on and how many it holds out, without reading them.
+
+    Args:
+        settings: which data set, and how to split it.
+
+    Returns:
+        Images of the training part and of the validation part; the latter may
+        be off by one a class, since each class is rounded for itself.
+
+    Raises:
+        UserError: if the number of images is not known.
+    """
+    if settings.dataset == "digits":
+        total = DIGITS_TRAINING_IMAGES
+    elif settings.dataset.startswith("synthetic"):
+        *_, total = _synthetic_numbers(settings.dataset)
+    elif settings.dataset in tfds_source.WELL_KNOWN_SIZES:
+        total = tfds_source.WELL_KNOWN_SIZES[settings.dataset]
+    else:
+        raise UserError(f"How many images {settings.dataset!r} has is not known.")
+    validation = round(total / VALIDATION_SHARE)
+    return min(total - validation, settings.train_examples or total), validation
 
 
 def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:

@@ -7,7 +7,7 @@ import math
 from typing import Protocol
 
 from blockqnn.reward import guessing_accuracy
-from blockqnn.settings import DataSettings, Recipe
+from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Job, Outcome
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import LayerType
@@ -18,17 +18,47 @@ DRY = "dry"
 
 
 class Evaluator(Protocol):
-    """Evaluates children one after the other."""
+    """Evaluates children, one at a time in each of its slots."""
 
     @property
     def device(self) -> str:
         """What evaluates, in words."""
 
-    def evaluate(self, job: Job) -> Outcome:
-        """Evaluates a child. What goes wrong with the child is in the outcome."""
+    @property
+    def slots(self) -> int:
+        """How many children it can evaluate at once."""
+
+    @property
+    def ahead(self) -> int:
+        """How many jobs beyond those it can prepare meanwhile; 0 if that gains nothing."""
+
+    def prepare(self, job: Job, slot: int) -> None:
+        """Begins with what can be done early, in the background.
+
+        Args:
+            job: which will be evaluated later.
+            slot: in which it will be, from 0.
+        """
+
+    def evaluate(self, job: Job, slot: int) -> Outcome:
+        """Evaluates a child, prepared or not.
+
+        Args:
+            job: which child.
+            slot: which nothing else uses meanwhile; the outcome does not depend on it.
+
+        Returns:
+            The outcome; what goes wrong with the child is in it.
+        """
 
 
-def make_evaluator(name: str, data: DataSettings, recipe: Recipe, layout: Layout) -> Evaluator:
+def make_evaluator(
+    name: str,
+    data: DataSettings,
+    recipe: Recipe,
+    layout: Layout,
+    worker: WorkerSettings,
+) -> Evaluator:
     """Creates an evaluator.
 
     Args:
@@ -36,19 +66,20 @@ def make_evaluator(name: str, data: DataSettings, recipe: Recipe, layout: Layout
         data: which images.
         recipe: how to train.
         layout: of the child networks.
+        worker: how to use the machine.
 
     Returns:
-        The evaluator, its data on the device.
+        The evaluator, its data on the devices.
 
     Raises:
-        UserError: if the data set cannot be read.
+        UserError: if the data set cannot be read, or the machine is not as `worker` has it.
     """
     if name == DRY:
         return DryEvaluator(recipe.epochs, layout.classes)
     # The driver of a search must not import JAX, and this imports it.
-    from blockqnn.training import TrainEvaluator
+    from blockqnn.train_evaluator import TrainEvaluator
 
-    return TrainEvaluator(data, recipe, layout)
+    return TrainEvaluator(data, recipe, layout, worker)
 
 
 class DryEvaluator:
@@ -59,6 +90,8 @@ class DryEvaluator:
     """
 
     device = "dry"
+    slots = 1
+    ahead = 0
 
     def __init__(self, epochs: int, classes: int):
         """Creates the evaluator.
@@ -70,7 +103,10 @@ class DryEvaluator:
         self._epochs = epochs
         self._guessing = guessing_accuracy(classes)
 
-    def evaluate(self, job: Job) -> Outcome:
+    def prepare(self, job: Job, slot: int) -> None:
+        """See `Evaluator.prepare`."""
+
+    def evaluate(self, job: Job, slot: int) -> Outcome:
         """See `Evaluator.evaluate`."""
         block = canonical_form(job.code)
         final = self._guessing + (95 - self._guessing) * _made_up_quality(block)

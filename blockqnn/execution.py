@@ -92,33 +92,53 @@ def descend(
     gradients: optax.Updates,
     moments: optax.OptState,
     parameters: optax.Params,
-    learning_rate: jax.Array,
+    learning_rates: optax.Params,
 ) -> tuple[optax.Params, optax.OptState]:
-    """One step of the optimiser; returns the parameters and moments after it."""
+    """One step of the optimiser.
+
+    Args:
+        optimiser: gives the direction.
+        gradients: of the parameters.
+        moments: the optimiser's state.
+        parameters: what is trained.
+        learning_rates: by how much each array, or part of one, follows its
+            direction; a tree like the parameters' or a prefix of it.
+
+    Returns:
+        The parameters and moments after it.
+    """
     # Adam's bias correction raises a float to the step count: optax promotes implicitly.
     with jax.numpy_dtype_promotion("standard"):
         direction, moments = optimiser.update(gradients, moments, parameters)
-    steps = jax.tree.map(lambda d: -learning_rate * d, direction)
+    rates = jax.tree.broadcast(learning_rates, direction)
+    steps = jax.tree.map(lambda rate, d: -_like(rate, d) * d, rates, direction)
     return optax.apply_updates(parameters, steps), moments
 
 
+def _like(rate: jax.Array, array: jax.Array) -> jax.Array:
+    """A rate with as many axes as an array, to be broadcast along the first ones."""
+    return rate.reshape((1,) * (array.ndim - rate.ndim) + rate.shape)
+
+
 def take_batch(
-    part: DeviceImages, indices: jax.Array, dtype: jnp.dtype
+    part: DeviceImages, indices: jax.Array | None, dtype: jnp.dtype
 ) -> tuple[jax.Array, jax.Array]:
     """Gathers and normalises images.
 
     Args:
         part: where to take them from.
-        indices: int32 [B].
+        indices: int32 [B]; None for all.
         dtype: of the images returned.
 
     Returns:
         Images [B, H, W, C] with the training part's mean and deviation taken
         out, and labels int32 [B].
     """
-    images = part.images[indices].astype(jnp.float32)
-    normal = (images - part.mean[None, None, None, :]) / part.deviation[None, None, None, :]
-    return normal.astype(dtype), part.labels[indices]
+    images, labels = part.images, part.labels
+    if indices is not None:
+        images, labels = images[indices], labels[indices]
+    centred = images.astype(jnp.float32) - part.mean[None, None, None, :]
+    return (centred / part.deviation[None, None, None, :]).astype(dtype), labels
 
 
 def mean_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
+import functools
 import json
-import os
 import pathlib
 import queue
-import shutil
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Mapping
-from typing import IO, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from blockqnn.errors import UserError
 from blockqnn.evaluators import Evaluator
-from blockqnn.settings import DataSettings, Recipe
+from blockqnn.placement import Place
 from blockqnn.trial import Job, Outcome
-from blockqnn.worker import decode_outcome, encode_job, encode_settings
-from networks.layout import Layout
+from blockqnn.worker import decode_outcome, encode_job
+from blockqnn.worker_process import WorkerProcess
 
 INLINE = "inline"
 LOCAL = "local"
 
+START_TIMEOUT_SECONDS = 600.0
+"""After which a worker that is not ready is given up: reading a data set may take minutes."""
+
+_MOST_RETURNS = 3
+"""A job that was the next one as often when a worker died with none begun is given up."""
+
 
 class Executor(Protocol):
     """Evaluates jobs, in whatever order it likes."""
+
+    @property
+    def slots(self) -> int:
+        """How many children it can train at once."""
 
     def submit(self, job: Job) -> None:
         """Accepts a job."""
@@ -44,6 +48,8 @@ class Executor(Protocol):
 
 class InlineExecutor:
     """Evaluates in this process, in order; a child that kills the process ends the run."""
+
+    slots = 1
 
     def __init__(self, evaluator: Evaluator):
         """Creates the executor.
@@ -61,99 +67,81 @@ class InlineExecutor:
     def next_outcome(self) -> tuple[int, Outcome]:
         """See `Executor.next_outcome`."""
         job = self._jobs.popleft()
-        return job.number, self._evaluator.evaluate(job)
+        return job.number, self._evaluator.evaluate(job, slot=0)
 
     def close(self) -> None:
         """See `Executor.close`."""
 
 
-def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """The NVIDIA GPUs that workers may use, found without importing JAX.
+@dataclasses.dataclass
+class _Handed:
+    """A job that a worker has."""
 
-    Args:
-        environment: its CUDA_VISIBLE_DEVICES wins over what the driver lists.
-
-    Returns:
-        A value of CUDA_VISIBLE_DEVICES for each GPU; none where JAX is told to
-        use another platform.
-    """
-    platforms = environment.get("JAX_PLATFORMS", "")
-    if platforms and not {"cuda", "gpu"} & set(platforms.split(",")):
-        return []
-    if "CUDA_VISIBLE_DEVICES" in environment:
-        names = environment["CUDA_VISIBLE_DEVICES"].split(",")
-        return [name.strip() for name in names if name.strip() not in ("", "-1")]
-    if shutil.which("nvidia-smi") is None:
-        return []
-    listing = subprocess.run(
-        ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return listing.stdout.split() if listing.returncode == 0 else []
+    job: Job
+    begun: float | None = None
+    overdue: bool = False
 
 
 @dataclasses.dataclass
 class _Worker:
-    """A worker process and what it is doing."""
+    """A worker and what it has to do; it is ready when it has slots."""
 
     number: int
-    process: subprocess.Popen[str]
-    ready: bool = False
-    job: Job | None = None
-    started: float = 0.0
-    deadline: float | None = None
-    timed_out: bool = False
+    spawned: float
+    process: WorkerProcess = dataclasses.field(init=False)
+    slots: int = 0
+    ahead: int = 0
+    jobs: dict[int, _Handed] = dataclasses.field(default_factory=dict)
+    being_killed: bool = False
 
 
 class LocalExecutor:
     """Evaluates in worker processes on this machine.
 
-    A worker that dies or hangs costs the child that it was evaluating, and is
-    replaced. The order of outcomes depends on timing; the outcomes do not.
+    A worker that dies costs the children that it had begun, one that hangs
+    costs the child that took too long; either is replaced, and what else it
+    had goes to the next that is free. The order of outcomes depends on timing;
+    the outcomes do not.
     """
 
     def __init__(
         self,
-        evaluator: str,
-        data: DataSettings,
-        recipe: Recipe,
-        layout: Layout,
+        settings: str,
+        places: Sequence[Place],
         log_dir: pathlib.Path,
-        workers: int,
         child_timeout_seconds: float,
     ):
         """Starts the workers and waits until one is ready.
 
         Args:
-            evaluator: its name.
-            data: which images.
-            recipe: how to train.
-            layout: of the child networks.
+            settings: what each worker is told first.
+            places: one for each worker.
             log_dir: where each worker's standard error goes.
-            workers: how many; 0 for one a GPU, or one where there is none.
-            child_timeout_seconds: after which a child is given up.
+            child_timeout_seconds: after which a child that was begun is given up.
 
         Raises:
             UserError: if a worker cannot start, with the reason that it gives.
         """
-        self._settings = encode_settings(evaluator, data, recipe, layout)
-        self._log_dir = log_dir
+        self._settings, self._places, self._log_dir = settings, places, log_dir
         self._timeout = child_timeout_seconds
         self._jobs: collections.deque[Job] = collections.deque()
+        self._ended: collections.deque[tuple[int, Outcome]] = collections.deque()
+        self._returns: collections.Counter[int] = collections.Counter()
         self._events: queue.Queue[tuple[_Worker, str]] = queue.Queue()
-        self._gpus = visible_gpus()
-        count = workers or max(1, len(self._gpus))
         self._workers: list[_Worker] = []
         try:
-            for number in range(count):
+            for number in range(len(places)):
                 self._workers.append(self._spawn(number))
-            while not any(worker.ready for worker in self._workers):
-                self._handle(*self._events.get())
+            while not any(worker.slots for worker in self._workers):
+                self._wait()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def slots(self) -> int:
+        """See `Executor.slots`."""
+        return len(self._workers) * self._slots_each
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
@@ -162,18 +150,9 @@ class LocalExecutor:
 
     def next_outcome(self) -> tuple[int, Outcome]:
         """See `Executor.next_outcome`."""
-        while True:
-            deadlines = [w.deadline for w in self._workers if w.deadline is not None]
-            wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-            try:
-                worker, line = self._events.get(timeout=wait)
-            except queue.Empty:
-                self._kill_overdue()
-                continue
-            ended = self._handle(worker, line)
-            self._assign()
-            if ended is not None:
-                return ended
+        while not self._ended:
+            self._wait()
+        return self._ended.popleft()
 
     def close(self) -> None:
         """See `Executor.close`."""
@@ -181,102 +160,134 @@ class LocalExecutor:
             worker.process.kill()
         for worker in self._workers:
             worker.process.wait()
-            _close_input(worker.process)
+
+    @property
+    def _slots_each(self) -> int:
+        # A worker that has just been replaced will have as many as the others.
+        return max(worker.slots for worker in self._workers)
 
     def _spawn(self, number: int) -> _Worker:
-        environment = dict(os.environ)
-        if self._gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[number % len(self._gpus)]
-        with (self._log_dir / f"worker-{number}.log").open("a") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "blockqnn.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=environment,
-                # Ctrl-C goes to the driver, which decides what becomes of the workers.
-                process_group=0,
-            )
-        worker = _Worker(number, process)
-        assert process.stdout is not None
-        threading.Thread(target=self._listen, args=(worker, process.stdout), daemon=True).start()
-        _send(process, self._settings)
+        worker = _Worker(number, time.monotonic())
+        worker.process = WorkerProcess(
+            self._places[number],
+            self._settings,
+            self._log(number),
+            functools.partial(self._said, worker),
+        )
         return worker
 
-    def _listen(self, worker: _Worker, stream: IO[str]) -> None:
-        """Passes a worker's lines on; an empty one says that it has ended."""
-        with stream:
-            for line in stream:
-                self._events.put((worker, line))
-        worker.process.wait()
-        self._events.put((worker, ""))
+    def _said(self, worker: _Worker, line: str) -> None:
+        self._events.put((worker, line))
 
-    def _handle(self, worker: _Worker, line: str) -> tuple[int, Outcome] | None:
-        """Takes note of what a worker said; returns the job that ended, if one did."""
+    def _log(self, number: int) -> pathlib.Path:
+        return self._log_dir / f"worker-{number}.log"
+
+    def _wait(self) -> None:
+        """Waits for a worker to say something, or for a time to be up."""
+        deadlines = [deadline for _, _, deadline in self._deadlines()]
+        wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        try:
+            worker, line = self._events.get(timeout=wait)
+        except queue.Empty:
+            self._kill_overdue()
+            return
+        self._handle(worker, line)
+        self._assign()
+
+    def _deadlines(self) -> Iterator[tuple[_Worker, _Handed | None, float]]:
+        """What is waited for: workers to be ready, and children that have begun."""
+        for worker in self._workers:
+            if worker.being_killed:
+                continue
+            if not worker.slots:
+                yield worker, None, worker.spawned + START_TIMEOUT_SECONDS
+            for handed in worker.jobs.values():
+                if handed.begun is not None:
+                    yield worker, handed, handed.begun + self._timeout
+
+    def _kill_overdue(self) -> None:
+        now = time.monotonic()
+        overdue = [(w, handed) for w, handed, deadline in self._deadlines() if deadline <= now]
+        for worker, handed in overdue:
+            if handed is not None:
+                handed.overdue = True
+            worker.being_killed = True
+            worker.process.kill()
+
+    def _handle(self, worker: _Worker, line: str) -> None:
+        """Takes note of what a worker said."""
         if not line:
-            return self._bury(worker)
+            self._bury(worker)
+            return
         message = json.loads(line)
         if "error" in message:
             raise UserError(message["error"])
         if "ready" in message:
-            worker.ready = True
-            return None
-        worker.job, worker.deadline = None, None
-        return message["number"], decode_outcome(message, worker.number)
+            worker.slots, worker.ahead = message["slots"], message["ahead"]
+        elif "started" in message:
+            worker.jobs[message["started"]].begun = time.monotonic()
+        else:
+            del worker.jobs[message["number"]]
+            self._ended.append((message["number"], decode_outcome(message, worker.number)))
 
-    def _bury(self, worker: _Worker) -> tuple[int, Outcome] | None:
-        """Replaces a worker that has ended, and fails its child."""
-        ending = _ending(worker.process.returncode)
-        if not worker.ready:
-            log = self._log_dir / f"worker-{worker.number}.log"
-            raise UserError(f"Worker {worker.number} {ending} before it was ready; see {log}.")
-        job = worker.job
-        reason = f"the worker {ending}"
-        if worker.timed_out:
-            reason = f"not finished after {self._timeout:g} seconds (--child_timeout_seconds)"
-        _close_input(worker.process)
+    def _bury(self, worker: _Worker) -> None:
+        """Replaces a worker that has ended, fails its children, takes back its other jobs."""
+        worker.process.wait()
+        if not worker.slots:
+            why = worker.process.ending + " before it was ready"
+            if worker.being_killed:
+                why = f"was not ready after {START_TIMEOUT_SECONDS:g} seconds"
+            raise UserError(f"Worker {worker.number} {why}; see {self._log(worker.number)}.")
         self._workers[worker.number] = self._spawn(worker.number)
-        if job is None:
-            return None
-        seconds = time.monotonic() - worker.started
-        return job.number, Outcome(reason=reason, train_seconds=seconds, worker=worker.number)
+        begun = any(handed.begun is not None for handed in worker.jobs.values())
+        if worker.jobs and not begun and not worker.being_killed:
+            # Should a job kill workers before it is begun, this ends.
+            first = next(iter(worker.jobs.values()))
+            self._returns[first.job.number] += 1
+            if self._returns[first.job.number] >= _MOST_RETURNS:
+                first.begun = time.monotonic()
+        back = []
+        for number, handed in worker.jobs.items():
+            reason = f"the worker {worker.process.ending}"
+            if handed.overdue:
+                reason = f"not finished after {self._timeout:g} seconds (--child_timeout_seconds)"
+            # Those beside one that took too long were not at fault.
+            if handed.begun is None or (worker.being_killed and not handed.overdue):
+                back.append(handed.job)
+                continue
+            seconds = time.monotonic() - handed.begun
+            outcome = Outcome(reason=reason, train_seconds=seconds, worker=worker.number)
+            self._ended.append((number, outcome))
+        self._jobs.extendleft(reversed(back))
 
     def _assign(self) -> None:
-        for worker in self._workers:
-            # One that is being killed may still have answered; it gets nothing more to do.
-            free = worker.ready and worker.job is None and not worker.timed_out
-            if self._jobs and free and worker.process.poll() is None:
-                worker.job = self._jobs.popleft()
-                worker.started = time.monotonic()
-                worker.deadline = worker.started + self._timeout
-                _send(worker.process, encode_job(worker.job))
+        """Hands jobs out, so that none waits at a worker while another has a free slot.
 
-    def _kill_overdue(self) -> None:
-        for worker in self._workers:
-            if worker.deadline is not None and worker.deadline <= time.monotonic():
-                worker.timed_out, worker.deadline = True, None
-                worker.process.kill()
+        What was handed over early stays where it is, even if another worker
+        becomes free when no job is left: at the end of an iteration that costs
+        at most the time of the children that a worker has ahead.
+        """
+        while self._jobs:
+            worker = min(filter(self._takes_more, self._workers), key=_load, default=None)
+            if worker is None:
+                return
+            job = self._jobs.popleft()
+            worker.jobs[job.number] = _Handed(job)
+            worker.process.send(encode_job(job))
 
-
-def _send(process: subprocess.Popen[str], line: str) -> None:
-    """Writes a line to a worker; if it has died, its listener tells."""
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-
-
-def _close_input(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
+    def _takes_more(self, worker: _Worker) -> bool:
+        # One that is being killed may still have answered; it gets nothing more to do.
+        if not worker.slots or worker.being_killed or not worker.process.alive:
+            return False
+        if len(worker.jobs) < worker.slots:
+            return True
+        starting = sum(not other.slots for other in self._workers)
+        # Those that are not ready yet will have free slots.
+        return (
+            len(worker.jobs) < worker.slots + worker.ahead
+            and len(self._jobs) > starting * worker.slots
+        )
 
 
-def _ending(returncode: int) -> str:
-    """How a process ended, in words."""
-    if returncode >= 0:
-        return f"ended with exit status {returncode}"
-    name = signal.Signals(-returncode).name
-    hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
-    return f"was killed by {name}{hint}"
+def _load(worker: _Worker) -> int:
+    return len(worker.jobs)

@@ -1,18 +1,17 @@
-"""A child as a chain of small compiled programs, one for each layer signature.
+"""A child as a chain of small compiled programs that all children share.
 
-The layers of all children are drawn from a finite set of signatures, so the
-executables of one child serve the next, and compiling falls towards nothing
-as a search goes on. The forward pass is the jitted `jax.vjp` of a layer; the
-vjp is a pytree, so it can leave jit and enter the backward pass, which is
-fused with the optimiser's update.
+The plan is cut into steps over parts (`networks.parts`), whose shapes form a
+small set: after some twenty children nearly every program that a new child
+needs is there already, and compiling costs next to nothing.
 """
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
-import dataclasses
 import functools
 import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -24,27 +23,22 @@ from blockqnn.execution import (
     adam,
     compute_dtype,
     count_correct,
-    descend,
     evaluation_batches,
     initial_moments,
     mean_cross_entropy,
     take_batch,
 )
 from blockqnn.settings import Recipe
-from networks.initial import Weights, initial_parameters, initial_statistics
-from networks.layers import Arrays, compute
-from networks.plan import Operation, PlacedLayer, Plan
+from blockqnn.step_programs import StepPrograms, step_programs
+from networks.initial import Weights
+from networks.parts import Step, StepKind, cut_into_steps
+from networks.plan import Plan
 
-_KEPT_SIGNATURES = 2048
-"""Signatures whose executables are kept; the least recently used leave first."""
-
-_QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
-"""Options that halve compile time on a CPU and leave steps as fast as they were
-(`benchmarks/compiler_options.py`)."""
+_MOST_SUMMANDS = 4
 
 
 class LayerByLayer:
-    """Executes a child layer by layer."""
+    """Executes a child step by step."""
 
     def __init__(self, plan: Plan, recipe: Recipe, batch_size: int):
         """Prepares, without compiling.
@@ -55,46 +49,75 @@ class LayerByLayer:
             batch_size: images in a step.
         """
         self._recipe, self._batch_size = recipe, batch_size
-        self._layers = [
+        self._steps = [
             _PlacedPrograms(
                 number,
-                layer.inputs,
-                _layer_programs(
-                    # Equal signatures must be equal keys, wherever the layers stand.
-                    dataclasses.replace(layer, name="", inputs=()),
-                    recipe,
-                    batch_size,
-                    passes_gradient=0 not in layer.inputs,
-                ),
+                step,
+                step_programs(step.signature, recipe, batch_size, 0 not in step.inputs),
             )
-            for number, layer in enumerate(plan)
+            for number, step in enumerate(cut_into_steps(plan))
             if number > 0
         ]
+        self._initial: Weights = []
+        self._copies: list[Any] = []
+        self._rates: list[Any] = []
+        self._learning_rate: float | None = None
         self._parameters: list[Any] = []
         self._statistics: list[Any] = []
         self._moments: list[Any] = []
 
     def compile(self, train: DeviceImages, validation: DeviceImages, steps: int) -> None:
         """See `Execution.compile`. Compiles on all cores what no child has met before."""
-        met = dict.fromkeys(layer.programs for layer in self._layers)
-        missing = [programs for programs in met if not programs.compiled]
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(_LayerPrograms.compile, missing))
+        # What jit compiles is for one device; the default one is a matter of the thread.
+        device = jax.config.values["jax_default_device"]
+        programs = dict.fromkeys(placed.programs for placed in self._steps)
+        small = dict.fromkeys(self._small_programs(train))
+        missing: list[Callable[[], object]] = [
+            *(own.compile for own in programs if device not in own.compiled_for),
+            *(
+                functools.partial(function, *arguments)
+                for function, *arguments in small
+                if (device, function, *arguments) not in _compiled
+            ),
+        ]
+
+        def run(task: Callable[[], object]) -> None:
+            with jax.default_device(device):
+                jax.block_until_ready(task())
+
+        if missing:
+            with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
+                list(pool.map(run, missing))
+        for own in programs:
+            own.compiled_for.add(device)
+        _compiled.update((device, *task) for task in small)
 
     def start(self, parameters: Weights, statistics: Weights) -> None:
         """See `Execution.start`."""
         optimiser = adam(self._recipe)
-        self._parameters = [jax.device_put(arrays) for arrays in parameters]
-        self._statistics = [jax.device_put(arrays) for arrays in statistics]
-        self._moments = [
-            jax.device_put(initial_moments(optimiser, arrays)) if arrays else ()
-            for arrays in parameters
-        ]
+        self._initial = parameters
+        self._parameters, self._statistics, self._moments = [{}], [{}], [()]
+        self._copies, self._learning_rate = [{}], None
+        for _, step, _ in self._steps:
+            own = _own_parameters(step, parameters[step.layer])
+            self._parameters.append(jax.device_put(own))
+            self._copies.append(_copies(step, own))
+            self._statistics.append(
+                jax.device_put(dict(statistics[step.layer])) if step.normalises else {}
+            )
+            self._moments.append(jax.device_put(initial_moments(optimiser, own)) if own else ())
 
     def train_epoch(self, part: DeviceImages, order: np.ndarray, learning_rate: float) -> float:
         """See `Execution.train_epoch`."""
-        rate = jnp.asarray(learning_rate, jnp.float32)
-        losses = [self._train_step(part, jnp.asarray(indices), rate) for indices in order]
+        if learning_rate != self._learning_rate:
+            self._learning_rate = learning_rate
+            self._rates = [
+                jax.device_put(
+                    {name: np.float32(learning_rate) * times for name, times in own.items()}
+                )
+                for own in self._copies
+            ]
+        losses = [self._train_step(part, indices) for indices in order]
         return float(np.mean(jax.device_get(losses)))
 
     def evaluate(self, part: DeviceImages) -> float:
@@ -102,14 +125,14 @@ class LayerByLayer:
         counts = []
         batches = evaluation_batches(len(part.labels), self._batch_size)
         for indices, real in zip(*batches, strict=True):
-            images, labels = _take_batch(part, jnp.asarray(indices), compute_dtype(self._recipe))
+            images, labels = _batch(part, indices, compute_dtype(self._recipe))
             outputs = [images]
-            for number, inputs, programs in self._layers:
+            for number, step, programs in self._steps:
                 outputs.append(
                     programs.infer(
                         self._parameters[number],
                         self._statistics[number],
-                        tuple(outputs[i] for i in inputs),
+                        tuple(outputs[i] for i in step.inputs),
                     )
                 )
             counts.append(_count_correct(outputs[-1], labels, jnp.asarray(real)))
@@ -117,124 +140,166 @@ class LayerByLayer:
 
     def weights(self) -> tuple[Weights, Weights]:
         """See `Execution.weights`."""
-        return jax.device_get(self._parameters), jax.device_get(self._statistics)
+        parameters = [
+            {name: np.array(array) for name, array in layer.items()} for layer in self._initial
+        ]
+        statistics: list[dict[str, np.ndarray]] = [{} for _ in parameters]
+        for number, step, _ in self._steps:
+            statistics[step.layer] |= jax.device_get(self._statistics[number])
+            trained = jax.device_get(self._parameters[number])
+            layer = parameters[step.layer]
+            if "kernel" in trained:
+                before = _own_parameters(step, self._initial[step.layer])["kernel"]
+                moved = (trained.pop("kernel") - before) / self._copies[number]["kernel"]
+                for rows, change in _kernel_rows(step, moved):
+                    layer["kernel"][..., rows, :] += change
+            layer |= trained
+        return parameters, statistics
 
-    def _train_step(self, part: DeviceImages, indices: jax.Array, rate: jax.Array) -> jax.Array:
-        images, labels = _take_batch(part, indices, compute_dtype(self._recipe))
-        outputs, pullbacks = [images], []
-        for number, inputs, programs in self._layers:
-            output, self._statistics[number], pullback = programs.forward(
+    def _small_programs(self, part: DeviceImages) -> Iterator[tuple[Any, ...]]:
+        """What a child compiles besides its steps: functions with their arguments."""
+        dtype = compute_dtype(self._recipe)
+        yield _normalise_zeros, self._batch_size, part.images.shape[1:], dtype
+        yield _lose_zeros, self._batch_size, *self._steps[-1].step.shape
+        readers = collections.Counter(
+            source for _, step, _ in self._steps for source in step.inputs if source > 0
+        )
+        for number, step, _ in self._steps:
+            if readers[number] > 1:
+                # Global pooling widens, so vectors are float32.
+                wide = dtype if len(step.shape) > 1 else jnp.dtype(jnp.float32)
+                yield _sum_zeros, (self._batch_size, *step.shape), wide, readers[number]
+
+    def _train_step(self, part: DeviceImages, indices: np.ndarray) -> jax.Array:
+        images, labels = _batch(part, indices, compute_dtype(self._recipe))
+        outputs: list[Any] = [images]
+        saved: list[Any] = [()]
+        for number, step, programs in self._steps:
+            output, self._statistics[number], kept = programs.forward(
                 self._parameters[number],
                 self._statistics[number],
-                tuple(outputs[i] for i in inputs),
+                tuple(outputs[i] for i in step.inputs),
             )
             outputs.append(output)
-            pullbacks.append(pullback)
-        loss, gradient = _loss_and_gradient(outputs.pop(), labels)
-        gradients: dict[int, jax.Array] = {len(outputs): gradient}
-        for number, inputs, programs in reversed(self._layers):
-            self._parameters[number], self._moments[number], passed = programs.backward(
-                pullbacks.pop(),
-                gradients.pop(number),
-                self._parameters[number],
-                self._moments[number],
-                rate,
-            )
+            saved.append(kept)
+        loss, gradient = _loss_and_gradient(outputs[-1], labels)
+        gradients: dict[int, list[jax.Array]] = {len(outputs) - 1: [gradient]}
+        for number, step, programs in reversed(self._steps):
+            gradient = _sum(gradients.pop(number))
+            outputs[number] = None  # Nobody reads it any more: its memory can be used again.
+            passed: tuple[jax.Array, ...] = (gradient,)
+            if step.kind is not StepKind.SUM:
+                self._parameters[number], self._moments[number], passed = programs.backward(
+                    self._parameters[number],
+                    saved[number],
+                    tuple(outputs[i] for i in step.inputs),
+                    gradient,
+                    self._moments[number],
+                    self._rates[number],
+                )
+            if len(passed) == 1:
+                passed = passed * len(step.inputs)  # All summands get the gradient of the sum.
             # The image gets no gradient, so its reader passes none.
-            for source, gradient in zip(inputs, passed, strict=False):
-                before = gradients.get(source)
-                gradients[source] = gradient if before is None else _sum(before, gradient)
+            for source, own in zip(step.inputs, passed, strict=False):
+                gradients.setdefault(source, []).append(own)
         return loss
 
 
-class _LayerPrograms:
-    """The jitted functions of one layer signature."""
-
-    def __init__(self, layer: PlacedLayer, recipe: Recipe, batch_size: int, passes_gradient: bool):
-        self._layer, self._recipe, self._batch_size = layer, recipe, batch_size
-        self._optimiser = adam(recipe)
-        self._passes_gradient = passes_gradient
-        self.compiled = False
-        options = _compiler_options()
-        self.forward = jax.jit(self._forward, compiler_options=options)
-        self.backward = jax.jit(self._backward, compiler_options=options)
-        self._infer = jax.jit(self._evaluate, compiler_options=options)
-
-    def infer(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
-        """The output in evaluation."""
-        if self._layer.operation is Operation.PCC:
-            return self._infer(parameters, statistics, inputs)
-        # Only batch norm differs in evaluation: the rest need not compile again.
-        return self.forward(parameters, statistics, inputs)[0]
-
-    def compile(self) -> None:
-        """Runs every function once on zeros, which is how jit compiles."""
-        layer = self._layer
-        # The classifier's input comes from global pooling, which widens.
-        wide = layer.operation is Operation.LINEAR
-        dtype = jnp.dtype(jnp.float32) if wide else compute_dtype(self._recipe)
-        inputs = tuple(
-            jax.device_put(np.zeros((self._batch_size, *shape), dtype))
-            for shape in layer.input_shapes
-        )
-        parameters = jax.device_put(initial_parameters((layer,), seed=0)[0])
-        statistics = jax.device_put(initial_statistics((layer,))[0])
-        moments = jax.device_put(initial_moments(self._optimiser, parameters)) if parameters else ()
-        output, _, pullback = self.forward(parameters, statistics, inputs)
-        rate = jnp.asarray(0.0, jnp.float32)
-        self.backward(pullback, jnp.zeros_like(output), parameters, moments, rate)
-        jax.block_until_ready(self.infer(parameters, statistics, inputs))
-        self.compiled = True
-
-    def _forward(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> Any:
-        def run(parameters: Arrays, inputs: Any) -> Any:
-            return compute(self._layer, parameters, statistics, inputs, training=True)
-
-        if self._passes_gradient:
-            output, pullback, after = jax.vjp(run, parameters, inputs, has_aux=True)
-        else:
-            output, pullback, after = jax.vjp(
-                functools.partial(run, inputs=inputs), parameters, has_aux=True
-            )
-        return output, after, pullback
-
-    def _backward(
-        self, pullback: Any, gradient: jax.Array, parameters: Any, moments: Any, rate: jax.Array
-    ) -> Any:
-        own, *passed = pullback(gradient)
-        if own:
-            parameters, moments = descend(self._optimiser, own, moments, parameters, rate)
-        return parameters, moments, passed[0] if passed else ()
-
-    def _evaluate(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
-        return compute(self._layer, parameters, statistics, inputs, training=False)[0]
+def _sum(arrays: list[jax.Array]) -> jax.Array:
+    """The sum, by few programs: each number of summands is one."""
+    while len(arrays) > 1:
+        arrays = [_sum_few(*arrays[:_MOST_SUMMANDS]), *arrays[_MOST_SUMMANDS:]]
+    return arrays[0]
 
 
-@functools.cache
-def _compiler_options() -> dict[str, bool | int]:
-    """The options that this version of XLA knows; their set changes between versions."""
-    known: dict[str, bool | int] = {}
+def _sum_zeros(shape: tuple[int, ...], dtype: jnp.dtype, count: int) -> jax.Array:
+    return _sum([jax.device_put(np.zeros(shape, dtype))] * count)
+
+
+def _normalise_zeros(batch_size: int, shape: tuple[int, ...], dtype: jnp.dtype) -> object:
+    images = jax.device_put(np.zeros((batch_size, *shape), np.uint8))
+    channels = jax.device_put(np.ones(shape[-1:], np.float32))
+    labels = jax.device_put(np.zeros(batch_size, np.int32))
+    part = DeviceImages(images, labels, channels, channels)
+    return _batch(part, np.arange(batch_size), dtype)
+
+
+def _lose_zeros(batch_size: int, classes: int) -> object:
+    logits = jax.device_put(np.zeros((batch_size, classes), np.float32))
+    labels = jax.device_put(np.zeros(batch_size, np.int32))
+    correct = _count_correct(logits, labels, jax.device_put(np.zeros(batch_size, bool)))
+    return _loss_and_gradient(logits, labels), correct
+
+
+def _batch(
+    part: DeviceImages, indices: np.ndarray, dtype: jnp.dtype
+) -> tuple[jax.Array, jax.Array]:
+    """As `take_batch`; on the CPU, XLA takes a millisecond to gather what NumPy has at once."""
     if jax.default_backend() != "cpu":
-        return known
-    for name, value in _QUICK_TO_COMPILE.items():
-        try:
-            jax.jit(jnp.negative, compiler_options={name: value}).lower(0.0).compile()
-        except jax.errors.JaxRuntimeError:
-            continue
-        known[name] = value
-    return known
+        return _take_batch(part, jnp.asarray(indices), dtype)
+    chosen = DeviceImages(
+        np.asarray(part.images)[indices],
+        np.asarray(part.labels)[indices],
+        part.mean,
+        part.deviation,
+    )
+    return _take_batch(chosen, None, dtype)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _own_parameters(step: Step, layer: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a step holds of its layer's arrays; rows of one input are summed up."""
+    names = {"scale", "bias"} if step.normalises else set()
+    if step.kind is StepKind.BIAS:
+        names = {"bias"}
+    own = {name: layer[name] for name in sorted(names)}
+    if step.rows:
+        widths = [shape[-1] for shape in step.input_shapes]
+        kernel = layer["kernel"]
+        summed = [
+            sum(kernel[..., start : start + width, :] for start in starts)
+            for starts, width in zip(step.rows, widths, strict=True)
+        ]
+        own["kernel"] = np.concatenate(summed, axis=-2)
+    return own
+
+
+def _copies(step: Step, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """How many of its layer's numbers each of a step's numbers stands for."""
+    times = {name: np.ones((), np.float32) for name in own}
+    if step.rows:
+        widths = [shape[-1] for shape in step.input_shapes]
+        times["kernel"] = np.repeat(np.asarray(step.copies, np.float32), widths)[:, None]
+    return times
+
+
+def _kernel_rows(step: Step, array: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Every place in the layer's kernel that a step stands for, with the part of an array."""
+    end = 0
+    for starts, shape in zip(step.rows, step.input_shapes, strict=True):
+        begin, end = end, end + shape[-1]
+        for start in starts:
+            yield slice(start, start + shape[-1]), array[..., begin:end, :]
 
 
 class _PlacedPrograms(NamedTuple):
-    """A layer of the plan: its position, those of its inputs, and its functions."""
+    """A step at its position, and its functions."""
 
     number: int
-    inputs: tuple[int, ...]
-    programs: _LayerPrograms
+    step: Step
+    programs: StepPrograms
 
 
-_layer_programs = functools.lru_cache(_KEPT_SIGNATURES)(_LayerPrograms)
 _take_batch = jax.jit(take_batch, static_argnames="dtype")
 _count_correct = jax.jit(count_correct)
 _loss_and_gradient = jax.jit(jax.value_and_grad(mean_cross_entropy))
-_sum = jax.jit(jnp.add)
+_sum_few = jax.jit(lambda *arrays: sum(arrays[1:], arrays[0]))
+
+_compiled: set[tuple[Any, ...]] = set()
+"""Devices and small programs that are compiled for them."""

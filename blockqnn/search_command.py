@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import time
 from typing import TextIO
 
 from agents.contract import Agent
@@ -15,16 +16,20 @@ from blockqnn.block_reference import read_run
 from blockqnn.evaluators import DRY, make_evaluator
 from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
 from blockqnn.listing import DRY_NOTICE, best_blocks
+from blockqnn.placement import compile_threads, places
 from blockqnn.progress import make_progress
 from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
-from blockqnn.trial import Status
+from blockqnn.trial import Status, Trial
+from blockqnn.worker import encode_settings
 from networks.space import BlockSpace
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 _SHOWN_AT_THE_END = 5
+_FIRST_CHILDREN = 20
+"""Most programs are compiled for the first children; later ones share them."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,9 +90,11 @@ def _carry_on(
             before += 1
         if before:
             print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
+        begun, trained_seconds = time.monotonic(), 0.0
         try:
             for trial in search.run(executor):
                 progress.finished(trial)
+                trained_seconds += trial.train_seconds
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
                     level,
@@ -99,13 +106,26 @@ def _carry_on(
                 )
         finally:
             progress.close()
+        if trained_seconds:
+            seconds = time.monotonic() - begun
+            idle = max(0.0, 1 - trained_seconds / (seconds * executor.slots))
+            print(
+                f"\n{executor.slots} at a time for {seconds:.0f} seconds, of which {idle:.0%} "
+                "idle, with no child in training.",
+                file=stream,
+            )
 
 
 def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
     what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
     if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what))
-    return LocalExecutor(*what, run.run_dir, run.workers, run.child_timeout_seconds)
+        return InlineExecutor(make_evaluator(*what, run.worker))
+    found = places(
+        run.workers, run.cores_per_worker, settings.blocks_per_iteration, settings.evaluator
+    )
+    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
+    line = encode_settings(*what, worker)
+    return LocalExecutor(line, found, run.run_dir, run.child_timeout_seconds)
 
 
 def _print_result(run: RunSettings, stream: TextIO) -> None:
@@ -120,13 +140,11 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
             (Status.FAILED, "failed"),
         )
     )
-    seconds = sum(trial.seconds for trial in result.trials)
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
-    print(
-        f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible); "
-        f"{seconds:.0f} seconds in children.",
-        file=stream,
-    )
+    print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
+    trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
+    if trained and not result.dry:
+        print(time_spent(trained), file=stream)
     if result.dry:
         print(DRY_NOTICE, file=stream)
     best = result.best(_SHOWN_AT_THE_END)
@@ -139,3 +157,30 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
         file=stream,
     )
+
+
+def time_spent(trained: list[Trial]) -> str:
+    """What the children took, and how much of it was waiting for their programs.
+
+    Args:
+        trained: trials that were trained, at least one.
+
+    Returns:
+        Two sentences.
+    """
+    in_order = sorted(trained, key=lambda trial: trial.finished or 0.0)
+    first, later = in_order[:_FIRST_CHILDREN], in_order[_FIRST_CHILDREN:]
+
+    def waiting(trials: list[Trial]) -> str:
+        seconds = sum(trial.seconds for trial in trials)
+        return f"{sum(trial.waiting_seconds for trial in trials) / max(seconds, 1e-9):.1%}"
+
+    text = (
+        f"Children took {sum(trial.seconds for trial in trained):.0f} seconds; waiting for "
+        f"compilers was {waiting(first)} of the first {len(first)}'s"
+    )
+    if later:
+        text += f" and {waiting(later)} of the other {len(later)}'s"
+    # Reading a small program may take longer than compiling it did.
+    saved = max(0.0, sum(trial.saved_seconds for trial in trained))
+    return f"{text}. The compilation cache saved {saved:.0f} seconds."

@@ -115,13 +115,33 @@ class SearchSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class WorkerSettings:
+    """How a process that trains uses its machine, which does not change what it finds.
+
+    Attributes:
+        devices: that train different children at the same time; 0 for all on a
+            TPU and one elsewhere.
+        compilation_cache: directory of compiled programs, `off` for none, or
+            empty for one per user.
+        compile_threads: children compiled at once while others train.
+    """
+
+    devices: int = 0
+    compilation_cache: str = ""
+    compile_threads: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
 class RunSettings:
     """How and where a search is carried out, which does not change what it finds.
 
     Attributes:
         run_dir: holds the store, the flags and the log.
         executor: `local` for worker processes, `inline` for none.
-        workers: worker processes; 0 for one a GPU, or one where there is none.
+        workers: worker processes; 0 for as many as the machine has room for.
+        cores_per_worker: to which each worker is bound where the CPU trains; 0
+            for no binding.
+        worker: what each worker is told of its machine.
         child_timeout_seconds: after which a child is given up.
         flag_values: the flags that say what the search is, by name; another
             value of one of them is another search.
@@ -131,6 +151,8 @@ class RunSettings:
     run_dir: pathlib.Path
     executor: str
     workers: int
+    cores_per_worker: int
+    worker: WorkerSettings
     child_timeout_seconds: float
     flag_values: dict[str, Any]
     flag_file: str

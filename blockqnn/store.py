@@ -18,7 +18,7 @@ from blockqnn.errors import UserError
 from blockqnn.trial import Status, Trial
 from networks.codes import CodeError, parse, write
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE_NAME = "store.sqlite"
 
 _SCHEMA = """
@@ -46,11 +46,23 @@ CREATE TABLE trials (
     train_seconds REAL NOT NULL,
     device TEXT,
     worker INTEGER,
-    finished REAL
+    finished REAL,
+    waiting_seconds REAL NOT NULL,
+    saved_seconds REAL NOT NULL
 );
 """
+# In version 1 a device always waited while its child was compiled, and nothing was saved.
+_ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
+_UPGRADE = f"""
+BEGIN IMMEDIATE;
+ALTER TABLE trials ADD COLUMN waiting_seconds REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE trials ADD COLUMN saved_seconds REAL NOT NULL DEFAULT 0.0;
+UPDATE trials SET waiting_seconds = {_ADDED_IN_2["waiting_seconds"]};
+PRAGMA user_version={SCHEMA_VERSION};
+COMMIT;
+"""
 _COLUMNS = [field.name for field in dataclasses.fields(Trial)]
-_INSERT = f"INSERT INTO trials VALUES ({','.join('?' * len(_COLUMNS))})"
+_INSERT = f"INSERT INTO trials ({','.join(_COLUMNS)}) VALUES ({','.join('?' * len(_COLUMNS))})"
 # Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
 _BIG = ("parameters", "flops", "block_flops")
 
@@ -61,10 +73,16 @@ class Store:
     def __init__(self, connection: sqlite3.Connection):
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
         self._connection = connection
+        columns = _COLUMNS
+        if _version(connection) == 1:
+            columns = [_ADDED_IN_2.get(name, name) for name in columns]
+        self._query = f"SELECT {','.join(columns)} FROM trials ORDER BY number"
 
     @classmethod
     def create_or_open(cls, path: pathlib.Path) -> Store:
         """Opens a store to write to, and creates it where there is none.
+
+        One of version 1 becomes one of this version.
 
         Args:
             path: of the file.
@@ -89,6 +107,11 @@ class Store:
         except sqlite3.DatabaseError as error:
             raise _not_a_store(path, error) from error
         _check_version(connection, path)
+        try:
+            if _version(connection) == 1:
+                connection.executescript(_UPGRADE)
+        except sqlite3.DatabaseError as error:
+            raise _not_a_store(path, error) from error
         return cls(connection)
 
     @classmethod
@@ -130,8 +153,7 @@ class Store:
 
     def trials(self) -> Iterator[Trial]:
         """All finished trials in order of number."""
-        query = f"SELECT {','.join(_COLUMNS)} FROM trials ORDER BY number"
-        for row in self._connection.execute(query):
+        for row in self._connection.execute(self._query):
             yield _from_row(row)
 
     def end_iteration(self, iteration: int, agent_changes: Mapping[str, Any]) -> None:
@@ -215,13 +237,18 @@ def _has_other_tables(connection: sqlite3.Connection) -> bool:
 
 
 def _check_version(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
+    version = _version(connection)
+    if version not in (1, SCHEMA_VERSION):
         connection.close()
         raise UserError(
-            f"{path} has version {version} of the store; this program reads version "
+            f"{path} has version {version} of the store; this program reads versions 1 and "
             f"{SCHEMA_VERSION}. Use the version of blockqnn that wrote it."
         )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def _not_a_store(path: pathlib.Path, why: object) -> UserError:

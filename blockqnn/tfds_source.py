@@ -25,6 +25,15 @@ _WELL_KNOWN = {
     "cifar100": ImageInfo((32, 32, 3), 100),
 }
 
+WELL_KNOWN_SIZES = {
+    "mnist": 60_000,
+    "fashion_mnist": 60_000,
+    "svhn_cropped": 73_257,
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+}
+"""Images of their training splits."""
+
 
 def describe(name: str, data_dir: str, images_needed: bool) -> ImageInfo:
     """Looks a data set up.

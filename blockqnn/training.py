@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 import time
 
@@ -11,24 +10,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.datasets import load_search_parts
 from blockqnn.execution import DeviceImages, Execution
 from blockqnn.images import Images, channel_statistics
 from blockqnn.layer_by_layer import LayerByLayer
 from blockqnn.reward import guessing_accuracy
-from blockqnn.settings import DataSettings, Recipe
-from blockqnn.trial import Job, Outcome
+from blockqnn.settings import Recipe
 from blockqnn.whole_program import WholeProgram
-from networks.canonical import canonical_form
 from networks.initial import initial_parameters, initial_statistics
-from networks.layout import Layout
-from networks.plan import Plan, make_plan
-
-_log = logging.getLogger(__name__)
+from networks.plan import Plan
 
 
 class TrainingError(Exception):
     """A child that cannot be trained; the message is the reason."""
+
+
+@dataclasses.dataclass
+class CompiledChild:
+    """A child before training.
+
+    Attributes:
+        plan: of the network.
+        execution: compiled for the default device of the thread that compiled.
+        batch_size: images in a step.
+        steps: of an epoch.
+        compile_seconds: spent on compiling.
+    """
+
+    plan: Plan
+    execution: Execution
+    batch_size: int
+    steps: int
+    compile_seconds: float
 
 
 @dataclasses.dataclass
@@ -52,52 +64,8 @@ class TrainedChild:
     train_seconds: float
 
 
-class TrainEvaluator:
-    """Trains each child on the training part and measures it on the validation part."""
-
-    def __init__(self, data: DataSettings, recipe: Recipe, layout: Layout):
-        """Reads the data set and puts it on the device.
-
-        Args:
-            data: which images.
-            recipe: how to train.
-            layout: of the child networks.
-
-        Raises:
-            UserError: if the data set cannot be read.
-        """
-        self._recipe, self._layout = recipe, layout
-        self._train, self._validation = on_device(*load_search_parts(data))
-        self.device = jax.devices()[0].device_kind
-
-    def evaluate(self, job: Job) -> Outcome:
-        """See `Evaluator.evaluate`."""
-        plan = make_plan(canonical_form(job.code), self._layout)
-        start = time.perf_counter()
-        try:
-            child = train_child(plan, self._recipe, self._train, self._validation, job.seed)
-        except TrainingError as failure:
-            reason = str(failure)
-        except (jax.errors.JaxRuntimeError, MemoryError) as error:
-            reason = _runtime_reason(error)
-        except Exception as error:
-            # One child must not end a search of days; the log keeps the traceback.
-            _log.exception("trial %d", job.number)
-            reason = f"{type(error).__name__}: {_first_line(error)}"
-        else:
-            return Outcome(
-                accuracies=tuple(child.accuracies),
-                restarts=child.restarts,
-                compile_seconds=child.compile_seconds,
-                train_seconds=child.train_seconds,
-                device=self.device,
-            )
-        seconds = time.perf_counter() - start
-        return Outcome(reason=reason, train_seconds=seconds, device=self.device)
-
-
 def on_device(train: Images, validation: Images) -> tuple[DeviceImages, DeviceImages]:
-    """Puts both parts on the device, with the training part's statistics.
+    """Puts both parts on the default device, with the training part's statistics.
 
     Args:
         train: the training part.
@@ -120,11 +88,7 @@ def on_device(train: Images, validation: Images) -> tuple[DeviceImages, DeviceIm
 def train_child(
     plan: Plan, recipe: Recipe, train: DeviceImages, validation: DeviceImages, seed: int
 ) -> TrainedChild:
-    """Trains a child network by the recipe.
-
-    If the accuracy after the first epoch is below that of guessing, training
-    starts again from the same weights with a lower learning rate, as often as
-    the recipe allows, and then runs on (section 4.2 of the paper).
+    """Compiles and trains a child network by the recipe.
 
     Args:
         plan: of the network.
@@ -140,12 +104,64 @@ def train_child(
         TrainingError: if the loss is not finite.
         jax.errors.JaxRuntimeError: if compiling or running fails.
     """
+    child = compile_child(plan, recipe, train, validation)
+    return train_compiled(child, recipe, train, validation, seed)
+
+
+def compile_child(
+    plan: Plan, recipe: Recipe, train: DeviceImages, validation: DeviceImages
+) -> CompiledChild:
+    """Makes a child network that is ready to be trained.
+
+    Args:
+        plan: of the network.
+        recipe: how it will be trained.
+        train: the training part.
+        validation: the part to measure accuracy on.
+
+    Returns:
+        The child, compiled for the default device, on which the images are.
+
+    Raises:
+        jax.errors.JaxRuntimeError: if compiling fails.
+    """
     batch_size = min(recipe.batch_size, len(train.labels))
     steps = len(train.labels) // batch_size
     start = time.perf_counter()
     execution = make_execution(plan, recipe, batch_size)
     execution.compile(train, validation, steps)
-    compiled = time.perf_counter()
+    return CompiledChild(plan, execution, batch_size, steps, time.perf_counter() - start)
+
+
+def train_compiled(
+    child: CompiledChild,
+    recipe: Recipe,
+    train: DeviceImages,
+    validation: DeviceImages,
+    seed: int,
+) -> TrainedChild:
+    """Trains a child network by the recipe.
+
+    If the accuracy after the first epoch is below that of guessing, training
+    starts again from the same weights with a lower learning rate, as often as
+    the recipe allows, and then runs on (section 4.2 of the paper).
+
+    Args:
+        child: compiled with the same recipe and images.
+        recipe: how to train.
+        train: the training part.
+        validation: the part to measure accuracy on.
+        seed: of the weights and of the order of images.
+
+    Returns:
+        The trained child.
+
+    Raises:
+        TrainingError: if the loss is not finite.
+        jax.errors.JaxRuntimeError: if running fails.
+    """
+    plan, execution, steps, batch_size = child.plan, child.execution, child.steps, child.batch_size
+    start = time.perf_counter()
     guessing = guessing_accuracy(plan[-1].shape[-1])
     restarts, first_rate = 0, recipe.learning_rate
     while True:
@@ -166,8 +182,10 @@ def train_child(
             if epoch == 0 and accuracies[0] < guessing and restarts < recipe.restarts:
                 break
         else:
-            seconds = time.perf_counter() - compiled
-            return TrainedChild(execution, accuracies, losses, restarts, compiled - start, seconds)
+            seconds = time.perf_counter() - start
+            return TrainedChild(
+                execution, accuracies, losses, restarts, child.compile_seconds, seconds
+            )
         restarts += 1
         first_rate *= recipe.restart_factor
 
@@ -183,19 +201,12 @@ def make_execution(plan: Plan, recipe: Recipe, batch_size: int) -> Execution:
     Returns:
         The child, not yet compiled.
     """
-    way = recipe.execution
-    if way == "auto":
-        way = "layers" if jax.default_backend() == "cpu" else "whole"
-    return (LayerByLayer if way == "layers" else WholeProgram)(plan, recipe, batch_size)
+    kind = WholeProgram if is_whole(recipe) else LayerByLayer
+    return kind(plan, recipe, batch_size)
 
 
-def _runtime_reason(error: Exception) -> str:
-    """What XLA's error means for the child, on one line."""
-    first = _first_line(error) or type(error).__name__
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in first:
-        return f"out of memory: {first}"
-    return f"compiler or runtime: {first}"
-
-
-def _first_line(error: Exception) -> str:
-    return "".join(str(error).strip().splitlines()[:1])[:300]
+def is_whole(recipe: Recipe) -> bool:
+    """Whether children are compiled whole, each on its own."""
+    if recipe.execution == "auto":
+        return jax.default_backend() != "cpu"
+    return recipe.execution == "whole"

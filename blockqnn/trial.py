@@ -41,11 +41,14 @@ class Trial:
         accuracies: validation accuracy after each epoch, in percent.
         reward: what the agent learns from, in percent.
         restarts: how often training started again with a lower learning rate.
-        compile_seconds: spent on compiling.
+        compile_seconds: spent on lowering and compiling, perhaps while others trained.
         train_seconds: spent on all else, evaluation included.
         device: what trained it.
         worker: number of the worker that trained it, from 0.
         finished: when it ended, in seconds since 1970.
+        waiting_seconds: that a device waited for the compiled child.
+        saved_seconds: of compiling that the persistent cache saved its process
+            since the outcome before.
     """
 
     number: int
@@ -70,6 +73,8 @@ class Trial:
     device: str | None = None
     worker: int | None = None
     finished: float | None = None
+    waiting_seconds: float = 0.0
+    saved_seconds: float = 0.0
 
     @property
     def accuracy(self) -> float | None:
@@ -78,8 +83,8 @@ class Trial:
 
     @property
     def seconds(self) -> float:
-        """Seconds from the start of compiling to the reward."""
-        return self.compile_seconds + self.train_seconds
+        """Seconds that it had a device to itself; compiling ahead is not among them."""
+        return self.waiting_seconds + self.train_seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +115,8 @@ class Outcome:
     train_seconds: float = 0.0
     device: str | None = None
     worker: int | None = None
+    waiting_seconds: float = 0.0
+    saved_seconds: float = 0.0
 
     @property
     def status(self) -> Status:

@@ -21,7 +21,8 @@ from blockqnn.execution import (
 )
 from blockqnn.settings import Recipe
 from networks.initial import Weights, initial_parameters, initial_statistics
-from networks.layers import Arrays, compute
+from networks.layers import compute
+from networks.normalisation import Arrays
 from networks.plan import Plan
 
 
@@ -83,11 +84,15 @@ class WholeProgram:
         state = jax.eval_shape(self._initial_state)
         indices = jax.ShapeDtypeStruct((self._batch_size,), jnp.int32)
         rate = jax.ShapeDtypeStruct((), jnp.float32)
+        # What jit made refers to this child, and so do these: unless all are replaced, its arrays
+        # stay on the device until Python looks for cycles.
         if self._scan:
             order = jax.ShapeDtypeStruct((steps, self._batch_size), jnp.int32)
             self._epoch = self._epoch.lower(state, train, order, rate).compile()
+            self._step = None
         else:
             self._step = self._step.lower(state, train, indices, rate).compile()
+            self._epoch = None
         real = jax.ShapeDtypeStruct((self._batch_size,), jnp.bool_)
         self._count = self._count.lower(state, validation, indices, real).compile()
 

@@ -1,8 +1,10 @@
 """The process that trains children: jobs come in on stdin, outcomes go out on stdout.
 
 Both are lines of JSON. The first line in holds the settings; the first line
-out says that the worker is ready, or why it cannot be. Whatever else writes to
-standard output is sent to standard error, which the driver keeps as a log.
+out says that the worker is ready and for how many jobs, or why it cannot be.
+Then each job is answered twice: when it is begun and when it has ended.
+Whatever else writes to standard output is sent to standard error, which the
+driver keeps as a log.
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.evaluators import make_evaluator
-from blockqnn.settings import DataSettings, Recipe
+from blockqnn.evaluators import Evaluator, make_evaluator
+from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Job, Outcome
 from networks.codes import parse, write
 from networks.layout import Layout
 
 
-def encode_settings(evaluator: str, data: DataSettings, recipe: Recipe, layout: Layout) -> str:
+def encode_settings(
+    evaluator: str, data: DataSettings, recipe: Recipe, layout: Layout, worker: WorkerSettings
+) -> str:
     """The first line that a worker reads."""
     return json.dumps(
         {
@@ -32,6 +37,7 @@ def encode_settings(evaluator: str, data: DataSettings, recipe: Recipe, layout: 
             "data": dataclasses.asdict(data),
             "recipe": dataclasses.asdict(recipe),
             "layout": dataclasses.asdict(layout),
+            "worker": dataclasses.asdict(worker),
         }
     )
 
@@ -48,9 +54,9 @@ def decode_outcome(message: dict[str, Any], worker: int) -> Outcome:
 
 
 def main() -> None:
-    """Answers jobs until standard input closes, which also ends a child under way."""
+    """Answers jobs until standard input closes, which also ends children under way."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = _Answers(os.fdopen(os.dup(1), "w", buffering=1))
     os.dup2(2, 1)
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(sys.stdin, lines), daemon=True).start()
@@ -62,18 +68,66 @@ def main() -> None:
             DataSettings(**settings["data"]),
             Recipe(**settings["recipe"]),
             Layout(**layout),
+            WorkerSettings(**settings["worker"]),
         )
     except UserError as error:
-        answers.write(json.dumps({"error": str(error)}) + "\n")
+        answers.write({"error": str(error)})
         return
-    answers.write(json.dumps({"ready": evaluator.device}) + "\n")
+    slots = [_Slot(number, evaluator, answers) for number in range(evaluator.slots)]
+    answers.write({"ready": evaluator.device, "slots": len(slots), "ahead": evaluator.ahead})
     while True:
         fields = json.loads(lines.get())
         # The driver has checked the block against its own limit on layers.
         code = parse(fields["code"], max_layers=sys.maxsize)
-        outcome = evaluator.evaluate(Job(**fields | {"code": code}))
-        message = {"number": fields["number"], "outcome": dataclasses.asdict(outcome)}
-        answers.write(json.dumps(message) + "\n")
+        # What is compiled ahead is compiled for one device, so the job's slot is chosen now: a
+        # free one, if there is any. What waits there cannot move when another becomes free.
+        min(slots, key=lambda slot: slot.load).take(Job(**fields | {"code": code}))
+
+
+class _Answers:
+    """Lines to the driver, from all threads."""
+
+    def __init__(self, stream: TextIO):
+        self._stream, self._lock = stream, threading.Lock()
+
+    def write(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            self._stream.write(json.dumps(message) + "\n")
+
+
+class _Slot:
+    """A thread that evaluates jobs one after the other."""
+
+    def __init__(self, number: int, evaluator: Evaluator, answers: _Answers):
+        self._number, self._evaluator, self._answers = number, evaluator, answers
+        self._jobs: queue.Queue[Job] = queue.Queue()
+        self._taken = self._ended = 0
+        threading.Thread(target=self._work, daemon=True).start()
+
+    @property
+    def load(self) -> int:
+        """How many jobs it has, with the one under way."""
+        return self._taken - self._ended
+
+    def take(self, job: Job) -> None:
+        self._taken += 1
+        self._evaluator.prepare(job, self._number)
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        try:
+            while True:
+                job = self._jobs.get()
+                self._answers.write({"started": job.number})
+                outcome = self._evaluator.evaluate(job, self._number)
+                # Before the driver knows, and sends another one.
+                self._ended += 1
+                fields = dataclasses.asdict(outcome)
+                self._answers.write({"number": job.number, "outcome": fields})
+        except BaseException:
+            # The driver learns that a process has ended, not that a thread has.
+            traceback.print_exc()
+            os._exit(1)
 
 
 def _read(stream: TextIO, lines: queue.Queue[str]) -> None:

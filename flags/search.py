@@ -19,6 +19,7 @@ from blockqnn.settings import (
     RewardSettings,
     RunSettings,
     SearchSettings,
+    WorkerSettings,
 )
 from flags import parsing
 from networks.codes import MAX_LAYERS
@@ -31,6 +32,9 @@ _OPERATIONAL = (
     "run_dir",
     "executor",
     "workers",
+    "cores_per_worker",
+    "devices_per_worker",
+    "compilation_cache",
     "child_timeout_seconds",
     "data_dir",
     "execution",
@@ -62,7 +66,29 @@ def define() -> parsing.FlagSet:
         (LOCAL, INLINE),
         "in worker processes, or in this one, without timeout, for debugging",
     )
-    flags.integer("workers", 0, "worker processes; 0 for one a GPU, or one where there is none")
+    flags.integer(
+        "workers",
+        0,
+        "worker processes; 0 for one a GPU, one for a TPU, or else one for each cores_per_worker "
+        "cores, but at most blocks_per_iteration",
+    )
+    flags.integer(
+        "cores_per_worker",
+        1,
+        "cores that a worker is bound to where the CPU trains; 0 for no binding",
+    )
+    flags.integer(
+        "devices_per_worker",
+        0,
+        "devices on which a worker trains different children at the same time; 0 for all of a "
+        "TPU and for one elsewhere",
+    )
+    flags.text(
+        "compilation_cache",
+        "",
+        "directory that keeps compiled programs for other runs, or off; empty for one in the "
+        "user's cache; JAX_COMPILATION_CACHE_DIR wins",
+    )
     flags.number("child_timeout_seconds", 3600.0, "after which a child is given up", above=0)
 
     flags.group("Agent")
@@ -186,6 +212,11 @@ def parse(arguments: Sequence[str]) -> tuple[SearchSettings, RunSettings]:
         run_dir=pathlib.Path(values["run_dir"]),
         executor=values["executor"],
         workers=values["workers"],
+        cores_per_worker=values["cores_per_worker"],
+        worker=WorkerSettings(
+            devices=values["devices_per_worker"],
+            compilation_cache=values["compilation_cache"],
+        ),
         child_timeout_seconds=values["child_timeout_seconds"],
         flag_values={
             name: parsing.as_text(value)

@@ -1,8 +1,16 @@
 """The environment of all tests and of the processes that they start: strict, fake devices."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 import hypothesis
+
+# Compiled programs of tests are none of the user's business.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="blockqnn-tests-")
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = " ".join(

@@ -6,7 +6,6 @@ What becomes of a child is read off the kernel of its first layer, see `OddEvalu
 import os
 import pathlib
 import signal
-import sys
 import time
 
 from blockqnn import worker
@@ -19,14 +18,26 @@ KILLED = check([(1, 1, 3, 0, 0)])
 HANGING = check([(1, 1, 5, 0, 0)])
 EXITING = check([(1, 2, 3, 0, 0)])
 TALKING = check([(1, 3, 3, 0, 0)])
+WAITING = check([(1, 3, 1, 0, 0)])
+CRASHING = check([(1, 2, 1, 0, 0)])
 
 
 class OddEvaluator(DryEvaluator):
-    """Answers, is killed, hangs, exits or writes to standard output."""
+    """Answers, is killed, hangs, exits, waits for a file or writes to standard output."""
 
-    device = f"{os.getpid()} on {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+    device = " ".join(
+        [
+            f"{os.getpid()} on {os.environ.get('CUDA_VISIBLE_DEVICES')}",
+            f"share {os.environ.get('XLA_PYTHON_CLIENT_MEM_FRACTION')}",
+            f"cores {','.join(map(str, sorted(os.sched_getaffinity(0))))}",
+        ]
+    )
 
-    def evaluate(self, job):
+    def prepare(self, job, slot):
+        if job.code == CRASHING:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def evaluate(self, job, slot):
         if job.code == KILLED:
             os.kill(os.getpid(), signal.SIGKILL)
         if job.code == HANGING:
@@ -35,21 +46,33 @@ class OddEvaluator(DryEvaluator):
             begun.with_suffix(".new").rename(begun)
             time.sleep(3600)
         if job.code == EXITING:
-            sys.exit(3)
+            os._exit(3)
+        if job.code == WAITING:
+            wait_for_file("ODD_WORKER_GO")
         if job.code == TALKING:
             print("printed")
             os.write(1, b"written\n")
             os.system("echo said by a child")
-        return super().evaluate(job)
+        return super().evaluate(job, slot)
 
 
-def make_evaluator(name, data, recipe, layout):
+def wait_for_file(variable):
+    """Waits until there is the file that a variable names, if it is set."""
+    path = os.environ.get(variable)
+    while path and not pathlib.Path(path).exists():
+        time.sleep(0.005)
+
+
+def make_evaluator(name, data, recipe, layout, worker):
     """Stands in for `blockqnn.evaluators.make_evaluator`."""
+    wait_for_file("ODD_WORKER_START")
     if data.dataset == "refused":
         raise UserError("The images are refused.")
     if data.dataset == "crash":
         raise RuntimeError("worker trouble")
-    return OddEvaluator(recipe.epochs, layout.classes)
+    evaluator = OddEvaluator(recipe.epochs, layout.classes)
+    evaluator.slots, evaluator.ahead = worker.devices or 1, worker.compile_threads - 1
+    return evaluator
 
 
 if __name__ == "__main__":

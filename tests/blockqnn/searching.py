@@ -16,6 +16,7 @@ from networks.cost import Limits
 from networks.layout import Layout
 
 SCHEDULE = ((1.0, 2), (0.5, 2))
+SECONDS = ("compile_seconds", "train_seconds", "waiting_seconds", "saved_seconds")
 LAYOUT = Layout(filters=(4,), repeats=1, height=8, width=8, channels=1, classes=10)
 CONV1 = check([(1, 1, 1, 0, 0)])
 CONV3 = check([(1, 1, 3, 0, 0)])
@@ -75,26 +76,28 @@ class CountingEvaluator:
     """The dry evaluator, or outcomes by hash; counts how often each block comes."""
 
     device = "counting"
+    slots = 1
+    ahead = 0
 
     def __init__(self, outcomes=None):
         self._dry = DryEvaluator(3, 10)
         self._outcomes = outcomes or {}
         self.jobs = []
 
-    def evaluate(self, job):
+    def evaluate(self, job, slot):
         before = sum(earlier.hash == job.hash for earlier in self.jobs)
         self.jobs.append(job)
         scripted = self._outcomes.get(job.hash, [])
-        return scripted[before] if before < len(scripted) else self._dry.evaluate(job)
+        return scripted[before] if before < len(scripted) else self._dry.evaluate(job, slot)
 
 
 class SometimesFailing(CountingEvaluator):
     """Deterministic: of the blocks, about a quarter fail whenever they are tried."""
 
-    def evaluate(self, job):
+    def evaluate(self, job, slot):
         if job.hash[0] in "0123":
             return Outcome(reason="unlucky hash")
-        return super().evaluate(job)
+        return super().evaluate(job, slot)
 
 
 class LastFirstExecutor(InlineExecutor):
@@ -102,7 +105,7 @@ class LastFirstExecutor(InlineExecutor):
 
     def next_outcome(self):
         job = self._jobs.pop()
-        return job.number, self._evaluator.evaluate(job)
+        return job.number, self._evaluator.evaluate(job, slot=0)
 
 
 def job(number, code):
@@ -118,7 +121,7 @@ def start(settings, store, agent=None):
 
 def without_times(trials):
     """Trials as they must not differ between machines, in order of number."""
-    quiet = {"finished": None, "compile_seconds": 0.0, "train_seconds": 0.0, "worker": None}
+    quiet = {"finished": None, "worker": None} | dict.fromkeys(SECONDS, 0.0)
     return sorted(
         (dataclasses.replace(trial, **quiet) for trial in trials), key=lambda trial: trial.number
     )

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.evaluators import DRY, TRAIN, DryEvaluator, make_evaluator
-from blockqnn.settings import DataSettings, Recipe
-from blockqnn.training import TrainEvaluator
+from blockqnn.settings import DataSettings, Recipe, WorkerSettings
+from blockqnn.train_evaluator import TrainEvaluator
 from blockqnn.trial import Status
 from networks.codes import parse
 from tests.blockqnn.searching import CONV1, CONV3, LAYOUT, NO_CONVOLUTION, job
@@ -19,12 +19,12 @@ def test_a_made_up_accuracy_depends_on_the_canonical_form_alone(code, data):
     one, other = DryEvaluator(4, 10), DryEvaluator(4, 10)
     rewritten = data.draw(rewritings(code))
     changed = dataclasses.replace(job(9, rewritten), seed=data.draw(st.integers(0, 99)))
-    assert one.evaluate(job(1, code)) == other.evaluate(changed)
+    assert one.evaluate(job(1, code), 0) == other.evaluate(changed, 0)
 
 
 @given(blocks(), st.integers(1, 12), st.integers(2, 100))
 def test_made_up_accuracies_rise_from_guessing_towards_less_than_all(code, epochs, classes):
-    outcome = DryEvaluator(epochs, classes).evaluate(job(1, code))
+    outcome = DryEvaluator(epochs, classes).evaluate(job(1, code), 0)
     assert outcome.status is Status.COMPLETED
     assert len(outcome.accuracies) == epochs
     assert list(outcome.accuracies) == sorted(outcome.accuracies)
@@ -35,7 +35,7 @@ def test_made_up_accuracies_rise_from_guessing_towards_less_than_all(code, epoch
 def test_made_up_accuracies_differ_and_have_something_to_learn():
     texts = ["[(1,1,3,0,0),(2,1,3,1,0),(3,1,3,2,0),(4,5,0,0,3)]", "[(1,1,3,0,0),(2,1,3,1,0)]"]
     found = [
-        DryEvaluator(1, 10).evaluate(job(1, code)).accuracies[-1]
+        DryEvaluator(1, 10).evaluate(job(1, code), 0).accuracies[-1]
         for code in [*map(parse, texts), CONV3, CONV1, NO_CONVOLUTION]
     ]
     assert len(set(found)) == 5
@@ -44,8 +44,9 @@ def test_made_up_accuracies_differ_and_have_something_to_learn():
 
 def test_the_name_says_who_evaluates():
     data, recipe = DataSettings("synthetic:8x8x1:10:40"), Recipe(epochs=2)
-    assert isinstance(make_evaluator(DRY, data, recipe, LAYOUT), DryEvaluator)
-    assert isinstance(make_evaluator(TRAIN, data, recipe, LAYOUT), TrainEvaluator)
+    worker = WorkerSettings()
+    assert isinstance(make_evaluator(DRY, data, recipe, LAYOUT, worker), DryEvaluator)
+    assert isinstance(make_evaluator(TRAIN, data, recipe, LAYOUT, worker), TrainEvaluator)
     # The data set of a dry run is not even looked for.
-    dry = make_evaluator(DRY, DataSettings("no_such_set"), recipe, LAYOUT)
-    assert len(dry.evaluate(job(1, CONV3)).accuracies) == 2
+    dry = make_evaluator(DRY, DataSettings("no_such_set"), recipe, LAYOUT, worker)
+    assert len(dry.evaluate(job(1, CONV3), 0).accuracies) == 2

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from flags import bench as bench_flags
 from flags import inspection
 from flags import search as search_flags
 
@@ -13,6 +14,7 @@ DEFINE = {
     "search": search_flags.define,
     "show": inspection.define_show,
     "trials": inspection.define_trials,
+    "bench": bench_flags.define,
 }
 
 
@@ -73,6 +75,9 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ("show", "format", "text"),
         ("show", "repeats", "2"),
         ("trials", "format", "table"),
+        ("bench", "blocks", "block-qnn-s,residual,inception"),
+        ("bench", "steps", "10"),
+        ("bench", "against", "none"),
     ],
 )
 def test_a_default_is_shown_as_one_would_type_it(blockqnn, verb, name, default):

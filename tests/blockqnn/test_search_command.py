@@ -8,7 +8,11 @@ import sys
 import pytest
 
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.search_command import time_spent
+from blockqnn.trial import Status, Trial
 from flags import search as search_flags
+from networks.published import PUBLISHED
+from tests.blockqnn.searching import SECONDS
 
 # Explicit, so that tuning a preset changes no test.
 SMOKE = (
@@ -62,6 +66,9 @@ OTHER_VALUES = {
 OPERATIONAL_VALUES = {
     "executor": "local",
     "workers": "2",
+    "cores_per_worker": "0",
+    "devices_per_worker": "3",
+    "compilation_cache": "off",
     "child_timeout_seconds": "77.5",
     "data_dir": "elsewhere",
     "execution": "whole",
@@ -69,7 +76,7 @@ OPERATIONAL_VALUES = {
 
 
 def timeless(trials):
-    varying = ("finished", "worker", "seconds", "compile_seconds", "train_seconds")
+    varying = ("finished", "worker", "device", "seconds", *SECONDS)
     return [{k: v for k, v in trial.items() if k not in varying} for trial in trials]
 
 
@@ -83,6 +90,7 @@ def test_a_search_prints_its_progress_its_counts_and_its_best_blocks(blockqnn):
     counts = {s: sum(t["status"] == s for t in trials) for s in ("completed", "infeasible")}
     assert re.search(r"^iteration 1/2 .*\niteration 2/2 ", out, re.MULTILINE)
     assert f"{len(trials)} trials: {counts['completed']} trained, " in out
+    assert "idle" not in out and "compil" not in out, "nothing was trained"
     share = counts["infeasible"] / len(trials)
     assert f"{counts['infeasible']} infeasible, 0 failed ({share:.0%} infeasible)" in out
     ranked = sorted(trials, key=lambda t: -t["reward"] if t["status"] == "completed" else 0)
@@ -210,6 +218,77 @@ def test_workers_do_not_change_what_is_found(blockqnn, workers):
     blockqnn.search(*common, "--run_dir=inline")
     assert timeless(blockqnn.trials("processes")) == timeless(blockqnn.trials("inline"))
     assert {trial["worker"] for trial in blockqnn.trials("processes")} <= {None, *range(workers)}
+
+
+TRAINED = (
+    *SMOKE,
+    "--evaluator=train",
+    "--epsilon_schedule=1.0:1",
+    "--blocks_per_iteration=3",
+    "--max_layers=2",
+    "--train_examples=100",
+    "--filters=2",
+)
+
+
+def trained(blockqnn, name, *arguments):
+    """The trials of a search that really trains, and what it printed."""
+    status, out, err = blockqnn("search", *TRAINED, f"--run_dir={name}", *arguments)
+    assert (status, err) == (0, "")
+    return blockqnn.trials(name), out
+
+
+def test_workers_do_not_change_what_is_trained(blockqnn):
+    wanted, _ = trained(blockqnn, "inline", "--executor=inline")
+    assert sum(trial["status"] == "completed" for trial in wanted) >= 3
+    for workers in (1, 2):
+        found, _ = trained(blockqnn, f"{workers}", f"--workers={workers}")
+        assert timeless(found) == timeless(wanted)
+
+
+def test_devices_and_compiling_ahead_do_not_change_what_is_trained(blockqnn):
+    whole = ("--execution=whole", "--workers=1", "--cores_per_worker=0")
+    wanted, _ = trained(blockqnn, "inline", "--executor=inline", "--execution=whole")
+    assert sum(trial["status"] == "completed" for trial in wanted) >= 3
+    for devices in (1, 4):
+        found, out = trained(blockqnn, f"{devices}", *whole, f"--devices_per_worker={devices}")
+        assert timeless(found) == timeless(wanted)
+        assert re.search(rf"\n{devices} at a time for \d+ seconds, of which \d+% idle", out)
+        waiting = sum(trial["waiting_seconds"] for trial in found)
+        seconds = waiting + sum(trial["train_seconds"] for trial in found)
+        # Reading a small program can take longer than compiling it did.
+        saved = max(0.0, sum(trial["saved_seconds"] for trial in found))
+        count = sum(trial["status"] == "completed" for trial in found)
+        assert (
+            f"\nChildren took {seconds:.0f} seconds; waiting for compilers was "
+            f"{waiting / seconds:.1%} of the first {count}'s. "
+            f"The compilation cache saved {saved:.0f} seconds.\n" in out
+        )
+
+
+def test_the_share_of_compiling_is_told_before_and_after_the_twentieth_child():
+    """Figures by hand: 25 children of 1 s, of which 0.5 s and later 0.1 s were waiting."""
+    children = [
+        Trial(
+            *(number, 1, 1.0, PUBLISHED["residual"], str(number), 0, Status.COMPLETED),
+            *(1.0, 1, 1, 1, 1),
+            waiting_seconds=0.5 if number <= 20 else 0.1,
+            train_seconds=0.5 if number <= 20 else 0.9,
+            saved_seconds=2.0,
+            finished=float(number),
+        )
+        for number in range(25, 0, -1)
+    ]
+    assert time_spent(children) == (
+        "Children took 25 seconds; waiting for compilers was 50.0% of the first 20's and 10.0% of "
+        "the other 5's. The compilation cache saved 50 seconds."
+    )
+
+
+def test_more_devices_than_there_are_are_refused_in_a_sentence(blockqnn):
+    status, out, err = blockqnn("search", *TRAINED, "--devices_per_worker=5")
+    assert (status, out) == (2, "")
+    assert err == "blockqnn: --devices_per_worker is 5, but a worker sees 4 devices here.\n"
 
 
 def test_infeasible_blocks_alone_are_a_result_too(blockqnn):

@@ -30,7 +30,9 @@ def test_the_smoke_preset_trains_real_children(blockqnn):
         assert 0 <= trial["accuracy"] <= 100
         assert trial["train_seconds"] > 0
         assert trial["device"] == "cpu"
-        assert (trial["worker"], trial["dry"]) == (0, False)
+        # One a core, and no more than there are blocks in an iteration.
+        assert trial["worker"] in (0, 1)
+        assert trial["dry"] is False
     status, out, err = blockqnn("search", "--preset=smoke")
     assert (status, err) == (0, "")
     assert out in done.stdout

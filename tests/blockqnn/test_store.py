@@ -15,6 +15,7 @@ from agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
 from blockqnn.store import SCHEMA_VERSION, Store
 from blockqnn.trial import Status, Trial
+from networks.codes import check
 from networks.published import PUBLISHED
 from networks.space import BlockSpace
 from tests.strategies import blocks
@@ -50,6 +51,8 @@ TRIALS = st.builds(
     device=st.none() | TEXT,
     worker=st.none() | SMALL,
     finished=st.none() | FINITE,
+    waiting_seconds=FINITE,
+    saved_seconds=FINITE,
 )
 TRIAL = Trial(
     1, 1, 0.5, PUBLISHED["inception"], "ab", 3, Status.COMPLETED, 1.5, 10, 2**70, 30, 2, reward=5.0
@@ -260,3 +263,74 @@ def test_a_trial_that_cannot_be_read_is_named(store, path, column, value):
         connection.execute(f"UPDATE trials SET {column} = ?", [value])
     with pytest.raises(UserError, match="Trial 1 in the store"):
         list(store.trials())
+
+
+VERSION_1 = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE agent (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE trials (
+    number INTEGER PRIMARY KEY, iteration INTEGER NOT NULL, epsilon REAL NOT NULL,
+    code TEXT NOT NULL, hash TEXT NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL,
+    density REAL NOT NULL, parameters TEXT NOT NULL, flops TEXT NOT NULL,
+    block_flops TEXT NOT NULL, depth INTEGER NOT NULL, reason TEXT, source INTEGER,
+    accuracies TEXT NOT NULL, reward REAL, restarts INTEGER NOT NULL,
+    compile_seconds REAL NOT NULL, train_seconds REAL NOT NULL, device TEXT, worker INTEGER,
+    finished REAL
+);
+INSERT INTO facts VALUES ('iterations', '1');
+INSERT INTO agent VALUES ('a', '[1]');
+INSERT INTO trials VALUES (
+    1, 1, 0.5, '[(1,1,3,0,0),(2,7,0,0,0)]', 'ab', 3, 'completed', 1.5, '10', '20', '30', 2,
+    NULL, NULL, '[50.0, 60.0]', 55.0, 1, 2.5, 4.0, 'cpu', 0, 1e9
+);
+PRAGMA user_version=1;
+"""
+OF_VERSION_1 = Trial(
+    1, 1, 0.5, check([(1, 1, 3, 0, 0)]), "ab", 3, Status.COMPLETED, 1.5, 10, 20, 30, 2,
+    None, None, (50.0, 60.0), 55.0, 1, 2.5, 4.0, "cpu", 0, 1e9,
+    # Children were not compiled ahead.
+    waiting_seconds=2.5, saved_seconds=0.0,
+)  # fmt: skip
+
+
+@pytest.fixture
+def old(path):
+    """A store as the first version of the program wrote it."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+    return path
+
+
+def test_a_store_of_version_1_is_read_and_left_as_it_is(old):
+    before = old.read_bytes()
+    with read_only(old) as store:
+        assert list(store.trials()) == [OF_VERSION_1]
+        assert OF_VERSION_1.seconds == 6.5
+        assert (store.facts(), store.agent_state()) == ({"iterations": 1}, {"a": [1]})
+    assert old.read_bytes() == before
+
+
+def test_a_store_of_version_1_is_continued(old):
+    added = dataclasses.replace(TRIAL, number=2, waiting_seconds=0.5, saved_seconds=8.0)
+    for expected in ([OF_VERSION_1], [OF_VERSION_1, added]):
+        with contextlib.closing(Store.create_or_open(old)) as store:
+            assert list(store.trials()) == expected
+            assert (store.facts(), store.agent_state()) == ({"iterations": 1}, {"a": [1]})
+            if len(expected) == 1:
+                store.add_trial(added)
+    with read_only(old) as store:
+        assert list(store.trials()) == [OF_VERSION_1, added]
+
+
+def test_a_reader_of_version_1_goes_on_while_it_is_upgraded(old):
+    with read_only(old) as reader:
+        with contextlib.closing(Store.create_or_open(old)) as store:
+            store.add_trial(dataclasses.replace(TRIAL, number=2))
+        assert [trial.number for trial in reader.trials()] == [1, 2]
+
+
+def test_a_store_of_version_1_without_trials_is_refused(path):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE facts (name TEXT); PRAGMA user_version=1;")
+    with pytest.raises(UserError, match="not a store"):
+        Store.create_or_open(path)

@@ -12,22 +12,19 @@ from blockqnn.execution import DeviceImages
 from blockqnn.layer_by_layer import LayerByLayer
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.training import (
-    TrainEvaluator,
     TrainingError,
     make_execution,
     on_device,
     train_child,
 )
-from blockqnn.trial import Status
 from blockqnn.whole_program import WholeProgram
 from networks.canonical import canonical_form
 from networks.layout import Layout
 from networks.plan import make_plan
-from tests.blockqnn.searching import CONV1, CONV3, job
+from tests.blockqnn.searching import CONV3
 
 LAYOUT = Layout(filters=(2,), repeats=1, height=4, width=4, channels=1, classes=10)
 PLAN = make_plan(canonical_form(CONV3), LAYOUT)
-DATA = DataSettings("synthetic:4x4x1:10:120")
 
 
 class PretendedExecution:
@@ -177,31 +174,6 @@ def test_the_way_of_executing_is_that_of_the_recipe():
         assert isinstance(make_execution(PLAN, Recipe(execution=way), 4), kind)
 
 
-@pytest.fixture(scope="module")
-def evaluator():
-    return TrainEvaluator(DATA, Recipe(epochs=2, batch_size=20), LAYOUT)
-
-
-def test_a_child_is_really_trained(evaluator):
-    outcome = evaluator.evaluate(job(1, CONV3))
-    assert outcome.status is Status.COMPLETED
-    assert len(outcome.accuracies) == 2
-    assert all(0 <= accuracy <= 100 for accuracy in outcome.accuracies)
-    assert outcome.compile_seconds > 0
-    assert outcome.train_seconds > 0
-    assert outcome.device == jax.devices()[0].device_kind
-    assert outcome.worker is None
-
-
-def test_the_same_child_has_the_same_accuracies_whatever_was_before(evaluator):
-    first, _, again, other = (
-        evaluator.evaluate(dataclasses.replace(job(n, code), seed=seed))
-        for n, (code, seed) in enumerate([(CONV3, 5), (CONV1, 5), (CONV3, 5), (CONV3, 6)])
-    )
-    assert first.accuracies == again.accuracies
-    assert first.accuracies != other.accuracies
-
-
 def test_training_learns():
     recipe = Recipe(epochs=6, batch_size=10, learning_rate=0.02)
     layout = dataclasses.replace(LAYOUT, filters=(8,), classes=3)
@@ -209,44 +181,3 @@ def test_training_learns():
     child = train_child(make_plan(canonical_form(CONV3), layout), recipe, *parts, seed=0)
     assert child.losses[-1] < 0.5 * child.losses[0]
     assert child.accuracies[-1] > 80
-
-
-def test_a_loss_that_is_not_finite_fails_the_child_alone(evaluator):
-    exploding = dataclasses.replace(Recipe(), learning_rate=1e38, restarts=0)
-    outcome = TrainEvaluator(DATA, exploding, LAYOUT).evaluate(job(1, CONV3))
-    assert outcome.status is Status.FAILED
-    assert outcome.reason.startswith(("loss is nan", "loss is inf"))
-    assert outcome.accuracies == ()
-    assert evaluator.evaluate(job(2, CONV3)).status is Status.COMPLETED
-
-
-@pytest.mark.parametrize(
-    ("error", "beginning"),
-    [
-        (
-            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory of 9 bytes.\nmore"),
-            "out of memory: RESOURCE_EXHAUSTED: Out of memory of 9 bytes.",
-        ),
-        (MemoryError(), "out of memory"),
-        (MemoryError("Unable to allocate 8 TiB"), "out of memory: Unable to allocate 8 TiB"),
-        (jax.errors.JaxRuntimeError("INTERNAL: crash\nin LLVM"), "compiler or runtime: INTERNAL"),
-        (jax.errors.JaxRuntimeError(""), "compiler or runtime"),
-        (ValueError("odd\nand long"), "ValueError: odd"),
-        (TrainingError("loss is nan in epoch 1"), "loss is nan in epoch 1"),
-    ],
-    ids=["device memory", "memory", "numpy memory", "compiler", "silent", "other", "loss"],
-)
-def test_what_goes_wrong_fails_the_child_with_a_reason_of_one_line(
-    evaluator, monkeypatch, error, beginning
-):
-    def broken(*_):
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "make_execution", broken)
-        outcome = evaluator.evaluate(job(1, CONV3))
-    assert outcome.status is Status.FAILED
-    assert outcome.reason.startswith(beginning)
-    assert len(outcome.reason.splitlines()) == 1
-    assert outcome.device == evaluator.device
-    assert evaluator.evaluate(job(2, CONV3)).status is Status.COMPLETED

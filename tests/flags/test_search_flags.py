@@ -6,7 +6,7 @@ import pytest
 
 from agents.q_learning import PAPER_SCHEDULE, QLearningConfig
 from agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.settings import DataSettings, Recipe, RewardSettings
+from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 from flags.parsing import parse_schedule, preset_names
 from flags.search import define, parse
 from networks.canonical import canonical_form
@@ -188,7 +188,8 @@ def test_every_flag_reaches_the_settings():
             "--split_seed=14", "--epochs=15", "--batch_size=16", "--learning_rate=0.5",
             "--learning_rate_decay=0.6", "--decay_epochs=17", "--beta1=0.3", "--beta2=0.4",
             "--adam_epsilon=0.01", "--restarts=18", "--restart_factor=0.7", "--bfloat16",
-            "--execution=whole", "--mu=-1", "--rho=2.5",
+            "--execution=whole", "--mu=-1", "--rho=2.5", "--cores_per_worker=2",
+            "--devices_per_worker=6", "--compilation_cache=kept",
         ]
     )  # fmt: skip
     schedule = ((0.7, 2), (0.1, 1))
@@ -202,7 +203,8 @@ def test_every_flag_reaches_the_settings():
     assert found.reward == RewardSettings(-1.0, 2.5)
     assert found.evaluator == "dry"
     assert (run.run_dir, run.executor) == (pathlib.Path("somewhere"), "inline")
-    assert (run.workers, run.child_timeout_seconds) == (4, 5.5)
+    assert (run.workers, run.cores_per_worker, run.child_timeout_seconds) == (4, 2, 5.5)
+    assert run.worker == WorkerSettings(devices=6, compilation_cache="kept")
 
 
 def test_the_random_agent_has_the_length_of_the_schedule():

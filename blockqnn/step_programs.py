@@ -1,0 +1,189 @@
+"""The compiled programs of one step signature: forward, backward with update, evaluation.
+
+The backward program computes again what it needs of the forward one, from the
+same inputs: all but a convolution is cheap, and a convolution's output is not
+needed. It is fused with the optimiser's update.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from blockqnn.execution import adam, compute_dtype, descend, initial_moments
+from blockqnn.settings import Recipe
+from networks.layers import compute_step, relu_convolution
+from networks.normalisation import (
+    Arrays,
+    batch_norm_gradients,
+    batch_statistics,
+    normalised,
+    running_statistics,
+)
+from networks.parts import Step, StepKind
+from networks.plan import Shape
+
+_KEPT_SIGNATURES = 1024
+"""Signatures whose programs are kept; the least recently used leave first. A
+search meets about a hundred."""
+
+
+_QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+"""Options that halve compile time on a CPU and leave steps as fast as they were
+(`benchmarks/compiler_options.py`)."""
+
+
+class StepPrograms:
+    """The jitted functions of one step signature."""
+
+    def __init__(self, step: Step, recipe: Recipe, batch_size: int, passes_gradient: bool):
+        self._step, self._recipe, self._batch_size = step, recipe, batch_size
+        self._optimiser = adam(recipe)
+        self._passes_gradient = passes_gradient
+        self.compiled_for: set[jax.Device | None] = set()
+        options = compiler_options()
+        self.forward = jax.jit(self._forward, compiler_options=options)
+        self.backward = jax.jit(self._backward, compiler_options=options)
+        self._normalise = jax.jit(self._evaluate, compiler_options=options)
+
+    def infer(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
+        """The output in evaluation."""
+        if self._step.normalises:
+            return self._normalise(parameters, statistics, inputs)
+        # Only batch norm differs in evaluation: the rest need not compile again.
+        return self.forward(parameters, statistics, inputs)[0]
+
+    def compile(self) -> jax.Array:
+        """Runs every function once on zeros, which is how jit compiles."""
+        step = self._step
+        # Global pooling widens, so all that comes after it is float32.
+        vectors = len(step.input_shapes[0]) == 1
+        dtype = jnp.dtype(jnp.float32) if vectors else compute_dtype(self._recipe)
+        inputs = tuple(
+            jax.device_put(np.zeros((self._batch_size, *shape), dtype))
+            for shape in step.input_shapes
+        )
+        parameters = jax.device_put(_zero_parameters(step))
+        statistics = jax.device_put(_zero_statistics(step))
+        moments = jax.device_put(initial_moments(self._optimiser, parameters)) if parameters else ()
+        output, _, saved = self.forward(parameters, statistics, inputs)
+        rates = {name: np.zeros((), np.float32) for name in parameters}
+        if "kernel" in parameters:
+            rates["kernel"] = np.zeros((parameters["kernel"].shape[-2], 1), np.float32)
+        gradient = jnp.zeros_like(output)
+        self.backward(parameters, saved, inputs, gradient, moments, jax.device_put(rates))
+        return self.infer(parameters, statistics, inputs)
+
+    def _forward(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> Any:
+        """The output, the statistics after it, and what the backward pass shall not repeat."""
+        if self._step.normalises:
+            x = self._before_norm(parameters, inputs)
+            batch = batch_statistics(x)
+            after = running_statistics(statistics, batch)
+            return normalised(x, parameters, batch), after, (x, batch)
+        return (*compute_step(self._step, parameters, statistics, inputs, training=True), ())
+
+    def _before_norm(self, parameters: Arrays, inputs: Any) -> jax.Array:
+        """What batch norm normalises."""
+        if self._step.kind is StepKind.PCC:
+            return relu_convolution(inputs, parameters["kernel"])
+        return sum(inputs[1:], inputs[0])
+
+    def _backward(
+        self,
+        parameters: Any,
+        saved: Any,
+        inputs: Any,
+        gradient: jax.Array,
+        moments: Any,
+        rates: Any,
+    ) -> Any:
+        """Parameters and moments after the update, and the inputs' gradients.
+
+        Where the inputs are summed, one gradient stands for all.
+        """
+        own: dict[str, jax.Array] = {}
+        passed: tuple[jax.Array, ...] = (gradient,)
+        if self._step.normalises:
+            x, batch = saved
+            norm, gradient = batch_norm_gradients(x, parameters, batch, gradient)
+            own |= norm
+            passed = (gradient,)
+        if self._step.kind is StepKind.BIAS:
+            own = {"bias": jnp.sum(gradient, axis=0)}
+        elif self._step.kind is not StepKind.BATCH_NORM:
+
+            def run(parameters: Arrays, inputs: Any) -> Any:
+                if self._step.kind is StepKind.PCC:
+                    return self._before_norm(parameters, inputs)
+                return compute_step(self._step, parameters, {}, inputs, training=True)[0]
+
+            kernel = {name: array for name, array in parameters.items() if name not in own}
+            if self._passes_gradient:
+                rest, passed = jax.vjp(run, kernel, inputs)[1](gradient)
+            else:
+                (rest,) = jax.vjp(functools.partial(run, inputs=inputs), kernel)[1](gradient)
+                passed = ()
+            own |= rest
+        if own:
+            parameters, moments = descend(self._optimiser, own, moments, parameters, rates)
+        return parameters, moments, passed
+
+    def _evaluate(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
+        return compute_step(self._step, parameters, statistics, inputs, training=False)[0]
+
+
+@functools.cache
+def compiler_options() -> dict[str, bool | int]:
+    """The options to compile steps with, by which compiling takes half as long on a CPU.
+
+    Returns:
+        Those that this version of XLA knows, whose set changes between
+        versions; none elsewhere than on a CPU.
+    """
+    known: dict[str, bool | int] = {}
+    if jax.default_backend() != "cpu":
+        return known
+    for name, value in _QUICK_TO_COMPILE.items():
+        try:
+            jax.jit(jnp.negative, compiler_options={name: value}).lower(0.0).compile()
+        except jax.errors.JaxRuntimeError:
+            continue
+        known[name] = value
+    return known
+
+
+def _parameter_shapes(step: Step) -> dict[str, Shape]:
+    channels = step.shape[-1]
+    match step.kind:
+        case StepKind.CONVOLUTION | StepKind.RELU_CONVOLUTION | StepKind.PCC:
+            read = sum(shape[-1] for shape in step.input_shapes)
+            shapes: dict[str, Shape] = {"kernel": (step.kernel, step.kernel, read, channels)}
+            if step.normalises:
+                shapes |= {"scale": (channels,), "bias": (channels,)}
+            return shapes
+        case StepKind.LOGITS:
+            return {"kernel": (sum(shape[-1] for shape in step.input_shapes), channels)}
+        case StepKind.BATCH_NORM:
+            return {"scale": (channels,), "bias": (channels,)}
+        case StepKind.BIAS:
+            return {"bias": (channels,)}
+    return {}
+
+
+def _zero_parameters(step: Step) -> dict[str, np.ndarray]:
+    return {name: np.zeros(shape, np.float32) for name, shape in _parameter_shapes(step).items()}
+
+
+def _zero_statistics(step: Step) -> dict[str, np.ndarray]:
+    if not step.normalises:
+        return {}
+    return {name: np.zeros(step.shape[-1:], np.float32) for name in ("mean", "variance")}
+
+
+step_programs = functools.lru_cache(_KEPT_SIGNATURES)(StepPrograms)
+"""The programs of a signature, the same whenever they are asked for."""

@@ -1,0 +1,189 @@
+"""The evaluator that trains: on every device another child, the next ones compiled meanwhile."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import logging
+import os
+import pathlib
+import threading
+import time
+
+import jax
+
+from blockqnn.compilation import (
+    CACHE_BYTES,
+    CompilationTimes,
+    compilation_times,
+    prune,
+    use_cache,
+)
+from blockqnn.datasets import load_search_parts
+from blockqnn.errors import UserError
+from blockqnn.settings import DataSettings, Recipe, WorkerSettings
+from blockqnn.training import (
+    CompiledChild,
+    TrainingError,
+    compile_child,
+    is_whole,
+    on_device,
+    train_compiled,
+)
+from blockqnn.trial import Job, Outcome
+from networks.canonical import canonical_form
+from networks.layout import Layout
+from networks.plan import make_plan
+
+CHILDREN_BETWEEN_PRUNINGS = 200
+"""The cache on disk may outgrow its bound by what so many children compile."""
+
+NO_CACHE = "off"
+
+_log = logging.getLogger(__name__)
+
+
+class TrainEvaluator:
+    """Trains each child on the training part and measures it on the validation part.
+
+    A slot is a device. Where children are compiled whole, a child is compiled
+    for the device that will train it as soon as it is known, by threads that
+    keep out of the way of training. Where layers are compiled one by one their
+    executables are shared, and there is little to do ahead.
+    """
+
+    def __init__(self, data: DataSettings, recipe: Recipe, layout: Layout, worker: WorkerSettings):
+        """Reads the data set and puts it on every device.
+
+        Args:
+            data: which images.
+            recipe: how to train.
+            layout: of the child networks.
+            worker: which devices, which cache and how many threads that compile.
+
+        Raises:
+            UserError: if the data set cannot be read, there are not so many
+                devices, or the cache cannot be used.
+        """
+        self._recipe, self._layout = recipe, layout
+        devices = _devices(worker.devices)
+        self._cache = _begin_cache(worker.compilation_cache)
+        parts = load_search_parts(data)
+        # One device stays the default without saying so: what jit has compiled under an explicit
+        # default device and without one are two programs.
+        self._devices = devices if len(devices) > 1 else [None]
+        self._parts = []
+        for device in self._devices:
+            with _default_device(device):
+                self._parts.append(on_device(*parts))
+        self.device = devices[0].device_kind
+        self.slots = len(devices)
+        self.ahead = max(1, worker.compile_threads) if is_whole(recipe) else 0
+        self._compilers = concurrent.futures.ThreadPoolExecutor(max(1, self.ahead), "compiler")
+        self._compiling: dict[int, concurrent.futures.Future[CompiledChild]] = {}
+        self._lock = threading.Lock()
+        self._ended, self._counted = 0, compilation_times()
+
+    def prepare(self, job: Job, slot: int) -> None:
+        """See `Evaluator.prepare`."""
+        if self.ahead:
+            self._compiling[job.number] = self._compilers.submit(self._compile, job, slot)
+
+    def evaluate(self, job: Job, slot: int) -> Outcome:
+        """See `Evaluator.evaluate`."""
+        start = time.perf_counter()
+        compiled, outcome = None, Outcome()
+        try:
+            child = self._compiled(job, slot)
+            compiled = time.perf_counter()
+            outcome = Outcome(compile_seconds=child.compile_seconds)
+            with _default_device(self._devices[slot]):
+                trained = train_compiled(child, self._recipe, *self._parts[slot], job.seed)
+        except TrainingError as failure:
+            outcome = dataclasses.replace(outcome, reason=str(failure))
+        except (jax.errors.JaxRuntimeError, MemoryError) as error:
+            outcome = dataclasses.replace(outcome, reason=_runtime_reason(error))
+        except Exception as error:
+            # One child must not end a search of days; the log keeps the traceback.
+            _log.exception("trial %d", job.number)
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+            outcome = dataclasses.replace(outcome, reason=reason)
+        else:
+            outcome = dataclasses.replace(
+                outcome, accuracies=tuple(trained.accuracies), restarts=trained.restarts
+            )
+        ended = time.perf_counter()
+        if compiled is None:
+            compiled = ended
+        return dataclasses.replace(
+            outcome,
+            waiting_seconds=compiled - start,
+            train_seconds=ended - compiled,
+            saved_seconds=self._count().saved_seconds,
+            device=self.device,
+        )
+
+    def _compiled(self, job: Job, slot: int) -> CompiledChild:
+        future = self._compiling.pop(job.number, None)
+        # What no thread has begun with is compiled here: a device that waits comes first.
+        if future is None or future.cancel():
+            return self._compile(job, slot)
+        return future.result()
+
+    def _compile(self, job: Job, slot: int) -> CompiledChild:
+        plan = make_plan(canonical_form(job.code), self._layout)
+        # The default device is a matter of the thread.
+        with _default_device(self._devices[slot]):
+            return compile_child(plan, self._recipe, *self._parts[slot])
+
+    def _count(self) -> CompilationTimes:
+        """What was spent on compiling since the outcome before; sometimes tidies the cache up."""
+        with self._lock:
+            before, self._counted = self._counted, compilation_times()
+            self._ended += 1
+            if self._cache and self._ended % CHILDREN_BETWEEN_PRUNINGS == 0:
+                prune(self._cache, CACHE_BYTES)
+            return self._counted - before
+
+
+def _devices(count: int) -> list[jax.Device]:
+    """The devices to train on."""
+    found = jax.local_devices()
+    if count > len(found):
+        raise UserError(
+            f"--devices_per_worker is {count}, but a worker sees {len(found)} "
+            f"device{'s' if len(found) > 1 else ''} here."
+        )
+    # Each GPU has a worker of its own; the cores of a TPU can only be owned by one.
+    automatic = len(found) if found[0].platform == "tpu" else 1
+    return found[: count or automatic]
+
+
+def _begin_cache(wanted: str) -> pathlib.Path | None:
+    """Keeps compiled programs as `--compilation_cache` has it; returns what is to be pruned."""
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        use_cache()
+        return None
+    if wanted == NO_CACHE:
+        return None
+    directory = use_cache(pathlib.Path(wanted) if wanted else None)
+    if wanted and directory is None:
+        raise UserError(f"--compilation_cache {wanted} is no directory that can be written to.")
+    return directory
+
+
+def _default_device(device: jax.Device | None) -> contextlib.AbstractContextManager[object]:
+    return contextlib.nullcontext() if device is None else jax.default_device(device)
+
+
+def _runtime_reason(error: Exception) -> str:
+    """What XLA's error means for the child, on one line."""
+    first = _first_line(error) or type(error).__name__
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in first:
+        return f"out of memory: {first}"
+    return f"compiler or runtime: {first}"
+
+
+def _first_line(error: Exception) -> str:
+    return "".join(str(error).strip().splitlines()[:1])[:300]
