@@ -23,8 +23,9 @@ def measure(with_options: bool) -> dict[str, float]:
     """Seconds to compile the blocks, and of a step of all three."""
     import numpy as np
 
-    from blockqnn import layer_by_layer
+    from blockqnn import step_programs
     from blockqnn.datasets import load_search_parts
+    from blockqnn.layer_by_layer import LayerByLayer
     from blockqnn.settings import DataSettings, Recipe
     from blockqnn.training import on_device
     from networks.canonical import canonical_form
@@ -34,14 +35,14 @@ def measure(with_options: bool) -> dict[str, float]:
     from networks.published import PUBLISHED
 
     if not with_options:
-        layer_by_layer._QUICK_TO_COMPILE.clear()
+        step_programs._QUICK_TO_COMPILE.clear()
     layout = Layout(filters=(16, 32), repeats=1, height=8, width=8, channels=1)
     train, validation = on_device(*load_search_parts(DataSettings()))
     order = np.arange(64, dtype=np.int32).reshape(1, 64)
     compile_seconds = step_seconds = 0.0
     for name in BLOCKS:
         plan = make_plan(canonical_form(PUBLISHED[name]), layout)
-        execution = layer_by_layer.LayerByLayer(plan, Recipe(), 64)
+        execution = LayerByLayer(plan, Recipe(), 64)
         start = time.perf_counter()
         execution.compile(train, validation, 1)
         compile_seconds += time.perf_counter() - start

@@ -1,0 +1,89 @@
+"""Resident memory over many different children in one process.
+
+usage: python -m benchmarks.memory [--children=300] [--execution=layers] [--steps=2]
+
+Trains random blocks of the digits preset, each other than all before, for a
+few steps each, and prints resident memory and live device arrays as it goes;
+last the ratio of the memory after the last child to that after the 50th.
+Takes some minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pathlib
+import sys
+
+import jax
+import numpy as np
+
+from benchmarks.signatures import different_plans
+from blockqnn.allocation import keep_memory
+from blockqnn.datasets import load_search_parts
+from blockqnn.settings import Recipe
+from blockqnn.training import make_execution, on_device
+from flags.search import parse
+from networks.initial import initial_parameters, initial_statistics
+
+REFERENCE = 50
+BATCH = 64
+
+
+def resident_bytes() -> int:
+    """What this process holds in memory, by the kernel's count."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory_ratio(children: int, execution: str, steps: int, reference: int = REFERENCE) -> float:
+    """Trains children and prints their memory.
+
+    Args:
+        children: how many.
+        execution: `layers` or `whole`.
+        steps: of each child.
+        reference: after which child memory is taken as 1.
+
+    Returns:
+        Memory after the last child over that after the reference.
+    """
+    settings, _ = parse(["--preset=digits"])
+    train, validation = on_device(*load_search_parts(settings.data))
+    order = np.arange(steps * BATCH, dtype=np.int32).reshape(steps, BATCH)
+    at_reference = resident_bytes()
+    for number, plan in enumerate(different_plans("digits", children), start=1):
+        child = make_execution(plan, Recipe(execution=execution), BATCH)
+        child.compile(train, validation, steps)
+        child.start(initial_parameters(plan, 0), initial_statistics(plan))
+        child.train_epoch(train, order, 1e-3)
+        child.evaluate(validation)
+        del child
+        if number == reference:
+            at_reference = resident_bytes()
+        if number % reference == 0 or number == children:
+            gc.collect()
+            arrays = jax.live_arrays()
+            held = sum(array.nbytes for array in arrays)
+            print(
+                f"after {number:4} children: {resident_bytes() / 1e6:6.0f} MB resident, "
+                f"{len(arrays)} arrays of {held / 1e6:.1f} MB on the device",
+                flush=True,
+            )
+    return resident_bytes() / at_reference
+
+
+def main() -> None:
+    """Reads the command line and prints the ratio."""
+    given = dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
+    keep_memory()
+    ratio = memory_ratio(
+        int(given.get("children", "300")),
+        given.get("execution", "layers"),
+        int(given.get("steps", "2")),
+    )
+    print(f"ratio to the memory after child {REFERENCE}: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
