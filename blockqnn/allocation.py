@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 
 _OPTIONS = {
-    -8: 1,  # M_ARENA_MAX
-    -4: 0,  # M_MMAP_MAX
-    -1: 2**31 - 1,  # M_TRIM_THRESHOLD
-    -2: 64 * 2**20,  # M_TOP_PAD
+    "MALLOC_ARENA_MAX": (-8, 1),
+    "MALLOC_MMAP_MAX_": (-4, 0),
+    "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),
+    "MALLOC_TOP_PAD_": (-2, 64 * 2**20),
 }
-"""What `mallopt` is told, by the numbers that glibc's malloc.h gives its options."""
+"""Variables that glibc reads at its start, the numbers of their options in malloc.h, and values."""
+
+KEPT_MEMORY = {name: str(value) for name, (_, value) in _OPTIONS.items()}
+"""Environment in which a new process keeps what it frees, as `keep_memory` does for this one."""
 
 
 def keep_memory() -> bool:
@@ -27,7 +30,7 @@ def keep_memory() -> bool:
     try:
         mallopt = ctypes.CDLL(None).mallopt
         # Every option is tried, even if one was refused.
-        taken = [mallopt(option, value) == 1 for option, value in _OPTIONS.items()]
+        taken = [mallopt(option, value) == 1 for option, value in _OPTIONS.values()]
     # On some systems there is no such function, on others no such library.
     except (AttributeError, OSError, TypeError):
         return False

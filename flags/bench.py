@@ -11,9 +11,9 @@ from blockqnn.bench_floor import PresetChildren
 from blockqnn.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.settings import Recipe
-from flags import parsing, search
+from flags import child_network, parsing, search
 from networks.codes import MAX_LAYERS
-from networks.layout import KINDS, Layout
+from networks.layout import Layout
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")
 _BLOCKS_ALLOWED = "blocks with commas between them, as in residual,[(1,1,3,0,0),(2,7,0,0,0)]"
@@ -26,7 +26,7 @@ def define() -> parsing.FlagSet:
         "",
         "Measures what children cost here: compiling, a training step, children an hour.",
     )
-    layout, recipe = Layout(), Recipe()
+    recipe = Recipe()
     flags.group("Output")
     flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
     flags.group("What to measure")
@@ -52,18 +52,9 @@ def define() -> parsing.FlagSet:
         f"evaluation, for one worker: {', '.join(parsing.preset_names())}",
     )
     flags.group("Child network")
-    flags.choice("layout", layout.kind, KINDS, "what stands around the blocks")
-    flags.special(
-        "filters",
-        (16, 32, 64),
-        "channels of the convolutions of each stage",
-        parsing.parse_filters,
-        parsing.FILTERS_ALLOWED,
-    )
-    flags.integer("repeats", 2, "blocks in a stage (N)", 1)
-    flags.integer("image_size", 8, "height and width of the images in pixels", 1)
-    flags.integer("channels", layout.channels, "channels of the images", 1)
-    flags.integer("classes", layout.classes, "number of classes", 1)
+    layout = Layout(filters=(16, 32, 64), repeats=2, height=8)
+    child_network.define_layout(flags, layout)
+    child_network.define_images(flags, layout)
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     flags.group("Training of a child")
     flags.integer("batch_size", 64, "images in a step", 1)
@@ -100,15 +91,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
     return BenchSettings(
         references=value["blocks"],
         max_layers=value["max_layers"],
-        layout=Layout(
-            kind=value["layout"],
-            filters=value["filters"],
-            repeats=value["repeats"],
-            height=value["image_size"],
-            width=value["image_size"],
-            channels=value["channels"],
-            classes=value["classes"],
-        ),
+        layout=child_network.layout(value),
         recipe=dataclasses.replace(
             Recipe(),
             batch_size=value["batch_size"],

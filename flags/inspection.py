@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from blockqnn.errors import UserError
 from blockqnn.show_command import ShowSettings
 from blockqnn.trials_command import FORMATS, TABLE, TrialsSettings
-from flags import parsing
+from flags import child_network, parsing
 from networks.codes import MAX_LAYERS
-from networks.layout import KINDS, Layout
+from networks.layout import Layout
 
 
 def define_show() -> parsing.FlagSet:
@@ -22,23 +22,13 @@ def define_show() -> parsing.FlagSet:
         "block-qnn-a, block-qnn-b, block-qnn-s), a code, RUN_DIR#NUMBER or RUN_DIR#best; a "
         "RUN_DIR alone lists its best blocks.",
     )
-    layout = Layout()
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
     flags.integer("top", 10, "blocks of a run to list", 1)
     flags.group("Child network (for a run's block, the run's layout is taken)")
-    flags.choice("layout", layout.kind, KINDS, "what stands around the blocks")
-    flags.special(
-        "filters",
-        layout.filters,
-        "channels of the convolutions of each stage",
-        parsing.parse_filters,
-        parsing.FILTERS_ALLOWED,
-    )
-    flags.integer("repeats", 2, "blocks in a stage (N)", 1)
-    flags.integer("image_size", layout.height, "height and width of the images in pixels", 1)
-    flags.integer("channels", layout.channels, "channels of the images", 1)
-    flags.integer("classes", layout.classes, "number of classes", 1)
+    layout = Layout(repeats=2)
+    child_network.define_layout(flags, layout)
+    child_network.define_images(flags, layout)
     flags.group("Rules")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     return flags
@@ -63,15 +53,7 @@ def parse_show(arguments: Sequence[str]) -> ShowSettings:
     return ShowSettings(
         reference=reference,
         max_layers=value["max_layers"],
-        layout=Layout(
-            kind=value["layout"],
-            filters=value["filters"],
-            repeats=value["repeats"],
-            height=value["image_size"],
-            width=value["image_size"],
-            channels=value["channels"],
-            classes=value["classes"],
-        ),
+        layout=child_network.layout(value),
         top=value["top"],
         as_json=value["format"] == "json",
     )

@@ -21,10 +21,10 @@ from blockqnn.settings import (
     SearchSettings,
     WorkerSettings,
 )
-from flags import parsing
+from flags import child_network, parsing
 from networks.codes import MAX_LAYERS
 from networks.cost import Limits
-from networks.layout import KINDS, Layout
+from networks.layout import Layout
 
 _OPERATIONAL = (
     "preset",
@@ -47,7 +47,7 @@ def define() -> parsing.FlagSet:
     flags = parsing.FlagSet(
         "search", "", "Designs blocks for a data set; the same command continues a run."
     )
-    agent, recipe, limits, layout = QLearningConfig(), Recipe(), Limits(), Layout()
+    agent, recipe, limits = QLearningConfig(), Recipe(), Limits()
     flags.group("Run")
     flags.text(
         "preset",
@@ -118,15 +118,7 @@ def define() -> parsing.FlagSet:
 
     flags.group("Blocks and child networks")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
-    flags.choice("layout", layout.kind, KINDS, "what stands around the blocks")
-    flags.special(
-        "filters",
-        layout.filters,
-        "channels of the convolutions of each stage",
-        parsing.parse_filters,
-        parsing.FILTERS_ALLOWED,
-    )
-    flags.integer("repeats", layout.repeats, "blocks in a stage (N)", 1)
+    child_network.define_layout(flags, Layout())
     flags.integer(
         "max_parameters", limits.max_parameters, "most trained numbers of a child; 0 for no limit"
     )
@@ -243,7 +235,6 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         split_seed=values["split_seed"],
     )
     info = describe(data, images_needed=values["evaluator"] != DRY)
-    height, width, channels = info.shape
     agent: QLearningConfig | RandomSearchConfig = RandomSearchConfig(values["exploration"])
     if values["agent"] == "q_learning":
         agent = QLearningConfig(
@@ -262,15 +253,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         blocks_per_iteration=values["blocks_per_iteration"],
         max_layers=values["max_layers"],
         seed=values["seed"],
-        layout=Layout(
-            kind=values["layout"],
-            filters=values["filters"],
-            repeats=values["repeats"],
-            height=height,
-            width=width,
-            channels=channels,
-            classes=info.classes,
-        ),
+        layout=child_network.layout(values, info.shape, info.classes),
         limits=Limits(
             max_parameters=values["max_parameters"],
             max_flops=values["max_flops"],

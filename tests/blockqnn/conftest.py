@@ -1,11 +1,19 @@
 """The command line as tests run it."""
 
+import contextlib
 import json
 import pathlib
+import sys
 
 import pytest
 
 from blockqnn.__main__ import main
+from blockqnn.executors import LocalExecutor
+from blockqnn.placement import Place
+from blockqnn.settings import DataSettings, Recipe, WorkerSettings
+from blockqnn.worker import encode_settings
+from tests.blockqnn.executing import ROOT
+from tests.blockqnn.searching import LAYOUT
 
 
 class CommandLine:
@@ -47,3 +55,34 @@ def blockqnn(capsys, tmp_path, monkeypatch):
     # Processes that are started there find the project as an installed one would be found.
     monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parents[2]))
     return CommandLine(capsys, directory)
+
+
+@pytest.fixture
+def odd_workers(tmp_path, monkeypatch):
+    """Makes executors start odd workers; the file that a hanging child writes its process to."""
+    interpreter = tmp_path / "interpreter"
+    interpreter.write_text(
+        f"#!/bin/sh\ncd {ROOT}\nexec {sys.executable} -m tests.blockqnn.odd_worker\n"
+    )
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    monkeypatch.setenv("ODD_WORKER_BEGUN", str(tmp_path / "begun"))
+    monkeypatch.setenv("ODD_WORKER_GO", str(tmp_path / "go"))
+    return tmp_path / "begun"
+
+
+@pytest.fixture
+def local_executor(tmp_path):
+    """Makes local executors and closes them."""
+    with contextlib.ExitStack() as stack:
+
+        def make(workers=1, timeout=600.0, dataset="digits", slots=1, ahead=0, where=None):
+            worker = WorkerSettings(slots, compile_threads=ahead + 1)
+            settings = encode_settings(
+                "dry", DataSettings(dataset), Recipe(epochs=2), LAYOUT, worker
+            )
+            where = where or [Place()] * workers
+            executor = LocalExecutor(settings, where, tmp_path, timeout)
+            return stack.enter_context(contextlib.closing(executor))
+
+        yield make

@@ -1,0 +1,69 @@
+"""The flags of the layout of a child network, which several verbs have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flags import parsing
+from networks.layout import KINDS, Layout
+
+
+def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
+    """Adds the flags of what stands around the blocks, without those of the images.
+
+    Args:
+        flags: that are added to, in their present group.
+        default: what the flags say unless they are given.
+    """
+    flags.choice("layout", default.kind, KINDS, "what stands around the blocks")
+    flags.special(
+        "filters",
+        default.filters,
+        "channels of the convolutions of each stage",
+        parsing.parse_filters,
+        parsing.FILTERS_ALLOWED,
+    )
+    flags.integer("repeats", default.repeats, "blocks in a stage (N)", 1)
+
+
+def define_images(flags: parsing.FlagSet, default: Layout) -> None:
+    """Adds the flags of the images, for verbs that read none.
+
+    Args:
+        flags: that are added to, in their present group.
+        default: what the flags say unless they are given.
+    """
+    flags.integer("image_size", default.height, "height and width of the images in pixels", 1)
+    flags.integer("channels", default.channels, "channels of the images", 1)
+    flags.integer("classes", default.classes, "number of classes", 1)
+
+
+def layout(
+    values: dict[str, Any], shape: tuple[int, int, int] | None = None, classes: int | None = None
+) -> Layout:
+    """The layout that flags describe.
+
+    Args:
+        values: of the flags, by name.
+        shape: height, width and channels of the images; None for those of the flags.
+        classes: how many; None for those of the flags.
+
+    Returns:
+        The layout.
+
+    Raises:
+        LayoutError: if it cannot be built.
+    """
+    height, width, channels = shape or (
+        *(values["image_size"], values["image_size"]),
+        values["channels"],
+    )
+    return Layout(
+        kind=values["layout"],
+        filters=values["filters"],
+        repeats=values["repeats"],
+        height=height,
+        width=width,
+        channels=channels,
+        classes=values["classes"] if classes is None else classes,
+    )
