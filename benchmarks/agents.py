@@ -17,8 +17,8 @@ import statistics
 import sys
 
 from blockqnn.__main__ import main as blockqnn_main
-from blockqnn.block_reference import read_run
 from blockqnn.listing import table
+from blockqnn.run_record import read_run
 from blockqnn.trial import Trial
 
 COLUMNS = (

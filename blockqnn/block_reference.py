@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
 
 from blockqnn.errors import UserError
-from blockqnn.store import FILE_NAME, Store
-from blockqnn.trial import Status, Trial
+from blockqnn.run_record import RunRecord, read_run
+from blockqnn.trial import Trial
 from networks.codes import Code, parse
 from networks.layout import Layout
 from networks.published import PUBLISHED
@@ -33,49 +32,6 @@ class BlockReference:
     layout: Layout | None = None
     trial: Trial | None = None
     dry: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run as it is read.
-
-    Attributes:
-        path: its directory.
-        trials: in order of number.
-        layout: of its children.
-        dry: whether its accuracies were made up.
-    """
-
-    path: pathlib.Path
-    trials: list[Trial]
-    layout: Layout
-    dry: bool
-
-    def best(self, count: int) -> list[Trial]:
-        """The trained trials of highest reward, best first, earlier ones before equals."""
-        trained = [t for t in self.trials if t.status is Status.COMPLETED]
-        return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))[:count]
-
-
-def read_run(path: pathlib.Path) -> Run:
-    """Reads a run, whether or not it is still going on.
-
-    Args:
-        path: its directory.
-
-    Returns:
-        The run.
-
-    Raises:
-        UserError: if there is none.
-    """
-    with contextlib.closing(Store.open_read_only(path / FILE_NAME)) as store:
-        facts = store.facts()
-        trials = list(store.trials())
-    if "layout" not in facts:
-        raise UserError(f"The run in {path} has not begun yet.")
-    layout = Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])})
-    return Run(path, trials, layout, bool(facts.get("dry")))
 
 
 def is_run(reference: str) -> bool:
@@ -118,7 +74,7 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
     return BlockReference(f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry)
 
 
-def _find(run: Run, name: str) -> Trial:
+def _find(run: RunRecord, name: str) -> Trial:
     if name == BEST:
         best = run.best(1)
         if not best:

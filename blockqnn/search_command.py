@@ -12,12 +12,12 @@ from agents.contract import Agent
 from agents.q_learning import QLearning, QLearningConfig
 from agents.random_search import RandomSearch
 from blockqnn import run_directory
-from blockqnn.block_reference import read_run
 from blockqnn.evaluators import DRY, make_evaluator
 from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.placement import compile_threads, places
 from blockqnn.progress import make_progress
+from blockqnn.run_record import read_run
 from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store

@@ -8,9 +8,10 @@ import pathlib
 import textwrap
 from typing import Any, TextIO
 
-from blockqnn.block_reference import BlockReference, is_run, read_run, resolve
+from blockqnn.block_reference import BlockReference, is_run, resolve
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, best_blocks, in_units, number
+from blockqnn.run_record import read_run
 from blockqnn.trials_command import trial_facts
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import Code, LayerType, as_lists, describe, write

@@ -76,7 +76,7 @@ class Store:
         columns = _COLUMNS
         if _version(connection) == 1:
             columns = [_ADDED_IN_2.get(name, name) for name in columns]
-        self._query = f"SELECT {','.join(columns)} FROM trials ORDER BY number"
+        self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
 
     @classmethod
     def create_or_open(cls, path: pathlib.Path) -> Store:
@@ -151,9 +151,9 @@ class Store:
         """Commits a finished trial."""
         self._connection.execute(_INSERT, _to_row(trial))
 
-    def trials(self) -> Iterator[Trial]:
-        """All finished trials in order of number."""
-        for row in self._connection.execute(self._query):
+    def trials(self, after: int = 0) -> Iterator[Trial]:
+        """The finished trials with a number above `after`, in order of number."""
+        for row in self._connection.execute(self._query, (after,)):
             yield _from_row(row)
 
     def end_iteration(self, iteration: int, agent_changes: Mapping[str, Any]) -> None:

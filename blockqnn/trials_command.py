@@ -8,8 +8,8 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn.block_reference import read_run
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
+from blockqnn.run_record import read_run
 from blockqnn.trial import Status, Trial
 from networks.codes import write
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from blockqnn.block_reference import read_run
+from blockqnn.run_record import read_run
 from tests.blockqnn.searching import without_times
 from tests.blockqnn.test_killed_runs import finished_trials
 

@@ -2,16 +2,15 @@
 
 import contextlib
 import dataclasses
-import os
+import math
 import pathlib
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
 import time
 
-from blockqnn.block_reference import read_run
+from blockqnn.run_record import read_run
 from blockqnn.store import FILE_NAME, Store
 from tests.blockqnn.searching import without_times
 
@@ -67,19 +66,24 @@ def test_a_run_that_is_killed_twenty_times_equals_one_that_was_never_killed(tmp_
     targets = sorted(dice.sample(range(1, total * 8 // 10), KILLS - 6))
     progress = []
     for at_start in dice.sample([True] * 6 + [False] * len(targets), KILLS):
-        process = subprocess.Popen(
+        before = finished_trials(killed)
+        with subprocess.Popen(
             command(killed), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        if at_start:
-            time.sleep(dice.uniform(0.0, 0.6))
-        else:
-            target = targets.pop(0)
-            while process.poll() is None and finished_trials(killed) < target:
+        ) as process:
+            # At the start the first new trial ends the wait, or a quick machine would be done.
+            target = before + 1 if at_start else targets.pop(0)
+            patience = dice.uniform(0.0, 0.6) if at_start else math.inf
+            begun = time.monotonic()
+            while (
+                process.poll() is None
+                and finished_trials(killed) < target
+                and time.monotonic() - begun < patience
+            ):
                 time.sleep(0.001)
-            time.sleep(dice.uniform(0.0, 0.01))
-        assert process.poll() is None, process.stderr.read().decode()
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+            if not at_start:
+                time.sleep(dice.uniform(0.0, 0.01))
+            assert process.poll() is None, process.stderr.read().decode()
+            process.kill()
         progress.append(finished_trials(killed))
     assert progress == sorted(progress)
     assert 0 < progress[-1] < total, "the kills were not in the middle of the run"

@@ -1,0 +1,82 @@
+"""What the store of a run says, read without disturbing whoever writes to it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+from typing import Any
+
+from blockqnn.errors import UserError
+from blockqnn.store import FILE_NAME, Store
+from blockqnn.trial import Status, Trial
+from networks.layout import Layout
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """A run as it is read.
+
+    Attributes:
+        path: its directory.
+        trials: in order of number.
+        layout: of its children.
+        dry: whether its accuracies were made up.
+        flags: that say what the search is, by name, as one would type them.
+        iterations: how many the agent has learned from.
+    """
+
+    path: pathlib.Path
+    trials: list[Trial]
+    layout: Layout
+    dry: bool
+    flags: dict[str, str]
+    iterations: int
+
+    def best(self, count: int) -> list[Trial]:
+        """The trained trials of highest reward, best first, earlier ones before equals."""
+        trained = [t for t in self.trials if t.status is Status.COMPLETED]
+        return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))[:count]
+
+
+def read_run(path: pathlib.Path) -> RunRecord:
+    """Reads a run, whether or not it is still going on.
+
+    Args:
+        path: its directory.
+
+    Returns:
+        The run.
+
+    Raises:
+        UserError: if there is none.
+    """
+    with contextlib.closing(Store.open_read_only(path / FILE_NAME)) as store:
+        facts = store.facts()
+        trials = list(store.trials())
+    if "layout" not in facts:
+        raise UserError(f"The run in {path} has not begun yet.")
+    return RunRecord(
+        path,
+        trials,
+        Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])}),
+        bool(facts.get("dry")),
+        dict(facts.get("flags", {})),
+        int(facts.get("iterations", 0)),
+    )
+
+
+def read_agent_state(path: pathlib.Path) -> dict[str, Any]:
+    """The agent's state at the end of the last iteration that ended.
+
+    Args:
+        path: the run's directory.
+
+    Returns:
+        What `Agent.get_state` returned then; empty before the first end.
+
+    Raises:
+        UserError: if there is no run.
+    """
+    with contextlib.closing(Store.open_read_only(path / FILE_NAME)) as store:
+        return store.agent_state()
