@@ -1,4 +1,4 @@
-"""Data sets by name: `digits`, `synthetic` and whatever TFDS has prepared."""
+"""Data sets by name: `digits`, `synthetic`, arrays of the user's and what TFDS has prepared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from blockqnn import tfds_source
+from blockqnn import array_source, tfds_source
 from blockqnn.errors import UserError
 from blockqnn.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.settings import DataSettings
@@ -36,6 +36,8 @@ def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
     if settings.dataset.startswith("synthetic"):
         height, width, channels, classes, _ = _synthetic_numbers(settings.dataset)
         return ImageInfo((height, width, channels), classes)
+    if settings.dataset.startswith(array_source.PREFIX):
+        return array_source.describe(settings.dataset)
     return tfds_source.describe(settings.dataset, settings.data_dir, images_needed)
 
 
@@ -56,6 +58,8 @@ def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
         total = DIGITS_TRAINING_IMAGES
     elif settings.dataset.startswith("synthetic"):
         *_, total = _synthetic_numbers(settings.dataset)
+    elif settings.dataset.startswith(array_source.PREFIX):
+        total = array_source.count(settings.dataset)
     elif settings.dataset in tfds_source.WELL_KNOWN_SIZES:
         total = tfds_source.WELL_KNOWN_SIZES[settings.dataset]
     else:
@@ -84,6 +88,8 @@ def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
         images = _digits()
     elif settings.dataset.startswith("synthetic"):
         images = _synthetic(settings.dataset)
+    elif settings.dataset.startswith(array_source.PREFIX):
+        images = array_source.read(settings.dataset)
     else:
         source = tfds_source.TrainingSplit(settings.dataset, settings.data_dir)
         train, validation = choose(source.labels)

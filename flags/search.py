@@ -135,7 +135,10 @@ def define() -> parsing.FlagSet:
 
     flags.group("Data")
     flags.text(
-        "dataset", "cifar100", "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], or a TFDS data set"
+        "dataset",
+        "cifar100",
+        "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH (arrays train_images and "
+        "train_labels), or a TFDS data set",
     )
     flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.integer("train_examples", 0, "most images to train on; 0 for all")

@@ -1,0 +1,208 @@
+"""Children an hour of the paper's recipe, for a GPU: one command, no network, JSON at the end.
+
+usage: python -m benchmarks.paper_children DATASET [--blocks=20] [--torch_blocks=3]
+           [--seconds=480] [--FLAG=VALUE of search ...]
+
+DATASET is as for `search`, such as npz:cifar10.npz with arrays train_images and
+train_labels. Draws different random blocks that the limits allow and trains
+their children as a search would (preset cifar10 with N = 4: 12 epochs, batches
+of 256, bfloat16; flags of `search` change it), in worker processes that compile
+ahead. Then times steps of some of these blocks against PyTorch (compiled, on a
+GPU) if it is installed. What has not ended after --seconds is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.bench_child import JAX, MeasuredSetting
+from blockqnn.bench_floor import Rates, floor_seconds
+from blockqnn.bench_process import MeasuringProcess
+from blockqnn.datasets import search_part_sizes
+from blockqnn.executors import LocalExecutor
+from blockqnn.placement import compile_threads, places
+from blockqnn.settings import SearchSettings
+from blockqnn.trial import Job, Outcome, child_seed
+from blockqnn.worker import encode_settings
+from flags.search import parse
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import Code, write
+from networks.cost import cost, infeasible_reason
+from networks.plan import make_plan
+from networks.space import BlockSpace
+
+RECIPE = ("--preset=cifar10", "--repeats=4", "--run_dir=unused")
+
+
+def random_codes(settings: SearchSettings, count: int) -> list[Code]:
+    """Different feasible blocks, drawn as the settings explore."""
+    exploration = RandomSearchConfig(settings.agent.exploration)
+    agent = RandomSearch(BlockSpace(settings.max_layers), exploration, settings.seed)
+    found: dict[str, Code] = {}
+    while len(found) < count:
+        code: Code = agent.suggest(1)[0]  # type: ignore[assignment]
+        block = canonical_form(code)
+        if infeasible(settings, block) is None:
+            found.setdefault(block.hash, code)
+    return list(found.values())
+
+
+def infeasible(settings: SearchSettings, block: CanonicalBlock) -> str | None:
+    """Why a child would not be trained."""
+    return infeasible_reason(
+        block,
+        cost(block, settings.layout),
+        settings.limits,
+        settings.recipe.batch_size,
+        2 if settings.recipe.bfloat16 else 4,
+    )
+
+
+def train(
+    settings: SearchSettings, codes: list[Code], directory: pathlib.Path, deadline: float
+) -> tuple[dict[int, Outcome], float, int]:
+    """Trains children as a search does.
+
+    Returns:
+        Outcomes by place, the seconds from the first hand-over to the last
+        outcome, and how many are trained at a time.
+    """
+    found = places(0, 1, len(codes), settings.evaluator)
+    _, run = parse([*RECIPE, "--evaluator=dry"])
+    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
+    line = encode_settings(
+        settings.evaluator, settings.data, settings.recipe, settings.layout, worker
+    )
+    outcomes: dict[int, Outcome] = {}
+    left = max(1.0, deadline - time.monotonic())
+    with contextlib.closing(LocalExecutor(line, found, directory, left)) as executor:
+        begun = ended = time.monotonic()
+        for place, code in enumerate(codes):
+            name = canonical_form(code).hash
+            executor.submit(Job(place, code, name, child_seed(settings.seed, name)))
+        while len(outcomes) < len(codes) and time.monotonic() < deadline:
+            place, outcome = executor.next_outcome()
+            if time.monotonic() < deadline:
+                outcomes[place], ended = outcome, time.monotonic()
+                print(f"child {len(outcomes)}: {outcome.status}, {_seconds(outcome)}", flush=True)
+        return outcomes, ended - begun, executor.slots
+
+
+def _seconds(outcome: Outcome) -> str:
+    return (
+        f"waiting {outcome.waiting_seconds:.1f} s, compiling {outcome.compile_seconds:.1f} s, "
+        f"training {outcome.train_seconds:.1f} s"
+    )
+
+
+def shares_of_floor(
+    settings: SearchSettings, codes: list[Code], outcomes: dict[int, Outcome], rates: Rates
+) -> list[float]:
+    """What each child's steps had to take at least, over what its training took."""
+    recipe = settings.recipe
+    examples, _ = search_part_sizes(settings.data)
+    steps = recipe.epochs * max(1, examples // recipe.batch_size)
+    shares = []
+    for place, outcome in outcomes.items():
+        if outcome.reason is None:
+            plan = make_plan(canonical_form(codes[place]), settings.layout)
+            numbers = 2 if recipe.bfloat16 else 4
+            floor = floor_seconds(plan, recipe.batch_size, numbers, rates)
+            shares.append(steps * floor / outcome.train_seconds)
+    return shares
+
+
+def measured_rates(settings: SearchSettings, directory: pathlib.Path) -> tuple[Rates, str]:
+    """What the device does at best, and its name."""
+    recipe = settings.recipe
+    setting = MeasuredSetting(JAX, settings.layout, recipe, recipe.batch_size, 1)
+    with MeasuringProcess(setting, directory / "rates.log", None, False) as process:
+        return Rates(**process.rates()), process.device
+
+
+def against_torch(settings: SearchSettings, codes: list[Code], seconds: float) -> Any:
+    """The rows of `bench --against=torch`, or why there are none."""
+    if not codes:
+        return "not asked for"
+    if importlib.util.find_spec("torch") is None:
+        return "PyTorch is not installed"
+    layout, recipe = settings.layout, settings.recipe
+    command = [
+        *(sys.executable, "-m", "blockqnn", "bench", "--against=torch", "--format=json"),
+        f"--blocks={','.join(map(write, codes))}",
+        f"--filters={','.join(map(str, layout.filters))}",
+        f"--repeats={layout.repeats}",
+        f"--image_size={layout.height}",
+        f"--channels={layout.channels}",
+        f"--classes={layout.classes}",
+        f"--batch_size={recipe.batch_size}",
+        f"--bfloat16={str(recipe.bfloat16).lower()}",
+        "--cores=0",
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True)
+    except subprocess.TimeoutExpired:
+        return f"not ended after {seconds:.0f} seconds"
+    except subprocess.CalledProcessError as error:
+        return error.stderr.strip()[-500:]
+    return json.loads(done.stdout)["rows"]
+
+
+def main() -> None:
+    """Reads the command line, measures and prints."""
+    own = {"blocks": 20, "torch_blocks": 3, "seconds": 480}
+    words = sys.argv[1:]
+    for word in list(words):
+        name, _, value = word.removeprefix("--").partition("=")
+        if name in own:
+            own[name] = int(value)
+            words.remove(word)
+    if not words or words[0].startswith("-"):
+        sys.exit("usage: python -m benchmarks.paper_children DATASET [flags]")
+    deadline = time.monotonic() + own["seconds"]
+    settings, _ = parse([*RECIPE, f"--dataset={words[0]}", *words[1:]])
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        # Nothing that an earlier run compiled may help.
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(directory / "cache")
+        rates, device = measured_rates(settings, directory)
+        codes = random_codes(settings, own["blocks"])
+        reserve = 40 * own["torch_blocks"]
+        outcomes, seconds, slots = train(settings, codes, directory, deadline - reserve)
+    trained = [outcome for outcome in outcomes.values() if outcome.reason is None]
+    shares = shares_of_floor(settings, codes, outcomes, rates)
+    left = max(1.0, deadline - time.monotonic())
+    facts = {
+        "device": device,
+        **dataclasses.asdict(rates),
+        "blocks": len(codes),
+        "trained": len(trained),
+        "failed": [outcome.reason for outcome in outcomes.values() if outcome.reason],
+        "seconds": seconds,
+        "children_per_hour": 3600 * len(trained) / max(seconds, 1e-9),
+        "idle_share": 1 - sum(o.train_seconds for o in trained) / max(seconds * slots, 1e-9),
+        "waiting_seconds": sum(o.waiting_seconds for o in trained),
+        "compile_seconds": sum(o.compile_seconds for o in trained),
+        "train_seconds": sum(o.train_seconds for o in trained),
+        "of_floor_median": statistics.median(shares) if shares else None,
+        "of_floor": shares,
+        "accuracies": [o.accuracies[-1] for o in trained],
+        "against_torch": against_torch(settings, codes[: own["torch_blocks"]], left),
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()
