@@ -8,7 +8,8 @@ import pathlib
 from blockqnn.errors import UserError
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.trial import Trial
-from networks.codes import Code, parse
+from networks.codes import parse
+from networks.designs import AnyCode
 from networks.layout import Layout
 from networks.published import PUBLISHED
 
@@ -28,7 +29,7 @@ class BlockReference:
     """
 
     title: str
-    code: Code
+    code: AnyCode
     layout: Layout | None = None
     trial: Trial | None = None
     dry: bool = False

@@ -6,7 +6,7 @@ import decimal
 from collections.abc import Sequence
 
 from blockqnn.trial import Trial
-from networks.codes import write
+from networks.designs import write
 
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."
 

@@ -23,7 +23,7 @@ from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
 from blockqnn.worker import encode_settings
-from networks.space import BlockSpace
+from networks.designs import make_space
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -67,7 +67,7 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
 
 def make_agent(settings: SearchSettings) -> Agent:
     """Creates the agent that the settings ask for."""
-    space = BlockSpace(settings.max_layers)
+    space = make_space(settings.space, settings.max_layers)
     if isinstance(settings.agent, QLearningConfig):
         return QLearning(space, settings.agent, settings.seed)
     return RandomSearch(space, settings.agent, settings.seed)
@@ -119,12 +119,12 @@ def _carry_on(
 def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
     what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
     if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what, run.worker))
+        return InlineExecutor(make_evaluator(*what, run.worker, settings.table))
     found = places(
         run.workers, run.cores_per_worker, settings.blocks_per_iteration, settings.evaluator
     )
     worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker)
+    line = encode_settings(*what, worker, settings.table)
     return LocalExecutor(line, found, run.run_dir, run.child_timeout_seconds)
 
 
@@ -143,7 +143,7 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
     print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
-    if trained and not result.dry:
+    if any(trial.seconds > 0 for trial in trained) and not result.dry:
         print(time_spent(trained), file=stream)
     if result.dry:
         print(DRY_NOTICE, file=stream)

@@ -79,6 +79,23 @@ class RewardSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class TableSettings:
+    """Where accuracies are looked up.
+
+    Attributes:
+        path: of a CSV file, see `blockqnn.accuracy_table`.
+        column: that the search sees.
+    """
+
+    path: str = ""
+    column: str = ""
+
+
+NO_TABLE = TableSettings()
+"""Of a search that looks nothing up."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """A whole search.
 
@@ -87,6 +104,7 @@ class SearchSettings:
         schedule: pairs of epsilon and a number of iterations; its length is
             that of the search for every agent.
         blocks_per_iteration: trials of an iteration, infeasible ones not counted.
+        space: `nsc` or `nasbench201`.
         max_layers: most layers of a block, Terminal not counted.
         seed: fixes every random choice.
         layout: of the child networks.
@@ -94,12 +112,14 @@ class SearchSettings:
         data: the images.
         recipe: how a child is trained.
         reward: how accuracy is corrected.
-        evaluator: `train`, or `dry` for made-up accuracies.
+        evaluator: `train`, `table` for measured accuracies, or `dry` for made-up ones.
+        table: where `table` looks them up.
     """
 
     agent: QLearningConfig | RandomSearchConfig
     schedule: tuple[tuple[float, int], ...]
     blocks_per_iteration: int
+    space: str
     max_layers: int
     seed: int
     layout: Layout
@@ -108,6 +128,7 @@ class SearchSettings:
     recipe: Recipe
     reward: RewardSettings
     evaluator: str
+    table: TableSettings = NO_TABLE
 
     @property
     def iterations(self) -> int:

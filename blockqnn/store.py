@@ -16,7 +16,8 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.trial import Status, Trial
-from networks.codes import CodeError, parse, write
+from networks.codes import CodeError
+from networks.designs import parse, write
 
 SCHEMA_VERSION = 2
 FILE_NAME = "store.sqlite"

@@ -11,7 +11,7 @@ from agents.q_learning import QLearningConfig
 from agents.random_search import RandomSearchConfig
 from blockqnn.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DRY, TRAIN
+from blockqnn.evaluators import DRY, TABLE, TRAIN
 from blockqnn.executors import INLINE, LOCAL
 from blockqnn.settings import (
     DataSettings,
@@ -19,12 +19,14 @@ from blockqnn.settings import (
     RewardSettings,
     RunSettings,
     SearchSettings,
+    TableSettings,
     WorkerSettings,
 )
 from flags import child_network, parsing
 from networks.codes import MAX_LAYERS
 from networks.cost import Limits
-from networks.layout import Layout
+from networks.designs import NSC, SPACES
+from networks.layout import NASBENCH201, Layout
 
 _OPERATIONAL = (
     "preset",
@@ -58,8 +60,13 @@ def define() -> parsing.FlagSet:
     flags.text("run_dir", "", "directory of the run; empty for runs/PRESET")
     flags.integer("seed", 0, "fixes every random choice")
     flags.choice(
-        "evaluator", TRAIN, (TRAIN, DRY), "train the children, or make accuracies up at once"
+        "evaluator",
+        TRAIN,
+        (TRAIN, TABLE, DRY),
+        "train the children, look their accuracies up, or make them up at once",
     )
+    flags.text("table", "", "CSV file of accuracies with a column code or arch_str")
+    flags.text("search_column", "", "of the table: accuracies that the search sees, in percent")
     flags.choice(
         "executor",
         LOCAL,
@@ -117,6 +124,7 @@ def define() -> parsing.FlagSet:
     )
 
     flags.group("Blocks and child networks")
+    flags.choice("space", NSC, SPACES, "blocks of the paper, or cells of NAS-Bench-201")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_layout(flags, Layout())
     flags.integer(
@@ -237,7 +245,9 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         train_examples=values["train_examples"],
         split_seed=values["split_seed"],
     )
-    info = describe(data, images_needed=values["evaluator"] != DRY)
+    info = describe(data, images_needed=values["evaluator"] == TRAIN)
+    layout = child_network.layout(values, info.shape, info.classes)
+    _refuse_contradictions(values, layout)
     agent: QLearningConfig | RandomSearchConfig = RandomSearchConfig(values["exploration"])
     if values["agent"] == "q_learning":
         agent = QLearningConfig(
@@ -254,9 +264,10 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         agent=agent,
         schedule=values["epsilon_schedule"],
         blocks_per_iteration=values["blocks_per_iteration"],
+        space=values["space"],
         max_layers=values["max_layers"],
         seed=values["seed"],
-        layout=child_network.layout(values, info.shape, info.classes),
+        layout=layout,
         limits=Limits(
             max_parameters=values["max_parameters"],
             max_flops=values["max_flops"],
@@ -279,4 +290,16 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         ),
         reward=RewardSettings(mu=values["mu"], rho=values["rho"]),
         evaluator=values["evaluator"],
+        table=TableSettings(values["table"], values["search_column"]),
     )
+
+
+def _refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
+    cells = values["space"] == NASBENCH201
+    if cells != (layout.kind == NASBENCH201):
+        raise UserError(
+            f"--space={values['space']} does not go with --layout={layout.kind}; "
+            f"--space={NASBENCH201} and --layout={NASBENCH201} go together and alone."
+        )
+    if values["evaluator"] == TABLE and not (values["table"] and values["search_column"]):
+        raise UserError("--evaluator=table needs --table and --search_column.")

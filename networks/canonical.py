@@ -70,6 +70,11 @@ class CanonicalBlock:
         """Number of convolutions."""
         return sum(layer.type == LayerType.CONVOLUTION for layer in self.layers)
 
+    @property
+    def emptiness(self) -> str:
+        """Why there is nothing to train, for the user; empty where there is something."""
+        return "" if self.convolutions else "no convolution"
+
     @functools.cached_property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that name the block."""

@@ -36,12 +36,14 @@ class Unit(nnx.Module):
                 layer.input_shapes[0][-1],
                 layer.shape[-1],
                 (layer.kernel, layer.kernel),
+                strides=layer.stride,
+                padding=layer.kernel // 2,
                 use_bias=False,
                 dtype=dtype,
                 kernel_init=nnx.initializers.zeros,
                 rngs=rngs,
             )
-        if operation is Operation.PCC:
+        if layer.normalises:
             self.norm = nnx.BatchNorm(
                 layer.shape[-1],
                 momentum=BATCH_NORM_MOMENTUM,
@@ -73,6 +75,10 @@ class Unit(nnx.Module):
                 return self.convolution(x)
             case Operation.PCC:
                 return self.norm(self.convolution(nnx.relu(x)))
+            case Operation.BATCH_NORM:
+                return self.norm(x)
+            case Operation.ZERO:
+                return jnp.zeros_like(x)
             case Operation.MAX_POOLING:
                 return nnx.max_pool(x, window, padding="SAME")
             case Operation.AVERAGE_POOLING:
@@ -83,6 +89,8 @@ class Unit(nnx.Module):
                 return jnp.concatenate(inputs, axis=-1)
             case Operation.DOWNSAMPLING:
                 return nnx.max_pool(x, window, strides=window)
+            case Operation.AVERAGE_DOWNSAMPLING:
+                return nnx.avg_pool(x, window, strides=window)
             case Operation.RELU:
                 return nnx.relu(x)
             case Operation.GLOBAL_POOLING:
@@ -133,7 +141,7 @@ class ChildNetwork(nnx.Module):
         for layer, arrays, running in zip(self.layers, parameters[1:], statistics[1:], strict=True):
             if layer.operation in (Operation.CONVOLUTION, Operation.PCC):
                 _set(layer.convolution.kernel, arrays["kernel"])
-            if layer.operation is Operation.PCC:
+            if running:
                 _set(layer.norm.scale, arrays["scale"])
                 _set(layer.norm.bias, arrays["bias"])
                 _set(layer.norm.mean, running["mean"])

@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from networks.canonical import CanonicalBlock
+from networks.designs import Design, design_plan, rewarded_plan
 from networks.layout import Layout
-from networks.plan import Operation, PlacedLayer, Plan, block_plan, make_plan
+from networks.plan import Operation, PlacedLayer, Plan
 
 _CONVOLUTIONS = (Operation.CONVOLUTION, Operation.PCC)
 
@@ -24,8 +24,9 @@ class Cost:
     Attributes:
         parameters: number of trained numbers, batch norm's scale and shift included.
         flops: of one image, forward; see the module.
-        block_flops: the same of one block at the first stage, with that
-            stage's filters as input width; the FLOPs of the reward.
+        block_flops: the same of what the reward looks at: one block at the
+            first stage, with that stage's filters as input width; of cells,
+            the whole child.
         depth: convolutions of the stem plus those on the longest path.
         activations: numbers in the outputs of all layers, for one image.
     """
@@ -52,21 +53,21 @@ class Limits:
     max_activation_bytes: int = 0
 
 
-def cost(block: CanonicalBlock, layout: Layout) -> Cost:
-    """Counts what the child network of a block costs.
+def cost(design: Design, layout: Layout) -> Cost:
+    """Counts what the child network of a design costs.
 
     Args:
-        block: the block in canonical form.
+        design: a block in canonical form, or a cell.
         layout: of the child network.
 
     Returns:
         Its cost.
     """
-    plan = make_plan(block, layout)
+    plan = design_plan(design, layout)
     return Cost(
         parameters=parameters(plan),
         flops=flops(plan),
-        block_flops=flops(block_plan(block, layout)),
+        block_flops=flops(rewarded_plan(design, layout)),
         depth=depth(plan),
         activations=sum(math.prod(layer.shape) for layer in plan),
     )
@@ -92,12 +93,12 @@ def depth(plan: Plan) -> int:
 
 
 def infeasible_reason(
-    block: CanonicalBlock, cost: Cost, limits: Limits, batch_size: int, bytes_per_number: int
+    design: Design, cost: Cost, limits: Limits, batch_size: int, bytes_per_number: int
 ) -> str | None:
     """Why a child is not to be trained.
 
     Args:
-        block: the block in canonical form.
+        design: a block in canonical form, or a cell.
         cost: of its child network.
         limits: what it may cost at most.
         batch_size: images in a training batch.
@@ -106,8 +107,8 @@ def infeasible_reason(
     Returns:
         A phrase for the user, or None where nothing speaks against training.
     """
-    if block.convolutions == 0:
-        return "no convolution"
+    if design.emptiness:
+        return design.emptiness
     activation_bytes = cost.activations * batch_size * bytes_per_number
     for name, value, most in (
         ("parameters", cost.parameters, limits.max_parameters),

@@ -31,6 +31,7 @@ def search_settings(schedule=SCHEDULE, **changes):
         agent=QLearningConfig(learning_rate=0.2, epsilon_schedule=schedule, replay_updates=16),
         schedule=schedule,
         blocks_per_iteration=5,
+        space="nsc",
         max_layers=3,
         seed=0,
         layout=LAYOUT,

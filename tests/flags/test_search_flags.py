@@ -9,17 +9,16 @@ from agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 from flags.parsing import parse_schedule, preset_names
 from flags.search import define, parse
-from networks.canonical import canonical_form
 from networks.cost import Limits, cost, infeasible_reason
+from networks.designs import design_of, make_space
 from networks.layout import Layout
-from networks.space import BlockSpace
 
-PRESETS = ["cifar10", "cifar100_paper", "cifar10_cpu", "digits", "smoke"]
+PRESETS = ["cifar10", "cifar100_paper", "cifar10_cpu", "digits", "nasbench201", "smoke"]
 
 
 def settings(*arguments):
     """What a dry search is made of."""
-    return parse(["--evaluator=dry", *arguments])[0]
+    return parse([*arguments, "--evaluator=dry"])[0]
 
 
 @pytest.fixture
@@ -114,14 +113,14 @@ def test_these_are_all_presets():
 def test_under_two_fifths_of_a_presets_random_blocks_are_infeasible(preset):
     found = settings(f"--preset={preset}")
     exploration = RandomSearchConfig(found.agent.exploration)
-    agent = RandomSearch(BlockSpace(found.max_layers), exploration, seed=0)
+    agent = RandomSearch(make_space(found.space, found.max_layers), exploration, seed=0)
     bytes_per_number = 2 if found.recipe.bfloat16 else 4
     infeasible, drawn = 0, 1500
     for code in agent.suggest(drawn):
-        block = canonical_form(code)
-        spent = cost(block, found.layout)
+        design = design_of(code)
+        spent = cost(design, found.layout)
         reason = infeasible_reason(
-            block, spent, found.limits, found.recipe.batch_size, bytes_per_number
+            design, spent, found.limits, found.recipe.batch_size, bytes_per_number
         )
         infeasible += reason is not None
     assert infeasible / drawn < 0.40
