@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 Action = tuple[int, ...]
 """An action, and also the state that it leads to: a tuple of integers."""
 
@@ -28,6 +30,9 @@ class SearchSpace(Protocol):
 
     def is_end(self, action: Any) -> bool:
         """Whether the episode ends with this action."""
+
+    def mutated(self, actions: Any, random: np.random.Generator) -> Any:
+        """A complete episode that differs a little from another one, always a legal one."""
 
 
 class Episode(NamedTuple):

@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from networks.codes import CodeError
 from networks.layout import NASBENCH201, Layout, LayoutError
 from networks.plan import Operation, Plan, PlanBuilder
@@ -63,6 +65,14 @@ class CellSpace:
     def is_end(self, action: EdgeOperation) -> bool:
         """Whether the cell is complete with this action."""
         return action[0] == len(EDGES)
+
+    def mutated(self, actions: CellCode, random: np.random.Generator) -> CellCode:
+        """The cell with another operation on one edge, both drawn uniformly."""
+        place = int(random.integers(len(actions)))
+        edge, old = actions[place]
+        drawn = int(random.integers(len(OPERATIONS) - 1))
+        new = EdgeOperation(edge, drawn + (drawn >= old))
+        return (*actions[:place], new, *actions[place + 1 :])
 
 
 @dataclasses.dataclass(frozen=True)

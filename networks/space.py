@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Iterable, Sequence
 
-from networks.codes import MAX_LAYERS, LayerCode, LayerType, terminal
+import numpy as np
+
+from networks.codes import MAX_LAYERS, Code, LayerCode, LayerType, terminal
+from networks.mutation import mutated_block
 
 START = LayerCode(0, 0, 0, 0, 0)
 """The state before the first layer: an empty block."""
@@ -48,6 +52,11 @@ class BlockSpace:
     def is_end(self, action: LayerCode) -> bool:
         """Whether the block ends with this action."""
         return action[1] == LayerType.TERMINAL
+
+    def mutated(self, actions: Iterable[Sequence[int]], random: np.random.Generator) -> Code:
+        """A legal block that differs a little; see `mutated_block`."""
+        code = tuple(LayerCode(*action) for action in actions)
+        return mutated_block(code, random, self.max_layers)
 
 
 @functools.cache
