@@ -12,11 +12,12 @@ import gzip
 import io
 import math
 import pathlib
+from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.trial import Job, Outcome
 from networks.codes import CodeError
-from networks.designs import AnyCode, Design, design_of, parse
+from networks.designs import AnyCode, design_of, parse
 
 CODE_COLUMNS = ("code", "arch_str")
 _MOST_LAYERS = 1_000_000
@@ -37,8 +38,9 @@ class AccuracyTable:
         """
         self.path, self.columns = path, columns
         self.codes: list[AnyCode] = []
-        self._rows: dict[AnyCode, tuple[float, ...]] = {}
-        self._by_hash: dict[str, AnyCode] = {}
+        self._rows: list[tuple[float, ...]] = []
+        self._by_code: dict[tuple[tuple[int, ...], ...], int] = {}
+        self._by_hash: dict[str, int] = {}
         text = _read(path)
         reader = csv.DictReader(io.StringIO(text, newline=""))
         names = list(reader.fieldnames or ())
@@ -56,21 +58,25 @@ class AccuracyTable:
         if not self.codes:
             raise _refusal(path, "it has no rows")
 
-    def values(self, code: AnyCode, design: Design | None = None) -> tuple[float, ...] | None:
-        """The accuracies of a design, one for each column, in percent.
+    def find(self, actions: tuple[tuple[int, ...], ...]) -> tuple[int, tuple[float, ...]] | None:
+        """Looks a design up.
 
         Args:
-            code: of the design, written in whichever way.
-            design: what it means, where that is known.
+            actions: its code, written in whichever way.
 
         Returns:
-            The accuracies; None where the table does not have the design.
+            The number of its row, from 0, and its accuracies in percent, one
+            for each column; None where the table does not have it.
         """
-        found = self._rows.get(code)
-        if found is None:
-            other = self._by_hash.get((design or design_of(code)).hash)
-            found = None if other is None else self._rows[other]
-        return found
+        position = self._by_code.get(actions)
+        if position is None:
+            code: Any = actions
+            position = self._by_hash.get(design_of(code).hash)
+        return None if position is None else (position, self._rows[position])
+
+    def best(self, column: int) -> float:
+        """The highest accuracy in a column, in percent."""
+        return max(row[column] for row in self._rows)
 
     def _add(self, text: str, values: list[str]) -> None:
         code = parse(text, _MOST_LAYERS)
@@ -80,8 +86,8 @@ class AccuracyTable:
         accuracies = tuple(float(value) for value in values)
         if not all(math.isfinite(value) and 0 <= value <= 100 for value in accuracies):
             raise ValueError(f"accuracies are percentages from 0 to 100, given {values}")
-        self._rows[code] = accuracies
-        self._by_hash[name] = code
+        self._by_code[code] = self._by_hash[name] = len(self._rows)
+        self._rows.append(accuracies)
         self.codes.append(code)
 
 
@@ -105,10 +111,10 @@ class TableEvaluator:
 
     def evaluate(self, job: Job, slot: int) -> Outcome:
         """See `Evaluator.evaluate`."""
-        values = self._table.values(job.code)
-        if values is None:
+        found = self._table.find(job.code)
+        if found is None:
             return Outcome(reason=f"the table {self._table.path} does not have it")
-        return Outcome(accuracies=values[:1], device=self.device)
+        return Outcome(accuracies=found[1][:1], device=self.device)
 
 
 def _read(path: str) -> str:

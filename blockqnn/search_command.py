@@ -8,9 +8,7 @@ import logging
 import time
 from typing import TextIO
 
-from agents.contract import Agent
-from agents.q_learning import QLearning, QLearningConfig
-from agents.random_search import RandomSearch
+from agents.registry import make_agent
 from blockqnn import run_directory
 from blockqnn.evaluators import DRY, make_evaluator
 from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
@@ -49,7 +47,8 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
         UserError: if the run directory or the data set cannot be used.
     """
     with run_directory.opened(run) as store:
-        search = Search(settings, make_agent(settings), store)
+        space = make_space(settings.space, settings.max_layers)
+        search = Search(settings, make_agent(settings.agent, space, settings.seed), store)
         try:
             if not search.finished:
                 _carry_on(search, settings, run, store, stream)
@@ -63,14 +62,6 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
             return INTERRUPTED
     _print_result(run, stream)
     return 0
-
-
-def make_agent(settings: SearchSettings) -> Agent:
-    """Creates the agent that the settings ask for."""
-    space = make_space(settings.space, settings.max_layers)
-    if isinstance(settings.agent, QLearningConfig):
-        return QLearning(space, settings.agent, settings.seed)
-    return RandomSearch(space, settings.agent, settings.seed)
 
 
 def _carry_on(

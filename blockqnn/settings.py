@@ -6,8 +6,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from agents.q_learning import QLearningConfig
-from agents.random_search import RandomSearchConfig
+from agents.registry import AgentConfig
 from networks.cost import Limits
 from networks.layout import Layout
 
@@ -116,7 +115,7 @@ class SearchSettings:
         table: where `table` looks them up.
     """
 
-    agent: QLearningConfig | RandomSearchConfig
+    agent: AgentConfig
     schedule: tuple[tuple[float, int], ...]
     blocks_per_iteration: int
     space: str

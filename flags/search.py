@@ -6,9 +6,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from agents.exploration import DISTRIBUTIONS
-from agents.q_learning import QLearningConfig
-from agents.random_search import RandomSearchConfig
 from blockqnn.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TABLE, TRAIN
@@ -23,6 +20,7 @@ from blockqnn.settings import (
     WorkerSettings,
 )
 from flags import child_network, parsing
+from flags.agents import agent_config, define_agents
 from networks.codes import MAX_LAYERS
 from networks.cost import Limits
 from networks.designs import NSC, SPACES
@@ -49,7 +47,7 @@ def define() -> parsing.FlagSet:
     flags = parsing.FlagSet(
         "search", "", "Designs blocks for a data set; the same command continues a run."
     )
-    agent, recipe, limits = QLearningConfig(), Recipe(), Limits()
+    recipe, limits = Recipe(), Limits()
     flags.group("Run")
     flags.text(
         "preset",
@@ -99,29 +97,7 @@ def define() -> parsing.FlagSet:
     flags.number("child_timeout_seconds", 3600.0, "after which a child is given up", above=0)
 
     flags.group("Agent")
-    flags.choice("agent", "q_learning", ("q_learning", "random"), "who suggests blocks")
-    flags.special(
-        "epsilon_schedule",
-        agent.epsilon_schedule,
-        "share of random actions, and for how many iterations it holds; also the search's length",
-        parsing.parse_schedule,
-        parsing.SCHEDULE_ALLOWED,
-    )
-    flags.integer("blocks_per_iteration", 64, "blocks of an iteration, without infeasible ones", 1)
-    flags.number("alpha", agent.learning_rate, "learning rate of Q-learning", above=0, most=1)
-    flags.number("gamma", agent.discount, "discount of Q-learning", least=0, most=1)
-    flags.number("initial_q", agent.initial_q, "Q-value of what was never learned; 1 is 100 %")
-    flags.integer("replay_updates", agent.replay_updates, "episodes replayed in an iteration")
-    flags.integer("replay_capacity", agent.replay_capacity, "episodes in memory; 0 for no bound")
-    flags.switch(
-        "reward_shaping", agent.reward_shaping, "whether actions before the last earn reward / T"
-    )
-    flags.choice(
-        "exploration",
-        agent.exploration,
-        DISTRIBUTIONS,
-        "random actions uniform over types and then codes, or uniform over codes",
-    )
+    define_agents(flags)
 
     flags.group("Blocks and child networks")
     flags.choice("space", NSC, SPACES, "blocks of the paper, or cells of NAS-Bench-201")
@@ -248,20 +224,8 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     info = describe(data, images_needed=values["evaluator"] == TRAIN)
     layout = child_network.layout(values, info.shape, info.classes)
     _refuse_contradictions(values, layout)
-    agent: QLearningConfig | RandomSearchConfig = RandomSearchConfig(values["exploration"])
-    if values["agent"] == "q_learning":
-        agent = QLearningConfig(
-            learning_rate=values["alpha"],
-            discount=values["gamma"],
-            initial_q=values["initial_q"],
-            epsilon_schedule=values["epsilon_schedule"],
-            replay_updates=values["replay_updates"],
-            replay_capacity=values["replay_capacity"],
-            reward_shaping=values["reward_shaping"],
-            exploration=values["exploration"],
-        )
     return SearchSettings(
-        agent=agent,
+        agent=agent_config(values),
         schedule=values["epsilon_schedule"],
         blocks_per_iteration=values["blocks_per_iteration"],
         space=values["space"],

@@ -1,0 +1,38 @@
+"""Every agent by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.contract import Agent, SearchSpace
+from agents.evolution import EvolutionConfig, RegularisedEvolution
+from agents.local_search import LocalSearch, LocalSearchConfig
+from agents.q_learning import QLearning, QLearningConfig
+from agents.random_search import RandomSearch, RandomSearchConfig
+
+AgentConfig = QLearningConfig | RandomSearchConfig | EvolutionConfig | LocalSearchConfig
+
+_MAKERS: dict[type, Callable[[SearchSpace, Any, int], Agent]] = {
+    QLearningConfig: QLearning,
+    RandomSearchConfig: RandomSearch,
+    EvolutionConfig: RegularisedEvolution,
+    LocalSearchConfig: LocalSearch,
+}
+
+AGENTS = ("q_learning", "random", "evolution", "local_search")
+"""What `--agent` may be."""
+
+
+def make_agent(config: AgentConfig, space: SearchSpace, seed: int) -> Agent:
+    """Creates an agent that has learned nothing.
+
+    Args:
+        config: its settings, whose type says which agent it is.
+        space: the decision process.
+        seed: of all random choices.
+
+    Returns:
+        The agent.
+    """
+    return _MAKERS[type(config)](space, config, seed)

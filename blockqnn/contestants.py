@@ -1,0 +1,132 @@
+"""Agents that compete: by name, sized to a budget, with fields changed for ablations."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from agents.evolution import EvolutionConfig
+from agents.local_search import LocalSearchConfig
+from agents.q_learning import PAPER_SCHEDULE, QLearningConfig
+from agents.random_search import RandomSearchConfig
+from agents.registry import AGENTS, AgentConfig
+from blockqnn.errors import UserError
+
+_PAPER_ITERATIONS = sum(count for _, count in PAPER_SCHEDULE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """An agent in a contest.
+
+    Attributes:
+        title: what the user wrote: a name, and fields after colons.
+        name: of the agent.
+        changes: of its settings' fields.
+    """
+
+    title: str
+    name: str
+    changes: Mapping[str, Any]
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether its settings depend on the budget, so that each budget is a run of its own."""
+        return self.name in _SIZED
+
+    def config(self, budget: int) -> AgentConfig:
+        """Its settings for a number of evaluations."""
+        sized = (_SIZED.get(self.name) or _FIXED[self.name])(budget)
+        return dataclasses.replace(sized, **self.changes)
+
+    def batch(self, budget: int) -> int:
+        """Episodes of an iteration."""
+        return _paper_batch(budget) if self.name == "q_learning" else 1
+
+
+def parse_contestant(text: str) -> Contestant:
+    """Reads `NAME` or `NAME:FIELD=VALUE:...`.
+
+    Args:
+        text: such as `evolution:population=50:sample=10`.
+
+    Returns:
+        The contestant.
+
+    Raises:
+        UserError: if there is no such agent or field, or a value is none of it.
+    """
+    name, *parts = text.split(":")
+    if name not in AGENTS:
+        raise UserError(f"--agents has {name!r}; allowed: {', '.join(AGENTS)}.")
+    known = Contestant(text, name, {}).config(1000)
+    types = get_type_hints(type(known))
+    changes: dict[str, Any] = {}
+    for part in parts:
+        field, separator, value = part.partition("=")
+        reader = _READERS.get(types.get(field))
+        if reader is None or not separator:
+            allowed = ", ".join(n for n, kind in types.items() if kind in _READERS)
+            raise UserError(
+                f"--agents has {text!r}, where {part!r} changes nothing; allowed are FIELD=VALUE "
+                f"with a field of {name}: {allowed}."
+            )
+        try:
+            changes[field] = reader(value)
+        except (ValueError, KeyError):
+            raise UserError(
+                f"--agents has {text!r}, where {value!r} is no value of {field}."
+            ) from None
+    return Contestant(text, name, changes)
+
+
+def scaled_schedule(budget: int, batch: int) -> tuple[tuple[float, int], ...]:
+    """The paper's epsilon schedule (Table 2), shrunk to a budget.
+
+    Args:
+        budget: evaluations.
+        batch: of an iteration.
+
+    Returns:
+        Pairs of epsilon and a number of iterations, at least one each.
+    """
+    iterations = budget / batch
+    return tuple(
+        (epsilon, max(1, round(count * iterations / _PAPER_ITERATIONS)))
+        for epsilon, count in PAPER_SCHEDULE
+    )
+
+
+def _paper_batch(budget: int) -> int:
+    """Blocks of an iteration, so that there are as many iterations as in the paper."""
+    return max(1, round(budget / _PAPER_ITERATIONS))
+
+
+def _paper_q_learning(budget: int) -> QLearningConfig:
+    """The paper's settings: as many replays as blocks in each of its 178 iterations."""
+    batch = _paper_batch(budget)
+    return QLearningConfig(
+        epsilon_schedule=scaled_schedule(budget, batch), replay_updates=batch, exploration="uniform"
+    )
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+_READERS: dict[Any, Callable[[str], Any]] = {int: int, float: _number, bool: _boolean, str: str}
+_SIZED: dict[str, Callable[[int], AgentConfig]] = {"q_learning": _paper_q_learning}
+_FIXED: dict[str, Callable[[int], AgentConfig]] = {
+    "random": lambda _: RandomSearchConfig("uniform"),
+    "evolution": lambda _: EvolutionConfig(exploration="uniform"),
+    "local_search": lambda _: LocalSearchConfig(exploration="uniform"),
+}

@@ -1,0 +1,72 @@
+"""The flags of the agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.evolution import EvolutionConfig
+from agents.exploration import DISTRIBUTIONS
+from agents.local_search import LocalSearchConfig
+from agents.q_learning import QLearningConfig
+from agents.random_search import RandomSearchConfig
+from agents.registry import AGENTS, AgentConfig
+from flags import parsing
+
+
+def define_agents(flags: parsing.FlagSet) -> None:
+    """Adds the flags of all agents, in the group under way."""
+    agent, evolution, local = QLearningConfig(), EvolutionConfig(), LocalSearchConfig()
+    flags.choice("agent", "q_learning", AGENTS, "who suggests blocks")
+    flags.special(
+        "epsilon_schedule",
+        agent.epsilon_schedule,
+        "share of random actions, and for how many iterations it holds; also the search's length",
+        parsing.parse_schedule,
+        parsing.SCHEDULE_ALLOWED,
+    )
+    flags.integer("blocks_per_iteration", 64, "blocks of an iteration, without infeasible ones", 1)
+    flags.number("alpha", agent.learning_rate, "learning rate of Q-learning", above=0, most=1)
+    flags.number("gamma", agent.discount, "discount of Q-learning", least=0, most=1)
+    flags.number("initial_q", agent.initial_q, "Q-value of what was never learned; 1 is 100 %")
+    flags.integer("replay_updates", agent.replay_updates, "episodes replayed in an iteration")
+    flags.integer("replay_capacity", agent.replay_capacity, "episodes in memory; 0 for no bound")
+    flags.switch(
+        "reward_shaping", agent.reward_shaping, "whether actions before the last earn reward / T"
+    )
+    flags.integer("population", evolution.population, "how many blocks evolution keeps alive", 1)
+    flags.integer("sample", evolution.sample, "of how many the best one is a parent", 1)
+    flags.integer("centres", local.centres, "best blocks around which local search looks", 1)
+    flags.choice(
+        "exploration",
+        agent.exploration,
+        DISTRIBUTIONS,
+        "random actions uniform over types and then codes, or uniform over codes",
+    )
+
+
+def agent_config(values: dict[str, Any]) -> AgentConfig:
+    """The settings of the agent that flags choose.
+
+    Args:
+        values: of the flags, by name.
+
+    Returns:
+        The settings.
+    """
+    exploration = values["exploration"]
+    if values["agent"] == "evolution":
+        return EvolutionConfig(values["population"], values["sample"], exploration)
+    if values["agent"] == "local_search":
+        return LocalSearchConfig(values["centres"], exploration=exploration)
+    if values["agent"] == "random":
+        return RandomSearchConfig(exploration)
+    return QLearningConfig(
+        learning_rate=values["alpha"],
+        discount=values["gamma"],
+        initial_q=values["initial_q"],
+        epsilon_schedule=values["epsilon_schedule"],
+        replay_updates=values["replay_updates"],
+        replay_capacity=values["replay_capacity"],
+        reward_shaping=values["reward_shaping"],
+        exploration=exploration,
+    )
