@@ -8,11 +8,13 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
+from blockqnn.compare_command import compare
 from blockqnn.errors import UserError
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import compare as compare_flags
 from flags import inspection
 from flags import search as search_flags
 from flags.parsing import FlagSet
@@ -41,11 +43,17 @@ def _bench(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _compare(arguments: Sequence[str]) -> int:
+    compare(compare_flags.parse(arguments), sys.stdout, sys.stderr)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
     "bench": (bench_flags.define, _bench),
+    "compare": (compare_flags.define, _compare),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
