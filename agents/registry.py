@@ -8,10 +8,13 @@ from typing import Any
 from agents.contract import Agent, SearchSpace
 from agents.evolution import EvolutionConfig, RegularisedEvolution
 from agents.local_search import LocalSearch, LocalSearchConfig
+from agents.predictor import PredictedAgent, PredictorConfig
 from agents.q_learning import QLearning, QLearningConfig
 from agents.random_search import RandomSearch, RandomSearchConfig
 
-AgentConfig = QLearningConfig | RandomSearchConfig | EvolutionConfig | LocalSearchConfig
+AgentConfig = (
+    QLearningConfig | RandomSearchConfig | EvolutionConfig | LocalSearchConfig | PredictorConfig
+)
 
 _MAKERS: dict[type, Callable[[SearchSpace, Any, int], Agent]] = {
     QLearningConfig: QLearning,
@@ -35,4 +38,6 @@ def make_agent(config: AgentConfig, space: SearchSpace, seed: int) -> Agent:
     Returns:
         The agent.
     """
+    if isinstance(config, PredictorConfig):
+        return PredictedAgent(space, config, seed, make_agent)
     return _MAKERS[type(config)](space, config, seed)

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from agents.evolution import EvolutionConfig
 from agents.local_search import LocalSearchConfig
+from agents.predictor import PredictorConfig
 from agents.q_learning import PAPER_SCHEDULE, QLearningConfig
 from agents.random_search import RandomSearchConfig
 from agents.registry import AGENTS, AgentConfig
@@ -25,11 +26,13 @@ class Contestant:
         title: what the user wrote: a name, and fields after colons.
         name: of the agent.
         changes: of its settings' fields.
+        predictor: settings of a predictor in front, or None.
     """
 
     title: str
     name: str
     changes: Mapping[str, Any]
+    predictor: PredictorConfig | None = None
 
     @property
     def is_sized(self) -> bool:
@@ -39,7 +42,10 @@ class Contestant:
     def config(self, budget: int) -> AgentConfig:
         """Its settings for a number of evaluations."""
         sized = (_SIZED.get(self.name) or _FIXED[self.name])(budget)
-        return dataclasses.replace(sized, **self.changes)
+        config: AgentConfig = dataclasses.replace(sized, **self.changes)
+        if self.predictor is None:
+            return config
+        return dataclasses.replace(self.predictor, agent=config)
 
     def batch(self, budget: int) -> int:
         """Episodes of an iteration."""
@@ -47,10 +53,10 @@ class Contestant:
 
 
 def parse_contestant(text: str) -> Contestant:
-    """Reads `NAME` or `NAME:FIELD=VALUE:...`.
+    """Reads `NAME:FIELD=VALUE:...`, and perhaps `+predictor:FIELD=VALUE:...` after it.
 
     Args:
-        text: such as `evolution:population=50:sample=10`.
+        text: such as `evolution:population=50:sample=10` or `random+predictor:pool=50`.
 
     Returns:
         The contestant.
@@ -58,11 +64,23 @@ def parse_contestant(text: str) -> Contestant:
     Raises:
         UserError: if there is no such agent or field, or a value is none of it.
     """
-    name, *parts = text.split(":")
+    first, plus, second = text.partition("+")
+    name, *parts = first.split(":")
     if name not in AGENTS:
         raise UserError(f"--agents has {name!r}; allowed: {', '.join(AGENTS)}.")
-    known = Contestant(text, name, {}).config(1000)
-    types = get_type_hints(type(known))
+    changes = _changes(text, parts, type(Contestant(text, name, {}).config(1000)))
+    if not plus:
+        return Contestant(text, name, changes)
+    word, *parts = second.split(":")
+    if word != "predictor":
+        raise UserError(f"--agents has {text!r}, where {word!r} is no predictor.")
+    predictor = PredictorConfig(None, **_changes(text, parts, PredictorConfig))
+    return Contestant(text, name, changes, predictor)
+
+
+def _changes(text: str, parts: list[str], config: type) -> dict[str, Any]:
+    """The values of FIELD=VALUE pairs, by field."""
+    types = get_type_hints(config)
     changes: dict[str, Any] = {}
     for part in parts:
         field, separator, value = part.partition("=")
@@ -71,7 +89,7 @@ def parse_contestant(text: str) -> Contestant:
             allowed = ", ".join(n for n, kind in types.items() if kind in _READERS)
             raise UserError(
                 f"--agents has {text!r}, where {part!r} changes nothing; allowed are FIELD=VALUE "
-                f"with a field of {name}: {allowed}."
+                f"with a field of {config.__name__}: {allowed}."
             )
         try:
             changes[field] = reader(value)
@@ -79,7 +97,7 @@ def parse_contestant(text: str) -> Contestant:
             raise UserError(
                 f"--agents has {text!r}, where {value!r} is no value of {field}."
             ) from None
-    return Contestant(text, name, changes)
+    return changes
 
 
 def scaled_schedule(budget: int, batch: int) -> tuple[tuple[float, int], ...]:

@@ -1,9 +1,4 @@
-"""What a child network costs, counted from its plan.
-
-FLOPs are 2 x multiply-accumulates of convolutions and linear layers, for one
-image, forward; taps that fall on padding count as if they were real. Batch
-normalisation, ReLU, pooling, Add and Concat are not counted.
-"""
+"""What a design's child network costs, and what it may cost."""
 
 from __future__ import annotations
 
@@ -12,9 +7,7 @@ import math
 
 from networks.designs import Design, design_plan, rewarded_plan
 from networks.layout import Layout
-from networks.plan import Operation, PlacedLayer, Plan
-
-_CONVOLUTIONS = (Operation.CONVOLUTION, Operation.PCC)
+from networks.plan_counts import depth, flops, parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +16,7 @@ class Cost:
 
     Attributes:
         parameters: number of trained numbers, batch norm's scale and shift included.
-        flops: of one image, forward; see the module.
+        flops: of one image, forward; see `networks.plan_counts`.
         block_flops: the same of what the reward looks at: one block at the
             first stage, with that stage's filters as input width; of cells,
             the whole child.
@@ -73,25 +66,6 @@ def cost(design: Design, layout: Layout) -> Cost:
     )
 
 
-def parameters(plan: Plan) -> int:
-    """The number of trained numbers of a plan."""
-    return sum(math.prod(shape) for layer in plan for shape in layer.parameter_shapes.values())
-
-
-def flops(plan: Plan) -> int:
-    """FLOPs of a plan for one image, forward; see the module for what counts."""
-    return sum(2 * _multiply_accumulates(layer) for layer in plan)
-
-
-def depth(plan: Plan) -> int:
-    """Convolutions on the longest path of a plan, the stem's included."""
-    depths: list[int] = []
-    for layer in plan:
-        before = max((depths[i] for i in layer.inputs), default=0)
-        depths.append(before + (layer.operation in _CONVOLUTIONS))
-    return depths[-1]
-
-
 def infeasible_reason(
     design: Design, cost: Cost, limits: Limits, batch_size: int, bytes_per_number: int
 ) -> str | None:
@@ -118,10 +92,3 @@ def infeasible_reason(
         if 0 < most < value:
             return f"{value:,} {name}, allowed are {most:,}"
     return None
-
-
-def _multiply_accumulates(layer: PlacedLayer) -> int:
-    if layer.operation is Operation.LINEAR or layer.operation in _CONVOLUTIONS:
-        positions = math.prod(layer.shape[:-1])
-        return positions * math.prod(layer.parameter_shapes["kernel"])
-    return 0

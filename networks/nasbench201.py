@@ -74,6 +74,16 @@ class CellSpace:
         new = EdgeOperation(edge, drawn + (drawn >= old))
         return (*actions[:place], new, *actions[place + 1 :])
 
+    def identity(self, actions: CellCode) -> CellCode:
+        """The cell itself: the benchmark has trained every one for itself."""
+        return actions
+
+    def features(self, actions: CellCode) -> tuple[float, ...]:
+        """Which operation each edge carries, as zeros and a one, and how often each occurs."""
+        carried = [operation for _, operation in actions]
+        one_hot = [float(own == each) for own in carried for each in range(len(OPERATIONS))]
+        return (*one_hot, *(float(carried.count(each)) for each in range(len(OPERATIONS))))
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:

@@ -130,7 +130,10 @@ def test_fields_are_changed_after_colons():
     ("text", "words"),
     [
         ("nobody", "'nobody'; allowed: q_learning"),
-        ("evolution:size=3", "'size=3' changes nothing; .* population, sample, exploration"),
+        (
+            "evolution:size=3",
+            "'size=3' changes nothing; .* EvolutionConfig: population, sample, exploration",
+        ),
         ("evolution:population", "'population' changes nothing"),
         ("evolution:population=x", "'x' is no value of population"),
         ("q_learning:epsilon_schedule=1", "changes nothing"),
