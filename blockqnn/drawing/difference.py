@@ -120,4 +120,4 @@ def _moved(arrangement: Arrangement, right: float, down: float, number: int) -> 
 
 def _caption(title: str, sign: str, most: int = 40) -> str:
     short = title if len(title) <= most else f"...{title[3 - most :]}"
-    return f"{short}  ({sign})"
+    return f"{short} ({sign})"
