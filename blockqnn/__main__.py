@@ -104,11 +104,8 @@ def _help() -> str:
     ]
     for verb, (define, _) in _VERBS.items():
         flags = define()
-        # What does not fit before the column of the summaries stands alone on its line.
-        usage = " ".join(["  " + verb, flags.arguments]).rstrip()
-        first = f"{usage:18}" if len(usage) < 18 else f"{usage:<88}"
-        body = textwrap.wrap(first + flags.summary, 88, subsequent_indent=" " * 18)
-        lines += [line.rstrip() for line in body]
+        usage = " ".join([verb, flags.arguments]).strip()
+        lines.append(textwrap.fill(f"  {usage:16}{flags.summary}", 88, subsequent_indent=" " * 18))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 
