@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -120,7 +120,15 @@ def test_the_other_labels():
     assert {edge.channels for edge in arrangement.edges} == {None}
 
 
-@settings(max_examples=80)
+# Two edges of this block igraph puts into one place.
+TIED = (
+    "[(1,4,0,0,0),(2,1,1,1,0),(3,4,0,0,0),(4,1,1,3,0),(5,1,1,3,0),(6,4,0,0,0),(7,5,0,3,5),"
+    "(8,1,1,1,0),(9,5,0,4,7),(10,1,1,1,0),(11,1,1,3,0)]"
+)
+
+
+@settings(max_examples=250)
+@example(parse(TIED))
 @given(drawn_blocks)
 def test_what_holds_of_every_arrangement(block):
     arrangement = arrange(block, LAYOUT)
