@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
+from blockqnn.explain_command import explain
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import explain as explain_flags
 from flags import inspection
 from flags import search as search_flags
 from flags.parsing import FlagSet
@@ -36,6 +38,11 @@ def _trials(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _explain(arguments: Sequence[str]) -> int:
+    explain(explain_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 def _bench(arguments: Sequence[str]) -> int:
     bench(bench_flags.parse(arguments), sys.stdout)
     return 0
@@ -45,6 +52,7 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
+    "explain": (explain_flags.define, _explain),
     "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
