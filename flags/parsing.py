@@ -45,6 +45,8 @@ class _Serializer(flags.ArgumentSerializer):
 
 def as_text(value: Any) -> str:
     """A flag's value as one would type it."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

@@ -1,0 +1,103 @@
+"""A trial's whole story in words."""
+
+from __future__ import annotations
+
+import textwrap
+
+from blockqnn.listing import duration, number
+from blockqnn.story import Story, finished_at
+from blockqnn.terminal import Terminal, printable
+from blockqnn.trial import Status, Trial
+
+_WIDTH = 80
+_MOST_NUMBERS = 12
+"""Other trials of one block that are named; the rest are counted."""
+
+
+def story_in_words(told: Story, terminal: Terminal) -> list[str]:
+    """A trial's story for people.
+
+    Args:
+        told: the story.
+        terminal: to print on.
+
+    Returns:
+        Lines.
+    """
+    trial = told.trial
+    lines = [
+        f"trial {trial.number}, iteration {trial.iteration}: {trial.status}"
+        + (f" ({printable(trial.reason)})" if trial.reason else "")
+        + (f", as trial {trial.source}" if trial.source else ""),
+        f"  finished     {_when(told)}",
+        f"  epsilon      {trial.epsilon:g} of the actions at random",
+        f"  seed         {trial.seed}",
+        f"  reward       {number(trial.reward)}{_ranked(told)}",
+        *_terms(told),
+        *_accuracies(trial, terminal),
+    ]
+    if trial.status in (Status.COMPLETED, Status.FAILED):
+        lines += [
+            f"  seconds      {trial.waiting_seconds:.1f} waiting for the compiler, "
+            f"{trial.train_seconds:.1f} training and evaluating,",
+            f"               {trial.compile_seconds:.1f} compiling, perhaps while others "
+            f"trained, {trial.saved_seconds:.1f} saved by the cache",
+            f"  device       {printable(trial.device or '-')}, worker "
+            f"{'-' if trial.worker is None else trial.worker}, {_times(trial.restarts)}",
+        ]
+    return [*lines, *_others(told)]
+
+
+def _when(told: Story) -> str:
+    moment = finished_at(told.trial)
+    if moment is None:
+        return "-"
+    text = moment.strftime("%Y-%m-%d %H:%M:%S %Z")
+    if told.seconds_into_run is not None:
+        text += f", {duration(told.seconds_into_run)} into the run by the clock"
+    return text
+
+
+def _ranked(told: Story) -> str:
+    if told.rank is None:
+        return ", what guessing earns" if told.trial.reward is not None else ""
+    whose = f" of trial {told.trial.source}" if told.trial.status is Status.KNOWN else ""
+    return f", rank {told.rank}{whose} among {told.ranked} trained blocks"
+
+
+def _terms(told: Story) -> list[str]:
+    terms, coefficients, trial = told.terms, told.coefficients, told.trial
+    if terms is None or coefficients is None:
+        return []
+    return [
+        f"    {terms.accuracy:+9.2f}  accuracy after the last epoch",
+        f"    {terms.flops:+9.2f}  -mu ln(FLOPs), mu {coefficients.mu:g}, "
+        f"{trial.block_flops / 1e6:.4g} million FLOPs in one block",
+        f"    {terms.density:+9.2f}  -rho ln(density), rho {coefficients.rho:g}, "
+        f"density {trial.density:.4g}",
+    ]
+
+
+def _accuracies(trial: Trial, terminal: Terminal) -> list[str]:
+    if not trial.accuracies:
+        return ["  accuracy     -"]
+    bars = terminal.sparkline(trial.accuracies, 0.0, 100.0)
+    lines = [f"  accuracy     {number(trial.accuracy)} %  {bars}".rstrip()]
+    epochs = " ".join(number(accuracy, 1) for accuracy in trial.accuracies)
+    return lines + textwrap.wrap(
+        f"by epoch {epochs}", _WIDTH, initial_indent=" " * 15, subsequent_indent=" " * 24
+    )
+
+
+def _others(told: Story) -> list[str]:
+    others = told.others
+    if not others:
+        return ["  same block   no other trial suggested it"]
+    named = ", ".join(f"{t.number} ({t.status})" for t in others[:_MOST_NUMBERS])
+    rest = f" and {len(others) - _MOST_NUMBERS} more" if len(others) > _MOST_NUMBERS else ""
+    text = f"  same block   suggested {_times(len(others), 'time')} more, as trial {named}{rest}"
+    return textwrap.wrap(text, _WIDTH, subsequent_indent=" " * 15, drop_whitespace=True)
+
+
+def _times(count: int, word: str = "restart") -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
