@@ -21,7 +21,7 @@ from blockqnn.explanation import (
     read_knowledge,
     type_values,
 )
-from blockqnn.listing import DRY_NOTICE, number, table
+from blockqnn.listing import DRY_NOTICE, number, table, wrapped_code
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status
 from networks.codes import LayerType, as_lists, describe, parse_prefix, write
@@ -89,9 +89,9 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
     parts.append(f"{terminal.styled(title, Style.BOLD)}\n{_next_text(layers, settings.top)}")
     parts.append(_greedy_text(greedy, completion, terminal))
     if values:
-        title = terminal.styled("Value of each layer type by position", Style.BOLD)
-        note = f"{title} ({heat_map.WHICH[settings.value]};\n* the best type of its position):\n"
-        parts.append(note + heat_map.in_text(values, settings.value, terminal))
+        title = terminal.styled("The value of each layer type by position:", Style.BOLD)
+        note = f"{heat_map.WHICH[settings.value]}; * the best of its position"
+        parts.append(f"{title}\n{heat_map.in_text(values, settings.value, terminal)}\n{note}")
     parts.append(_legend())
     if settings.out is not None and values:
         parts.append(f"Heat map written to {settings.out}.")
@@ -110,10 +110,12 @@ def _heading(knowledge: Knowledge) -> str:
 
 def _legend() -> str:
     return (
-        "Q: what the agent expects from here on, a reward of 100 % being 1; with reward shaping\n"
-        "layers before the last add their share, so values fall towards the end of a block.\n"
-        "updates: how often replay moved the Q-value.  trials: in how many trials of the run\n"
-        "the layer followed. The table knows a prefix by its last layer alone."
+        "Q        what the agent expects from here on, a reward of 100 % being 1; with\n"
+        "         reward shaping the layers before the last add their shares, so values\n"
+        "         fall towards the end of a block\n"
+        "updates  how often replay moved the Q-value\n"
+        "trials   in how many trials of the run the layer followed the last one of the\n"
+        "         prefix, by which alone the table knows a prefix"
     )
 
 
@@ -152,7 +154,7 @@ def _next_text(layers: Sequence[NextLayer], top: int) -> str:
 
 
 def _counted(layers: Sequence[NextLayer]) -> dict[str, int]:
-    return dict(collections.Counter(LayerType(layer.layer.type).title for layer in layers))
+    return dict(collections.Counter(LayerType(layer.layer.type).title.lower() for layer in layers))
 
 
 def _greedy_text(greedy: GreedyBlock, completion: GreedyBlock | None, terminal: Terminal) -> str:
@@ -187,11 +189,12 @@ def _greedy_text(greedy: GreedyBlock, completion: GreedyBlock | None, terminal: 
         lines.append(
             "Of layers with equal Q-values the agent draws one at random; here it is the first."
         )
-    lines.append(write(shown.code))
-    lines.append(_became(shown))
-    if completion is not None:
-        lines.append(f"From the start it would write {write(greedy.code)}")
-        lines.append(_became(greedy))
+    lines += [*wrapped_code(write(shown.code), terminal.width), _became(shown)]
+    if completion is not None and completion.code == greedy.code:
+        lines.append("It is also what the table would write from the start.")
+    elif completion is not None:
+        lines.append("From the start the table would write another block:")
+        lines += [*wrapped_code(write(greedy.code), terminal.width), _became(greedy)]
     return "\n".join(lines)
 
 

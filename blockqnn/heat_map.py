@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from blockqnn.errors import UserError
 from blockqnn.explanation import TypeValue
-from blockqnn.terminal import Rgb, Style, Terminal
+from blockqnn.terminal import Rgb, Style, Terminal, readable_on
 from networks.codes import LayerType
 
 MEAN, BEST = "mean", "best"
 WHICH = {
-    MEAN: "mean of the learned Q-values, weighted by their updates",
-    BEST: "highest learned Q-value",
+    MEAN: "mean of its learned Q-values, weighted by updates",
+    BEST: "highest of its learned Q-values",
 }
 SUFFIXES = (".svg", ".png", ".pdf")
 _TITLES = {
@@ -101,7 +101,7 @@ def figure(values: Sequence[TypeValue], which: str, suffix: str, title: str) -> 
     for kind, row in enumerate(cells):
         for place, number in enumerate(row):
             if number == number:  # NaN, where nothing was learned, is not.
-                bright = sum(colour(number, low, high)) > 330
+                ink = readable_on(colour(number, low, high))
                 axes.text(
                     place,
                     kind,
@@ -109,7 +109,7 @@ def figure(values: Sequence[TypeValue], which: str, suffix: str, title: str) -> 
                     ha="center",
                     va="center",
                     fontsize=8,
-                    color="black" if bright else "white",
+                    color=[part / 255 for part in ink],
                 )
     axes.set_xticks(range(len(positions)), [str(position) for position in positions])
     axes.set_yticks(range(len(kinds)), [_TITLES[kind] for kind in kinds])

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from blockqnn.trial import Status, Trial
 from networks.canonical import canonical_form
 from networks.codes import LayerType
+from networks.motifs import MOTIFS, motifs
 
 ANY = "any"
 STATUSES = tuple(status.value for status in Status if status is not Status.RUNNING)
@@ -93,9 +94,10 @@ def select(trials: Iterable[Trial], selection: Selection) -> list[Trial]:
 
 
 def features(trial: Trial) -> frozenset[str]:
-    """What the block computes, in words of `FEATURES`; what computes nothing does not count."""
-    words = set()
-    for layer in canonical_form(trial.code).layers:
+    """What the block has, in words of `FEATURES`; layers that compute nothing do not count."""
+    block = canonical_form(trial.code)
+    words = {name for name, found in motifs(block).items() if found}
+    for layer in block.layers:
         word = _WORDS[LayerType(layer.type)]
         words |= {word, f"{word}{layer.kernel}x{layer.kernel}"} if layer.kernel else {word}
     return frozenset(words)
@@ -108,8 +110,9 @@ _WORDS = {
     LayerType.ADD: "add",
     LayerType.CONCAT: "concat",
 }
-FEATURES = ("conv", "conv1x1", "conv3x3", "conv5x5", "max", "average", "add", "concat")
-"""Words for the layers that a block may have."""
+LAYERS = ("conv", "conv1x1", "conv3x3", "conv5x5", "max", "average", "add", "concat")
+FEATURES = (*LAYERS, *MOTIFS)
+"""Words for the layers and the motifs that a block may have."""
 
 
 def _fulfils(trial: Trial, selection: Selection) -> bool:

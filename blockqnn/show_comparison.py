@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import textwrap
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 from blockqnn.block_reference import BlockReference
 from blockqnn.comparison import Row, compare, leaves_of
-from blockqnn.listing import DRY_NOTICE, in_units
+from blockqnn.listing import DRY_NOTICE, in_units, wrapped_code
 from blockqnn.show_block import block_facts, layer_name, layout_in_words, writable_cost
 from blockqnn.terminal import Style, Terminal, terminal_of
 from networks.canonical import canonical_form
@@ -76,8 +77,8 @@ def show_comparison(
     if first.dry or second.dry:
         lines.append(DRY_NOTICE)
     lines += [
-        terminal.styled(f"- A  {first.title}: {write(first.code)}", Style.RED),
-        terminal.styled(f"+ B  {second.title}: {write(second.code)}", Style.GREEN),
+        *_title("- A  ", first, Style.RED, terminal),
+        *_title("+ B  ", second, Style.GREEN, terminal),
         "",
     ]
     if one.hash == other.hash:
@@ -85,15 +86,26 @@ def show_comparison(
         lines += [f"A and B are the same block{ways} (canonical form {one.hash}).", ""]
     lines += [*_figures(one, other, terminal), ""]
     if one.layout == other.layout:
-        lines += [f"in a child network: {layout_in_words(one.layout)}", ""]
+        networks = [f"in a child network: {layout_in_words(one.layout)}"]
     else:
-        lines += [
+        networks = [
             f"A in a child network: {layout_in_words(one.layout)}",
             f"B in a child network: {layout_in_words(other.layout)}",
-            "",
         ]
+    for network in networks:
+        lines += textwrap.wrap(network, terminal.width or 200, subsequent_indent="  ")
+    lines.append("")
     lines += _layers(first.code, second.code, rows, terminal)
     print("\n".join(lines), file=stream)
+
+
+def _title(sign: str, reference: BlockReference, style: Style, terminal: Terminal) -> list[str]:
+    code = write(reference.code)
+    if terminal.width is None or len(sign + reference.title + code) + 2 <= terminal.width:
+        return [terminal.styled(f"{sign}{reference.title}: {code}", style)]
+    lines = wrapped_code(code, terminal.width - len(sign))
+    text = [f"{sign}{reference.title}:", *(" " * len(sign) + line for line in lines)]
+    return [terminal.styled(line, style) for line in text]
 
 
 def _side(reference: BlockReference, layout: Layout) -> _Side:

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from blockqnn.listing import DRY_NOTICE, in_units, number, table
+from blockqnn.listing import DRY_NOTICE, in_units, number, table, wrapped_code
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.selection import ANY, FIGURES, Selection, select
 from blockqnn.show_block import block_facts
@@ -16,6 +16,8 @@ from blockqnn.trial import Status, Trial
 from networks.canonical import canonical_form
 from networks.codes import write
 from networks.cost import cost
+
+_INDENT = 6
 
 
 def show_run(
@@ -55,15 +57,11 @@ def show_run(
 
 
 def _heading(run: RunRecord, selection: Selection, count: int, top: int) -> str:
-    what = "trials" if selection.status == ANY else f"{selection.status} trials"
+    kind = "" if selection.status == ANY else f"{selection.status} "
+    chosen = f"{count} {kind}trial{'' if count == 1 else 's'} chosen from {len(run.trials)}"
+    first = f"; the first {top}" if top < count else ","
     order = "highest" if selection.descending else "lowest"
-    shown = f"the first {top} of them" if top < count else "all of them"
-    return (
-        f"{count} {what} of {len(run.trials)} fulfil all conditions; {shown}, "
-        f"{order} {selection.sort} first:"
-        if selection != Selection(sort=selection.sort, order=selection.order)
-        else f"{count} {what} of {len(run.trials)}; {shown}, {order} {selection.sort} first:"
-    )
+    return f"{chosen}{first} by {selection.sort}, {order} first:"
 
 
 def _facts(trial: Trial, rank: int | None, run: RunRecord) -> dict[str, Any]:
@@ -110,7 +108,16 @@ def _table(
         ends = [f"  {header[-1]}", *(f"  {end}" for end in ends)]
     else:
         # Codes do not fit beside the figures: each goes below its own.
-        ends = ["", *(f"\n{wrapped_code(end, width, terminal)}" for end in ends)]
+        ends = [
+            "",
+            *(
+                "".join(
+                    f"\n{' ' * _INDENT}{terminal.styled(line, Style.DIM)}"
+                    for line in wrapped_code(end, width - _INDENT)
+                )
+                for end in ends
+            ),
+        ]
     lines = [line + end for line, end in zip(figures, ends, strict=True)]
     lines[0] = terminal.styled(lines[0], Style.BOLD)
     return "\n".join(lines)
@@ -119,23 +126,3 @@ def _table(
 def _end(trial: Trial) -> str:
     reason = trial.reason if trial.status is not Status.COMPLETED else None
     return write(trial.code) + (f"  {printable(reason)}" if reason else "")
-
-
-def wrapped_code(text: str, width: int, terminal: Terminal, indent: int = 6) -> str:
-    """A code in lines that fit, broken between layers.
-
-    Args:
-        text: the code, and perhaps more after it.
-        width: of a line, in columns.
-        terminal: to print on; the code is dim there.
-        indent: columns before each line.
-
-    Returns:
-        The lines.
-    """
-    lines = [""]
-    for piece in text.replace("),(", "),\n(").replace("  ", "\n  ").split("\n"):
-        if lines[-1] and indent + len(lines[-1]) + len(piece) > width:
-            lines.append("")
-        lines[-1] += piece if lines[-1] else piece.lstrip()
-    return "\n".join(" " * indent + terminal.styled(line, Style.DIM) for line in lines)

@@ -43,7 +43,8 @@ def story_in_words(told: Story, terminal: Terminal) -> list[str]:
             f"               {trial.compile_seconds:.1f} compiling, perhaps while others "
             f"trained, {trial.saved_seconds:.1f} saved by the cache",
             f"  device       {printable(trial.device or '-')}, worker "
-            f"{'-' if trial.worker is None else trial.worker}, {_times(trial.restarts)}",
+            f"{'-' if trial.worker is None else trial.worker}, "
+            f"{trial.restarts} restart{'' if trial.restarts == 1 else 's'}",
         ]
     return [*lines, *_others(told)]
 
@@ -61,8 +62,8 @@ def _when(told: Story) -> str:
 def _ranked(told: Story) -> str:
     if told.rank is None:
         return ", what guessing earns" if told.trial.reward is not None else ""
-    whose = f" of trial {told.trial.source}" if told.trial.status is Status.KNOWN else ""
-    return f", rank {told.rank}{whose} among {told.ranked} trained blocks"
+    whose = f", as trial {told.trial.source}" if told.trial.status is Status.KNOWN else ""
+    return f", rank {told.rank} of {told.ranked} trained blocks{whose}"
 
 
 def _terms(told: Story) -> list[str]:
@@ -93,11 +94,12 @@ def _others(told: Story) -> list[str]:
     others = told.others
     if not others:
         return ["  same block   no other trial suggested it"]
-    named = ", ".join(f"{t.number} ({t.status})" for t in others[:_MOST_NUMBERS])
-    rest = f" and {len(others) - _MOST_NUMBERS} more" if len(others) > _MOST_NUMBERS else ""
-    text = f"  same block   suggested {_times(len(others), 'time')} more, as trial {named}{rest}"
-    return textwrap.wrap(text, _WIDTH, subsequent_indent=" " * 15, drop_whitespace=True)
-
-
-def _times(count: int, word: str = "restart") -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    phrases = []
+    for status in dict.fromkeys(t.status for t in others):
+        numbers = [t.number for t in others if t.status is status]
+        named = ", ".join(map(str, numbers[:_MOST_NUMBERS]))
+        if len(numbers) > _MOST_NUMBERS:
+            named += f" and {len(numbers) - _MOST_NUMBERS} more"
+        phrases.append(f"trial{'s' if len(numbers) > 1 else ''} {named} ({status})")
+    text = f"  same block   also suggested as {', '.join(phrases)}"
+    return textwrap.wrap(text, _WIDTH, subsequent_indent=" " * 15)

@@ -63,8 +63,8 @@ class Terminal:
         """
         if self.colours < Colours.INDEXED:
             return text
-        ink = (0, 0, 0) if _luminance(ground) > 0.2 else (255, 255, 255)
-        return f"\x1b[{self._code(48, ground)};{self._code(38, ink)}m{text}\x1b[0m"
+        ink = self._code(38, readable_on(ground))
+        return f"\x1b[{self._code(48, ground)};{ink}m{text}\x1b[0m"
 
     def sparkline(self, values: Sequence[float], low: float, high: float) -> str:
         """A bar for each value.
@@ -107,6 +107,12 @@ def terminal_of(stream: TextIO) -> Terminal:
     if not stream.isatty():
         return Terminal(None, Colours.NONE, bars)
     return Terminal(shutil.get_terminal_size().columns, _colours(), bars)
+
+
+def readable_on(ground: Rgb) -> Rgb:
+    """Black or white, whichever has the higher contrast with a ground."""
+    # Contrast is (lighter + 0.05) / (darker + 0.05): equal for both at this luminance.
+    return (0, 0, 0) if _luminance(ground) > 0.179 else (255, 255, 255)
 
 
 def printable(text: str) -> str:

@@ -51,13 +51,7 @@ def parse(arguments: Sequence[str]) -> ExplainSettings:
         UserError: if the command line cannot be used.
     """
     flags = define()
-    words = flags.parse(arguments)
-    if not 1 <= len(words) <= 2:
-        given = " ".join(words) or "nothing"
-        raise UserError(
-            f"explain takes one RUN_DIR and perhaps one PREFIX, given {given!r}. "
-            "See: python -m blockqnn explain --help"
-        )
+    words = flags.words(arguments, "one RUN_DIR and perhaps one PREFIX", most=2)
     value = flags.chosen()
     out = pathlib.Path(value["out"]) if value["out"] else None
     if out is not None and out.suffix.lower() not in heat_map.SUFFIXES:

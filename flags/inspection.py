@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from blockqnn import selection
-from blockqnn.errors import UserError
 from blockqnn.selection import Selection
 from blockqnn.show_command import ShowSettings
 from blockqnn.trial import Status
@@ -92,9 +91,7 @@ def parse_show(arguments: Sequence[str]) -> ShowSettings:
         LayoutError: if the layout cannot be built.
     """
     flags = define_show()
-    words = flags.parse(arguments)
-    if len(words) != 2:
-        words = [_one_word(flags, words, "one BLOCK or RUN_DIR, or two BLOCKs")]
+    words = flags.words(arguments, "one BLOCK or RUN_DIR, or two BLOCKs", most=2)
     value = flags.chosen()
     return ShowSettings(
         references=tuple(words),
@@ -135,18 +132,8 @@ def parse_trials(arguments: Sequence[str]) -> TrialsSettings:
         UserError: if the command line cannot be used.
     """
     flags = define_trials()
-    run_dir = _one_word(flags, flags.parse(arguments), "one RUN_DIR")
-    return TrialsSettings(pathlib.Path(run_dir), flags.chosen()["format"])
-
-
-def _one_word(flags: parsing.FlagSet, words: list[str], wanted: str) -> str:
-    if len(words) != 1:
-        given = " ".join(words) or "nothing"
-        raise UserError(
-            f"{flags.verb} takes {wanted}, given {given!r}. "
-            f"See: python -m blockqnn {flags.verb} --help"
-        )
-    return words[0]
+    words = flags.words(arguments, "one RUN_DIR")
+    return TrialsSettings(pathlib.Path(words[0]), flags.chosen()["format"])
 
 
 def _define_bound(flags: parsing.FlagSet, name: str, meaning: str) -> None:
