@@ -189,7 +189,10 @@ class Store:
 
     def _get(self, table: str) -> dict[str, Any]:
         rows = self._connection.execute(f"SELECT name, value FROM {table}")
-        return {name: json.loads(value) for name, value in rows}
+        try:
+            return {name: json.loads(value) for name, value in rows}
+        except ValueError as error:
+            raise UserError(f"Table {table} of the store cannot be read: {error}.") from error
 
 
 class _Transaction:

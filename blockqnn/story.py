@@ -51,17 +51,12 @@ def story(run: RunRecord, trial: Trial) -> Story:
     ranking = [ranked.number for ranked in run.best(len(run.trials))]
     result = trial.source if trial.source is not None else trial.number
     coefficients = reward_settings(run)
-    terms = None
-    if coefficients and trial.accuracy is not None and trial.block_flops > 0 < trial.density:
-        terms = reward_terms(trial.accuracy, trial.block_flops, trial.density, coefficients)
-    if trial.status not in (Status.COMPLETED, Status.KNOWN):
-        terms = None  # What cannot be trained earns what guessing does.
     return Story(
         trial=trial,
         seconds_into_run=_seconds_into_run(run, trial),
         rank=ranking.index(result) + 1 if result in ranking else None,
         ranked=len(ranking),
-        terms=terms,
+        terms=_terms(trial, coefficients),
         coefficients=coefficients,
         others=tuple(t for t in run.trials if t.hash == trial.hash and t.number != trial.number),
     )
@@ -107,6 +102,17 @@ def story_facts(told: Story) -> dict[str, Any]:
         "rho": coefficients and coefficients.rho,
         "same_block": [{"number": t.number, "status": t.status.value} for t in told.others],
     }
+
+
+def _terms(trial: Trial, coefficients: RewardSettings | None) -> RewardTerms | None:
+    if coefficients is None or trial.accuracy is None:
+        return None
+    if trial.status not in (Status.COMPLETED, Status.KNOWN):
+        return None  # What cannot be trained earns what guessing does.
+    try:
+        return reward_terms(trial.accuracy, trial.block_flops, trial.density, coefficients)
+    except (OverflowError, ValueError):  # Costs that no search has rewarded.
+        return None
 
 
 def _seconds_into_run(run: RunRecord, trial: Trial) -> float | None:

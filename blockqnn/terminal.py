@@ -80,7 +80,7 @@ class Terminal:
         if not self.bars:
             return ""
         steps = [(value - low) / (high - low) * (len(BARS) - 1) for value in values]
-        return "".join(BARS[round(min(max(step, 0), len(BARS) - 1))] for step in steps)
+        return "".join(BARS[round(max(0, min(step, len(BARS) - 1)))] for step in steps)
 
     def _code(self, kind: int, colour: Rgb) -> str:
         if self.colours is Colours.TRUE:
