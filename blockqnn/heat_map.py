@@ -50,8 +50,8 @@ def in_text(values: Sequence[TypeValue], which: str, terminal: Terminal) -> str:
     """
     grid = {(value.position, value.type): value for value in values}
     low, high = _bounds(values, which)
-    header = "position" + "".join(f"{title:>{_CELL}}" for title in _TITLES.values())
-    lines = [terminal.styled(f"{header}  updates", Style.DIM)]
+    header = "position" + "".join(f"{title:>{_CELL - 1}} " for title in _TITLES.values())
+    lines = [terminal.styled(f"{header}{'updates':>9}", Style.DIM)]
     for position in sorted({value.position for value in values}):
         row = [grid.get((position, kind)) for kind in _TITLES]
         present = [value for value in row if value is not None]
