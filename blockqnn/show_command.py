@@ -8,6 +8,7 @@ import pathlib
 from typing import TextIO
 
 from blockqnn.block_reference import BEST, BlockReference, is_run, resolve
+from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.run_record import read_run
@@ -87,6 +88,7 @@ def _show_block(found: BlockReference, settings: ShowSettings, stream: TextIO) -
         print(json.dumps(facts), file=stream)
         return
     lines = in_words(found.title, found.code, block, layout, spent)
+    lines += ["", for_stream(found.code, layout, stream)]
     if told is not None:
         lines += ["", *story_in_words(told, terminal_of(stream))]
     if found.dry:

@@ -18,8 +18,8 @@ from networks.layout import Layout
 
 _LEAST = {"reward": "reward in percent", "accuracy": "accuracy in percent"}
 _MOST = {
-    "parameters": "trained numbers of the child",
-    "flops": "FLOPs of the child, one image, forward",
+    "parameters": "trained numbers of the child, as in 50k",
+    "flops": "FLOPs of the child, one image, forward, as in 2.5M",
     "seconds": "seconds that the child had a device",
     "density": "edges over nodes",
     "depth": "convolutions on the longest path of the child",
@@ -140,7 +140,7 @@ def _define_bound(flags: parsing.FlagSet, name: str, meaning: str) -> None:
     flags.special(
         name,
         None,
-        f"{meaning}; k, M and G may follow; empty for no limit",
+        f"{meaning}; empty for no limit",
         _parse_quantity,
         "a number, perhaps with k, M or G after it, as in 50k",
     )
