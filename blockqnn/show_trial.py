@@ -71,10 +71,10 @@ def _terms(told: Story) -> list[str]:
     if terms is None or coefficients is None:
         return []
     return [
-        f"    {terms.accuracy:+9.2f}  accuracy after the last epoch",
-        f"    {terms.flops:+9.2f}  -mu ln(FLOPs), mu {coefficients.mu:g}, "
+        f"    {_signed(terms.accuracy)}  accuracy after the last epoch",
+        f"    {_signed(terms.flops)}  -mu ln(FLOPs), mu {coefficients.mu:g}, "
         f"{trial.block_flops / 1e6:.4g} million FLOPs in one block",
-        f"    {terms.density:+9.2f}  -rho ln(density), rho {coefficients.rho:g}, "
+        f"    {_signed(terms.density)}  -rho ln(density), rho {coefficients.rho:g}, "
         f"density {trial.density:.4g}",
     ]
 
@@ -103,3 +103,8 @@ def _others(told: Story) -> list[str]:
         phrases.append(f"trial{'s' if len(numbers) > 1 else ''} {named} ({status})")
     text = f"  same block   also suggested as {', '.join(phrases)}"
     return textwrap.wrap(text, _WIDTH, subsequent_indent=" " * 15)
+
+
+def _signed(term: float) -> str:
+    # Adding 0.0 makes a plus of the sign of minus zero.
+    return f"{round(term, 2) + 0.0:+9.2f}"
