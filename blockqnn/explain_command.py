@@ -66,7 +66,7 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
     greedy = greedy_block(knowledge)
     completion = greedy_block(knowledge, prefix) if prefix else None
     values = type_values(knowledge)
-    if settings.out is not None and values:
+    if settings.out is not None:
         title = f"Value of each layer type by position, {knowledge.iterations} iterations"
         content = heat_map.figure(values, settings.value, settings.out.suffix.lower(), title)
         heat_map.write_figure(settings.out, content)
@@ -79,7 +79,10 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
             **_next_facts(layers, settings.top),
             "greedy": _greedy_facts(greedy),
             "completion": completion and _greedy_facts(completion),
-            "type_values": [dataclasses.asdict(v) | {"type": int(v.type)} for v in values],
+            "type_values": [
+                dataclasses.asdict(value) | {"type": int(value.type), "name": value.type.title}
+                for value in values
+            ],
         }
         print(json.dumps(facts), file=stream)
         return
@@ -88,12 +91,11 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
     title = f"After {write(prefix)}:" if prefix else "At the start of a block:"
     parts.append(f"{terminal.styled(title, Style.BOLD)}\n{_next_text(layers, settings.top)}")
     parts.append(_greedy_text(greedy, completion, terminal))
-    if values:
-        title = terminal.styled("The value of each layer type by position:", Style.BOLD)
-        note = f"{heat_map.WHICH[settings.value]}; * the best of its position"
-        parts.append(f"{title}\n{heat_map.in_text(values, settings.value, terminal)}\n{note}")
+    title = terminal.styled("The value of each layer type by position:", Style.BOLD)
+    note = f"{heat_map.WHICH[settings.value]}; * the best of its position"
+    parts.append(f"{title}\n{heat_map.in_text(values, settings.value, terminal)}\n{note}")
     parts.append(_legend())
-    if settings.out is not None and values:
+    if settings.out is not None:
         parts.append(f"Heat map written to {settings.out}.")
     print("\n\n".join(parts), file=stream)
 

@@ -154,7 +154,7 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
         What the agent knew.
 
     Raises:
-        UserError: if its agent keeps no table, or nothing was learned yet, or
+        UserError: if its agent keeps no table, or nothing was learned in it, or
             the state is none of Q-learning.
     """
     kind = run.flags.get("agent", "q_learning")
@@ -175,12 +175,18 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
         agent = QLearning(space, QLearningConfig(initial_q=initial_q), seed=0)
         agent.set_state(dict(state), [])
         iterations = int(state["iteration"])
-        if not all(map(math.isfinite, [initial_q, *(q for _, _, q, _ in agent.learned())])):
+        learned = [q for _, _, q, _ in agent.learned()]
+        if not all(map(math.isfinite, [initial_q, *learned])):
             raise ValueError("a Q-value is not finite")
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise UserError(
             f"The agent's state in the store of {run.path} cannot be read: {error!r}."
         ) from error
+    if not learned:
+        raise UserError(
+            f"The agent of the run in {run.path} has learned nothing: replay has not updated a "
+            "single Q-value (--replay_updates)."
+        )
     return Knowledge(run, agent, space, iterations)
 
 
@@ -236,7 +242,7 @@ def greedy_block(knowledge: Knowledge, prefix: Code = ()) -> GreedyBlock:
 
 
 def type_values(knowledge: Knowledge) -> list[TypeValue]:
-    """The value of each layer type at each position, where anything was learned.
+    """The value of each layer type at each position where it was learned; at least one.
 
     Shaping (equation 6 of the paper) gives every layer a share of the reward,
     so values fall towards the end of a block; compare types at one position.

@@ -195,6 +195,8 @@ def test_a_run_of_random_search_and_one_at_its_beginning_have_nothing_to_explain
         knowledge(agent="random")
     with pytest.raises(UserError, match="learned nothing yet"):
         knowledge(state={})
+    with pytest.raises(UserError, match="not updated a single Q-value"):
+        knowledge(state={"random": STATE["random"], "iteration": 3})
 
 
 def test_the_greedy_block_is_what_the_agent_suggests_without_random_actions(blockqnn):

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 from tests.blockqnn.test_killed_runs import ROOT, command, finished_trials, result_of
 
@@ -20,6 +21,7 @@ def test_show_and_explain_read_a_run_while_it_is_written(blockqnn, tmp_path):
         while search.poll() is None:
             # The first iteration of this search has 30 blocks, and perhaps infeasible ones.
             if finished_trials(watched) < 1:
+                time.sleep(0.01)
                 continue
             status, out, err = blockqnn("explain", watched, "--format=json")
             if status:
