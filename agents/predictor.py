@@ -15,8 +15,6 @@ import numpy as np
 
 from agents.contract import Action, Agent, Episode, SearchSpace, State
 
-_TREES = 100
-
 
 @dataclasses.dataclass(frozen=True)
 class PredictorConfig:
@@ -28,6 +26,7 @@ class PredictorConfig:
         after: different episodes before it begins.
         refit: different episodes between two fits.
         optimism: calibrated standard deviations added to a prediction.
+        trees: of the forest.
     """
 
     agent: Any
@@ -35,6 +34,7 @@ class PredictorConfig:
     after: int = 30
     refit: int = 10
     optimism: float = 1.0
+    trees: int = 100
 
     @property
     def exploration(self) -> str:
@@ -45,29 +45,33 @@ class PredictorConfig:
 class RewardForest:
     """A random forest that says how unsure it is.
 
-    The spread of the trees is scaled so that on the episodes that a tree has
-    not seen, errors over spreads have a mean square of one.
+    The spread of the trees is scaled so that errors over spreads have a mean
+    square of one, where an episode is predicted by those trees alone that have
+    not seen it (out of bag).
     """
 
-    def __init__(self, features: np.ndarray, rewards: np.ndarray, seed: int):
-        """Fits the forest.
+    def __init__(self, features: np.ndarray, rewards: np.ndarray, trees: int = 100):
+        """Fits the forest, the same to the same episodes.
 
         Args:
             features: [N, F].
             rewards: [N].
-            seed: of the trees.
+            trees: how many.
         """
         from sklearn.ensemble import RandomForestRegressor
 
-        self._forest = RandomForestRegressor(
-            _TREES, max_features=0.5, oob_score=True, bootstrap=True, random_state=seed
-        ).fit(features, rewards)
-        _, spread = self._trees(features)
-        unseen = np.asarray(self._forest.oob_prediction_)
-        floor = 1e-9 + 1e-3 * float(np.std(rewards))
-        self._floor = floor
-        ratio = (rewards - unseen) / np.maximum(spread, floor)
-        self._scale = float(np.sqrt(np.mean(np.square(ratio))))
+        self._forest = RandomForestRegressor(trees, max_features=0.5, random_state=0)
+        self._forest.fit(features, rewards)
+        each = self._trees(features)
+        seen = np.zeros(each.shape, bool)
+        for tree, drawn in enumerate(self._forest.estimators_samples_):
+            seen[tree, drawn] = True
+        # Of few trees, all may have seen an episode; it then tells nothing.
+        unseen = np.ma.masked_array(each, seen)
+        self._least = 1e-9 + 1e-3 * float(np.std(rewards))
+        spread = np.maximum(unseen.std(0), self._least)
+        ratio = (rewards - unseen.mean(0)) / spread
+        self._scale = float(np.sqrt(np.ma.mean(np.square(ratio))))
 
     def predict(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Predicts rewards.
@@ -78,13 +82,13 @@ class RewardForest:
         Returns:
             Means and calibrated standard deviations, [N] each.
         """
-        mean, spread = self._trees(features)
-        return mean, self._scale * np.maximum(spread, self._floor)
+        each = self._trees(features)
+        return each.mean(0), self._scale * np.maximum(each.std(0), self._least)
 
-    def _trees(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _trees(self, features: np.ndarray) -> np.ndarray:
+        """What each tree predicts, [trees, N]."""
         narrow = np.asarray(features, np.float32)
-        each = np.stack([tree.predict(narrow) for tree in self._forest.estimators_])
-        return each.mean(0), each.std(0)
+        return np.stack([tree.predict(narrow) for tree in self._forest.estimators_])
 
 
 class PredictedAgent:
@@ -105,7 +109,7 @@ class PredictedAgent:
             seed: of all random choices.
             make_agent: creates the agent that suggests from its settings.
         """
-        self._space, self._config, self._seed = space, config, seed
+        self._space, self._config = space, config
         self._agent = make_agent(config.agent, space, seed)
         self._forget()
 
@@ -152,7 +156,9 @@ class PredictedAgent:
         if usable != self._fitted:
             # Depends on the episodes alone, so that a run that goes on fits the same.
             rewards = np.array(list(self._rewards.values())[:usable])
-            self._forest = RewardForest(np.array(self._features[:usable]), rewards, self._seed)
+            self._forest = RewardForest(
+                np.array(self._features[:usable]), rewards, self._config.trees
+            )
             self._fitted = usable
         pool = self._agent.suggest(self._config.pool)
         unknown = [a for a in pool if self._space.identity(a) not in self._rewards]
@@ -180,7 +186,6 @@ def held_out_predictions(
     features: Sequence[Sequence[float]],
     rewards: Sequence[float],
     config: PredictorConfig,
-    seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the forest predicted of each episode, fitted only to those before it.
 
@@ -188,7 +193,6 @@ def held_out_predictions(
         features: [N, F] of the different episodes, in order.
         rewards: [N].
         config: the settings.
-        seed: of the agent.
 
     Returns:
         Places of the episodes that were predicted, means and calibrated
@@ -199,7 +203,7 @@ def held_out_predictions(
     deviations: list[float] = []
     start = max(config.after, config.refit)
     for begin in range(-(-start // config.refit) * config.refit, len(rewards), config.refit):
-        forest = RewardForest(np.array(features[:begin]), np.array(rewards[:begin]), seed)
+        forest = RewardForest(np.array(features[:begin]), np.array(rewards[:begin]), config.trees)
         stop = min(begin + config.refit, len(rewards))
         mean, deviation = forest.predict(np.array(features[begin:stop]))
         places += range(begin, stop)

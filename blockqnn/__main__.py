@@ -9,12 +9,16 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
 from blockqnn.compare_command import compare
+from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
+from blockqnn.explain_command import explain
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
 from flags import compare as compare_flags
+from flags import drawing as drawing_flags
+from flags import explain as explain_flags
 from flags import inspection
 from flags import search as search_flags
 from flags.parsing import FlagSet
@@ -38,6 +42,16 @@ def _trials(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _draw(arguments: Sequence[str]) -> int:
+    draw(drawing_flags.parse(arguments), sys.stdout)
+    return 0
+
+
+def _explain(arguments: Sequence[str]) -> int:
+    explain(explain_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 def _bench(arguments: Sequence[str]) -> int:
     bench(bench_flags.parse(arguments), sys.stdout)
     return 0
@@ -52,6 +66,8 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
+    "draw": (drawing_flags.define, _draw),
+    "explain": (explain_flags.define, _explain),
     "bench": (bench_flags.define, _bench),
     "compare": (compare_flags.define, _compare),
 }
@@ -104,8 +120,8 @@ def _help() -> str:
     ]
     for verb, (define, _) in _VERBS.items():
         flags = define()
-        usage = " ".join([verb, flags.arguments]).strip()
-        lines.append(textwrap.fill(f"  {usage:16}{flags.summary}", 88, subsequent_indent=" " * 18))
+        lines.append(f"  {verb} {flags.arguments}".rstrip())
+        lines += textwrap.wrap(flags.summary, 88, initial_indent=" " * 8, subsequent_indent=" " * 8)
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 

@@ -8,8 +8,8 @@ import pathlib
 from blockqnn.errors import UserError
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.trial import Trial
-from networks.codes import parse
-from networks.designs import AnyCode
+from networks.codes import Code
+from networks.designs import AnyCode, as_block, parse
 from networks.layout import Layout
 from networks.published import PUBLISHED
 
@@ -22,10 +22,11 @@ class BlockReference:
 
     Attributes:
         title: how to call it.
-        code: the block.
+        code: the block, or the cell.
         layout: of the run that it comes from, or None.
         trial: that it comes from, or None.
         dry: whether its accuracies were made up.
+        run: that it comes from, or None.
     """
 
     title: str
@@ -33,6 +34,12 @@ class BlockReference:
     layout: Layout | None = None
     trial: Trial | None = None
     dry: bool = False
+    run: RunRecord | None = None
+
+    @property
+    def block(self) -> Code:
+        """The block; raises CodeError where it is a cell."""
+        return as_block(self.code)
 
 
 def is_run(reference: str) -> bool:
@@ -62,7 +69,7 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
     """
     if reference in PUBLISHED:
         return BlockReference(reference, PUBLISHED[reference])
-    if reference.lstrip().startswith("["):
+    if reference.lstrip().startswith(("[", "|")):
         return BlockReference("code", parse(reference, max_layers))
     directory, separator, name = reference.rpartition("#")
     if not separator:
@@ -72,7 +79,9 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
         )
     run = read_run(pathlib.Path(directory))
     trial = _find(run, name)
-    return BlockReference(f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry)
+    return BlockReference(
+        f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry, run
+    )
 
 
 def _find(run: RunRecord, name: str) -> Trial:

@@ -81,6 +81,23 @@ def is_cell(code: AnyCode) -> bool:
     return len(code[0]) == 2
 
 
+def as_block(code: AnyCode) -> Code:
+    """The code, where it is that of a block.
+
+    Args:
+        code: of any space.
+
+    Returns:
+        The same code.
+
+    Raises:
+        CodeError: if it is a cell, for what is done with blocks alone.
+    """
+    if is_cell(code):
+        raise codes.CodeError(f"{write(code)} is a cell of NAS-Bench-201; a block is needed here.")
+    return code  # type: ignore[return-value]
+
+
 def design_of(code: AnyCode) -> Design:
     """What a code means."""
     return Cell(code) if is_cell(code) else canonical_form(code)  # type: ignore[arg-type]

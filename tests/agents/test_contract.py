@@ -9,8 +9,10 @@ import pytest
 from agents.contract import Episode
 from agents.evolution import EvolutionConfig, RegularisedEvolution
 from agents.local_search import LocalSearch, LocalSearchConfig
+from agents.predictor import PredictorConfig
 from agents.q_learning import QLearning, QLearningConfig
 from agents.random_search import RandomSearch, RandomSearchConfig
+from agents.registry import make_agent
 from networks.codes import check
 from networks.nasbench201 import CellSpace, check_cell
 from networks.space import BlockSpace
@@ -41,6 +43,11 @@ def local_search(**settings):
     return lambda seed, space=SPACE: LocalSearch(space, config, seed)
 
 
+def predicted(agent):
+    config = PredictorConfig(agent, pool=4, after=8, refit=4, trees=5)
+    return lambda seed, space=SPACE: make_agent(config, space, seed)
+
+
 AGENTS = {
     "random search": random_search(),
     "random search, uniform": random_search(exploration="uniform"),
@@ -51,6 +58,8 @@ AGENTS = {
     "evolution": evolution(),
     "evolution, few": evolution(population=3, sample=2, exploration="uniform"),
     "local search": local_search(random_episodes=4),
+    "random search behind a predictor": predicted(RandomSearchConfig()),
+    "evolution behind a predictor": predicted(EvolutionConfig(population=3, sample=2)),
     "local search, one centre": local_search(centres=1, random_episodes=1),
 }
 
