@@ -10,20 +10,27 @@ from agents.evolution import EvolutionConfig, RegularisedEvolution
 from agents.local_search import LocalSearch, LocalSearchConfig
 from agents.predictor import PredictedAgent, PredictorConfig
 from agents.q_learning import QLearning, QLearningConfig
+from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from agents.random_search import RandomSearch, RandomSearchConfig
 
 AgentConfig = (
-    QLearningConfig | RandomSearchConfig | EvolutionConfig | LocalSearchConfig | PredictorConfig
+    QLearningConfig
+    | QLearningPlusConfig
+    | RandomSearchConfig
+    | EvolutionConfig
+    | LocalSearchConfig
+    | PredictorConfig
 )
 
 _MAKERS: dict[type, Callable[[SearchSpace, Any, int], Agent]] = {
     QLearningConfig: QLearning,
+    QLearningPlusConfig: QLearningPlus,
     RandomSearchConfig: RandomSearch,
     EvolutionConfig: RegularisedEvolution,
     LocalSearchConfig: LocalSearch,
 }
 
-AGENTS = ("q_learning", "random", "evolution", "local_search")
+AGENTS = ("q_learning", "q_learning_plus", "random", "evolution", "local_search")
 """What `--agent` may be."""
 
 

@@ -11,6 +11,7 @@ from agents.evolution import EvolutionConfig
 from agents.local_search import LocalSearchConfig
 from agents.predictor import PredictorConfig
 from agents.q_learning import PAPER_SCHEDULE, QLearningConfig
+from agents.q_learning_plus import QLearningPlusConfig
 from agents.random_search import RandomSearchConfig
 from agents.registry import AGENTS, AgentConfig
 from blockqnn.errors import UserError
@@ -142,7 +143,10 @@ def _number(text: str) -> float:
 
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: int, float: _number, bool: _boolean, str: str}
-_SIZED: dict[str, Callable[[int], AgentConfig]] = {"q_learning": _paper_q_learning}
+_SIZED: dict[str, Callable[[int], AgentConfig]] = {
+    "q_learning": _paper_q_learning,
+    "q_learning_plus": lambda budget: QLearningPlusConfig(budget, exploration="uniform"),
+}
 _FIXED: dict[str, Callable[[int], AgentConfig]] = {
     "random": lambda _: RandomSearchConfig("uniform"),
     "evolution": lambda _: EvolutionConfig(exploration="uniform"),

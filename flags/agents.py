@@ -8,6 +8,7 @@ from agents.evolution import EvolutionConfig
 from agents.exploration import DISTRIBUTIONS
 from agents.local_search import LocalSearchConfig
 from agents.q_learning import QLearningConfig
+from agents.q_learning_plus import QLearningPlusConfig
 from agents.random_search import RandomSearchConfig
 from agents.registry import AGENTS, AgentConfig
 from flags import parsing
@@ -15,12 +16,14 @@ from flags import parsing
 
 def define_agents(flags: parsing.FlagSet) -> None:
     """Adds the flags of all agents, in the group under way."""
-    agent, evolution, local = QLearningConfig(), EvolutionConfig(), LocalSearchConfig()
+    agent, plus = QLearningConfig(), QLearningPlusConfig()
+    evolution, local = EvolutionConfig(), LocalSearchConfig()
     flags.choice("agent", "q_learning", AGENTS, "who suggests blocks")
     flags.special(
         "epsilon_schedule",
         agent.epsilon_schedule,
-        "share of random actions, and for how many iterations it holds; also the search's length",
+        "share of random actions of q_learning, and for how many iterations it holds; the search's "
+        "length for every agent",
         parsing.parse_schedule,
         parsing.SCHEDULE_ALLOWED,
     )
@@ -33,6 +36,7 @@ def define_agents(flags: parsing.FlagSet) -> None:
     flags.switch(
         "reward_shaping", agent.reward_shaping, "whether actions before the last earn reward / T"
     )
+    flags.integer("ceilings", plus.ceilings, "best returns that q_learning_plus starts from", 1)
     flags.integer("population", evolution.population, "how many blocks evolution keeps alive", 1)
     flags.integer("sample", evolution.sample, "of how many the best one is a parent", 1)
     flags.integer("centres", local.centres, "best blocks around which local search looks", 1)
@@ -58,6 +62,12 @@ def agent_config(values: dict[str, Any]) -> AgentConfig:
         return EvolutionConfig(values["population"], values["sample"], exploration)
     if values["agent"] == "local_search":
         return LocalSearchConfig(values["centres"], exploration=exploration)
+    if values["agent"] == "q_learning_plus":
+        return QLearningPlusConfig(
+            budget=values["blocks_per_iteration"] * sum(n for _, n in values["epsilon_schedule"]),
+            ceilings=values["ceilings"],
+            exploration=exploration,
+        )
     if values["agent"] == "random":
         return RandomSearchConfig(exploration)
     return QLearningConfig(

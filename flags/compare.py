@@ -13,7 +13,7 @@ from flags import parsing
 from networks.designs import SPACES
 from networks.layout import NASBENCH201
 
-_AGENTS = ("random", "evolution", "q_learning")
+_AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
 _BUDGETS = (100, 200, 500, 1000)
 
 

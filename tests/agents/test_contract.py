@@ -11,6 +11,7 @@ from agents.evolution import EvolutionConfig, RegularisedEvolution
 from agents.local_search import LocalSearch, LocalSearchConfig
 from agents.predictor import PredictorConfig
 from agents.q_learning import QLearning, QLearningConfig
+from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from agents.random_search import RandomSearch, RandomSearchConfig
 from agents.registry import make_agent
 from networks.codes import check
@@ -31,6 +32,11 @@ def q_learning(**settings):
 def random_search(**settings):
     config = RandomSearchConfig(**settings)
     return lambda seed, space=SPACE: RandomSearch(space, config, seed)
+
+
+def q_learning_plus(**settings):
+    config = QLearningPlusConfig(**settings)
+    return lambda seed, space=SPACE: QLearningPlus(space, config, seed)
 
 
 def evolution(**settings):
@@ -55,6 +61,8 @@ AGENTS = {
     "q-learning, uniform": q_learning(exploration="uniform"),
     "q-learning, small memory": q_learning(replay_capacity=5),
     "q-learning, no shaping": q_learning(reward_shaping=False, discount=0.9),
+    "q-learning plus": q_learning_plus(budget=40),
+    "q-learning plus, one ceiling": q_learning_plus(budget=12, ceilings=1),
     "evolution": evolution(),
     "evolution, few": evolution(population=3, sample=2, exploration="uniform"),
     "local search": local_search(random_episodes=4),

@@ -22,7 +22,7 @@ from blockqnn.tournament import FILE_NAME, Results, wanted_runs
 from tests.blockqnn.executing import ROOT, is_alive, wait_for
 from tests.blockqnn.test_accuracy_table import all_cells
 
-AGENTS = ("random", "evolution", "local_search", "q_learning")
+AGENTS = ("random", "evolution", "local_search", "q_learning", "q_learning_plus")
 
 
 @pytest.fixture(scope="module")
