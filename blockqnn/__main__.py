@@ -11,10 +11,12 @@ from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
+from blockqnn.tensorboard.command import write_tensorboard
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
 from flags import inspection
 from flags import search as search_flags
+from flags import tensorboard as tensorboard_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
 from networks.layout import LayoutError
@@ -36,6 +38,11 @@ def _trials(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _tensorboard(arguments: Sequence[str]) -> int:
+    write_tensorboard(tensorboard_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 def _bench(arguments: Sequence[str]) -> int:
     bench(bench_flags.parse(arguments), sys.stdout)
     return 0
@@ -45,6 +52,7 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
+    "tensorboard": (tensorboard_flags.define, _tensorboard),
     "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
