@@ -7,12 +7,14 @@ call returns, in one piece, and a new file always sorts after the older ones.
 
 from __future__ import annotations
 
+import math
 import pathlib
 import platform
 import re
 import struct
 import time
 from collections.abc import Iterator, Mapping
+from typing import BinaryIO
 
 from google.protobuf.message import DecodeError
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -27,22 +29,17 @@ _FLUSH_SECONDS = 1.0
 
 
 class EventFile:
-    """A new event file, open for writing."""
+    """A new event file, which appears when the first event is written."""
 
     def __init__(self, directory: pathlib.Path):
-        """Creates the file.
+        """Creates nothing yet.
 
         Args:
-            directory: where it is to be; it exists.
+            directory: where the file is to be; it exists.
         """
-        # TensorBoard reads the files of a directory in the order of their names.
-        found = (_SECONDS.search(path.name) for path in directory.glob(_PATTERN))
-        newest = max((int(match[1]) for match in found if match), default=0)
-        seconds = max(int(time.time()), newest + 1)
-        self.path = directory / f"events.out.tfevents.{seconds:010}.{platform.node()}"
-        self._file = self.path.open("xb")
-        self._flushed = time.monotonic()
-        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self._directory = directory
+        self._file: BinaryIO | None = None
+        self._flushed = -math.inf
 
     def add(
         self,
@@ -88,9 +85,13 @@ class EventFile:
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _write(self, event: Event) -> None:
+        if self._file is None:
+            self._file = _path(self._directory).open("xb")
+            self._write(Event(wall_time=event.wall_time, file_version="brain.Event:2"))
         data = event.SerializeToString()
         length = struct.pack("<Q", len(data))
         sums = [struct.pack("<I", masked_crc32c(part)) for part in (length, data)]
@@ -100,6 +101,14 @@ class EventFile:
         if now - self._flushed >= _FLUSH_SECONDS:
             self._flushed = now
             self._file.flush()
+
+
+def _path(directory: pathlib.Path) -> pathlib.Path:
+    """A name after those of the files that are there, which TensorBoard reads in this order."""
+    found = (_SECONDS.search(path.name) for path in directory.glob(_PATTERN))
+    newest = max((int(match[1]) for match in found if match), default=0)
+    seconds = max(int(time.time()), newest + 1)
+    return directory / f"events.out.tfevents.{seconds:010}.{platform.node()}"
 
 
 def read_events(directory: pathlib.Path) -> Iterator[Event]:
