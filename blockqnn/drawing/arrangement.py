@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import igraph
 
-from blockqnn.drawing.palette import INPUT, OUTPUT
+from blockqnn.drawing.labels import kinds, labels, width_text
 from networks.canonical import CanonicalBlock
-from networks.codes import Code, LayerType
+from networks.codes import Code
 from networks.graph import BlockGraph, block_graph, widths
 from networks.layout import Layout
 
@@ -36,12 +36,6 @@ NODE_GAP = 18.0
 EDGE_GAP = 13.0
 MARGIN = 6.0
 PORT_GAP = 11.0
-
-_SHORT = {
-    LayerType.CONVOLUTION: "conv",
-    LayerType.MAX_POOLING: "max",
-    LayerType.AVERAGE_POOLING: "avg",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +131,10 @@ def arrange(code: Code | CanonicalBlock, layout: Layout | None = None) -> Arrang
     """
     graph = block_graph(code)
     channels = None if layout is None else widths(graph, layout.filters[0])
-    labels = _labels(graph, channels)
-    half = [_width(label) / 2 for label in labels]
+    texts = labels(graph)
+    if channels is not None:
+        texts[-1] += f", {width_text(channels[-1])}"
+    half = [_width(text) / 2 for text in texts]
     ends = graph.edges
     rows = _rows(graph)
     places, bends = _sugiyama(ends, rows)
@@ -159,8 +155,8 @@ def arrange(code: Code | CanonicalBlock, layout: Layout | None = None) -> Arrang
     pitch = NODE_HEIGHT + STEM + BEND
     middle = [MARGIN + NODE_HEIGHT / 2 + pitch * row for row in rows]
     nodes = tuple(
-        Node(i, kind, labels[i], across[i], middle[i], 2 * half[i], NODE_HEIGHT)
-        for i, kind in enumerate(_kinds(graph))
+        Node(i, kind, texts[i], across[i], middle[i], 2 * half[i], NODE_HEIGHT)
+        for i, kind in enumerate(kinds(graph))
     )
     edges = tuple(
         Edge(
@@ -173,26 +169,6 @@ def arrange(code: Code | CanonicalBlock, layout: Layout | None = None) -> Arrang
     )
     right = max(moved[x] + need for row in stations for x, need in row)
     return Arrangement(nodes, edges, right + MARGIN, middle[-1] + NODE_HEIGHT / 2 + MARGIN)
-
-
-def _kinds(graph: BlockGraph) -> list[str]:
-    layers = [LayerType(layer.type).name.lower() for layer in graph.layers]
-    return [INPUT, *layers, OUTPUT]
-
-
-def _labels(graph: BlockGraph, channels: Sequence[int] | None) -> list[str]:
-    labels = [INPUT]
-    for layer in graph.layers:
-        kind = LayerType(layer.type)
-        size = f" {layer.kernel}x{layer.kernel}" if layer.kernel else ""
-        labels.append(_SHORT.get(kind, kind.name.lower()) + size)
-    joined = "output: concat" if len(graph.outputs) > 1 else "output"
-    return [*labels, joined if channels is None else f"{joined}, {width_text(channels[-1])}"]
-
-
-def width_text(channels: int) -> str:
-    """A width as it stands on an edge: exact while that is short."""
-    return str(channels) if channels < 10**6 else f"{channels:.2g}"
 
 
 def _width(label: str) -> float:
@@ -280,8 +256,12 @@ def _ports(
     for target, edges in arriving.items():
         edges.sort(key=lambda edge: routes[edge][-2])
         gap = min(PORT_GAP, (2 * half[target] - 30) / max(1, len(edges) - 1))
-        for position, edge in enumerate(edges):
-            ports[edge] = across[target] + (position - (len(edges) - 1) / 2) * gap
+        slots = [across[target] + (i - (len(edges) - 1) / 2) * gap for i in range(len(edges))]
+        # A little to one side, if an edge then comes straight down.
+        shifts = [routes[edge][-2] - slot for edge, slot in zip(edges, slots, strict=True)]
+        shift = min(shifts, key=abs)
+        for edge, slot in zip(edges, slots, strict=True):
+            ports[edge] = slot + shift if abs(shift) <= gap / 2 else slot
     return ports
 
 
@@ -301,6 +281,5 @@ def _points(route: Sequence[float], top: float) -> tuple[Point, ...]:
         if here != before:
             points += [(before, top), (here, top + BEND)]
         top += BEND + NODE_HEIGHT
-    points.append((route[-1], top - NODE_HEIGHT))
-    # A bend that ends at the target already has the last point.
-    return tuple(point for point, after in itertools.pairwise([*points, None]) if point != after)
+    end = (route[-1], top - NODE_HEIGHT)
+    return (*points, end) if points[-1] != end else tuple(points)
