@@ -17,12 +17,14 @@ from gymnasium.error import InvalidAction, ResetNeeded
 
 from blockqnn.action_list import TERMINAL_ACTION, ActionList
 from blockqnn.datasets import describe
+from blockqnn.drawing.arrangement import arrange
+from blockqnn.drawing.terminal import in_text
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TRAIN, Evaluator, make_evaluator
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome, Status, child_seed
-from networks.canonical import canonical_form
+from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
 from networks.cost import Limits, cost, infeasible_reason
 from networks.layout import Layout
@@ -197,7 +199,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         if self.render_mode is None:
             return None
         if self.render_mode == "ansi":
-            return _in_text(self._ended())
+            return in_text(self._ended())
         return _picture(self._ended())
 
     def _step_illegal(
@@ -259,10 +261,10 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
     def _info(self) -> dict[str, Any]:
         return {"action_mask": self.action_masks().astype(np.int8)}
 
-    def _ended(self) -> Code:
-        """The block with a Terminal, or nothing where it has no layer."""
+    def _ended(self) -> Code | CanonicalBlock:
+        """The block as it is with a Terminal; one that passes its input on has no code."""
         layers = [layer for layer in self._layers if layer.type != terminal(0).type]
-        return (*layers, terminal(len(layers) + 1)) if layers else ()
+        return (*layers, terminal(len(layers) + 1)) if layers else CanonicalBlock((), (0,))
 
 
 def _one_of(name: str, given: str | None, allowed: tuple[str | None, ...]) -> None:
@@ -302,21 +304,13 @@ def _evaluation(
     return lambda job: Outcome(accuracies=(float(function(job.code)),))
 
 
-def _in_text(code: Code) -> str:
-    from blockqnn.drawing.terminal import in_text
-
-    return in_text(code) if code else "input\n"
-
-
-def _picture(code: Code) -> np.ndarray:
+def _picture(block: Code | CanonicalBlock) -> np.ndarray:
+    # matplotlib takes a while to load.
     import PIL.Image
 
-    from blockqnn.drawing.arrangement import arrange
     from blockqnn.drawing.raster import png
-    from networks.canonical import CanonicalBlock
 
-    drawing = png(arrange(code or CanonicalBlock((), (0,))))
-    painted = PIL.Image.open(io.BytesIO(drawing)).convert("RGBA")
+    painted = PIL.Image.open(io.BytesIO(png(arrange(block)))).convert("RGBA")
     ground = PIL.Image.new("RGBA", painted.size, "white")
     return np.array(PIL.Image.alpha_composite(ground, painted).convert("RGB"))
 

@@ -1,0 +1,253 @@
+"""A block of a run, as Python and notebooks see it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import html
+import os
+import pathlib
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from blockqnn.drawing.arrangement import Arrangement, arrange
+from blockqnn.drawing.svg import svg
+from blockqnn.drawing.terminal import in_text
+from blockqnn.errors import UserError
+from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.trial import Trial
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import Code, write
+from networks.cost import Cost, cost
+from networks.layout import Layout
+from networks.motifs import motifs
+
+if TYPE_CHECKING:
+    from jax.typing import DTypeLike
+
+    from networks.child import ChildNetwork
+
+SUFFIXES = (".svg", ".png", ".pdf")
+
+
+class LayoutChanges(TypedDict, total=False):
+    """What of a layout may be given another value; see `networks.layout.Layout`."""
+
+    kind: str
+    filters: tuple[int, ...]
+    repeats: int
+    height: int
+    width: int
+    channels: int
+    classes: int
+
+
+class Drawing:
+    """A drawing of a block: a picture in a notebook, text elsewhere."""
+
+    def __init__(self, block: Code | CanonicalBlock, layout: Layout | None, title: str):
+        """Places the layers.
+
+        Args:
+            block: what to draw.
+            layout: whose first stage gives the widths on the edges, or None.
+            title: that the picture carries.
+        """
+        self._block, self._layout, self._title = block, layout, title
+        self.arrangement: Arrangement = arrange(block, layout)
+
+    def __repr__(self) -> str:
+        return in_text(self._block, layout=self._layout)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    @property
+    def svg(self) -> str:
+        """One `<svg>` element, without script and references."""
+        return svg(self.arrangement, self._title)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the drawing to a file.
+
+        Args:
+            path: whose suffix, .svg, .png or .pdf, says the format.
+
+        Raises:
+            UserError: if the suffix is none of these, or the file cannot be written.
+        """
+        target = pathlib.Path(path)
+        suffix = target.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise UserError(
+                f"A drawing is written to a file with the suffix {' or '.join(SUFFIXES)}, "
+                f"given {str(path)!r}."
+            )
+        # matplotlib takes a while to load.
+        from blockqnn.drawing.raster import pdf, png
+
+        if suffix == ".svg":
+            content = self.svg.encode()
+        else:
+            content = (png if suffix == ".png" else pdf)(self.arrangement)
+        try:
+            target.write_bytes(content)
+        except OSError as error:
+            raise UserError(f"{target} cannot be written: {error.strerror or error}.") from error
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Block:
+    """A block that a run has suggested.
+
+    Attributes:
+        trial: all that became of it.
+        layout: of the run's child networks.
+        dry: whether its accuracies were made up.
+    """
+
+    trial: Trial
+    layout: Layout
+    dry: bool
+
+    @property
+    def number(self) -> int:
+        """Of its trial."""
+        return self.trial.number
+
+    @property
+    def code(self) -> Code:
+        """The block as the agent wrote it; `networks.codes.write` makes it text."""
+        return self.trial.code
+
+    @property
+    def reward(self) -> float | None:
+        """What the agent learned from, in percent."""
+        return self.trial.reward
+
+    @property
+    def accuracy(self) -> float | None:
+        """Validation accuracy after the last epoch in percent; None if it was not trained."""
+        return self.trial.accuracy
+
+    @functools.cached_property
+    def canonical(self) -> CanonicalBlock:
+        """What the block means; equal for all codes that mean the same."""
+        return canonical_form(self.code)
+
+    @functools.cached_property
+    def cost(self) -> Cost:
+        """Of its child network in the run's layout; see `networks.cost.Cost` for units."""
+        return cost(self.canonical, self.layout)
+
+    @property
+    def motifs(self) -> dict[str, bool]:
+        """What there is in the block, in words, as `networks.motifs` names it."""
+        return motifs(self.canonical)
+
+    def draw(self, widths: bool = True, canonical: bool = False) -> Drawing:
+        """Draws the block.
+
+        Args:
+            widths: whether to write the channels of each tensor beside its
+                edges, those of the first stage.
+            canonical: draw what the block means instead of what the agent wrote.
+
+        Returns:
+            A drawing, which a notebook displays.
+        """
+        block = self.canonical if canonical else self.code
+        return Drawing(block, self.layout if widths else None, f"Trial {self.number}")
+
+    def module(
+        self,
+        layout: Layout | None = None,
+        *,
+        seed: int | None = None,
+        dtype: DTypeLike | None = None,
+        **changes: Unpack[LayoutChanges],
+    ) -> ChildNetwork:
+        """Builds the block into a network.
+
+        Args:
+            layout: of the network; None for the run's.
+            seed: of the initial weights; None for that with which the search
+                trained the block.
+            dtype: of the computation; None for float32. Weights are float32.
+            changes: fields of the layout to replace, such as `repeats=4`.
+
+        Returns:
+            An `nnx.Module` from images [B, H, W, C] to logits [B, classes].
+
+        Raises:
+            LayoutError: if the layout cannot be built.
+        """
+        import jax.numpy as jnp
+
+        from networks.child import child_network
+
+        chosen = dataclasses.replace(layout or self.layout, **changes)
+        chosen_seed = self.trial.seed if seed is None else seed
+        return child_network(
+            self.code, chosen, chosen_seed, jnp.float32 if dtype is None else dtype
+        )
+
+    def __repr__(self) -> str:
+        trial = self.trial
+        lines = [f"Block of trial {trial.number} ({trial.status}): {write(trial.code)}"]
+        lines.append("  " + ", ".join(f"{name} {value}" for name, value in self._figures()))
+        if self.dry:
+            lines.append(f"  {DRY_NOTICE}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th style="text-align:left">{html.escape(name)}</th>'
+            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+            for name, value in [
+                ("trial", f"{self.number}, {self.trial.status}"),
+                *self._figures(),
+                ("code", write(self.code)),
+            ]
+        )
+        notice = f"<p><b>{html.escape(DRY_NOTICE)}</b></p>" if self.dry else ""
+        return (
+            '<div style="display:flex;flex-wrap:wrap;gap:2em;align-items:flex-start">'
+            f"<div>{self.draw().svg}</div><div>{notice}<table>{rows}</table></div></div>"
+        )
+
+    def _figures(self) -> list[tuple[str, str]]:
+        trial = self.trial
+        figures = [
+            ("reward", number(trial.reward)),
+            ("accuracy", "-" if trial.accuracy is None else f"{number(trial.accuracy)} %"),
+            ("parameters", in_units(trial.parameters)),
+            ("FLOPs", in_units(trial.flops)),
+            ("depth", str(trial.depth)),
+            ("density", number(trial.density)),
+        ]
+        return figures + ([("reason", trial.reason)] if trial.reason else [])
+
+
+class Blocks(tuple[Block, ...]):
+    """Some blocks, side by side in a notebook."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "no blocks"
+
+    def _repr_html_(self) -> str:
+        cards = [
+            '<figure style="margin:0;max-width:100%;overflow-x:auto">'
+            f"{block.draw().svg}<figcaption>trial {block.number}: reward {number(block.reward)}, "
+            f"accuracy {number(block.accuracy)} %, {in_units(block.trial.parameters)} parameters"
+            "</figcaption></figure>"
+            for block in self
+        ]
+        notice = DRY_NOTICE if any(block.dry for block in self) else ""
+        return (
+            (f"<p><b>{html.escape(notice)}</b></p>" if notice else "")
+            + '<div style="display:flex;flex-wrap:wrap;gap:2em;align-items:flex-end">'
+            + ("".join(cards) or "no blocks")
+            + "</div>"
+        )
