@@ -5,14 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import html
-import os
-import pathlib
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from blockqnn.drawing.arrangement import Arrangement, arrange
-from blockqnn.drawing.svg import svg
-from blockqnn.drawing.terminal import in_text
-from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.trial import Trial
 from networks.canonical import CanonicalBlock, canonical_form
@@ -24,9 +18,8 @@ from networks.motifs import motifs
 if TYPE_CHECKING:
     from jax.typing import DTypeLike
 
+    from blockqnn.block_drawing import Drawing
     from networks.child import ChildNetwork
-
-SUFFIXES = (".svg", ".png", ".pdf")
 
 
 class LayoutChanges(TypedDict, total=False):
@@ -39,60 +32,6 @@ class LayoutChanges(TypedDict, total=False):
     width: int
     channels: int
     classes: int
-
-
-class Drawing:
-    """A drawing of a block: a picture in a notebook, text elsewhere."""
-
-    def __init__(self, block: Code | CanonicalBlock, layout: Layout | None, title: str):
-        """Places the layers.
-
-        Args:
-            block: what to draw.
-            layout: whose first stage gives the widths on the edges, or None.
-            title: that the picture carries.
-        """
-        self._block, self._layout, self._title = block, layout, title
-        self.arrangement: Arrangement = arrange(block, layout)
-
-    def __repr__(self) -> str:
-        return in_text(self._block, layout=self._layout)
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    @property
-    def svg(self) -> str:
-        """One `<svg>` element, without script and references."""
-        return svg(self.arrangement, self._title)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the drawing to a file.
-
-        Args:
-            path: whose suffix, .svg, .png or .pdf, says the format.
-
-        Raises:
-            UserError: if the suffix is none of these, or the file cannot be written.
-        """
-        target = pathlib.Path(path)
-        suffix = target.suffix.lower()
-        if suffix not in SUFFIXES:
-            raise UserError(
-                f"A drawing is written to a file with the suffix {' or '.join(SUFFIXES)}, "
-                f"given {str(path)!r}."
-            )
-        # matplotlib takes a while to load.
-        from blockqnn.drawing.raster import pdf, png
-
-        if suffix == ".svg":
-            content = self.svg.encode()
-        else:
-            content = (png if suffix == ".png" else pdf)(self.arrangement)
-        try:
-            target.write_bytes(content)
-        except OSError as error:
-            raise UserError(f"{target} cannot be written: {error.strerror or error}.") from error
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -155,6 +94,9 @@ class Block:
         Returns:
             A drawing, which a notebook displays.
         """
+        # The layout library takes longer to load than all else here.
+        from blockqnn.block_drawing import Drawing
+
         block = self.canonical if canonical else self.code
         return Drawing(block, self.layout if widths else None, f"Trial {self.number}")
 
@@ -239,9 +181,9 @@ class Blocks(tuple[Block, ...]):
     def _repr_html_(self) -> str:
         cards = [
             '<figure style="margin:0;max-width:100%;overflow-x:auto">'
-            f"{block.draw().svg}<figcaption>trial {block.number}: reward {number(block.reward)}, "
-            f"accuracy {number(block.accuracy)} %, {in_units(block.trial.parameters)} parameters"
-            "</figcaption></figure>"
+            f"{block.draw().svg}<figcaption>trial {block.number}<br>reward {number(block.reward)}"
+            f"<br>accuracy {number(block.accuracy)} %"
+            f"<br>{in_units(block.trial.parameters)} parameters</figcaption></figure>"
             for block in self
         ]
         notice = DRY_NOTICE if any(block.dry for block in self) else ""

@@ -17,8 +17,6 @@ from gymnasium.error import InvalidAction, ResetNeeded
 
 from blockqnn.action_list import TERMINAL_ACTION, ActionList
 from blockqnn.datasets import describe
-from blockqnn.drawing.arrangement import arrange
-from blockqnn.drawing.terminal import in_text
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TRAIN, Evaluator, make_evaluator
 from blockqnn.reward import corrected_reward, guessing_accuracy
@@ -199,6 +197,8 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         if self.render_mode is None:
             return None
         if self.render_mode == "ansi":
+            from blockqnn.drawing.terminal import in_text
+
             return in_text(self._ended())
         return _picture(self._ended())
 
@@ -305,9 +305,10 @@ def _evaluation(
 
 
 def _picture(block: Code | CanonicalBlock) -> np.ndarray:
-    # matplotlib takes a while to load.
+    # Most players never look, and these take a while to load.
     import PIL.Image
 
+    from blockqnn.drawing.arrangement import arrange
     from blockqnn.drawing.raster import png
 
     painted = PIL.Image.open(io.BytesIO(png(arrange(block)))).convert("RGBA")
