@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from blockqnn.drawing.labels import kinds, labels, width_text
+from blockqnn.drawing.palette import ADDED, REMOVED
 from networks.canonical import CanonicalBlock
 from networks.codes import Code
 from networks.graph import BlockGraph, block_graph, widths
@@ -65,6 +66,8 @@ _ANSI = {
     "average_pooling": "38;5;142",
     "add": "38;5;169",
     "concat": "38;5;36",
+    REMOVED: "1;38;5;160",
+    ADDED: "1;38;5;34",
 }
 """Codes of colours that are neither too dark for a black ground nor too light for a white one."""
 
@@ -74,6 +77,7 @@ def in_text(
     colour: bool = False,
     layout: Layout | None = None,
     strokes: Strokes = BOX_DRAWING,
+    marks: Mapping[int, str] | None = None,
 ) -> str:
     """Draws a block as text.
 
@@ -82,6 +86,8 @@ def in_text(
         colour: whether to colour the layers by ANSI codes.
         layout: of the child network, whose first stage gives the widths.
         strokes: the characters to draw with.
+        marks: keys of `palette.MARKS` by node, where this is one of two blocks
+            that are compared.
 
     Returns:
         Lines without a line break after the last; a block of 23 layers keeps
@@ -94,20 +100,51 @@ def in_text(
         _row(line, kind, strokes, colour)
         for line, kind in zip(_lines(graph), kinds(graph), strict=True)
     ]
-    margin = max(length for _, length in rows)
+    columns = max(length for _, length in rows)
     digits = len(str(len(graph.layers)))
     label_width = max(map(len, names))
     lines = []
     for node, (row, length) in enumerate(rows):
         number = str(node) if 0 < node < graph.output else ""
-        text = f"{row}{' ' * (margin - length)}  {number:>{digits}}  {names[node]:{label_width}}"
+        text = f"{row}{' ' * (columns - length)} "
+        if marks is not None:
+            text += _sign(marks.get(node, ""), colour)
+        text += f" {number:>{digits}}  {names[node]:{label_width}}"
         if channels is not None:
             text += f"  {width_text(channels[node]):>6}"
-        lines.append(text.rstrip())
+        lines.append((text + _repeated(graph, node)).rstrip())
     return "\n".join(lines)
 
 
-def for_stream(code: Code | CanonicalBlock, layout: Layout | None, stream: TextIO) -> str:
+def _sign(mark: str, colour: bool) -> str:
+    if not mark:
+        return " "
+    sign = {REMOVED: "-", ADDED: "+"}[mark]
+    return f"\033[{_ANSI[mark]}m{sign}\033[0m" if colour else sign
+
+
+def _repeated(graph: BlockGraph, node: int) -> str:
+    """What a node reads more than once, which its line cannot show."""
+    inputs = Counter(_inputs(graph)[node])
+    texts = [
+        f"{f'layer {source}' if source else 'the input'} {count} times"
+        for source, count in inputs.items()
+        if count > 1
+    ]
+    return f"  ({', '.join(texts)})" if texts else ""
+
+
+def _inputs(graph: BlockGraph) -> list[tuple[int, ...]]:
+    """What each node reads; the input first, the output last."""
+    return [(), *(layer.inputs for layer in graph.layers), graph.outputs]
+
+
+def for_stream(
+    code: Code | CanonicalBlock,
+    layout: Layout | None,
+    stream: TextIO,
+    marks: Mapping[int, str] | None = None,
+) -> str:
     """Draws a block for where it is to be printed.
 
     Args:
@@ -115,13 +152,15 @@ def for_stream(code: Code | CanonicalBlock, layout: Layout | None, stream: TextI
         layout: of the child network, whose first stage gives the widths.
         stream: whose encoding says which characters can be used, and which
             gets colours if it is a terminal and NO_COLOR is not set.
+        marks: keys of `palette.MARKS` by node, for one of two blocks.
 
     Returns:
         Lines without a line break after the last.
     """
     terminal = stream.isatty() and not os.environ.get("NO_COLOR")
     colour = terminal and os.environ.get("TERM") != "dumb"
-    return in_text(code, colour, layout, BOX_DRAWING if _can_write(stream) else ASCII)
+    strokes = BOX_DRAWING if _can_write(stream) else ASCII
+    return in_text(code, colour, layout, strokes, marks)
 
 
 def _can_write(stream: TextIO) -> bool:
@@ -148,7 +187,7 @@ def _lines(graph: BlockGraph) -> list[_Line]:
     unread = Counter(source for source, _ in graph.edges)
     columns: dict[int, int] = {}
     lines = []
-    for node, inputs in enumerate([(), *(layer.inputs for layer in graph.layers), graph.outputs]):
+    for node, inputs in enumerate(_inputs(graph)):
         unread.subtract(inputs)
         read = {columns[source] for source in inputs}
         used = frozenset(columns.values())
