@@ -95,10 +95,25 @@ class Block:
             A drawing, which a notebook displays.
         """
         # The layout library takes longer to load than all else here.
-        from blockqnn.block_drawing import Drawing
+        from blockqnn.block_drawing import drawing
 
         block = self.canonical if canonical else self.code
-        return Drawing(block, self.layout if widths else None, f"Trial {self.number}")
+        return drawing(block, self.layout if widths else None, f"Trial {self.number}")
+
+    def compare(self, other: Block) -> Drawing:
+        """Draws what this block and another one mean side by side.
+
+        Args:
+            other: the other one.
+
+        Returns:
+            A drawing in which what only this one has is red, and what only the
+            other one has is green.
+        """
+        from blockqnn.block_drawing import comparison
+
+        titles = (f"Trial {self.number}", f"Trial {other.number}")
+        return comparison((self.canonical, other.canonical), self.layout, titles)
 
     def module(
         self,

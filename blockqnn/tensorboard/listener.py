@@ -14,6 +14,8 @@ import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
+from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
+from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import hparams
 
 from blockqnn.errors import UserError
@@ -116,8 +118,9 @@ class TensorBoard:
         if self._scalars.iteration and self._scalars.iteration <= self._ended():
             self._end_iteration()
         if 0 < self._iterations <= self._ended() and _SESSION_END not in self._written.tags:
-            end = hparams({}, {})[2]
-            self._file.add_summary(0, self._scalars.wall_time, end)
+            wall_time = self._scalars.wall_time
+            end = _timed(hparams({}, {})[2], wall_time, _SESSION_END)
+            self._file.add_summary(0, wall_time, end)
         self._file.close()
         os.close(self._lock)
 
@@ -132,8 +135,10 @@ class TensorBoard:
     def _begin(self, trial: Trial) -> None:
         values = {name: hyperparameter(text) for name, text in self._flags.items()}
         experiment, start, _ = hparams(values, {BEST_REWARD: 0.0, BEST_ACCURACY: 0.0})
-        for summary in (experiment, start):
-            self._file.add_summary(0, trial.finished or 0.0, summary)
+        wall_time = trial.finished or 0.0
+        self._file.add_summary(0, wall_time, experiment)
+        begun = wall_time - trial.seconds
+        self._file.add_summary(0, wall_time, _timed(start, begun, _SESSION_START))
         self._written.tags.add(_SESSION_START)
 
     def _write(self, trial: Trial) -> None:
@@ -154,6 +159,18 @@ class TensorBoard:
         if iteration not in self._written.iterations:
             self._written.iterations.add(iteration)
             self._file.add(iteration, self._scalars.wall_time, self._scalars.of_iteration())
+
+
+def _timed(summary: Summary, seconds: float, tag: str) -> Summary:
+    """The start or the end of a session with its time, which tensorboardX leaves out."""
+    content = summary.value[0].metadata.plugin_data
+    data = HParamsPluginData.FromString(content.content)
+    if tag == _SESSION_START:
+        data.session_start_info.start_time_secs = seconds
+    else:
+        data.session_end_info.end_time_secs = seconds
+    content.content = data.SerializeToString()
+    return summary
 
 
 def _drawing(trial: Trial, layout: Layout) -> bytes:

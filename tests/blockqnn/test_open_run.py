@@ -208,19 +208,35 @@ def test_the_canonical_form_can_be_drawn(blockqnn):
     assert "identity" not in repr(block.draw(canonical=True))
 
 
+def test_two_blocks_are_drawn_side_by_side():
+    codes = ("[(1,1,3,0,0),(2,1,5,1,0)]", "[(1,4,0,0,0),(2,1,3,1,0)]")
+    blocks = [
+        Block(Trial(n, 1, 1.0, parse(code), "0", 0, Status.FAILED, *[1] * 5), LAYOUT, False)
+        for n, code in enumerate(codes, start=1)
+    ]
+    drawing = blocks[0].compare(blocks[1])
+    texts = [e.text for e in xml.etree.ElementTree.fromstring(drawing.svg).iter() if e.text]
+    assert texts.count("conv 3x3") == 2
+    assert texts.count("conv 5x5") == 1
+    assert {"Trial 1 (\u2212)", "Trial 2 (+)"} <= set(texts)
+    first, second = repr(drawing).split("Trial 2:")
+    assert "conv 5x5" in first
+    assert "conv 5x5" not in second
+    (line,) = [line for line in first.splitlines() if " - " in line]
+    assert "conv 5x5" in line
+    same = blocks[0].compare(blocks[0])
+    assert repr(same).count("conv 5x5") == 2
+
+
 def test_a_drawing_can_be_saved(run, tmp_path):
     drawing = run.block("best").draw()
-    for suffix, start in (
-        (".svg", b"<svg"),
-        (".png", b"\x89PNG"),
-        (".pdf", b"%PDF"),
-        (".PNG", b"\x89"),
-    ):
+    starts = {".svg": b"<svg", ".png": b"\x89PNG", ".PDF": b"%PDF", ".dot": b"digraph"}
+    for suffix, start in starts.items():
         path = tmp_path / f"block{suffix}"
         drawing.save(path)
         assert path.read_bytes().startswith(start)
     PIL.Image.open(tmp_path / "block.png").load()
-    with pytest.raises(UserError, match=r"suffix \.svg or \.png or \.pdf, given '.*block.gif'"):
+    with pytest.raises(UserError, match=r"\.svg, \.png, \.pdf, \.dot; given '.*block\.gif'"):
         drawing.save(str(tmp_path / "block.gif"))
     assert not (tmp_path / "block.gif").exists()
     with pytest.raises(UserError, match="cannot be written: No such file or directory"):

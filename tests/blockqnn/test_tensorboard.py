@@ -158,7 +158,9 @@ def test_flags_are_hparams_with_the_best_as_metrics(blockqnn):
     metrics = [info.name.tag for info in experiment.metric_infos]
     assert metrics == ["best/reward", "best/accuracy"]
     assert set(metrics) <= set(found.Tags()["scalars"])
-    session(found, "session_end_info", metadata.parse_session_end_info_plugin_data)
+    end = session(found, "session_end_info", metadata.parse_session_end_info_plugin_data)
+    assert start.start_time_secs == run.trials[0].finished - run.trials[0].seconds
+    assert end.end_time_secs == max(trial.finished for trial in run.trials)
 
 
 def test_operational_flags_are_no_hparams_and_no_other_search(blockqnn):
