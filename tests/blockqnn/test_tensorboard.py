@@ -4,7 +4,11 @@ import contextlib
 import dataclasses
 import io
 import pathlib
+import signal
 import statistics
+import subprocess
+import sys
+import time
 
 import PIL.Image
 import pytest
@@ -17,6 +21,7 @@ from blockqnn.tensorboard.listener import TensorBoard
 from blockqnn.tensorboard.scalars import hyperparameter
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.searching import CONV3, LAYOUT, NO_CONVOLUTION
+from tests.blockqnn.test_killed_runs import finished_trials
 
 SEARCH = (
     "--preset=smoke",
@@ -327,6 +332,40 @@ def test_two_writers_do_not_share_a_directory(blockqnn):
         "blockqnn: Another process writes the events in events; name another directory.\n"
     )
     assert blockqnn("tensorboard", "run", "--out=events")[0] == 0
+
+
+def test_a_search_that_is_killed_and_interrupted_writes_no_trial_twice(blockqnn):
+    run_dir = pathlib.Path("run")
+    command = [sys.executable, "-m", "blockqnn", "search", "--preset=digits", "--evaluator=dry"]
+    command += ["--executor=inline", "--epsilon_schedule=1.0:5,0.5:5,0.1:5"]
+    command += ["--blocks_per_iteration=30", "--max_layers=8", "--run_dir=run", "--tensorboard"]
+    stops = [(60, signal.SIGKILL), (150, signal.SIGINT), (250, signal.SIGKILL)]
+    for count, stop in stops:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None and finished_trials(run_dir) < count:
+                time.sleep(0.001)
+            process.send_signal(signal.SIGSTOP)
+            # What is there can be read meanwhile, elsewhere.
+            assert blockqnn("tensorboard", "run", "--out=meanwhile")[0] == 0
+            process.send_signal(stop)
+            process.send_signal(signal.SIGCONT)
+        assert process.returncode == (130 if stop == signal.SIGINT else -stop)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    run = read_run(run_dir)
+    numbers = [trial.number for trial in run.trials]
+    assert numbers == list(range(1, len(numbers) + 1))
+    for directory in ("run/tensorboard", "meanwhile", "afterwards"):
+        if directory != "run/tensorboard":
+            assert blockqnn("tensorboard", "run", f"--out={directory}")[0] == 0
+        found = read(directory)
+        assert [event.step for event in found.Scalars("trial/epsilon")] == numbers
+        assert [event.step for event in found.Scalars("iteration/epsilon")] == list(range(1, 16))
+        assert raw_steps(directory, "_hparams_/session_start_info") == [0]
+        assert raw_steps(directory, "_hparams_/session_end_info") == [0]
+    whole = read("afterwards")
+    for directory in ("run/tensorboard", "meanwhile"):
+        assert scalars(read(directory)) == scalars(whole)
+        assert read(directory).Images("best/block") == whole.Images("best/block")
 
 
 def refused(blockqnn, *arguments):
