@@ -183,6 +183,8 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
         file=stream,
     )
+    if run.tensorboard:
+        print(f"Learning curves:     tensorboard --logdir {run.run_dir / DIRECTORY}", file=stream)
 
 
 def time_spent(trained: list[Trial]) -> str:

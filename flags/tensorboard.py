@@ -16,7 +16,7 @@ def define() -> parsing.FlagSet:
         "tensorboard",
         "RUN_DIR",
         "Writes a run's trials as events for TensorBoard: of a run that was made without "
-        "--tensorboard, that died, or that goes on elsewhere. Again, it adds what is new.",
+        "--tensorboard, that died, or that goes on elsewhere. Called again, it adds what is new.",
     )
     flags.group("Output")
     flags.text(

@@ -17,6 +17,7 @@ from tensorboard.plugins.hparams import metadata
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.run_record import read_run
+from blockqnn.tensorboard import event_file
 from blockqnn.tensorboard.listener import TensorBoard
 from blockqnn.tensorboard.scalars import hyperparameter
 from blockqnn.trial import Status, Trial
@@ -185,6 +186,30 @@ def test_a_longer_search_writes_only_what_is_new(blockqnn):
     assert raw_steps("run/tensorboard", "_hparams_/session_start_info") == [0]
     blockqnn("tensorboard", "run", "--out=whole")
     assert scalars(read("whole")) == scalars(read("run/tensorboard"))
+
+
+def test_a_search_says_where_its_events_are(blockqnn):
+    assert "tensorboard" not in blockqnn.search(*SEARCH)
+    last = blockqnn.search(*SEARCH, LONGER, "--tensorboard").splitlines()[-1]
+    assert last.endswith("tensorboard --logdir run/tensorboard")
+
+
+def test_a_search_that_cannot_write_events_does_not_begin(blockqnn):
+    pathlib.Path("run").mkdir()
+    pathlib.Path("run/tensorboard").write_text("text")
+    arguments = ("--evaluator=dry", "--executor=inline", *SEARCH, "--tensorboard")
+    status, out, err = blockqnn("search", *arguments)
+    assert (status, out) == (2, "")
+    assert err == "blockqnn: Events cannot be written to run/tensorboard: File exists.\n"
+    assert blockqnn("trials", "run")[2] == "blockqnn: The run in run has not begun yet.\n"
+
+
+def test_what_is_written_can_be_read_before_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(event_file, "_FLUSH_SECONDS", 0.0)
+    with listener(tmp_path) as events:
+        for number in (1, 2, 3):
+            events.finished(trial(number))
+            assert raw_steps(tmp_path, "trial/epsilon") == list(range(1, number + 1))
 
 
 def test_a_search_that_has_ended_writes_events_when_it_is_called_again(blockqnn):
