@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,22 @@ class QLearning:
         row = self._table.get(state) or _Row(groups, self._config.initial_q)
         actions = [action for group in groups for action in group]
         return list(zip(actions, row.values.tolist(), row.visits.tolist(), strict=True))
+
+    def learned(self) -> Iterator[tuple[Action, Action, float, int]]:
+        """The entries of the table that were updated, in order of state and action.
+
+        Yields:
+            A state, an action in it, its Q-value and the number of updates that made it.
+        """
+        for state, row in sorted(self._table.items()):
+            actions = [action for group in row.groups for action in group]
+            for position in np.flatnonzero(row.visits).tolist():
+                yield (
+                    state,
+                    actions[position],
+                    float(row.values[position]),
+                    int(row.visits[position]),
+                )
 
     def get_state(self, changed_only: bool = False) -> State:
         """See `Agent.get_state`. One key for each state of the Q-table."""

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from blockqnn.bench_command import bench
 from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
+from blockqnn.explain_command import explain
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.tensorboard.command import write_tensorboard
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
 from flags import drawing as drawing_flags
+from flags import explain as explain_flags
 from flags import inspection
 from flags import search as search_flags
 from flags import tensorboard as tensorboard_flags
@@ -50,6 +52,11 @@ def _draw(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _explain(arguments: Sequence[str]) -> int:
+    explain(explain_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 def _bench(arguments: Sequence[str]) -> int:
     bench(bench_flags.parse(arguments), sys.stdout)
     return 0
@@ -61,6 +68,7 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "trials": (inspection.define_trials, _trials),
     "tensorboard": (tensorboard_flags.define, _tensorboard),
     "draw": (drawing_flags.define, _draw),
+    "explain": (explain_flags.define, _explain),
     "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
@@ -112,11 +120,8 @@ def _help() -> str:
     ]
     for verb, (define, _) in _VERBS.items():
         flags = define()
-        # What does not fit before the column of the summaries stands alone on its line.
-        usage = " ".join(["  " + verb, flags.arguments]).rstrip()
-        first = f"{usage:18}" if len(usage) < 18 else f"{usage:<88}"
-        body = textwrap.wrap(first + flags.summary, 88, subsequent_indent=" " * 18)
-        lines += [line.rstrip() for line in body]
+        lines.append(f"  {verb} {flags.arguments}".rstrip())
+        lines += textwrap.wrap(flags.summary, 88, initial_indent=" " * 8, subsequent_indent=" " * 8)
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 

@@ -25,6 +25,7 @@ class BlockReference:
         layout: of the run that it comes from, or None.
         trial: that it comes from, or None.
         dry: whether its accuracies were made up.
+        run: that it comes from, or None.
     """
 
     title: str
@@ -32,6 +33,7 @@ class BlockReference:
     layout: Layout | None = None
     trial: Trial | None = None
     dry: bool = False
+    run: RunRecord | None = None
 
 
 def is_run(reference: str) -> bool:
@@ -71,7 +73,9 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
         )
     run = read_run(pathlib.Path(directory))
     trial = find_trial(run, name)
-    return BlockReference(f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry)
+    return BlockReference(
+        f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry, run
+    )
 
 
 def find_trial(run: RunRecord, name: str) -> Trial:

@@ -47,6 +47,26 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def wrapped_code(text: str, width: int | None) -> list[str]:
+    """A code in lines that fit, broken between layers.
+
+    Args:
+        text: the code; more may follow after two blanks.
+        width: of a line, in columns; None for one line.
+
+    Returns:
+        The lines.
+    """
+    if width is None:
+        return [text]
+    lines = [""]
+    for piece in text.replace("),(", "),\n(").replace("  ", "\n  ").split("\n"):
+        if lines[-1] and len(lines[-1]) + len(piece) > width:
+            lines.append("")
+        lines[-1] += piece if lines[-1] else piece.lstrip()
+    return lines
+
+
 def best_blocks(trials: Sequence[Trial]) -> str:
     """The table of the best blocks, in the order given."""
     return table(

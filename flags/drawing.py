@@ -16,7 +16,7 @@ def define() -> parsing.FlagSet:
     """The flags of `draw`, at their defaults."""
     flags = parsing.FlagSet(
         "draw",
-        "BLOCK [BLOCK]",
+        "BLOCK ...",
         "Draws a block, or two side by side with what differs in red and green. BLOCK is a "
         "published name (inception, residual, block-qnn-a, block-qnn-b, block-qnn-s), a code, "
         "RUN_DIR#NUMBER or RUN_DIR#best.",

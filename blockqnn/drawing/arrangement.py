@@ -31,7 +31,7 @@ SIDE = MARGIN + NODE_GAP / 2
 PORT_GAP = 11.0
 LEAST_PORT_GAP = 8.0
 """Between edges that arrive at one node."""
-PORT_INSET = 15.0
+PORT_INSET = 16.0
 """From a node's corner to the first edge that may arrive."""
 
 

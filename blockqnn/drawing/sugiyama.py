@@ -22,6 +22,8 @@ NODE_GAP = 18.0
 EDGE_GAP = 13.0
 """Between two edges that pass a row, in points."""
 NEARLY_STRAIGHT = 20.0
+_APART = 2.0**-10
+"""Of igraph's grid, whose unit is the least distance in a row; exact as a float."""
 
 Station = tuple[float, float]
 """What stands or passes in a row: x, and half the room that it needs in points."""
@@ -57,9 +59,10 @@ def place(graph: BlockGraph, half_widths: Sequence[float]) -> Placement:
     placed = igraph.Graph(len(rows), edges, directed=True).layout_sugiyama(layers=rows)
     found = Placement(
         rows,
-        [round(point[0], 3) for point in placed.coords],
-        [[round(point[0], 3) for point in route] for route in placed.edge_routing],
+        [_on_grid(point[0]) for point in placed.coords],
+        [[_on_grid(point[0]) for point in route] for route in placed.edge_routing],
     )
+    _part(found, edges)
     moved = _drawn_together(_stations(found, edges, half_widths))
     found.across = [moved[x] for x in found.across]
     found.bends = [[moved[x] for x in bend] for bend in found.bends]
@@ -69,6 +72,11 @@ def place(graph: BlockGraph, half_widths: Sequence[float]) -> Placement:
     found.across = [x - left for x in found.across]
     found.bends = [[x - left for x in bend] for bend in found.bends]
     return found
+
+
+def _on_grid(x: float) -> float:
+    """Without the last bits, so that what is meant to be equal is."""
+    return round(x * 64) / 64
 
 
 def _rows(graph: BlockGraph) -> list[int]:
@@ -84,6 +92,21 @@ def _rows(graph: BlockGraph) -> list[int]:
         if len(set(readers[node])) > len(set(graph.layers[node - 1].inputs)):
             rows[node] = min(rows[reader] for reader in readers[node]) - 1
     return rows
+
+
+def _part(placement: Placement, edges: Sequence[tuple[int, int]]) -> None:
+    """Moves apart what igraph puts into one place of a row, as it rarely does."""
+    taken = set()
+    for node, row in enumerate(placement.rows):
+        while (row, placement.across[node]) in taken:
+            placement.across[node] += _APART
+        taken.add((row, placement.across[node]))
+    for (source, _), bend in zip(edges, placement.bends, strict=True):
+        rows = range(placement.rows[source] + 1, placement.rows[source] + 1 + len(bend))
+        # The whole edge moves, so that what is straight stays so.
+        while not taken.isdisjoint(zip(rows, bend, strict=True)):
+            bend[:] = [x + _APART for x in bend]
+        taken.update(zip(rows, bend, strict=True))
 
 
 def _stations(

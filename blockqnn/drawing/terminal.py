@@ -127,11 +127,12 @@ def _repeated(graph: BlockGraph, node: int) -> str:
     """What a node reads more than once, which its line cannot show."""
     inputs = Counter(_inputs(graph)[node])
     texts = [
-        f"{f'layer {source}' if source else 'the input'} {count} times"
+        f"{f'layer {source}' if source else 'the input'} "
+        + ("twice" if count == 2 else f"{count} times")
         for source, count in inputs.items()
         if count > 1
     ]
-    return f"  ({', '.join(texts)})" if texts else ""
+    return f"  (reads {', '.join(texts)})" if texts else ""
 
 
 def _inputs(graph: BlockGraph) -> list[tuple[int, ...]]:

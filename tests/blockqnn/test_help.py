@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from flags import bench as bench_flags
+from flags import drawing as drawing_flags
+from flags import explain as explain_flags
 from flags import inspection
 from flags import search as search_flags
 
@@ -14,6 +16,8 @@ DEFINE = {
     "search": search_flags.define,
     "show": inspection.define_show,
     "trials": inspection.define_trials,
+    "draw": drawing_flags.define,
+    "explain": explain_flags.define,
     "bench": bench_flags.define,
 }
 
@@ -30,7 +34,7 @@ def helped(blockqnn, *words):
 def test_help_lists_the_verbs(blockqnn, word):
     out = helped(blockqnn, word)
     for verb in DEFINE:
-        assert re.search(rf"^  {verb} .*[A-Z][a-z]+ ", out, re.MULTILINE)
+        assert re.search(rf"^  {verb}\b.*\n {{8}}[A-Z][a-z]+ ", out, re.MULTILINE)
     assert "python -m blockqnn VERB --help" in out
 
 
@@ -74,7 +78,12 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ),
         ("show", "format", "text"),
         ("show", "repeats", "2"),
+        ("show", "sort", "reward"),
+        ("show", "max_flops", "empty"),
+        ("show", "has", "empty"),
         ("trials", "format", "table"),
+        ("explain", "top", "10"),
+        ("explain", "value", "mean"),
         ("bench", "blocks", "block-qnn-s,residual,inception"),
         ("bench", "steps", "10"),
         ("bench", "against", "none"),

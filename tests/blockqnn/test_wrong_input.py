@@ -23,14 +23,20 @@ def refused(blockqnn, arguments):
 @pytest.mark.parametrize("words", [[], ["serach"], [""], ["--seed=1"], ["SEARCH"], ["1"]])
 def test_what_is_no_verb_is_refused_by_listing_the_verbs(blockqnn, words):
     err = refused(blockqnn, words)
-    for verb in ("search", "show", "trials", "bench"):
+    for verb in ("search", "show", "trials", "explain", "bench"):
         assert verb in err
 
 
-@pytest.mark.parametrize("verb", ["search", "show", "trials", "bench"])
+@pytest.mark.parametrize("verb", ["search", "show", "trials", "explain", "bench"])
 @pytest.mark.parametrize("flag", ["--nope", "--nope=1", "-x", "--seeed=1", "--no=", "--=3"])
 def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
-    words = {"search": [], "show": ["inception"], "trials": ["run"], "bench": []}[verb]
+    words = {
+        "search": [],
+        "show": ["inception"],
+        "trials": ["run"],
+        "explain": ["run"],
+        "bench": [],
+    }[verb]
     err = refused(blockqnn, [verb, *words, flag])
     assert f"python -m blockqnn {verb} --help" in err
 
@@ -197,7 +203,24 @@ def test_a_run_directory_with_another_programs_store_is_refused(blockqnn):
     "words",
     [
         [],
-        ["inception", "residual"],
+        ["inception", "residual", "inception"],
+        ["inception", "nowhere"],
+        ["nowhere", "inception"],
+        ["inception", "nowhere#1"],
+        ["inception", "[(1,9,0,0,0)]"],
+        ["inception", "."],
+        ["inception", "--sort=size"],
+        ["inception", "--order=up"],
+        ["inception", "--status=running"],
+        ["inception", "--iteration=0"],
+        ["inception", "--iteration=3-2"],
+        ["inception", "--iteration=x"],
+        ["inception", "--min_accuracy=high"],
+        ["inception", "--max_flops=1T"],
+        ["inception", "--max_parameters=inf"],
+        ["inception", "--max_depth=k"],
+        ["inception", "--has=conv7x7"],
+        ["inception", "--has=add,,concat"],
         ["Inception"],
         ["nowhere"],
         ["nowhere#1"],
