@@ -8,6 +8,7 @@ import html
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.terminal import printable
 from blockqnn.trial import Trial
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import Code, write
@@ -182,7 +183,7 @@ class Block:
             ("depth", str(trial.depth)),
             ("density", number(trial.density)),
         ]
-        return figures + ([("reason", trial.reason)] if trial.reason else [])
+        return figures + ([("reason", printable(trial.reason))] if trial.reason else [])
 
 
 class Blocks(tuple[Block, ...]):

@@ -14,11 +14,12 @@ import pandas as pd
 from blockqnn.block import Block, Blocks
 from blockqnn.block_reference import BEST, find_trial
 from blockqnn.errors import UserError
+from blockqnn.explanation import next_layers, read_knowledge
 from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
 from blockqnn.trials_frame import trials_frame
-from networks.codes import write
+from networks.codes import describe, parse_prefix, write
 from networks.layout import Layout
 
 _SHOWN = 5
@@ -132,6 +133,40 @@ class Run:
         """
         name = which if isinstance(which, str) else str(operator.index(which))
         return self._block(find_trial(self._record, name))
+
+    def explain(self, prefix: str = "") -> pd.DataFrame:
+        """What the agent expects of the layers that may follow the beginning of a block.
+
+        The agent's table is read now, perhaps later than the trials were.
+
+        Args:
+            prefix: a code without its Terminal, such as `[(1,4,0,0,0)]`;
+                nothing for the start of a block.
+
+        Returns:
+            A row for each legal layer, the highest Q-value first: `layer` as
+            the code has it, `meaning` in words, its Q-value `q`, on the scale
+            on which a reward of 100 % is 1, the number of `updates` that made
+            it, and the number of `trials` in which the layer followed.
+
+        Raises:
+            UserError: if the agent has no table, or has learned nothing yet.
+            CodeError: if no block of the run begins with the prefix.
+        """
+        knowledge = read_knowledge(self._path)
+        begun = parse_prefix(prefix, knowledge.space.max_layers)
+        return pd.DataFrame(
+            [
+                {
+                    "layer": write([found.layer])[1:-1],
+                    "meaning": describe(found.layer),
+                    "q": found.q,
+                    "updates": found.updates,
+                    "trials": found.trials,
+                }
+                for found in next_layers(knowledge, begun)
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self._record.trials)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import html.parser
+import json
 import pathlib
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 from blockqnn.trials_frame import trials_frame
 from networks.canonical import canonical_form
-from networks.codes import parse, write
+from networks.codes import CodeError, parse, write
 from networks.cost import cost
 from networks.initial import initial_parameters
 from networks.layout import Layout, LayoutError
@@ -347,6 +348,30 @@ def test_html_for_a_notebook(run):
     assert "no blocks" in Tags(Blocks()._repr_html_()).text
 
 
+def test_what_the_agent_knows(run, blockqnn):
+    for prefix in ("", "[(1,1,3,0,0)]"):
+        frame = run.explain(prefix)
+        arguments = ["explain", "run", *([prefix] if prefix else []), "--format=json", "--top=1000"]
+        status, out, _ = blockqnn(*arguments)
+        assert status == 0
+        facts = json.loads(out)["next"]
+        assert facts
+        theirs = [(tuple(f["layer"]), f["q"], f["updates"], f["trials"]) for f in facts]
+        ours = [
+            (tuple(map(int, row.layer[1:-1].split(","))), row.q, row.updates, row.trials)
+            for row in frame.itertuples()
+            if row.updates or row.trials
+        ]
+        assert ours == theirs
+        assert frame["q"].is_monotonic_decreasing
+    # 8 layers of each of two predecessors, Add and Concat of the two, and Terminal.
+    assert len(frame) == 19
+    meanings = dict(zip(frame["layer"], frame["meaning"], strict=True))
+    assert meanings["(2,1,5,1,0)"] == "Convolution 5x5 of layer 1"
+    with pytest.raises(CodeError, match="a prefix has no Terminal"):
+        run.explain("[(1,1,3,0,0),(2,7,0,0,0)]")
+
+
 def test_text_of_a_store_stays_text(tmp_path):
     path = tmp_path / f"a&b<i>{'x'}"
     path.mkdir()
@@ -364,6 +389,8 @@ def test_text_of_a_store_stays_text(tmp_path):
         assert not page.tags & {"script", "i"}
         assert "<script" not in text
     assert POISON in Tags(run.block(1)._repr_html_()).text
+    steering = dataclasses.replace(trial, reason="\x1b[31mred\nnext")
+    assert r"reason \x1b[31mred\nnext" in repr(Block(steering, LAYOUT, False))
     assert str(path) in Tags(run._repr_html_()).text
 
 
