@@ -21,6 +21,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import masked_crc32c
 
+from blockqnn.errors import UserError
+
 _PATTERN = "*tfevents*"
 _SECONDS = re.compile(r"tfevents\.(\d{1,15})\.")
 _LARGEST = 3.4028234e38
@@ -90,7 +92,12 @@ class EventFile:
 
     def _write(self, event: Event) -> None:
         if self._file is None:
-            self._file = _path(self._directory).open("xb")
+            try:
+                self._file = _path(self._directory).open("xb")
+            except OSError as error:
+                raise UserError(
+                    f"Events cannot be written to {self._directory}: {error.strerror or error}."
+                ) from error
             self._write(Event(wall_time=event.wall_time, file_version="brain.Event:2"))
         data = event.SerializeToString()
         length = struct.pack("<Q", len(data))

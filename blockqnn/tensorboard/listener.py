@@ -136,9 +136,9 @@ class TensorBoard:
         values = {name: hyperparameter(text) for name, text in self._flags.items()}
         experiment, start, _ = hparams(values, {BEST_REWARD: 0.0, BEST_ACCURACY: 0.0})
         wall_time = trial.finished or 0.0
+        # In one record, by which a directory of ours is known.
+        experiment.MergeFrom(_timed(start, wall_time - trial.seconds, _SESSION_START))
         self._file.add_summary(0, wall_time, experiment)
-        begun = wall_time - trial.seconds
-        self._file.add_summary(0, wall_time, _timed(start, begun, _SESSION_START))
         self._written.tags.add(_SESSION_START)
 
     def _write(self, trial: Trial) -> None:

@@ -6,6 +6,7 @@ import io
 import pathlib
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from tensorboard.backend.event_processing import event_accumulator, event_file_l
 from tensorboard.plugins.hparams import metadata
 
 from blockqnn.drawing.arrangement import arrange
+from blockqnn.listing import DRY_NOTICE
 from blockqnn.run_record import read_run
 from blockqnn.tensorboard import event_file
 from blockqnn.tensorboard.listener import TensorBoard
@@ -224,8 +226,10 @@ def test_a_past_run_gets_the_events_that_its_search_would_have_written(blockqnn)
     count = len(read_run(pathlib.Path("run")).trials)
     status, out, err = blockqnn("tensorboard", "run")
     assert (status, err) == (0, "")
-    assert out.splitlines()[0] == f"{count} of {count} trials were new and are in tensorboard/run."
-    assert out.splitlines()[1].endswith("tensorboard --logdir tensorboard/run")
+    notice, done, where = out.splitlines()
+    assert notice == DRY_NOTICE
+    assert done == f"{count} of {count} trials were new and are in tensorboard/run."
+    assert where.endswith("tensorboard --logdir tensorboard/run")
     ours, theirs = read("tensorboard/run"), read("run/tensorboard")
     assert scalars(ours) == scalars(theirs)
     assert ours.Images("best/block") == theirs.Images("best/block")
@@ -239,7 +243,7 @@ def test_the_verb_again_adds_nothing(blockqnn):
     files = blockqnn.files()
     status, out, _ = blockqnn("tensorboard", "run", "--out=events")
     assert status == 0
-    assert out.startswith("0 of ")
+    assert out.splitlines()[1].startswith("0 of ")
     assert blockqnn.files() == files
 
 
@@ -258,6 +262,23 @@ def test_a_writer_that_was_killed_is_gone_on_from(blockqnn, share):
     assert cut.Images("best/block") == whole.Images("best/block")
     steps = raw_steps("cut", "trial/epsilon")
     assert steps == sorted(set(steps))
+
+
+def test_a_writer_may_be_killed_after_any_record(blockqnn):
+    blockqnn.search(*SEARCH)
+    blockqnn("tensorboard", "run", "--out=cut")
+    (path,) = pathlib.Path("cut").iterdir()
+    data, position = path.read_bytes(), 0
+    for _ in range(4):
+        path.write_bytes(data[:position])
+        assert blockqnn("tensorboard", "run", "--out=cut")[0] == 0
+        assert len(raw_steps("cut", "_hparams_/session_start_info")) == 1
+        steps = raw_steps("cut", "trial/epsilon")
+        assert steps == list(range(1, len(blockqnn.trials("run")) + 1))
+        for other in pathlib.Path("cut").iterdir():
+            if other != path:
+                other.unlink()
+        position += struct.unpack_from("<Q", data, position)[0] + 16
 
 
 def test_what_a_run_has_is_written_while_it_goes_on(blockqnn, monkeypatch):
