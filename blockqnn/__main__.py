@@ -14,6 +14,7 @@ from blockqnn.errors import UserError
 from blockqnn.explain_command import explain
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
+from blockqnn.tensorboard.command import write_tensorboard
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
 from flags import compare as compare_flags
@@ -21,6 +22,7 @@ from flags import drawing as drawing_flags
 from flags import explain as explain_flags
 from flags import inspection
 from flags import search as search_flags
+from flags import tensorboard as tensorboard_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
 from networks.layout import LayoutError
@@ -39,6 +41,11 @@ def _show(arguments: Sequence[str]) -> int:
 
 def _trials(arguments: Sequence[str]) -> int:
     list_trials(inspection.parse_trials(arguments), sys.stdout)
+    return 0
+
+
+def _tensorboard(arguments: Sequence[str]) -> int:
+    write_tensorboard(tensorboard_flags.parse(arguments), sys.stdout)
     return 0
 
 
@@ -66,6 +73,7 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
+    "tensorboard": (tensorboard_flags.define, _tensorboard),
     "draw": (drawing_flags.define, _draw),
     "explain": (explain_flags.define, _explain),
     "bench": (bench_flags.define, _bench),

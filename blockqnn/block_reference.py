@@ -78,13 +78,25 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
             "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, or a run's directory."
         )
     run = read_run(pathlib.Path(directory))
-    trial = _find(run, name)
+    trial = find_trial(run, name)
     return BlockReference(
         f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry, run
     )
 
 
-def _find(run: RunRecord, name: str) -> Trial:
+def find_trial(run: RunRecord, name: str) -> Trial:
+    """Finds a trial by its name.
+
+    Args:
+        run: that it is of.
+        name: its number, or `best`.
+
+    Returns:
+        The trial.
+
+    Raises:
+        UserError: if the run has no such trial.
+    """
     if name == BEST:
         best = run.best(1)
         if not best:

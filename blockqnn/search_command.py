@@ -14,11 +14,12 @@ from blockqnn.evaluators import DRY, make_evaluator
 from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.placement import compile_threads, places
-from blockqnn.progress import make_progress
+from blockqnn.progress import Progress, make_progress
 from blockqnn.run_record import read_run
 from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
+from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
 from blockqnn.worker import encode_settings
 from networks.designs import make_space
@@ -52,6 +53,8 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
         try:
             if not search.finished:
                 _carry_on(search, settings, run, store, stream)
+            elif run.tensorboard:
+                write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
             print(
                 f"\nStopped; what has finished is in {run.run_dir}. The same command "
@@ -67,7 +70,13 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
 def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
-    with contextlib.closing(_make_executor(settings, run)) as executor:
+    with contextlib.ExitStack() as stack:
+        executor = stack.enter_context(contextlib.closing(_make_executor(settings, run)))
+        before = list(store.trials())
+        listeners: list[Progress] = []
+        if run.tensorboard:
+            listeners.append(_tensorboard(search, settings, run, before))
+            stack.enter_context(contextlib.closing(listeners[0]))
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = dataclasses.asdict(settings.layout)
         facts = {"layout": layout, "dry": settings.evaluator == DRY}
@@ -75,16 +84,17 @@ def _carry_on(
         if settings.evaluator == DRY:
             print(DRY_NOTICE, file=stream)
         progress = make_progress(stream, settings.iterations, settings.blocks_per_iteration)
-        before = 0
-        for trial in store.trials():
-            progress.history(trial)
-            before += 1
+        listeners.append(progress)
+        for trial in before:
+            for listener in listeners:
+                listener.history(trial)
         if before:
-            print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
+            print(f"Continuing {run.run_dir} after {len(before)} trials.", file=stream)
         begun, trained_seconds = time.monotonic(), 0.0
         try:
             for trial in search.run(executor):
-                progress.finished(trial)
+                for listener in listeners:
+                    listener.finished(trial)
                 trained_seconds += trial.train_seconds
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
@@ -105,6 +115,22 @@ def _carry_on(
                 "idle, with no child in training.",
                 file=stream,
             )
+
+
+def _tensorboard(
+    search: Search, settings: SearchSettings, run: RunSettings, before: list[Trial]
+) -> Progress:
+    # tensorboardX takes a while to load, and most searches do without.
+    from blockqnn.tensorboard.listener import TensorBoard
+
+    return TensorBoard(
+        run.run_dir / DIRECTORY,
+        run.flag_values,
+        settings.layout,
+        before,
+        lambda: search.ended_iterations,
+        settings.iterations,
+    )
 
 
 def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
@@ -148,6 +174,8 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
         file=stream,
     )
+    if run.tensorboard:
+        print(f"Learning curves:     tensorboard --logdir {run.run_dir / DIRECTORY}", file=stream)
 
 
 def time_spent(trained: list[Trial]) -> str:

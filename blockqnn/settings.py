@@ -167,6 +167,7 @@ class RunSettings:
         flag_values: the flags that say what the search is, by name; another
             value of one of them is another search.
         flag_file: the text to keep in the run directory.
+        tensorboard: write events for TensorBoard into the run directory.
     """
 
     run_dir: pathlib.Path
@@ -177,3 +178,4 @@ class RunSettings:
     child_timeout_seconds: float
     flag_values: dict[str, Any]
     flag_file: str
+    tensorboard: bool = False

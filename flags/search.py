@@ -38,6 +38,7 @@ _OPERATIONAL = (
     "child_timeout_seconds",
     "data_dir",
     "execution",
+    "tensorboard",
 )
 """Flags that do not change what the search is; the others must stay in a run."""
 
@@ -95,6 +96,7 @@ def define() -> parsing.FlagSet:
         "user's cache; JAX_COMPILATION_CACHE_DIR wins",
     )
     flags.number("child_timeout_seconds", 3600.0, "after which a child is given up", above=0)
+    flags.switch("tensorboard", False, "write events for TensorBoard to RUN_DIR/tensorboard")
 
     flags.group("Agent")
     define_agents(flags)
@@ -203,6 +205,7 @@ def parse(arguments: Sequence[str]) -> tuple[SearchSettings, RunSettings]:
             if name not in _OPERATIONAL
         },
         flag_file=flags.flag_file(),
+        tensorboard=values["tensorboard"],
     )
     return _search_settings(values), run
 
