@@ -11,8 +11,9 @@ from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.terminal import printable
 from blockqnn.trial import Trial
 from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import Code, write
+from networks.codes import Code
 from networks.cost import Cost, cost
+from networks.designs import as_block, write
 from networks.layout import Layout
 from networks.motifs import motifs
 
@@ -57,7 +58,7 @@ class Block:
     @property
     def code(self) -> Code:
         """The block as the agent wrote it; `networks.codes.write` makes it text."""
-        return self.trial.code
+        return as_block(self.trial.code)
 
     @property
     def reward(self) -> float | None:

@@ -25,6 +25,7 @@ from blockqnn.trial import Job, Outcome, Status, child_seed
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
 from networks.cost import Limits, cost, infeasible_reason
+from networks.designs import as_block
 from networks.layout import Layout
 
 ID = "BlockQNN-v0"
@@ -301,7 +302,7 @@ def _evaluation(
             f"percent, or has a method evaluate; given {evaluator!r}."
         )
     function = evaluator
-    return lambda job: Outcome(accuracies=(float(function(job.code)),))
+    return lambda job: Outcome(accuracies=(float(function(as_block(job.code))),))
 
 
 def _picture(block: Code | CanonicalBlock) -> np.ndarray:

@@ -19,7 +19,8 @@ from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
 from blockqnn.trials_frame import trials_frame
-from networks.codes import describe, parse_prefix, write
+from networks.codes import describe, parse_prefix
+from networks.designs import write
 from networks.layout import Layout
 
 _SHOWN = 5

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from blockqnn.trial import Status, Trial
-from networks.codes import write
+from networks.designs import write
 
 STATUSES = [
     status.value for status in (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)

@@ -30,6 +30,8 @@ from blockqnn.tensorboard.scalars import (
     hyperparameter,
 )
 from blockqnn.trial import Trial
+from networks.codes import Code
+from networks.designs import as_block, is_cell
 from networks.layout import Layout
 
 _SESSION_START = "_hparams_/session_start_info"
@@ -149,8 +151,9 @@ class TensorBoard:
         if trial.number in self._written.trials:
             return
         images = {}
-        if self._scalars.best is not best:
-            images[BEST_BLOCK] = _drawing(trial, self._layout)
+        # Only blocks are drawn; cells have six edges that always lie alike.
+        if self._scalars.best is not best and not is_cell(trial.code):
+            images[BEST_BLOCK] = _drawing(as_block(trial.code), self._layout)
         self._file.add(trial.number, trial.finished or 0.0, scalars, images)
         self.written_trials += 1
 
@@ -173,12 +176,12 @@ def _timed(summary: Summary, seconds: float, tag: str) -> Summary:
     return summary
 
 
-def _drawing(trial: Trial, layout: Layout) -> bytes:
+def _drawing(code: Code, layout: Layout) -> bytes:
     # Drawing takes libraries that a search without TensorBoard need not load.
     from blockqnn.drawing.arrangement import arrange
     from blockqnn.drawing.raster import png
 
-    return png(arrange(trial.code, layout))
+    return png(arrange(code, layout))
 
 
 def _locked(directory: pathlib.Path) -> int:
