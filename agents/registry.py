@@ -13,14 +13,10 @@ from agents.q_learning import QLearning, QLearningConfig
 from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from agents.random_search import RandomSearch, RandomSearchConfig
 
-AgentConfig = (
-    QLearningConfig
-    | QLearningPlusConfig
-    | RandomSearchConfig
-    | EvolutionConfig
-    | LocalSearchConfig
-    | PredictorConfig
+PlainAgentConfig = (
+    QLearningConfig | QLearningPlusConfig | RandomSearchConfig | EvolutionConfig | LocalSearchConfig
 )
+AgentConfig = PlainAgentConfig | PredictorConfig
 
 _MAKERS: dict[type, Callable[[SearchSpace, Any, int], Agent]] = {
     QLearningConfig: QLearning,

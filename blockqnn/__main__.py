@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
 from blockqnn.compare_command import compare
+from blockqnn.compare_real import RealCompareSettings, compare_real
 from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
 from blockqnn.explain_command import explain
@@ -65,7 +66,11 @@ def _bench(arguments: Sequence[str]) -> int:
 
 
 def _compare(arguments: Sequence[str]) -> int:
-    compare(compare_flags.parse(arguments), sys.stdout, sys.stderr)
+    settings = compare_flags.parse(arguments)
+    if isinstance(settings, RealCompareSettings):
+        compare_real(settings, sys.stdout, sys.stderr)
+    else:
+        compare(settings, sys.stdout, sys.stderr)
     return 0
 
 

@@ -8,7 +8,7 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn import standings
+from blockqnn import contest, standings
 from blockqnn.accuracy_table import AccuracyTable
 from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
@@ -79,7 +79,9 @@ def compare(settings: CompareSettings, stream: TextIO, progress: TextIO) -> None
         "search_column": settings.search_column,
         "judge_column": settings.judge_column,
     }
-    with contextlib.closing(Results(settings.out_dir, identity)) as results:
+    with contextlib.closing(
+        Results(settings.out_dir, identity, contest.as_json, contest.from_json)
+    ) as results:
         wanted = wanted_runs(settings.contestants, settings.budgets, settings.seeds)
         missing = [key for key in wanted if key not in results.runs]
         done = len(wanted) - len(missing)

@@ -13,8 +13,9 @@ from agents.predictor import PredictorConfig
 from agents.q_learning import PAPER_SCHEDULE, QLearningConfig
 from agents.q_learning_plus import QLearningPlusConfig
 from agents.random_search import RandomSearchConfig
-from agents.registry import AGENTS, AgentConfig
+from agents.registry import AGENTS, AgentConfig, PlainAgentConfig
 from blockqnn.errors import UserError
+from blockqnn.settings import SearchSettings
 
 _PAPER_ITERATIONS = sum(count for _, count in PAPER_SCHEDULE)
 
@@ -40,9 +41,24 @@ class Contestant:
         """Whether its settings depend on the budget, so that each budget is a run of its own."""
         return self.name in _SIZED
 
-    def config(self, budget: int) -> AgentConfig:
-        """Its settings for a number of evaluations."""
+    def config(self, budget: int, search: SearchSettings | None = None) -> AgentConfig:
+        """Its settings for a number of evaluations.
+
+        Args:
+            budget: evaluations.
+            search: in which it takes part, if that is not a table. Q-learning
+                then has that search's learning rate, replay and so on, and
+                everybody its distribution of random actions.
+
+        Returns:
+            The settings.
+        """
         sized = (_SIZED.get(self.name) or _FIXED[self.name])(budget)
+        if search is not None:
+            if isinstance(sized, QLearningConfig) and isinstance(search.agent, QLearningConfig):
+                schedule = scaled_schedule(budget, search.blocks_per_iteration)
+                sized = dataclasses.replace(search.agent, epsilon_schedule=schedule)
+            sized = dataclasses.replace(sized, exploration=search.agent.exploration)
         config: AgentConfig = dataclasses.replace(sized, **self.changes)
         if self.predictor is None:
             return config
@@ -109,13 +125,17 @@ def scaled_schedule(budget: int, batch: int) -> tuple[tuple[float, int], ...]:
         batch: of an iteration.
 
     Returns:
-        Pairs of epsilon and a number of iterations, at least one each.
+        Pairs of epsilon and a number of iterations, which make up the budget;
+        an epsilon that would hold for none is left out.
     """
-    iterations = budget / batch
-    return tuple(
-        (epsilon, max(1, round(count * iterations / _PAPER_ITERATIONS)))
-        for epsilon, count in PAPER_SCHEDULE
-    )
+    schedule, before, begun = [], 0, 0
+    for epsilon, count in PAPER_SCHEDULE:
+        before += count
+        end = max(1, round(before * budget / batch / _PAPER_ITERATIONS))
+        if end > begun:
+            schedule.append((epsilon, end - begun))
+        begun = end
+    return tuple(schedule)
 
 
 def _paper_batch(budget: int) -> int:
@@ -143,11 +163,11 @@ def _number(text: str) -> float:
 
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: int, float: _number, bool: _boolean, str: str}
-_SIZED: dict[str, Callable[[int], AgentConfig]] = {
+_SIZED: dict[str, Callable[[int], PlainAgentConfig]] = {
     "q_learning": _paper_q_learning,
     "q_learning_plus": lambda budget: QLearningPlusConfig(budget, exploration="uniform"),
 }
-_FIXED: dict[str, Callable[[int], AgentConfig]] = {
+_FIXED: dict[str, Callable[[int], PlainAgentConfig]] = {
     "random": lambda _: RandomSearchConfig("uniform"),
     "evolution": lambda _: EvolutionConfig(exploration="uniform"),
     "local_search": lambda _: LocalSearchConfig(exploration="uniform"),

@@ -159,7 +159,7 @@ class Run:
         return pd.DataFrame(
             [
                 {
-                    "layer": write(tuple([found.layer]))[1:-1],
+                    "layer": write((found.layer,))[1:-1],
                     "meaning": describe(found.layer),
                     "q": found.q,
                     "updates": found.updates,

@@ -66,7 +66,11 @@ class Search:
             Each trial when it has finished and is in the store.
         """
         while not self.finished:
-            yield from self._iterate(self.ended_iterations + 1, executor)
+            yield from self.run_iteration(executor)
+
+    def run_iteration(self, executor: Executor) -> Iterator[Trial]:
+        """Carries out the next iteration, whatever the schedule says; see `run`."""
+        yield from self._iterate(self.ended_iterations + 1, executor)
 
     def _iterate(self, iteration: int, executor: Executor) -> Iterator[Trial]:
         learned = [t for t in self._trials.values() if t.iteration < iteration]

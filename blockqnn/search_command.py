@@ -71,7 +71,7 @@ def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
     with contextlib.ExitStack() as stack:
-        executor = stack.enter_context(contextlib.closing(_make_executor(settings, run)))
+        executor = stack.enter_context(contextlib.closing(make_executor(settings, run)))
         before = list(store.trials())
         listeners: list[Progress] = []
         if run.tensorboard:
@@ -133,7 +133,19 @@ def _tensorboard(
     )
 
 
-def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
+def make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
+    """Creates what evaluates the children of a search.
+
+    Args:
+        settings: of the search.
+        run: how and where.
+
+    Returns:
+        The executor, ready.
+
+    Raises:
+        UserError: if the data or the machine cannot be used.
+    """
     what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
     if run.executor == INLINE:
         return InlineExecutor(make_evaluator(*what, run.worker, settings.table))

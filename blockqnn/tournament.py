@@ -10,10 +10,9 @@ import os
 import pathlib
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, Protocol, TextIO, TypeVar
 
-from blockqnn import contest
 from blockqnn.accuracy_table import AccuracyTable
 from blockqnn.contest import Played, play
 from blockqnn.contestants import Contestant, parse_contestant
@@ -46,21 +45,50 @@ def wanted_runs(contestants: Sequence[Contestant], budgets: Sequence[int], seeds
     ]
 
 
-class Results:
+class Run(Protocol):
+    """Whatever came of a run."""
+
+    @property
+    def contestant(self) -> str:
+        """Who played, by title."""
+
+    @property
+    def budget(self) -> int:
+        """Evaluations that it was sized to."""
+
+    @property
+    def seed(self) -> int:
+        """Of the agent."""
+
+
+R = TypeVar("R", bound=Run)
+
+
+class Results(Generic[R]):
     """The runs that have ended, in a file with a line for each."""
 
-    def __init__(self, directory: pathlib.Path, identity: dict[str, Any]):
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        identity: dict[str, Any],
+        encode: Callable[[R], dict[str, Any]],
+        decode: Callable[[dict[str, Any]], R],
+    ):
         """Opens the file of a tournament, and creates it if need be.
 
         Args:
             directory: which holds it.
             identity: what all its runs have in common, by flag.
+            encode: makes JSON of a run.
+            decode: makes a run of that; raises TypeError, ValueError or
+                KeyError if it is none.
 
         Raises:
             UserError: if it cannot be used, or belongs to another tournament.
         """
         self._path = directory / FILE_NAME
-        self.runs: dict[Key, Played] = {}
+        self._encode, self._decode = encode, decode
+        self.runs: dict[Key, R] = {}
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+", encoding="utf-8")
@@ -72,11 +100,11 @@ class Results:
             self.close()
             raise
 
-    def add(self, runs: Sequence[Played]) -> None:
+    def add(self, runs: Sequence[R]) -> None:
         """Keeps runs that have ended."""
         for run in runs:
             self.runs[run.contestant, run.budget, run.seed] = run
-            self._file.write(json.dumps(contest.as_json(run)) + "\n")
+            self._file.write(json.dumps(self._encode(run)) + "\n")
         self._file.flush()
 
     def close(self) -> None:
@@ -97,7 +125,7 @@ class Results:
             return
         try:
             before = json.loads(lines[0])
-            found = [contest.from_json(json.loads(line)) for line in lines[1:]]
+            found = [self._decode(json.loads(line)) for line in lines[1:]]
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(f"{self._path} is no file of contests; name another --out_dir.") from (
                 error

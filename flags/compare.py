@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from agents.registry import AGENTS
 from blockqnn.compare_command import CompareSettings
-from blockqnn.contestants import parse_contestant
+from blockqnn.compare_real import RealCompareSettings
+from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
-from flags import parsing
+from blockqnn.evaluators import DRY, TABLE, TRAIN
+from flags import parsing, search
 from networks.designs import SPACES
 from networks.layout import NASBENCH201
 
@@ -39,6 +42,22 @@ def define() -> parsing.FlagSet:
         "cifar10_test_hp200_mean",
         "of the table: what the best by the other column is judged by",
     )
+    flags.group("With real children")
+    flags.choice(
+        "evaluator",
+        TABLE,
+        (TABLE, TRAIN, DRY),
+        "look accuracies up, train children, or make accuracies up",
+    )
+    flags.text(
+        "preset",
+        parsing.DEFAULT_PRESET,
+        f"of the search that is carried out: {', '.join(parsing.preset_names())}",
+    )
+    flags.text(
+        "search_flags", "", "file of flags of search, one a line, that override the preset's"
+    )
+    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.group("How much")
     flags.special(
         "budgets",
@@ -55,7 +74,7 @@ def define() -> parsing.FlagSet:
         least=0,
         most=100,
     )
-    flags.integer("workers", 0, "processes; 0 for one a core")
+    flags.integer("workers", 0, "processes; 0 for one a core, or as search has it")
     flags.group("Output")
     flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
     flags.text("out_dir", "runs/compare", "directory of the runs; the same command continues there")
@@ -63,7 +82,7 @@ def define() -> parsing.FlagSet:
     return flags
 
 
-def parse(arguments: Sequence[str]) -> CompareSettings:
+def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
     """Turns the command line of `compare` into settings.
 
     Args:
@@ -82,9 +101,11 @@ def parse(arguments: Sequence[str]) -> CompareSettings:
             f"compare takes flags alone, given {words[0]!r}. See: python -m blockqnn compare --help"
         )
     value = flags.chosen()
+    contestants = tuple(parse_contestant(title) for title in value["agents"])
+    if value["evaluator"] != TABLE:
+        return _with_children(value, contestants)
     if not value["table"]:
         raise UserError("compare needs --table. See: python -m blockqnn compare --help")
-    contestants = tuple(parse_contestant(title) for title in value["agents"])
     return CompareSettings(
         contestants=contestants,
         space=value["space"],
@@ -98,6 +119,22 @@ def parse(arguments: Sequence[str]) -> CompareSettings:
         out_dir=pathlib.Path(value["out_dir"]),
         figure=pathlib.Path(value["out"]) if value["out"] else None,
         as_json=value["format"] == "json",
+    )
+
+
+def _with_children(
+    value: dict[str, Any], contestants: tuple[Contestant, ...]
+) -> RealCompareSettings:
+    words = [f"--preset={value['preset']}"]
+    if value["search_flags"]:
+        words.append(f"--flagfile={value['search_flags']}")
+    if value["data_dir"]:
+        words.append(f"--data_dir={value['data_dir']}")
+    words += [f"--evaluator={value['evaluator']}", f"--run_dir={value['out_dir']}"]
+    words.append(f"--workers={value['workers']}")
+    found, run = search.parse(words)
+    return RealCompareSettings(
+        contestants, found, run, value["budgets"], value["seeds"], value["format"] == "json"
     )
 
 

@@ -107,9 +107,11 @@ def test_a_seed_plays_the_same_again(accuracies, name):
 def test_the_papers_schedule_is_scaled():
     assert scaled_schedule(178 * 64, 64) == QLearningConfig().epsilon_schedule
     assert scaled_schedule(178 * 3, 6) == (
-        (1.0, 48), (0.9, 4), (0.8, 4), (0.7, 4), (0.6, 5), (0.5, 5), (0.4, 5), (0.3, 5),
+        (1.0, 48), (0.9, 3), (0.8, 3), (0.7, 4), (0.6, 5), (0.5, 5), (0.4, 5), (0.3, 5),
         (0.2, 5), (0.1, 6),
     )  # fmt: skip
+    assert scaled_schedule(8, 2) == ((1.0, 2), (0.7, 1), (0.3, 1))
+    assert scaled_schedule(1, 8) == ((1.0, 1),)
     paper = parse_contestant("q_learning")
     assert paper.batch(178 * 64) == 64
     assert paper.config(1000).replay_updates == paper.batch(1000) == 6
@@ -212,25 +214,29 @@ def test_agents_whose_settings_depend_on_the_budget_play_each_of_them():
     ]
 
 
+def opened(directory, table):
+    return Results(directory, {"table": table}, contest.as_json, contest.from_json)
+
+
 def test_a_torn_line_is_run_again_and_another_tournament_refused(tmp_path):
     runs = list(RUNS.values())
-    results = Results(tmp_path, {"table": "a"})
+    results = opened(tmp_path, "a")
     results.add(runs[:2])
     results.close()
     file = tmp_path / FILE_NAME
     whole = file.read_bytes()
     file.write_bytes(whole[:-7])
-    again = Results(tmp_path, {"table": "a"})
+    again = opened(tmp_path, "a")
     assert list(again.runs.values()) == runs[:1]
     again.add(runs[1:])
     again.close()
-    with contextlib.closing(Results(tmp_path, {"table": "a"})) as third:
+    with contextlib.closing(opened(tmp_path, "a")) as third:
         assert third.runs == RUNS
     with pytest.raises(UserError, match="begun with --table=a; given is --table=b"):
-        Results(tmp_path, {"table": "b"})
+        opened(tmp_path, "b")
     file.write_text("what is this\n")
     with pytest.raises(UserError, match="is no file of contests"):
-        Results(tmp_path, {"table": "a"})
+        opened(tmp_path, "a")
 
 
 def arguments(path, *more):
