@@ -7,17 +7,20 @@ from typing import Any
 from agents.evolution import EvolutionConfig
 from agents.exploration import DISTRIBUTIONS
 from agents.local_search import LocalSearchConfig
+from agents.predictor import PredictorConfig
 from agents.q_learning import QLearningConfig
 from agents.q_learning_plus import QLearningPlusConfig
 from agents.random_search import RandomSearchConfig
 from agents.registry import AGENTS, AgentConfig
 from flags import parsing
 
+NONE, FOREST = "none", "forest"
+
 
 def define_agents(flags: parsing.FlagSet) -> None:
     """Adds the flags of all agents, in the group under way."""
     agent, plus = QLearningConfig(), QLearningPlusConfig()
-    evolution, local = EvolutionConfig(), LocalSearchConfig()
+    evolution, local, predictor = EvolutionConfig(), LocalSearchConfig(), PredictorConfig(None)
     flags.choice("agent", "q_learning", AGENTS, "who suggests blocks")
     flags.special(
         "epsilon_schedule",
@@ -41,6 +44,14 @@ def define_agents(flags: parsing.FlagSet) -> None:
     flags.integer("sample", evolution.sample, "of how many the best one is a parent", 1)
     flags.integer("centres", local.centres, "best blocks around which local search looks", 1)
     flags.choice(
+        "predictor",
+        NONE,
+        (NONE, FOREST),
+        "let a random forest, fitted to the run's own blocks, choose among many suggestions",
+    )
+    flags.integer("predictor_pool", predictor.pool, "suggestions of which it chooses one", 2)
+    flags.integer("predictor_after", predictor.after, "different blocks before it begins", 2)
+    flags.choice(
         "exploration",
         agent.exploration,
         DISTRIBUTIONS,
@@ -57,6 +68,9 @@ def agent_config(values: dict[str, Any]) -> AgentConfig:
     Returns:
         The settings.
     """
+    if values["predictor"] == FOREST:
+        plain = agent_config(values | {"predictor": NONE})
+        return PredictorConfig(plain, values["predictor_pool"], values["predictor_after"])
     exploration = values["exploration"]
     if values["agent"] == "evolution":
         return EvolutionConfig(values["population"], values["sample"], exploration)
