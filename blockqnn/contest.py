@@ -74,11 +74,28 @@ def play(
         What came of it.
     """
     agent = make_agent(contestant.config(budget), make_space(space), seed)
-    batch = contestant.batch(budget)
+    count, improvements = play_agent(agent, contestant.batch(budget), table, budget)
+    return Played(contestant.title, budget, seed, count, improvements)
+
+
+def play_agent(
+    agent: Agent, batch: int, table: AccuracyTable, budget: int
+) -> tuple[int, tuple[Improvement, ...]]:
+    """Lets any agent search in a table; see `play`.
+
+    Args:
+        agent: that has learned nothing.
+        batch: episodes of an iteration.
+        table: with two columns, what the search sees and what is judged by.
+        budget: evaluations.
+
+    Returns:
+        How many evaluations there were, and the improvements in order.
+    """
     run = _Run(table, budget)
     while run.goes_on:
         run.evaluate(agent, batch)
-    return Played(contestant.title, budget, seed, len(run.seen), tuple(run.improvements))
+    return len(run.seen), tuple(run.improvements)
 
 
 class _Run:
