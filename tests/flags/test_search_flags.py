@@ -13,7 +13,8 @@ from networks.cost import Limits, cost, infeasible_reason
 from networks.designs import design_of, make_space
 from networks.layout import Layout
 
-PRESETS = ["cifar10", "cifar100_paper", "cifar10_cpu", "digits", "nasbench201", "smoke"]
+CIFAR = ["cifar10", "cifar100_paper", "cifar10_cpu", "cifar10_small"]
+PRESETS = [*CIFAR, "digits", "nasbench201", "smoke"]
 
 
 def settings(*arguments):
@@ -93,6 +94,8 @@ def test_the_papers_preset_is_the_papers_search():
         ("cifar10", "cifar10", 10),
         ("cifar100_paper", "cifar100", 100),
         ("cifar10_cpu", "cifar10", 10),
+        ("cifar10_small", "cifar10", 10),
+        ("nasbench201", "cifar10", 10),
         ("digits", "digits", 10),
         ("smoke", "digits", 10),
     ],
