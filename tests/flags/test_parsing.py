@@ -180,6 +180,7 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "cifar10",
         "cifar100_paper",
         "cifar10_cpu",
+        "cifar10_small",
         "digits",
         "nasbench201",
         "smoke",
