@@ -1,1 +1,1 @@
-"""Training a block to the end: data, recipe, devices, checkpoints, the verbs `train` and `evaluate`."""
+"""Training a block to the end: data, recipe, devices, checkpoints, `train`, `evaluate`."""

@@ -28,7 +28,7 @@ class FullData:
         image_size: side of what the network sees, cut from the image; 0 for all of it.
     """
 
-    source: DataSettings = DataSettings()
+    source: DataSettings = dataclasses.field(default_factory=DataSettings)
     hold_out: bool = False
     test: bool = True
     test_split: str = ""
