@@ -75,7 +75,7 @@ def test_arrays_that_cannot_be_used_are_refused_by_name(archive, arrays, words):
 def test_the_test_split_is_read_where_there_is_one(archive):
     settings = archive(train_images=IMAGES, train_labels=LABELS)
     assert not array_source.has_test_split(settings.dataset)
-    with pytest.raises(UserError, match="has no test_labels"):
+    with pytest.raises(UserError, match="has no test_images"):
         array_source.read(settings.dataset, "test")
     settings = archive(
         train_images=IMAGES, train_labels=LABELS, test_images=IMAGES[7:9], test_labels=[2, 0]
