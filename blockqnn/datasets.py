@@ -1,4 +1,4 @@
-"""Data sets by name: `digits`, `synthetic`, arrays of the user's and what TFDS has prepared."""
+"""Data sets by name: `digits`, `synthetic`, the user's own and what TFDS has prepared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from blockqnn import array_source, tfds_source
+from blockqnn import array_source, folder_source, tfds_source
 from blockqnn.errors import UserError
 from blockqnn.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.settings import DataSettings
@@ -38,6 +38,8 @@ def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
         return ImageInfo((height, width, channels), classes)
     if settings.dataset.startswith(array_source.PREFIX):
         return array_source.describe(settings.dataset)
+    if settings.dataset.startswith(folder_source.PREFIX):
+        return folder_source.describe(settings.dataset)
     return tfds_source.describe(settings.dataset, settings.data_dir, images_needed)
 
 
@@ -60,6 +62,8 @@ def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
         *_, total = _synthetic_numbers(settings.dataset)
     elif settings.dataset.startswith(array_source.PREFIX):
         total = array_source.count(settings.dataset)
+    elif settings.dataset.startswith(folder_source.PREFIX):
+        total = folder_source.count(settings.dataset)
     elif settings.dataset in tfds_source.WELL_KNOWN_SIZES:
         total = tfds_source.WELL_KNOWN_SIZES[settings.dataset]
     else:
@@ -112,6 +116,8 @@ def training_images(name: str) -> Images | None:
         return synthetic(name, seed=0)
     if name.startswith(array_source.PREFIX):
         return array_source.read(name)
+    if name.startswith(folder_source.PREFIX):
+        return folder_source.read(name)
     return None
 
 

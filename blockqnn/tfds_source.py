@@ -125,8 +125,9 @@ def open_builder(name: str, data_dir: str) -> Any:
         # TFDS parses the name and the files of a stranger: anything may be raised.
         raise UserError(
             f"There is no data set {name!r} in {place}; allowed: digits, "
-            "synthetic:HxWxC:CLASSES, npz:PATH, or an image data set that TFDS has prepared there "
-            "as array_record (BUILD.md, 'Data sets', says how; --data_dir says where)."
+            "synthetic:HxWxC:CLASSES, npz:PATH, folder:PATH, or an image data set that TFDS has "
+            "prepared there as array_record (BUILD.md, 'Data sets', says how; --data_dir says "
+            "where)."
         ) from error
     readable = tfds.core.FileFormat.with_random_access()
     if not builder.info.available_file_formats() & readable:
