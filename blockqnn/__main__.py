@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
+from blockqnn.export.command import export
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import export as export_flags
 from flags import inspection
 from flags import search as search_flags
 from flags.parsing import FlagSet
@@ -41,11 +43,17 @@ def _bench(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _export(arguments: Sequence[str]) -> int:
+    export(export_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
     "bench": (bench_flags.define, _bench),
+    "export": (export_flags.define, _export),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 

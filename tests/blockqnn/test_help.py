@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from flags import bench as bench_flags
+from flags import export as export_flags
 from flags import inspection
 from flags import search as search_flags
 
@@ -15,6 +16,7 @@ DEFINE = {
     "show": inspection.define_show,
     "trials": inspection.define_trials,
     "bench": bench_flags.define,
+    "export": export_flags.define,
 }
 
 
@@ -78,6 +80,7 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ("bench", "blocks", "block-qnn-s,residual,inception"),
         ("bench", "steps", "10"),
         ("bench", "against", "none"),
+        ("export", "to", "empty"),
     ],
 )
 def test_a_default_is_shown_as_one_would_type_it(blockqnn, verb, name, default):
