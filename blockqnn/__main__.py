@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
 from blockqnn.export.command import export
+from blockqnn.rescore_command import rescore
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import calibration, inspection
 from flags import export as export_flags
-from flags import inspection
 from flags import search as search_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
@@ -48,12 +49,18 @@ def _export(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _rescore(arguments: Sequence[str]) -> int:
+    rescore(calibration.parse_rescore(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
     "bench": (bench_flags.define, _bench),
     "export": (export_flags.define, _export),
+    "rescore": (calibration.define_rescore, _rescore),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
@@ -105,7 +112,7 @@ def _help() -> str:
     for verb, (define, _) in _VERBS.items():
         flags = define()
         usage = " ".join([verb, flags.arguments]).strip()
-        lines.append(textwrap.fill(f"  {usage:16}{flags.summary}", 88, subsequent_indent=" " * 18))
+        lines.append(textwrap.fill(f"  {usage:15} {flags.summary}", 88, subsequent_indent=" " * 18))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from flags import bench as bench_flags
+from flags import calibration, inspection
 from flags import export as export_flags
-from flags import inspection
 from flags import search as search_flags
 
 DEFINE = {
@@ -17,6 +17,7 @@ DEFINE = {
     "trials": inspection.define_trials,
     "bench": bench_flags.define,
     "export": export_flags.define,
+    "rescore": calibration.define_rescore,
 }
 
 
