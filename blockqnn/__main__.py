@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
+from blockqnn.calibration.command import calibrate
 from blockqnn.errors import UserError
 from blockqnn.export.command import export
 from blockqnn.rescore_command import rescore
@@ -49,6 +50,10 @@ def _export(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _calibrate(arguments: Sequence[str]) -> int:
+    return calibrate(calibration.parse_calibrate(arguments), sys.stdout)
+
+
 def _rescore(arguments: Sequence[str]) -> int:
     rescore(calibration.parse_rescore(arguments), sys.stdout)
     return 0
@@ -60,6 +65,7 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "trials": (inspection.define_trials, _trials),
     "bench": (bench_flags.define, _bench),
     "export": (export_flags.define, _export),
+    "calibrate": (calibration.define_calibrate, _calibrate),
     "rescore": (calibration.define_rescore, _rescore),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")

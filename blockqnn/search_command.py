@@ -12,17 +12,15 @@ from agents.contract import Agent
 from agents.q_learning import QLearning, QLearningConfig
 from agents.random_search import RandomSearch
 from blockqnn import run_directory
-from blockqnn.evaluators import DRY, make_evaluator
-from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
+from blockqnn.evaluators import DRY
+from blockqnn.executor_choice import make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
-from blockqnn.placement import compile_threads, places
 from blockqnn.progress import make_progress
 from blockqnn.run_record import read_run
 from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
-from blockqnn.worker import encode_settings
 from networks.space import BlockSpace
 
 INTERRUPTED = 130
@@ -76,7 +74,7 @@ def make_agent(settings: SearchSettings) -> Agent:
 def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
-    with contextlib.closing(_make_executor(settings, run)) as executor:
+    with contextlib.closing(make_executor(settings, run)) as executor:
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = dataclasses.asdict(settings.layout)
         facts = {"layout": layout, "dry": settings.evaluator == DRY}
@@ -114,18 +112,6 @@ def _carry_on(
                 "idle, with no child in training.",
                 file=stream,
             )
-
-
-def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
-    what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
-    if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what, run.worker))
-    found = places(
-        run.workers, run.cores_per_worker, settings.blocks_per_iteration, settings.evaluator
-    )
-    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker)
-    return LocalExecutor(line, found, run.run_dir, run.child_timeout_seconds)
 
 
 def _print_result(run: RunSettings, stream: TextIO) -> None:

@@ -17,6 +17,7 @@ DEFINE = {
     "trials": inspection.define_trials,
     "bench": bench_flags.define,
     "export": export_flags.define,
+    "calibrate": calibration.define_calibrate,
     "rescore": calibration.define_rescore,
 }
 
