@@ -9,12 +9,16 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
+from blockqnn.full_training.command import train
+from blockqnn.full_training.evaluate import evaluate
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import evaluation as evaluation_flags
 from flags import inspection
 from flags import search as search_flags
+from flags import training as training_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
 from networks.layout import LayoutError
@@ -41,11 +45,22 @@ def _bench(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _train(arguments: Sequence[str]) -> int:
+    return train(training_flags.parse(arguments), sys.stdout)
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    evaluate(evaluation_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
     "bench": (bench_flags.define, _bench),
+    "train": (training_flags.define, _train),
+    "evaluate": (evaluation_flags.define, _evaluate),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 

@@ -64,16 +64,12 @@ class Keeper:
         path = self._directory / FOLDER / f"step-{metadata.step:09}"
         try:
             # There may be one that was damaged, after which this step was made again.
-            shutil.rmtree(path, ignore_errors=True)
+            _delete(path)
             write_checkpoint(path, metadata, weights, training)
         except OSError as error:
             raise UserError(f"The checkpoint {path} cannot be written: {error}.") from error
         for old in checkpoints(self._directory)[: -self._keep]:
-            # Under its name a checkpoint is whole, also while it is being deleted.
-            rest = old.with_name(old.name + ".unfinished")
-            shutil.rmtree(rest, ignore_errors=True)
-            old.rename(rest)
-            shutil.rmtree(rest, ignore_errors=True)
+            _delete(old)
 
     def clean(self) -> None:
         """Deletes what a process that died has left unfinished."""
@@ -115,3 +111,12 @@ def state_of(program: Program, resumed: Resumed) -> State:
     weights: dict[str, Any] = read_arrays(resumed.path / WEIGHTS)
     training: dict[str, Any] = read_arrays(resumed.path / TRAINING)
     return program.restored(resumed.metadata.step, weights, training)
+
+
+def _delete(path: pathlib.Path) -> None:
+    """Deletes a checkpoint, which under its name is whole to the last moment."""
+    rest = path.with_name(path.name + ".unfinished")
+    shutil.rmtree(rest, ignore_errors=True)
+    if path.exists():
+        path.rename(rest)
+        shutil.rmtree(rest, ignore_errors=True)

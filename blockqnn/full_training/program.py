@@ -72,6 +72,7 @@ class Program:
         )
         self._optimiser = optimiser(recipe)
         self._rate = learning_rates(recipe, steps_per_epoch)
+        self.devices = list(devices)
         mesh = Mesh(np.array(devices), (_DATA,))
         self.everywhere = NamedSharding(mesh, PartitionSpec())
         self.in_parts = NamedSharding(mesh, PartitionSpec(_DATA))

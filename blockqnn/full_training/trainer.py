@@ -108,8 +108,8 @@ class Trainer:
         while step < self._epochs * steps:
             epoch, first = divmod(step, steps)
             begun = time.perf_counter() - spent
-            for state, loss in self._feed.advance(state, epoch, first):
-                step += 1
+            for after, loss in self._feed.advance(state, epoch, first):
+                state, step = after, step + 1
                 step_made(epoch + 1, step - epoch * steps)
                 waiting.append(loss)
                 if len(waiting) > _STEPS_IN_FLIGHT:
