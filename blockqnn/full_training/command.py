@@ -54,8 +54,8 @@ def train(settings: TrainSettings, stream: TextIO) -> int:
     status = 0
     with stop.listening():
         for place, one in enumerate(prepared, start=1):
-            print(_heading(one, place, len(prepared)), file=stream)
-            end = train_one(one, settings, devices, stop, stream)
+            heading = _heading(one, place, len(prepared))
+            end = train_one(one, settings, devices, stop, stream, heading)
             if end is TrainingEnd.STOPPED:
                 return INTERRUPTED
             if end is TrainingEnd.DIVERGED:

@@ -56,6 +56,7 @@ def train_one(
     devices: list[jax.Device],
     stop: StopRequest,
     stream: TextIO,
+    heading: str,
 ) -> TrainingEnd:
     """Trains a block, or goes on with it; a finished training is left as it is.
 
@@ -65,6 +66,7 @@ def train_one(
         devices: that share each batch.
         stop: whether to stop early.
         stream: for progress.
+        heading: printed as soon as it is sure that training can begin.
 
     Returns:
         How it ended; a result is in its directory if it finished.
@@ -73,6 +75,7 @@ def train_one(
         UserError: if the images cannot be read, or a checkpoint cannot be written.
     """
     if directory.read_result(one.directory) is not None:
+        print(heading, file=stream)
         return TrainingEnd.FINISHED
     # Read before anything is written: a data set that is damaged leaves no trace.
     train, validation = open_training(settings.data)
@@ -80,6 +83,7 @@ def train_one(
     start = resumed.metadata if resumed else _beginning(one, settings, train)
     with directory.opened(one.directory):
         directory.replace_text(one.directory / directory.FLAG_FILE, settings.flag_file)
+        print(heading, file=stream, flush=True)
         keeper = Keeper(one.directory, settings.saving.keep)
         keeper.clean()
         program = _program(one, settings, start, devices)
