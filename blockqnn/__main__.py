@@ -11,14 +11,18 @@ from blockqnn.bench_command import bench
 from blockqnn.calibration.command import calibrate
 from blockqnn.errors import UserError
 from blockqnn.export.command import export
+from blockqnn.full_training.command import train
+from blockqnn.full_training.evaluate import evaluate
 from blockqnn.rescore_command import rescore
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
 from flags import calibration, inspection
+from flags import evaluation as evaluation_flags
 from flags import export as export_flags
 from flags import search as search_flags
+from flags import training as training_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
 from networks.layout import LayoutError
@@ -59,6 +63,15 @@ def _rescore(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _train(arguments: Sequence[str]) -> int:
+    return train(training_flags.parse(arguments), sys.stdout)
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    evaluate(evaluation_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
@@ -67,6 +80,8 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "export": (export_flags.define, _export),
     "calibrate": (calibration.define_calibrate, _calibrate),
     "rescore": (calibration.define_rescore, _rescore),
+    "train": (training_flags.define, _train),
+    "evaluate": (evaluation_flags.define, _evaluate),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 

@@ -53,7 +53,7 @@ def describe(name: str, data_dir: str, images_needed: bool) -> ImageInfo:
     """
     if not images_needed and name in _WELL_KNOWN:
         return _WELL_KNOWN[name]
-    return _info(open_builder(name, data_dir), name)
+    return image_info(open_builder(name, data_dir), name)
 
 
 class TrainingSplit:
@@ -72,7 +72,7 @@ class TrainingSplit:
         import tensorflow_datasets as tfds
 
         builder = open_builder(name, data_dir)
-        self._info = _info(builder, name)
+        self._info = image_info(builder, name)
         image_key, label_key = feature_keys(builder, name)
         self._encoded: list[bytes] = []
         labels: list[int] = []
@@ -168,7 +168,19 @@ def feature_keys(builder: Any, name: str) -> tuple[str, str]:
     return images[0], labels[0]
 
 
-def _info(builder: Any, name: str) -> ImageInfo:
+def image_info(builder: Any, name: str) -> ImageInfo:
+    """What the files of a data set say of its images.
+
+    Args:
+        builder: of the data set.
+        name: of the data set, for the message.
+
+    Returns:
+        Shape of the images and number of classes.
+
+    Raises:
+        UserError: if the images have no fixed size, or an odd number of channels.
+    """
     image_key, label_key = feature_keys(builder, name)
     features = builder.info.features
     shape = tuple(features[image_key].shape)

@@ -72,6 +72,7 @@ class Program:
         )
         self._optimiser = optimiser(recipe)
         self._rate = learning_rates(recipe, steps_per_epoch)
+        self.devices = list(devices)
         mesh = Mesh(np.array(devices), (_DATA,))
         self.everywhere = NamedSharding(mesh, PartitionSpec())
         self.in_parts = NamedSharding(mesh, PartitionSpec(_DATA))
@@ -100,7 +101,7 @@ class Program:
         """Puts a state of NumPy arrays on the devices."""
         return jax.device_put(jax.tree.map(np.array, state), self.everywhere)
 
-    def step(self, state: State, images: jax.Array, labels: jax.Array) -> State:
+    def step(self, state: State, images: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
         """Trains for one step on a batch that is on the devices in parts.
 
         Args:
@@ -109,13 +110,13 @@ class Program:
             labels: int32 [B].
 
         Returns:
-            The state after it.
+            The state after it, and the loss.
         """
         return self._step(state, images, labels)
 
     def step_of(
         self, state: State, images: jax.Array, labels: jax.Array, indices: np.ndarray
-    ) -> State:
+    ) -> tuple[State, jax.Array]:
         """The same, on a batch that is gathered from images which are on every device.
 
         Args:
@@ -125,7 +126,7 @@ class Program:
             indices: int32 [B], which images the step takes.
 
         Returns:
-            The state after it.
+            The state after it, and the loss.
         """
         return self._step_of(state, images, labels, jax.device_put(indices, self.in_parts))
 
@@ -141,6 +142,10 @@ class Program:
         """
         weights = self.weights(state)
         return np.asarray(self._logits(weights, jax.device_put(images, self.in_parts)))
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of a step, from 0."""
+        return float(self._rate(np.int32(step)))
 
     def weights(self, state: State) -> Arrays:
         """What of a state is evaluated: `parameters` and `statistics`."""
@@ -200,18 +205,22 @@ class Program:
 
     def _train_step_of(
         self, state: State, images: jax.Array, labels: jax.Array, indices: jax.Array
-    ) -> State:
+    ) -> tuple[State, jax.Array]:
         batch = jax.lax.with_sharding_constraint((images[indices], labels[indices]), self.in_parts)
         return self._train_step(state, *batch)
 
-    def _train_step(self, state: State, images: jax.Array, labels: jax.Array) -> State:
+    def _train_step(
+        self, state: State, images: jax.Array, labels: jax.Array
+    ) -> tuple[State, jax.Array]:
         # Flax and optax promote types implicitly, which the tests do not allow elsewhere.
         with jax.numpy_dtype_promotion("standard"):
             return self._trained(state, images, labels)
 
-    def _trained(self, state: State, images: jax.Array, labels: jax.Array) -> State:
+    def _trained(
+        self, state: State, images: jax.Array, labels: jax.Array
+    ) -> tuple[State, jax.Array]:
         recipe, step = self._recipe, state["step"]
-        key = jax.random.fold_in(jax.random.key(self._seed), step)
+        key = jax.random.fold_in(jax.random.key(self._seed % 2**32), step)
         augmentation_key, drop_key = jax.random.split(key)
         inputs = augmented(augmentation_key, self._normalised(images), self._side, recipe)
         drop_path = None
@@ -254,7 +263,7 @@ class Program:
                 state["average"],
                 {"parameters": parameters, "statistics": statistics},
             )
-        return after
+        return after, loss
 
     def _descent(
         self, gradients: Arrays, momentum: Arrays, parameters: Arrays

@@ -36,12 +36,19 @@ def learning_rates(recipe: FullRecipe, steps_per_epoch: int) -> optax.Schedule:
                 for epoch in recipe.milestones
             },
         )
-    if not warmup:
-        return after
-    # The first step is not lost: its rate is one part of the way up.
-    first = recipe.learning_rate / warmup
-    rising = optax.linear_schedule(first, recipe.learning_rate, max(1, warmup - 1))
-    return optax.join_schedules([rising, after], [warmup])
+    chosen = after
+    if warmup:
+        # The first step is not lost: its rate is one part of the way up.
+        first = recipe.learning_rate / warmup
+        rising = optax.linear_schedule(first, recipe.learning_rate, max(1, warmup - 1))
+        chosen = optax.join_schedules([rising, after], [warmup])
+
+    def rate(step: jax.Array) -> jax.Array:
+        # optax promotes the step to a float implicitly.
+        with jax.numpy_dtype_promotion("standard"):
+            return chosen(step)
+
+    return rate
 
 
 def drop_path_rate(recipe: FullRecipe, step: jax.Array, total_steps: int) -> jax.Array:
