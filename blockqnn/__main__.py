@@ -130,10 +130,12 @@ def _help() -> str:
         "usage: python -m blockqnn VERB ...",
         "",
     ]
-    for verb, (define, _) in _VERBS.items():
-        flags = define()
-        usage = " ".join([verb, flags.arguments]).strip()
-        lines.append(textwrap.fill(f"  {usage:15} {flags.summary}", 88, subsequent_indent=" " * 18))
+    described = [define() for define, _ in _VERBS.values()]
+    usages = [" ".join([flags.verb, flags.arguments]).strip() for flags in described]
+    width = max(map(len, usages)) + 2
+    for usage, flags in zip(usages, described, strict=True):
+        text = f"  {usage:{width}}{flags.summary}"
+        lines.append(textwrap.fill(text, 88, subsequent_indent=" " * (2 + width)))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 

@@ -126,7 +126,11 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
     return CalibrateSettings(
         run_dir=run_dir,
         search=dataclasses.replace(settings, recipe=longer),
-        training=dataclasses.replace(run, flag_values=flag_values),
+        training=dataclasses.replace(
+            run,
+            flag_values=flag_values,
+            child_timeout_seconds=run.child_timeout_seconds * epochs / recipe.epochs,
+        ),
         blocks=value["blocks"],
         seed=value["seed"],
         out=pathlib.Path(value["out"]) if value["out"] else None,

@@ -176,7 +176,7 @@ def _report(
 ) -> None:
     from blockqnn.calibration.figure import draw_figure
     from blockqnn.calibration.findings import analyse
-    from blockqnn.calibration.report import as_json, in_words
+    from blockqnn.calibration.report import as_flags, as_json, in_words, recommended
 
     ended = [t for t in sample if longer[t.number].status is Status.COMPLETED]
     final = [longer[trial.number].accuracies[-1] for trial in ended]
@@ -187,7 +187,7 @@ def _report(
             f"The longer trainings in {settings.training.run_dir} say nothing: {error}."
         ) from error
     if settings.out is not None:
-        draw_figure(findings, settings.out, run.dry)
+        draw_figure(findings, settings.out, settings.search.recipe.epochs, run.dry)
     seconds = sum(longer[trial.number].seconds for trial in sample)
     if settings.as_json:
         facts = {
@@ -205,9 +205,9 @@ def _report(
     if len(ended) < len(sample):
         print(f"{len(sample) - len(ended)} blocks failed and are left out.", file=stream)
     print(f"\n{in_words(findings)}", file=stream)
-    mu, rho = f"{findings.fit.mu:.3g}", f"{findings.fit.rho:.3g}"
     print(
-        f"\nThe run under it:    python -m blockqnn rescore {run.path} --mu={mu} --rho={rho}",
+        f"\nThe run under them:  python -m blockqnn rescore {run.path} "
+        f"{as_flags(recommended(findings))}",
         file=stream,
     )
     if settings.out is not None:

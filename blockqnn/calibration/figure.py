@@ -35,12 +35,13 @@ def check_figure_path(path: pathlib.Path) -> None:
         raise UserError(f"--out {path} cannot be written: it is a folder.")
 
 
-def draw_figure(findings: Findings, path: pathlib.Path, dry: bool) -> None:
+def draw_figure(findings: Findings, path: pathlib.Path, epochs: int, dry: bool) -> None:
     """Draws the final accuracy against each score.
 
     Args:
         findings: what to draw.
         path: of the figure; its suffix says what kind.
+        epochs: of the longer training.
         dry: whether the accuracies were made up.
 
     Raises:
@@ -53,7 +54,9 @@ def draw_figure(findings: Findings, path: pathlib.Path, dry: bool) -> None:
     axes = figure.subplots(1, len(_PANELS), sharey=True)
     for place, (name, label) in zip(axes, _PANELS.items(), strict=True):
         score = findings.score(name)
-        place.scatter(score.values, findings.final, color=_COLOUR, edgecolor="white", s=40)
+        place.scatter(
+            score.values, findings.final, color=_COLOUR, edgecolor="white", s=40, alpha=0.8
+        )
         if name == EARLY:
             top = float(findings.final.max())
             place.axline((top, top), slope=1, color=_LINE, linewidth=1, zorder=0, label="no change")
@@ -68,7 +71,8 @@ def draw_figure(findings: Findings, path: pathlib.Path, dry: bool) -> None:
     room = max(0.5, 0.08 * (high - low))
     axes[0].set_ylim(low - room, high + room)
     axes[0].set_ylabel("Validation accuracy after longer training, %")
-    title = f"{len(findings.final)} blocks of the search, trained for longer"
+    early = max(len(trial.accuracies) for trial in findings.trials)
+    title = f"{len(findings.final)} blocks after {early} epochs and after {epochs}"
     figure.suptitle(title + (" (DRY RUN: made up)" if dry else ""), fontsize=11)
     kind = path.suffix.lower()[1:]
     drawn = io.BytesIO()

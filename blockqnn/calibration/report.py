@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 from blockqnn.calibration.findings import EARLY, FITTED, Findings
 from blockqnn.listing import number, table
 from blockqnn.rank_correlation import Interval
+from blockqnn.settings import RewardSettings
 from networks.codes import write
 
 
@@ -29,15 +31,24 @@ def in_words(findings: Findings) -> str:
         f"{len(findings.final)} blocks, 95 % bootstrap intervals:",
         table(["Spearman", "Kendall", "of"], rows),
         "",
-        f"The reward that ranks these blocks best: --mu={findings.fit.mu:.3g} "
-        f"--rho={findings.fit.rho:.3g}",
+        f"Flags to use: {as_flags(recommended(findings))}",
     ]
     if not helps(findings):
         lines.append(
-            "On blocks that the fit has not seen it ranks no better than the accuracy alone: "
-            "--mu=0 --rho=0."
+            f"Fitted were {as_flags(findings.fit)}, which on blocks that the fit has not seen rank "
+            "no better than the accuracy alone."
         )
     return "\n".join(lines)
+
+
+def as_flags(reward: RewardSettings) -> str:
+    """Coefficients as one types them."""
+    return f"--mu={reward.mu:.3g} --rho={reward.rho:.3g}"
+
+
+def recommended(findings: Findings) -> RewardSettings:
+    """The fitted coefficients, or none where they do not help."""
+    return findings.fit if helps(findings) else RewardSettings(0.0, 0.0)
 
 
 def helps(findings: Findings) -> bool:
@@ -61,6 +72,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
         "mu": findings.fit.mu,
         "rho": findings.fit.rho,
         "helps": helps(findings),
+        "recommended": dataclasses.asdict(recommended(findings)),
         "correlations": [
             {
                 "score": score.name,

@@ -64,7 +64,9 @@ def export(settings: ExportSettings, stream: TextIO) -> None:
     with _appearing(settings.to) as folder:
         write_export(subject, folder)
     facts = describe(subject)
-    print(f"{subject.title}: {facts['code']}", file=stream)
+    # It comes from a file, and may hold what a terminal obeys.
+    title = subject.title if subject.title.isprintable() else ascii(subject.title)
+    print(f"{title}: {facts['code']}", file=stream)
     if subject.training is None:
         print("NOT TRAINED: the weights are initial ones.", file=stream)
     else:
@@ -102,7 +104,7 @@ def write_export(subject: Subject, folder: pathlib.Path) -> None:
     write_safetensors(folder / WEIGHTS, tree)
     write_orbax(folder / ORBAX, tree)
     (folder / FORWARD).write_bytes(export_forward(subject))
-    (folder / DESCRIPTION).write_text(json.dumps(_finite(facts), indent=1) + "\n")
+    (folder / DESCRIPTION).write_text(_as_text(_finite(facts)))
     (folder / README).write_text(readme(subject))
 
 
@@ -135,6 +137,17 @@ def _appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def _cannot_write(path: pathlib.Path, error: Exception) -> UserError:
     return UserError(f"--to {path} cannot be written: {getattr(error, 'strerror', None) or error}.")
+
+
+def _as_text(facts: dict[str, Any]) -> str:
+    """JSON with a line for each entry, and for each layer."""
+    lines = []
+    for name, value in facts.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            text = "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]"
+        lines.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _finite(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib import metadata
 from typing import Any
 
 from blockqnn.export.subject import Subject
@@ -27,7 +28,7 @@ in a network of {parameters:,} parameters, for images of {height}x{width}x{chann
 | `network.py` | the network in plain Flax NNX; needs jax, flax, numpy and safetensors |
 | `weights.safetensors` | its weights; names are attributes of the network, joined by dots |
 | `weights.orbax` | the same weights, as an Orbax checkpoint of a nested dict |
-| `network.stablehlo` | images to logits as StableHLO, for any batch size, on CPU, GPU and TPU |
+| `network.stablehlo` | pixels to logits as StableHLO, for any batch size, on CPU, GPU and TPU |
 | `network.json` | block, layout, layers, normalisation, classes, training |
 
 With the source, from this folder:
@@ -64,7 +65,7 @@ images = np.zeros({images}, np.uint8)
 logits = network(normalise(images))
 ```
 
-Without the source; pixels go in as they are:
+Without the source, with jax and flatbuffers; pixels go in as they are:
 
 ```python
 import pathlib
@@ -109,6 +110,7 @@ def describe(subject: Subject) -> dict[str, Any]:
         "trained": subject.training is not None,
         "training": subject.training,
         "seed": subject.seed,
+        "made_with": {name: metadata.version(name) for name in ("jax", "flax")},
         "layers": _layers(subject.plan),
     }
 

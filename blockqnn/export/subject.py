@@ -16,6 +16,7 @@ from networks.canonical import canonical_form
 from networks.codes import Code, parse
 from networks.layout import Layout
 from networks.plan import Plan, make_plan
+from networks.published import PUBLISHED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +82,12 @@ def find_subject(
         if not (pathlib.Path(reference) / FILE_NAME).exists():
             return _trained(pathlib.Path(reference))
         reference = f"{reference}#{BEST}"
+    elif not (reference in PUBLISHED or "#" in reference or reference.lstrip().startswith("[")):
+        raise UserError(
+            f"There is no checkpoint {reference!r}; allowed: the directory of a training or of "
+            "one of its checkpoints, or with --fresh_weights a run, RUN_DIR#NUMBER, RUN_DIR#best, "
+            f"a code, {', '.join(PUBLISHED)}."
+        )
     found = resolve(reference, max_layers)
     if not fresh_weights:
         raise UserError(

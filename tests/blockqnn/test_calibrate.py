@@ -223,7 +223,13 @@ def test_the_figure_is_what_its_suffix_says_and_the_same_every_time(dry_run, suf
     assert drawn[0] == drawn[1]
     if suffix == ".svg":
         text = drawn[0].decode()
-        for words in ("Accuracy at early stop", "paper's reward", "held out", "DRY RUN"):
+        for words in (
+            "Accuracy at early stop",
+            "paper's reward",
+            "held out",
+            "DRY RUN",
+            "4 epochs and after 40",
+        ):
             assert words in text
 
 

@@ -92,7 +92,8 @@ def test_the_rewards_own_coefficients_are_a_row_where_they_are_not_the_papers():
 def test_the_report_gives_the_flags_and_says_when_the_fit_does_not_help():
     findings = analyse(TRIALS, FINALS, RewardSettings())
     text = in_words(findings)
-    assert f"--mu={findings.fit.mu:.3g} --rho=0" in text
+    assert "Flags to use: --mu=0 --rho=0\n" in text
+    assert f"Fitted were --mu={findings.fit.mu:.3g} --rho=0, which" in text
     assert "0.900 [" in text
     early = findings.score(EARLY)
     fitted = findings.score(FITTED)
@@ -103,6 +104,8 @@ def test_the_report_gives_the_flags_and_says_when_the_fit_does_not_help():
         other = dataclasses.replace(findings, scores=[early, changed])
         assert helps(other) is useful
         assert ("no better than the accuracy alone" in in_words(other)) is not useful
+        assert (f"Flags to use: --mu={findings.fit.mu:.3g} --rho=0" in in_words(other)) is useful
+        assert (as_json(other)["recommended"]["mu"] == findings.fit.mu) is useful
     facts = as_json(findings)
     assert (facts["mu"], facts["rho"]) == (findings.fit.mu, findings.fit.rho)
     assert [row["score"] for row in facts["correlations"]] == [EARLY, FLOPS, PAPER, FITTED]

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from PIL import Image
 from safetensors.numpy import load_file
 
 from blockqnn.checkpoint import load_checkpoint
@@ -20,11 +22,19 @@ from blockqnn.export.subject import Subject
 from blockqnn.export.weights import attribute
 from networks.canonical import canonical_form
 from networks.child import ChildNetwork, child_network
-from networks.codes import parse
+from networks.codes import parse, write
 from networks.cost import parameters as count_parameters
 from networks.layout import Layout
 from networks.plan import Operation, make_plan
-from tests.blockqnn.trained import ALL, CIFAR, LAYOUTS, pixels, trained_weights, write_trained
+from tests.blockqnn.trained import (
+    ALL,
+    CIFAR,
+    IMAGE,
+    NETWORKS,
+    pixels,
+    trained_weights,
+    write_trained,
+)
 from tests.strategies import blocks
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
@@ -43,15 +53,17 @@ sys.path.insert(0, ".")
 """
 
 
-@pytest.fixture(scope="module", params=LAYOUTS)
+@pytest.fixture(scope="module", params=NETWORKS)
 def checkpoint(request, tmp_path_factory):
-    """A checkpoint of each layout."""
+    """A checkpoint of each network."""
+    code, layout = NETWORKS[request.param]
     path = tmp_path_factory.mktemp(request.param) / "step-00000020"
-    return load_checkpoint(write_trained(path, LAYOUTS[request.param]))
+    return load_checkpoint(write_trained(path, layout, code))
 
 
 def run_without_project(program, folder):
-    environment = {"PATH": "/usr/bin:/bin", "JAX_PLATFORMS": "cpu"}
+    # Neither strictness nor a path of the tests', but as quick a compiler as they have.
+    environment = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": os.environ["XLA_FLAGS"]}
     done = subprocess.run(
         [sys.executable, "-I", "-W", "error", "-c", BLOCK_PROJECT + program],
         cwd=folder,
@@ -99,7 +111,8 @@ def test_code_layout_and_weights_build_the_same_network_again(blockqnn, checkpoi
     layout = Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])})
     assert layout == checkpoint.metadata.child_layout
     code = parse(facts["code"])
-    assert (code, facts["hash"]) == (ALL, canonical_form(ALL).hash)
+    assert write(code) == checkpoint.metadata.code
+    assert facts["hash"] == canonical_form(code).hash
     plan = make_plan(canonical_form(code), layout)
     assert [layer["name"] for layer in facts["layers"]] == [layer.name for layer in plan]
     assert [tuple(layer["shape"]) for layer in facts["layers"]] == [layer.shape for layer in plan]
@@ -139,6 +152,39 @@ def test_a_training_directory_means_its_newest_checkpoint(blockqnn):
     assert "Trained for 2 epochs" in out
 
 
+def test_a_training_on_a_folder_of_images_is_handed_over_with_its_classes(blockqnn):
+    random = np.random.default_rng(0)
+    for split, each in (("train", 20), ("test", 3)):
+        for label, name in enumerate(("bright", "dark")):
+            folder = blockqnn.directory / "own" / split / name
+            folder.mkdir(parents=True)
+            for number in range(each):
+                image = random.integers(100 - 100 * label, 256 - 100 * label, (8, 8, 3), np.uint8)
+                Image.fromarray(image).save(folder / f"{number}.png")
+    status, out, err = blockqnn(
+        "train",
+        "residual",
+        "--preset=train_digits",
+        "--dataset=folder:own",
+        "--epochs=2",
+        "--batch_size=10",
+        "--filters=2,2",
+        "--repeats=1",
+        "--out_dir=trained",
+    )
+    assert (status, err) == (0, ""), out
+    assert blockqnn("export", "trained", "--to=out")[::2] == (0, "")
+    module = imported((blockqnn.directory / "out" / "network.py").read_text(), blockqnn.directory)
+    assert module.CLASS_NAMES == ("bright", "dark")
+    facts = json.loads((blockqnn.directory / "out" / "network.json").read_text())
+    assert facts["training"]["data"]["source"]["dataset"] == "folder:own"
+    trained = load_checkpoint(blockqnn.directory / "trained")
+    images = pixels(trained.metadata.child_layout)
+    found = module.load("out/weights.safetensors")(module.normalise(images))
+    wanted = trained.network()(trained.normalised(images))
+    np.testing.assert_allclose(found, wanted, **TOLERANCE)
+
+
 def imported(source, folder):
     path = folder / "network_under_test.py"
     path.write_text(source)
@@ -168,10 +214,10 @@ def subject(code, layout=CIFAR, **changes):
 
 
 def test_new_networks_of_the_source_start_as_those_of_the_project_and_can_be_trained(blockqnn):
-    layout = Layout(filters=(32, 64), repeats=2, height=8, width=8)
+    layout = Layout(filters=(16, 32), repeats=1, height=8, width=8)
     module = imported(flax_source(subject(ALL, layout)), blockqnn.directory)
     network = module.Network(rngs=jax_rngs(0))
-    kernel = np.asarray(network.stage2_block2_layer2.convolution.kernel[...])
+    kernel = np.asarray(network.stage2_block1_layer2.convolution.kernel[...])
     fan_in = np.prod(kernel.shape[:-1])
     assert kernel.std() == pytest.approx(np.sqrt(2 / fan_in), rel=0.1)
     before = np.asarray(network.stage1_block1_layer1.norm.mean[...])
@@ -192,7 +238,7 @@ def jax_rngs(seed):
 
 def test_load_refuses_weights_of_another_network(blockqnn):
     write_trained(blockqnn.directory / "a", CIFAR)
-    write_trained(blockqnn.directory / "b", LAYOUTS["imagenet"])
+    write_trained(blockqnn.directory / "b", IMAGE)
     for name in "ab":
         assert blockqnn("export", name, f"--to=out_{name}")[0] == 0
     source = (blockqnn.directory / "out_a" / "network.py").read_text()

@@ -86,10 +86,17 @@ def test_an_empty_folder_is_filled(blockqnn):
     assert not list(blockqnn.directory.glob(".out*"))
 
 
+def test_a_title_cannot_speak_to_the_terminal(blockqnn):
+    write_trained(blockqnn.directory / "trained", CIFAR, title="\x1b[2J\nTrained for 900 epochs.")
+    out = blockqnn("export", "trained", "--to=out")[1]
+    assert out.startswith("'\\x1b[2J\\nTrained for 900 epochs.': [(")
+    assert "\x1b" not in out
+
+
 def test_checkpoints_that_cannot_be_used_are_refused(blockqnn):
     (blockqnn.directory / "empty").mkdir()
     assert "There is no checkpoint in empty" in refused(blockqnn, "empty", "--to=out")
-    assert "There is no block 'nothing'" in refused(blockqnn, "nothing", "--to=out")
+    assert "There is no checkpoint 'none'; allowed: the" in refused(blockqnn, "none", "--to=out")
     write_trained(blockqnn.directory / "damaged", CIFAR)
     (blockqnn.directory / "damaged" / "metadata.json").write_text("{}")
     assert "is damaged" in refused(blockqnn, "damaged", "--to=out")

@@ -8,6 +8,7 @@ from networks.codes import check, write
 from networks.initial import initial_parameters, initial_statistics
 from networks.layout import IMAGENET, Layout
 from networks.plan import make_plan
+from networks.published import PUBLISHED
 
 # Every operation: sums of equal and of different widths, pooling of both kinds, all kernels.
 ALL = check(
@@ -24,10 +25,9 @@ ALL = check(
     ]
 )
 CIFAR = Layout(filters=(4, 8), repeats=1, height=11, width=9, channels=3, classes=5)
-LAYOUTS = {
-    "cifar": CIFAR,
-    "imagenet": Layout(IMAGENET, (4, 8), repeats=1, height=17, width=16, channels=1, classes=3),
-}
+IMAGE = Layout(IMAGENET, (4, 8), repeats=1, height=17, width=16, channels=1, classes=3)
+NETWORKS = {"cifar": (ALL, CIFAR), "imagenet": (PUBLISHED["residual"], IMAGE)}
+"""A block and a layout of each kind."""
 
 
 def trained_weights(plan, seed=0):
