@@ -7,14 +7,18 @@ import sys
 import pytest
 
 from flags import bench as bench_flags
+from flags import evaluation as evaluation_flags
 from flags import inspection
 from flags import search as search_flags
+from flags import training as training_flags
 
 DEFINE = {
     "search": search_flags.define,
     "show": inspection.define_show,
     "trials": inspection.define_trials,
     "bench": bench_flags.define,
+    "train": training_flags.define,
+    "evaluate": evaluation_flags.define,
 }
 
 
@@ -78,6 +82,9 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ("bench", "blocks", "block-qnn-s,residual,inception"),
         ("bench", "steps", "10"),
         ("bench", "against", "none"),
+        ("train", "preset", "train_digits"),
+        ("train", "milestones", "150,225"),
+        ("evaluate", "batch_sizes", "1,8,64,256"),
     ],
 )
 def test_a_default_is_shown_as_one_would_type_it(blockqnn, verb, name, default):
