@@ -76,7 +76,7 @@ def test_the_directory_holds_figures_flags_and_the_newest_checkpoints(finished):
     assert found[3]["loss"] < found[0]["loss"]
     assert [epoch["learning_rate"] for epoch in found] == pytest.approx([0.05, 0.005, 0.005, 0.005])
     assert all(epoch["validation_accuracy"] is None for epoch in found)
-    assert (directory / "train.flags").read_text() == "--epochs=2\n"
+    assert (directory / "train.flags").read_text() == f"--epochs=2\n--out_dir={directory}\n"
     assert [path.name for path in checkpoints(directory)] == ["step-000000018", "step-000000024"]
     assert json.loads((directory / "result.json").read_text())["hash"]
     metadata = load_checkpoint(directory).metadata
@@ -334,3 +334,17 @@ def test_the_moving_average_is_what_is_kept(tmp_path):
     one, other = (weights(tmp_path / name)[0] for name in ("average", "plain"))
     assert not equal(one, other)
     assert np.isfinite(one["head"]["linear"]["kernel"]).all()
+
+
+def test_a_training_goes_on_with_its_flag_file_alone(blockqnn, tmp_path):
+    run = tmp_path / "run"
+    words = ["--dataset=synthetic:8x8x1:3:50", "--filters=2", "--compilation_cache=off"]
+    status, out, _ = blockqnn(
+        "train", write(CONV3), *words, "--epochs=2", "--max_seconds=0.000001", f"--out_dir={run}"
+    )
+    assert status == 130
+    again = ("train", write(CONV3), f"--flagfile={run / 'train.flags'}", "--max_seconds=0")
+    status, out, err = blockqnn(*again)
+    assert (status, err) == (0, "")
+    assert f"In {run}" in out
+    assert "Continuing after epoch 0 and 1 steps." in out or read_result(run)["epochs"] == 2
