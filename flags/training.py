@@ -183,7 +183,13 @@ def _define_recipe(flags: parsing.FlagSet) -> None:
         most=1,
     )
     flags.integer("warmup_epochs", recipe.warmup_epochs, "over which it grows linearly at first")
-    flags.number("momentum", recipe.momentum, "of SGD", least=0, most=0.999999)
+    flags.number(
+        "momentum",
+        recipe.momentum,
+        "of SGD, share of the last direction that is kept",
+        least=0,
+        most=0.999999,
+    )
     flags.switch("nesterov", recipe.nesterov, "use Nesterov's momentum")
     flags.number(
         "weight_decay",

@@ -82,7 +82,7 @@ def train_one(
     resumed = newest_good(one.directory, _warn)
     start = resumed.metadata if resumed else _beginning(one, settings, train)
     with directory.opened(one.directory):
-        directory.replace_text(one.directory / directory.FLAG_FILE, settings.flag_file)
+        directory.replace_text(one.directory / directory.FLAG_FILE, _flag_file(one, settings))
         print(heading, file=stream, flush=True)
         keeper = Keeper(one.directory, settings.saving.keep)
         keeper.clean()
@@ -177,6 +177,13 @@ def _program(
         settings.seed,
         devices,
     )
+
+
+def _flag_file(one: Prepared, settings: TrainSettings) -> str:
+    """The flags with which this block alone goes on in this directory."""
+    others = ("--out_dir=", "--top=")
+    lines = [line for line in settings.flag_file.splitlines() if not line.startswith(others)]
+    return "\n".join([*lines, f"--out_dir={one.directory}"]) + "\n"
 
 
 def _feed(

@@ -8,8 +8,10 @@ import pytest
 
 from flags import bench as bench_flags
 from flags import calibration, inspection
+from flags import evaluation as evaluation_flags
 from flags import export as export_flags
 from flags import search as search_flags
+from flags import training as training_flags
 
 DEFINE = {
     "search": search_flags.define,
@@ -19,6 +21,8 @@ DEFINE = {
     "export": export_flags.define,
     "calibrate": calibration.define_calibrate,
     "rescore": calibration.define_rescore,
+    "train": training_flags.define,
+    "evaluate": evaluation_flags.define,
 }
 
 
@@ -83,6 +87,11 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ("bench", "steps", "10"),
         ("bench", "against", "none"),
         ("export", "to", "empty"),
+        ("calibrate", "blocks", "20"),
+        ("rescore", "mu", "run"),
+        ("train", "preset", "train_digits"),
+        ("train", "milestones", "150,225"),
+        ("evaluate", "batch_sizes", "1,8,64,256"),
     ],
 )
 def test_a_default_is_shown_as_one_would_type_it(blockqnn, verb, name, default):

@@ -160,13 +160,11 @@ def test_logits_are_those_of_running_statistics_and_the_middle_of_the_image():
 def test_the_seed_makes_the_weights_and_the_random_choices():
     assert steps(program(seed=1))[1] == steps(program(seed=1))[1]
     assert steps(program(seed=1))[1] != steps(program(seed=2))[1]
-    assert steps(program(seed=2**40))[1][0] > 0
 
 
-def test_drop_path_changes_training_from_the_second_step_on():
+def test_drop_path_changes_training_but_for_the_first_step():
     plain, dropped = (steps(program(code=JOINED, drop_path=rate))[1] for rate in (0.0, 0.9))
     assert plain[0] == pytest.approx(dropped[0], rel=1e-6), "it grows from zero"
-    assert plain[1] == pytest.approx(dropped[1], rel=1e-6) or plain[1] != dropped[1]
     assert plain[2] != pytest.approx(dropped[2], rel=1e-6)
 
 
