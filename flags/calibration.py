@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from blockqnn.calibration.command import CalibrateSettings
 from blockqnn.errors import UserError
-from blockqnn.executors import INLINE, LOCAL
 from blockqnn.rescore_command import RescoreSettings
 from blockqnn.reward_fit import LEAST_BLOCKS
 from blockqnn.run_record import read_run
@@ -79,7 +78,7 @@ def define_calibrate() -> parsing.FlagSet:
         "weights of the search",
     )
     flags.text("calibration_dir", "", "keeps the longer trainings; empty for RUN_DIR-calibration")
-    flags.choice("executor", LOCAL, (LOCAL, INLINE), "in worker processes, or in this one")
+    flags.text("executor", "", "where they are trained, as for search; empty for the run's")
     flags.text("workers", "", "worker processes, as for search; empty for the run's")
     flags.text("data_dir", "", "where TFDS keeps data sets; empty for the run's")
     flags.group("Output")
@@ -107,8 +106,8 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
     recorded = read_run(run_dir).flags
     beside = run_dir if run_dir.name not in ("", "..") else run_dir.resolve()
     place = value["calibration_dir"] or f"{beside}-calibration"
-    more = [f"--run_dir={place}", f"--executor={value['executor']}"]
-    more += [f"--{name}={value[name]}" for name in ("workers", "data_dir") if value[name]]
+    own = ("executor", "workers", "data_dir")
+    more = [f"--run_dir={place}", *(f"--{name}={value[name]}" for name in own if value[name])]
     settings, run = search.parse_run(run_dir, recorded, more)
     recipe = settings.recipe
     epochs = value["epochs"] or _TIMES * recipe.epochs

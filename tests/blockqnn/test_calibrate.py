@@ -83,7 +83,9 @@ def test_with_seed_0_longer_training_begins_like_the_search(blockqnn):
 
 def test_worker_processes_train_as_this_process_does(blockqnn):
     blockqnn.search(*DRY)
-    status, out, err = blockqnn("calibrate", "run", "--blocks=5", "--workers=2", "--format=json")
+    status, out, err = blockqnn(
+        "calibrate", "run", "--blocks=5", "--executor=local", "--workers=2", "--format=json"
+    )
     assert (status, err) == (0, "")
     apart = json.loads(out)
     there = json.loads(
@@ -178,6 +180,7 @@ def dry_run(blockqnn):
         ),
         (["run", "--out=none/a.svg"], "there is no folder none"),
         (["run", "--workers=x"], "workers"),
+        (["run", "--executor=x"], "allowed: local or inline"),
         (["run", "--calibration_dir=run"], "run holds a search; name another --calibration_dir"),
         (["run", "--calibration_dir=run/store.sqlite"], "cannot be used"),
     ],

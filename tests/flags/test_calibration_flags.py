@@ -48,9 +48,10 @@ def test_a_run_is_also_beside_itself(run, monkeypatch):
 
 
 def test_how_they_are_carried_out_may_differ_from_the_search(run):
-    assert parsed(run).training.executor == "local"
-    settings = parsed(run, "--executor=inline", "--workers=5", "--data_dir=d")
-    assert (settings.training.executor, settings.training.workers) == ("inline", 5)
+    settings = parsed(run)
+    assert (settings.training.executor, settings.training.workers) == ("inline", 0)
+    settings = parsed(run, "--executor=local", "--workers=5", "--data_dir=d")
+    assert (settings.training.executor, settings.training.workers) == ("local", 5)
     assert settings.search.data.data_dir == "d"
 
 
