@@ -94,6 +94,7 @@ def test_source_safetensors_orbax_and_stablehlo_give_the_same_logits_without_the
     )
     assert text.count("images.npy") == 3
     text += '\nnp.save("first.npy", forward.call(images[:1]))'
+    text += "\nassert forward.platforms == ('cpu', 'cuda', 'rocm', 'tpu')"
     text += "\nassert not {'agents', 'blockqnn', 'flags', 'networks'} & set(sys.modules)"
     run_without_project(text, folder)
     wanted = checkpoint.network()(checkpoint.normalised(images))
