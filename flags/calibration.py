@@ -11,7 +11,8 @@ from blockqnn.errors import UserError
 from blockqnn.rescore_command import RescoreSettings
 from blockqnn.reward_fit import LEAST_BLOCKS
 from blockqnn.run_record import read_run
-from flags import parsing, search
+from flags import parsing
+from flags.recorded_run import parse_recorded
 
 _OWN = "run"
 _MOST = 1e6
@@ -108,7 +109,7 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
     place = value["calibration_dir"] or f"{beside}-calibration"
     own = ("executor", "workers", "data_dir")
     more = [f"--run_dir={place}", *(f"--{name}={value[name]}" for name in own if value[name])]
-    settings, run = search.parse_run(run_dir, recorded, more)
+    settings, run = parse_recorded(run_dir, recorded, more)
     recipe = settings.recipe
     epochs = value["epochs"] or _TIMES * recipe.epochs
     if epochs <= recipe.epochs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from agents.exploration import DISTRIBUTIONS
@@ -13,7 +13,6 @@ from blockqnn.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TRAIN
 from blockqnn.executors import INLINE, LOCAL
-from blockqnn.run_directory import FLAG_FILE
 from blockqnn.settings import (
     DataSettings,
     Recipe,
@@ -223,31 +222,6 @@ def parse(arguments: Sequence[str]) -> tuple[SearchSettings, RunSettings]:
         flag_file=flags.flag_file(),
     )
     return _search_settings(values), run
-
-
-def parse_run(
-    run_dir: pathlib.Path, recorded: Mapping[str, str], more: Sequence[str]
-) -> tuple[SearchSettings, RunSettings]:
-    """The settings of a run, from what it was run with.
-
-    Args:
-        run_dir: of the run; its flag file says what does not change what the search is.
-        recorded: flags of its store, by name; they win over the flag file.
-        more: flags that win over both.
-
-    Returns:
-        What was searched, and how it was carried out.
-
-    Raises:
-        UserError: if the flags or the data set cannot be used.
-        LayoutError: if the layout does not fit the images.
-    """
-    known = set(define().values) - set(_OPERATIONAL)
-    arguments = [f"--{name}={value}" for name, value in recorded.items() if name in known]
-    flag_file = run_dir / FLAG_FILE
-    if flag_file.is_file():
-        arguments.insert(0, f"--flagfile={flag_file}")
-    return parse([*arguments, *more])
 
 
 def _refuse_positional(words: list[str]) -> None:

@@ -110,16 +110,18 @@ def _sample(store: Store, trained: list[Trial], settings: CalibrateSettings) -> 
     """The blocks to train, the same ones whenever the same command goes on."""
     from blockqnn.calibration.sample import stratified_sample
 
+    by_number = {trial.number: trial for trial in trained}
     before = store.facts().get(_SAMPLE)
-    if before and before["blocks"] == settings.blocks:
-        by_number = {trial.number: trial for trial in trained}
-        if all(chosen in by_number for chosen in before["numbers"]):
-            return [by_number[chosen] for chosen in before["numbers"]]
+    numbers = before["numbers"] if before and before["blocks"] == settings.blocks else []
+    done = {trial.number: trial.hash for trial in store.trials()}
+    foreign = [n for n, of in done.items() if n not in by_number or by_number[n].hash != of]
+    if foreign or not by_number.keys() >= set(numbers):
         raise UserError(
             f"{settings.training.run_dir} holds trainings of blocks that {settings.run_dir} does "
             "not have; name another --calibration_dir."
         )
-    done = {trial.number for trial in store.trials()}
+    if numbers:
+        return [by_number[chosen] for chosen in numbers]
     return stratified_sample(trained, settings.blocks, settings.seed, preferred=done)
 
 

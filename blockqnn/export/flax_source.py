@@ -7,157 +7,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from blockqnn.export import flax_templates
 from blockqnn.export.subject import Subject
-from blockqnn.export.weights import CONVOLUTION, NORM, attribute
+from blockqnn.export.weights import attribute
 from networks.canonical import canonical_form
 from networks.codes import write
 from networks.cost import parameters
-from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 from networks.plan import Operation, PlacedLayer, Plan
 
 _WIDTH = 88
 _INDENT = " " * 8
-
-_HEAD = '''"""{first_line}
-
-{block}
-
-{origin}
-
-This file needs jax, flax, numpy and safetensors, nothing else:
-
-    network = load("weights.safetensors")
-    logits = network(normalise(images))  # uint8 {images} -> float32 [B, {classes}]
-
-`Network(rngs=nnx.Rngs(0))` is the same network with new weights, in training mode.
-"""
-
-from __future__ import annotations
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import nnx
-from safetensors.numpy import load_file
-
-IMAGE_SHAPE = {shape}
-CLASSES = {classes}
-CLASS_NAMES: tuple[str, ...] = {class_names}
-
-# Of each channel of the training images, on the scale of 0 to 255.
-MEAN = {mean}
-DEVIATION = {deviation}
-
-HE_NORMAL = nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
-
-
-def normalise(images: np.ndarray | jax.Array) -> jax.Array:
-    """Turns images of pixels from 0 to 255 into what the network takes, float32."""
-    centred = jnp.asarray(images, jnp.float32) - jnp.array(MEAN).reshape(1, 1, 1, -1)
-    return centred / jnp.array(DEVIATION).reshape(1, 1, 1, -1)
-
-
-def load(path: str) -> Network:
-    """The network with the weights of a safetensors file, in evaluation mode."""
-    network = Network(rngs=nnx.Rngs(0))
-    weights = load_file(path)
-    state = nnx.state(network, (nnx.Param, nnx.BatchStat))
-    for place, variable in nnx.to_flat_state(state):
-        name = ".".join(str(word) for word in place)
-        value = weights.pop(name)
-        if value.shape != variable.shape:
-            raise ValueError(f"{{name}} has shape {{value.shape}}, not {{variable.shape}}")
-        variable.set_value(jnp.asarray(value))
-    if weights:
-        raise ValueError(f"The network has no {{', '.join(weights)}}")
-    nnx.update(network, state)
-    network.eval()
-    return network
-'''
-
-_ADD = '''
-
-def add(x: jax.Array, y: jax.Array) -> jax.Array:
-    """Adds two maps; the narrower one gets channels of zeros at its end."""
-    channels = max(x.shape[-1], y.shape[-1])
-    x, y = (
-        jnp.pad(z, ((0, 0), (0, 0), (0, 0), (0, channels - z.shape[-1])))
-        for z in (x, y)
-    )
-    return x + y
-'''
-
-_CONCATENATE = '''
-
-def concatenate(*maps: jax.Array) -> jax.Array:
-    """Joins maps along their channels."""
-    return jnp.concatenate(maps, axis=-1)
-'''
-
-_MAX_POOLING = '''
-
-def max_pooling(x: jax.Array, side: int) -> jax.Array:
-    """Max pooling with stride 1; the map keeps its size."""
-    return nnx.max_pool(x, (side, side), padding="SAME")
-'''
-
-_AVERAGE_POOLING = '''
-
-def average_pooling(x: jax.Array, side: int) -> jax.Array:
-    """Average pooling with stride 1 over the pixels that exist."""
-    return nnx.avg_pool(x, (side, side), padding="SAME", count_include_pad=False)
-'''
-
-_DOWNSAMPLING = '''
-
-def halve(x: jax.Array) -> jax.Array:
-    """Max pooling of 2x2 pixels with stride 2."""
-    return nnx.max_pool(x, (2, 2), strides=(2, 2))
-'''
-
-_CONVOLUTION = '''
-
-def convolution(inputs: int, outputs: int, side: int, rngs: nnx.Rngs) -> nnx.Conv:
-    """A convolution with stride 1 and without bias; the map keeps its size."""
-    return nnx.Conv(
-        inputs,
-        outputs,
-        kernel_size=(side, side),
-        use_bias=False,
-        kernel_init=HE_NORMAL,
-        rngs=rngs,
-    )
-'''
-
-_PCC = f'''
-
-class PreactivationConvolution(nnx.Module):
-    """ReLU, convolution, batch normalisation."""
-
-    def __init__(self, inputs: int, outputs: int, side: int, rngs: nnx.Rngs):
-        self.{CONVOLUTION} = convolution(inputs, outputs, side, rngs)
-        self.{NORM} = nnx.BatchNorm(
-            outputs,
-            momentum={BATCH_NORM_MOMENTUM},
-            epsilon={BATCH_NORM_EPSILON},
-            rngs=rngs,
-        )
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.{NORM}(self.{CONVOLUTION}(nnx.relu(x)))
-'''
-
-_CLASS = '''
-
-class Network(nnx.Module):
-    """From normalised images {images} to logits [B, {classes}]."""
-
-    def __init__(self, rngs: nnx.Rngs):
-{layers}
-
-    def __call__(self, image: jax.Array) -> jax.Array:
-{calls}
-'''
 
 
 def flax_source(subject: Subject) -> str:
@@ -179,7 +38,7 @@ def flax_source(subject: Subject) -> str:
             "Its weights are initial ones, not trained; MEAN and DEVIATION stand for those of "
             "your images."
         )
-    head = _HEAD.format(
+    head = flax_templates.HEAD.format(
         first_line="A convolutional network in Flax NNX, designed by blockqnn.",
         # The commas between layers are where a line may end.
         block=textwrap.fill(
@@ -204,17 +63,17 @@ def flax_source(subject: Subject) -> str:
         layer.operation is Operation.ADD and len(set(layer.input_shapes)) > 1 for layer in plan
     )
     for wanted, text in (
-        (uneven, _ADD),
-        (Operation.CONCAT in operations, _CONCATENATE),
-        (Operation.MAX_POOLING in operations, _MAX_POOLING),
-        (Operation.AVERAGE_POOLING in operations, _AVERAGE_POOLING),
-        (Operation.DOWNSAMPLING in operations, _DOWNSAMPLING),
-        (True, _CONVOLUTION),
-        (Operation.PCC in operations, _PCC),
+        (uneven, flax_templates.ADD),
+        (Operation.CONCAT in operations, flax_templates.CONCATENATE),
+        (Operation.MAX_POOLING in operations, flax_templates.MAX_POOLING),
+        (Operation.AVERAGE_POOLING in operations, flax_templates.AVERAGE_POOLING),
+        (Operation.DOWNSAMPLING in operations, flax_templates.DOWNSAMPLING),
+        (True, flax_templates.CONVOLUTION_TEXT),
+        (Operation.PCC in operations, flax_templates.PCC),
     ):
         parts += [text] if wanted else []
     parts.append(
-        _CLASS.format(
+        flax_templates.CLASS.format(
             images=images,
             classes=layout.classes,
             layers="\n".join(_indented(_definitions(plan))),

@@ -1,6 +1,8 @@
 """The verb `calibrate`, through the real `main`."""
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -211,6 +213,19 @@ def test_trainings_of_another_kind_are_not_mixed(dry_run):
     )
     assert status == 2
     assert "--seed=0; now it is --seed=5" in err
+
+
+def test_trainings_of_other_blocks_are_not_taken_for_those_of_the_run(dry_run):
+    calibrate(dry_run, "--blocks=4")
+    # As if the run had been made anew by another version.
+    for change in ("hash = 'other'", "number = number + 1000"):
+        with contextlib.closing(sqlite3.connect("run-calibration/store.sqlite")) as connection:
+            connection.execute(f"UPDATE trials SET {change}")
+            connection.commit()
+        for blocks in (4, 5):
+            status, _, err = dry_run("calibrate", "run", f"--blocks={blocks}")
+            assert status == 2
+            assert "holds trainings of blocks that run does not have" in err
 
 
 @pytest.mark.parametrize(
