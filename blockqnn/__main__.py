@@ -111,7 +111,7 @@ def _help() -> str:
     ]
     for verb, (define, _) in _VERBS.items():
         flags = define()
-        usage = " ".join([verb, flags.arguments]).strip()
+        usage = " ".join([verb, flags.arguments]).strip() + "  "
         lines.append(textwrap.fill(f"  {usage:16}{flags.summary}", 88, subsequent_indent=" " * 18))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"

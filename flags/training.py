@@ -114,8 +114,8 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     flags.choice(
         "layout",
         choice.kind,
-        ("", *KINDS),
-        "what stands around the blocks; empty for the layout of the block's run, or cifar",
+        (AUTO, *KINDS),
+        "what stands around the blocks; auto for the layout of the block's run, or cifar",
     )
     flags.special(
         "filters",

@@ -281,6 +281,14 @@ def test_a_directory_of_another_training_is_left_alone(finished, changes, words)
     assert {p: p.stat().st_mtime_ns for p in directory.rglob("*")} == before
 
 
+@pytest.mark.parametrize("text", ['{"code": "[]"}', "{", ""])
+def test_a_result_without_its_checkpoints_is_left_alone(tmp_path, text):
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(UserError, match=r"holds the result of|result\.json cannot be read"):
+        trained(settings(tmp_path))
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
 WRONG = [
     ({"batch_size": 49}, "--batch_size is 49, but there are 48 training images"),
     ({"machine": Machine(devices=9)}, "--devices is 9, but there are 4 here"),
