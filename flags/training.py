@@ -77,7 +77,7 @@ def _define_training(flags: parsing.FlagSet) -> None:
     flags.number(
         "max_seconds",
         saving.max_seconds,
-        "stop with a checkpoint after so many seconds; 0 for no limit",
+        "stop with a checkpoint after so many seconds, with exit status 130; 0 for no limit",
         least=0,
     )
     flags.group("Machine")
@@ -114,8 +114,8 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     flags.choice(
         "layout",
         choice.kind,
-        ("", *KINDS),
-        "what stands around the blocks; empty for the layout of the block's run, or cifar",
+        (AUTO, *KINDS),
+        "what stands around the blocks; auto for the layout of the block's run, or cifar",
     )
     flags.special(
         "filters",
@@ -231,7 +231,8 @@ def _define_recipe(flags: parsing.FlagSet) -> None:
     flags.switch(
         "sync_batch_norm",
         recipe.sync_batch_norm,
-        "normalise by statistics of the whole batch, or each device's of its own part",
+        "normalise by statistics of the whole batch, or each device's of its own part, which makes "
+        "the result depend on the number of devices",
     )
 
 

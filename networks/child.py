@@ -72,8 +72,8 @@ class Unit(nnx.Module):
         """Computes the layer.
 
         Args:
-            *inputs: [B, H, W, C] each, or [B, C].
             norm_groups: parts of the batch with batch statistics of their own.
+            *inputs: [B, H, W, C] each, or [B, C].
 
         Returns:
             [B, H, W, C] or [B, C].

@@ -80,7 +80,7 @@ def in_words(result: dict[str, Any]) -> str:
         Lines for the terminal.
     """
     lines = [
-        f"Trained for {result['epochs']} epochs in {result['seconds']:.0f} seconds: "
+        f"Trained for {counted(result['epochs'], 'epoch')} in {result['seconds']:.0f} seconds: "
         f"{result['parameters']:,} parameters, training loss {result['loss']:.4f}."
     ]
     for part in ("validation", "test"):
@@ -122,6 +122,11 @@ def summary(results: list[dict[str, Any]]) -> str:
     return table([*header, "directory"], rows)
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, as in 1 epoch, 2 epochs."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _error(figures: dict[str, Any]) -> str:
     top5 = figures["top5_error"]
     return f"{figures['error']:.2f} %" + (f", top-5 {top5:.2f} %" if top5 is not None else "")
@@ -133,7 +138,7 @@ def _heading(one: Prepared, place: int, total: int) -> str:
     return (
         f"{which}{one.reference.title}, {one.cost.parameters:,} parameters, "
         f"{in_units(one.cost.flops)} FLOPs: {one.layout.kind} layout, filters {stages}, "
-        f"{one.layout.repeats} block{'s' if one.layout.repeats > 1 else ''} a stage. "
+        f"{counted(one.layout.repeats, 'block')} a stage. "
         f"In {one.directory}"
     )
 

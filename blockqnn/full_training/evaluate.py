@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from blockqnn.checkpoint import Checkpoint, load_checkpoint
 from blockqnn.errors import UserError
+from blockqnn.full_training.command import counted
 from blockqnn.full_training.settings import FullData
 from blockqnn.full_training.splits import FullInfo, Part, describe_full, open_test, open_training
 from blockqnn.listing import in_units, number, table
@@ -244,9 +245,9 @@ def _in_words(
     checkpoint: Checkpoint, data: FullData, split: str, measured: Measured, speeds: list[Speed]
 ) -> str:
     metadata = checkpoint.metadata
-    epochs = len(metadata.history)
+    epochs = counted(len(metadata.history), "epoch")
     lines = [
-        f"{metadata.title}, {in_units(_parameters(checkpoint))} parameters, after {epochs} epochs: "
+        f"{metadata.title}, {in_units(_parameters(checkpoint))} parameters, after {epochs}: "
         f"{checkpoint.path}",
         "",
         f"{data.source.dataset}, {split} split, {measured.examples:,} images",

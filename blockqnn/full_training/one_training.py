@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from blockqnn.checkpoint import Metadata
+from blockqnn.errors import UserError
 from blockqnn.full_training import directory
 from blockqnn.full_training.feeding import DeviceFeed, Feed, StreamFeed, normalisation
 from blockqnn.full_training.keeper import Keeper, newest_good, state_of
@@ -48,6 +49,11 @@ def check_checkpoint(one: Prepared, settings: TrainSettings) -> None:
         before = found.metadata
         wanted = described(one, settings, (before.mean, before.deviation), before.steps_per_epoch)
         directory.refuse_other_training(one.directory, before, wanted)
+    elif (result := directory.read_result(one.directory)) is not None:
+        raise UserError(
+            f"{one.directory} holds the result of a training of {result.get('code')}, but none of "
+            "its checkpoints; name another --out_dir."
+        )
 
 
 def train_one(

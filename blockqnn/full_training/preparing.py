@@ -115,7 +115,7 @@ def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullIn
     known = reference.layout or _DEFAULT
     height, width, channels = info.seen
     return Layout(
-        kind=choice.kind or known.kind,
+        kind=known.kind if choice.kind == AUTO else choice.kind,
         filters=choice.filters or known.filters,
         repeats=choice.repeats or known.repeats,
         height=height,

@@ -126,12 +126,12 @@ class LayoutChoice:
     """The layout of the network, so far as it does not follow from the images.
 
     Attributes:
-        kind: `cifar` or `imagenet`; empty for that of the block's run, or `cifar`.
+        kind: `cifar` or `imagenet`; `auto` for that of the block's run, or `cifar`.
         filters: of each stage; empty for those of the run, or 32, 64, 128.
         repeats: blocks in a stage; 0 for those of the run, or 2.
     """
 
-    kind: str = ""
+    kind: str = AUTO
     filters: tuple[int, ...] = ()
     repeats: int = 0
 

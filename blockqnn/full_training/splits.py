@@ -211,9 +211,7 @@ def describe_full(data: FullData) -> FullInfo:
             raise UserError(f"--resize and --test_split are for data sets of TFDS, not {name}.")
         info: ImageInfo = describe(data.source)
         stored, classes = info.shape, info.classes
-        split = training_images(name)
-        assert split is not None
-        examples, test = len(split), "test" if _has_test(name) else ""
+        examples, test = _count(name), "test" if _has_test(name) else ""
         if name.startswith(folder_source.PREFIX):
             names = tuple(folder_source.class_names(name))
     side = data.image_size
@@ -228,6 +226,8 @@ def describe_full(data: FullData) -> FullInfo:
 
 def open_training(data: FullData) -> tuple[Part, Part | None]:
     """Opens the training split, cut in two where images are held out.
+
+    The cut is by class, so all labels are read for it; images stay where they are.
 
     Args:
         data: which data set, and whether to hold images out.
@@ -303,6 +303,17 @@ def _open(data: FullData, split: str) -> Split:
     images = training_images(name) if split == "train" else _test_images(name)
     assert images is not None
     return ArraySplit(images)
+
+
+def _count(name: str) -> int:
+    """How many training images there are."""
+    if name.startswith(array_source.PREFIX):
+        return array_source.count(name)
+    if name.startswith(folder_source.PREFIX):
+        return folder_source.count(name)
+    images = training_images(name)
+    assert images is not None
+    return len(images)
 
 
 def _has_test(name: str) -> bool:

@@ -181,3 +181,12 @@ def test_label_smoothing_by_hand():
     for smoothing, targets in ((0.0, [1, 0, 0]), (0.3, [0.8, 0.1, 0.1])):
         found = smoothed_cross_entropy(logits, jnp.array([0]), smoothing)
         assert float(found) == pytest.approx(-np.dot(targets, logs), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"label_smoothing": 0.2}, {"cutout": 4}, {"flip": True}, {"crop_padding": 0}],
+    ids=lambda options: next(iter(options)),
+)
+def test_each_of_the_recipes_options_reaches_the_step(options):
+    assert steps(program(), 1)[1] != steps(program(**options), 1)[1]

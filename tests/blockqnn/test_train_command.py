@@ -27,6 +27,7 @@ from tests.blockqnn.full_training import (
     settings,
     trained,
 )
+from tests.blockqnn.prepared_dataset import label_features, prepare
 
 LINE = re.compile(
     r"epoch (\d)/(\d)  loss \d\.\d{4}  accuracy \d+\.\d\d %(  validation \d+\.\d\d %)?  rate 0\.05?"
@@ -234,6 +235,26 @@ def test_streamed_images_train_the_same_network_as_those_on_the_device(tmp_path,
     assert equal(weights(tmp_path / "run"), weights(finished[0]))
 
 
+def test_records_of_any_size_are_streamed_or_kept_with_the_same_result(blockqnn, tmp_path):
+    prepare(tmp_path, features=label_features(3, (None, None, 3)))
+    words = ["--dataset=little", f"--data_dir={tmp_path}", "--resize=9", "--image_size=8"]
+    words += ["--filters=2", "--epochs=2", "--milestones=1", "--batch_size=6", "--hold_out"]
+    words += ["--crop_padding=0", "--compilation_cache=off", "--readers=2"]
+    runs = [tmp_path / kept for kept in ("yes", "no")]
+    for run in runs:
+        status, _, err = blockqnn(
+            "train", write(CONV3), *words, f"--data_on_device={run.name}", f"--out_dir={run}"
+        )
+        assert (status, err) == (0, "")
+    assert same(*runs)
+    assert read_result(runs[0])["test"]["examples"] == 6
+    assert load_checkpoint(runs[0]).metadata.child_layout.image_shape == (8, 8, 3)
+    status, out, err = blockqnn("evaluate", runs[0], f"--data_dir={tmp_path}", "--batch_sizes=")
+    assert (status, err) == (0, "")
+    assert "little, test split, 6 images" in out
+    assert f"{read_result(runs[0])['test']['error']:.2f} %" in out
+
+
 def test_a_training_whose_loss_becomes_infinite_ends_with_status_1(tmp_path, capsys):
     status, _ = trained(settings(tmp_path, learning_rate=1e30))
     assert status == 1
@@ -258,6 +279,14 @@ def test_a_directory_of_another_training_is_left_alone(finished, changes, words)
     with pytest.raises(UserError, match=words):
         trained(settings(directory, **changes))
     assert {p: p.stat().st_mtime_ns for p in directory.rglob("*")} == before
+
+
+@pytest.mark.parametrize("text", ['{"code": "[]"}', "{", ""])
+def test_a_result_without_its_checkpoints_is_left_alone(tmp_path, text):
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(UserError, match=r"holds the result of|result\.json cannot be read"):
+        trained(settings(tmp_path))
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
 
 
 WRONG = [
