@@ -8,22 +8,30 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
+from blockqnn.calibration.command import calibrate
 from blockqnn.compare_command import compare
 from blockqnn.compare_real import RealCompareSettings, compare_real
 from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
 from blockqnn.explain_command import explain
+from blockqnn.export.command import export
+from blockqnn.full_training.command import train
+from blockqnn.full_training.evaluate import evaluate
+from blockqnn.rescore_command import rescore
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.tensorboard.command import write_tensorboard
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import calibration, inspection
 from flags import compare as compare_flags
 from flags import drawing as drawing_flags
+from flags import evaluation as evaluation_flags
 from flags import explain as explain_flags
-from flags import inspection
+from flags import export as export_flags
 from flags import search as search_flags
 from flags import tensorboard as tensorboard_flags
+from flags import training as training_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
 from networks.layout import LayoutError
@@ -74,15 +82,43 @@ def _compare(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _export(arguments: Sequence[str]) -> int:
+    export(export_flags.parse(arguments), sys.stdout)
+    return 0
+
+
+def _calibrate(arguments: Sequence[str]) -> int:
+    return calibrate(calibration.parse_calibrate(arguments), sys.stdout)
+
+
+def _rescore(arguments: Sequence[str]) -> int:
+    rescore(calibration.parse_rescore(arguments), sys.stdout)
+    return 0
+
+
+def _train(arguments: Sequence[str]) -> int:
+    return train(training_flags.parse(arguments), sys.stdout)
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    evaluate(evaluation_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
-    "trials": (inspection.define_trials, _trials),
-    "tensorboard": (tensorboard_flags.define, _tensorboard),
     "draw": (drawing_flags.define, _draw),
     "explain": (explain_flags.define, _explain),
-    "bench": (bench_flags.define, _bench),
+    "trials": (inspection.define_trials, _trials),
+    "tensorboard": (tensorboard_flags.define, _tensorboard),
+    "calibrate": (calibration.define_calibrate, _calibrate),
+    "rescore": (calibration.define_rescore, _rescore),
+    "train": (training_flags.define, _train),
+    "evaluate": (evaluation_flags.define, _evaluate),
+    "export": (export_flags.define, _export),
     "compare": (compare_flags.define, _compare),
+    "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
@@ -135,6 +171,12 @@ def _help() -> str:
         flags = define()
         lines.append(f"  {verb} {flags.arguments}".rstrip())
         lines += textwrap.wrap(flags.summary, 88, initial_indent=" " * 8, subsequent_indent=" " * 8)
+    described = [define() for define, _ in _VERBS.values()]
+    usages = [" ".join([flags.verb, flags.arguments]).strip() for flags in described]
+    width = max(map(len, usages)) + 2
+    for usage, flags in zip(usages, described, strict=True):
+        text = f"  {usage:{width}}{flags.summary}"
+        lines.append(textwrap.fill(text, 88, subsequent_indent=" " * (2 + width)))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 

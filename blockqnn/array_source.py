@@ -20,7 +20,8 @@ from blockqnn.images import ImageInfo, Images
 PREFIX = "npz:"
 _WANTED = (
     "wanted are train_images, uint8 [N, H, W, C] or [N, H, W], and "
-    "train_labels, integers [N] from 0"
+    "train_labels, integers [N] from 0, and for a test split test_images and test_labels of the "
+    "same kind"
 )
 
 
@@ -45,21 +46,42 @@ def count(name: str) -> int:
     return _image_shape(name, "train")[0]
 
 
-def read(name: str) -> Images:
-    """Reads the training split of an archive.
+def has_test_split(name: str) -> bool:
+    """Whether an archive has test images or test labels; raises like `describe`."""
+    there = _members(name)
+    return bool({"test_images.npy", "test_labels.npy"} & set(there))
+
+
+def read(name: str, split: str = "train") -> Images:
+    """Reads a split of an archive.
 
     Args:
         name: `npz:PATH`.
+        split: `train` or `test`.
 
     Returns:
-        All of its training images.
+        All of its images.
 
     Raises:
         UserError: if the archive cannot be used.
     """
-    labels = _labels(name, "train")
-    _classes(name)
-    return Images(_array(name, "train_images").reshape(_image_shape(name, "train")), labels)
+    labels, classes = _labels(name, split), _classes(name)
+    shape = _image_shape(name, split)
+    if split != "train":
+        wanted = _image_shape(name, "train")[1:]
+        if shape[1:] != wanted:
+            raise _refusal(
+                name,
+                f"{split}_images in {_path(name)} have shape {list(shape[1:])}, train_images "
+                f"{list(wanted)}",
+            )
+        if labels.min() < 0 or labels.max() >= classes:
+            raise _refusal(
+                name,
+                f"{split}_labels in {_path(name)} go from {labels.min()} to {labels.max()}, "
+                f"train_labels from 0 to {classes - 1}",
+            )
+    return Images(_array(name, f"{split}_images").reshape(shape), labels)
 
 
 def _path(name: str) -> pathlib.Path:
@@ -70,16 +92,29 @@ def _refusal(name: str, why: str) -> UserError:
     return UserError(f"--dataset {name}: {why}.")
 
 
-def _member(name: str, array: str) -> IO[bytes]:
-    """Opens one array of an archive."""
+def _members(name: str) -> list[str]:
+    """The names of the files in an archive."""
     path = _path(name)
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.open(f"{array}.npy")
-    except KeyError:
+            return archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise _refusal(name, f"{path} is no NumPy archive ({error})") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise _refusal(name, f"{path} cannot be read ({why})") from error
+
+
+def _member(name: str, array: str) -> IO[bytes]:
+    """Opens one array of an archive."""
+    path = _path(name)
+    there = _members(name)
+    if f"{array}.npy" not in there:
+        has = ", ".join(sorted(there)[:10]) or "nothing"
+        raise _refusal(name, f"{path} has no {array}; it has {has}; {_WANTED}")
+    try:
         with zipfile.ZipFile(path) as archive:
-            there = ", ".join(sorted(archive.namelist())[:10]) or "nothing"
-        raise _refusal(name, f"{path} has no {array}; it has {there}; {_WANTED}") from None
+            return archive.open(f"{array}.npy")
     except zipfile.BadZipFile as error:
         raise _refusal(name, f"{path} is no NumPy archive ({error})") from error
     except (OSError, ValueError) as error:

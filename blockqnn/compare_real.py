@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY
+from blockqnn.executor_choice import make_executor
 from blockqnn.executors import Executor
 from blockqnn.listing import DRY_NOTICE, duration, table
 from blockqnn.real_contest import (
@@ -20,7 +21,6 @@ from blockqnn.real_contest import (
     real_run_as_json,
     real_run_from_json,
 )
-from blockqnn.search_command import make_executor
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
 from blockqnn.tournament import Results

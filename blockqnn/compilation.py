@@ -14,8 +14,12 @@ import jax
 import jaxlib
 from jax.experimental.compilation_cache import compilation_cache
 
+from blockqnn.errors import UserError
+
 CACHE_BYTES = 4_000_000_000
 """What the cache of one jaxlib and backend may hold."""
+
+NO_CACHE = "off"
 
 _LOWERING = (
     "/jax/core/compile/jaxpr_trace_duration",
@@ -148,6 +152,29 @@ def use_cache(
     prune(directory, most_bytes)
     jax.config.update("jax_compilation_cache_dir", str(directory))
     compilation_cache.reset_cache()  # JAX keeps to the first directory that it met.
+    return directory
+
+
+def begin_cache(wanted: str) -> pathlib.Path | None:
+    """Keeps compiled programs as `--compilation_cache` has it.
+
+    Args:
+        wanted: a directory, `off`, or empty for one per user.
+
+    Returns:
+        The directory that is to be pruned from time to time, if there is one.
+
+    Raises:
+        UserError: if the directory cannot be written to.
+    """
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        use_cache()
+        return None
+    if wanted == NO_CACHE:
+        return None
+    directory = use_cache(pathlib.Path(wanted) if wanted else None)
+    if wanted and directory is None:
+        raise UserError(f"--compilation_cache {wanted} is no directory that can be written to.")
     return directory
 
 

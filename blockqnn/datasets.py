@@ -1,4 +1,4 @@
-"""Data sets by name: `digits`, `synthetic`, arrays of the user's and what TFDS has prepared."""
+"""Data sets by name: `digits`, `synthetic`, the user's own and what TFDS has prepared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from blockqnn import array_source, tfds_source
+from blockqnn import array_source, folder_source, tfds_source
 from blockqnn.errors import UserError
 from blockqnn.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.settings import DataSettings
@@ -38,6 +38,8 @@ def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
         return ImageInfo((height, width, channels), classes)
     if settings.dataset.startswith(array_source.PREFIX):
         return array_source.describe(settings.dataset)
+    if settings.dataset.startswith(folder_source.PREFIX):
+        return folder_source.describe(settings.dataset)
     return tfds_source.describe(settings.dataset, settings.data_dir, images_needed)
 
 
@@ -60,6 +62,8 @@ def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
         *_, total = _synthetic_numbers(settings.dataset)
     elif settings.dataset.startswith(array_source.PREFIX):
         total = array_source.count(settings.dataset)
+    elif settings.dataset.startswith(folder_source.PREFIX):
+        total = folder_source.count(settings.dataset)
     elif settings.dataset in tfds_source.WELL_KNOWN_SIZES:
         total = tfds_source.WELL_KNOWN_SIZES[settings.dataset]
     else:
@@ -84,13 +88,8 @@ def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
     def choose(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return split_indices(labels, settings.train_examples, settings.split_seed)
 
-    if settings.dataset == "digits":
-        images = _digits()
-    elif settings.dataset.startswith("synthetic"):
-        images = _synthetic(settings.dataset)
-    elif settings.dataset.startswith(array_source.PREFIX):
-        images = array_source.read(settings.dataset)
-    else:
+    images = training_images(settings.dataset)
+    if images is None:
         source = tfds_source.TrainingSplit(settings.dataset, settings.data_dir)
         train, validation = choose(source.labels)
         return source.read(train), source.read(validation)
@@ -98,13 +97,37 @@ def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
     return images.take(train), images.take(validation)
 
 
-def _digits() -> Images:
+def training_images(name: str) -> Images | None:
+    """The training split of a data set that is small enough to be read as a whole.
+
+    Args:
+        name: of the data set.
+
+    Returns:
+        All of its images; None where TFDS is to be asked.
+
+    Raises:
+        UserError: if the data set cannot be read.
+    """
+    if name == "digits":
+        images, labels = all_digits()
+        return Images(images[:DIGITS_TRAINING_IMAGES], labels[:DIGITS_TRAINING_IMAGES])
+    if name.startswith("synthetic"):
+        return synthetic(name, seed=0)
+    if name.startswith(array_source.PREFIX):
+        return array_source.read(name)
+    if name.startswith(folder_source.PREFIX):
+        return folder_source.read(name)
+    return None
+
+
+def all_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Scikit-learn's digits, uint8 [1797, 8, 8, 1], and their labels, int32 [1797]."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-    labels = bunch.target.astype(np.int32)
-    return Images(images[:DIGITS_TRAINING_IMAGES], labels[:DIGITS_TRAINING_IMAGES])
+    return images, bunch.target.astype(np.int32)
 
 
 def _synthetic_numbers(name: str) -> tuple[int, int, int, int, int]:
@@ -126,11 +149,24 @@ def _synthetic_numbers(name: str) -> tuple[int, int, int, int, int]:
     return height, width, channels, classes, examples
 
 
-def _synthetic(name: str) -> Images:
-    """A random pattern for each class, under noise."""
+def synthetic(name: str, seed: int) -> Images:
+    """A random pattern for each class, under noise.
+
+    Args:
+        name: as a user writes it; the patterns follow from it.
+        seed: of the noise and of the order of labels.
+
+    Returns:
+        As many images as the name says.
+
+    Raises:
+        UserError: if the name cannot be read.
+    """
     height, width, channels, classes, examples = _synthetic_numbers(name)
     random = np.random.default_rng(0)
     patterns = random.uniform(0, 160, (classes, height, width, channels))
+    if seed:
+        random = np.random.default_rng(seed)
     labels = random.permutation(np.arange(examples) % classes).astype(np.int32)
     images = patterns[labels] + random.uniform(0, 95, (examples, height, width, channels))
     return Images(images.astype(np.uint8), labels)

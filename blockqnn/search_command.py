@@ -10,10 +10,9 @@ from typing import TextIO
 
 from agents.registry import make_agent
 from blockqnn import run_directory
-from blockqnn.evaluators import DRY, make_evaluator
-from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
+from blockqnn.evaluators import DRY
+from blockqnn.executor_choice import make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
-from blockqnn.placement import compile_threads, places
 from blockqnn.progress import Progress, make_progress
 from blockqnn.run_record import read_run
 from blockqnn.search import Search
@@ -21,7 +20,6 @@ from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
-from blockqnn.worker import encode_settings
 from networks.designs import make_space
 
 INTERRUPTED = 130
@@ -131,30 +129,6 @@ def _tensorboard(
         lambda: search.ended_iterations,
         settings.iterations,
     )
-
-
-def make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
-    """Creates what evaluates the children of a search.
-
-    Args:
-        settings: of the search.
-        run: how and where.
-
-    Returns:
-        The executor, ready.
-
-    Raises:
-        UserError: if the data or the machine cannot be used.
-    """
-    what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
-    if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what, run.worker, settings.table))
-    found = places(
-        run.workers, run.cores_per_worker, settings.blocks_per_iteration, settings.evaluator
-    )
-    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker, settings.table)
-    return LocalExecutor(line, found, run.run_dir, run.child_timeout_seconds)
 
 
 def _print_result(run: RunSettings, stream: TextIO) -> None:

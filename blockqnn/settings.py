@@ -16,8 +16,8 @@ class DataSettings:
     """Which images, and how they are split.
 
     Attributes:
-        dataset: `digits`, `synthetic:HxWxC:CLASSES`, `npz:PATH` or the name of a
-            TFDS data set.
+        dataset: `digits`, `synthetic:HxWxC:CLASSES`, `npz:PATH`, `folder:PATH` or
+            the name of a TFDS data set.
         data_dir: where TFDS keeps prepared data sets; empty for its default.
         train_examples: most images to train on; 0 for all that are not held out.
         split_seed: of the choice of the images that are held out.

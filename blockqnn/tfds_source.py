@@ -15,7 +15,8 @@ from blockqnn.errors import UserError
 from blockqnn.images import ImageInfo, Images
 
 _CHUNK = 1000
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Pillow's name for images by their number of channels."""
 # So that a dry run, which reads no image, needs no prepared data.
 _WELL_KNOWN = {
     "mnist": ImageInfo((28, 28, 1), 10),
@@ -52,7 +53,7 @@ def describe(name: str, data_dir: str, images_needed: bool) -> ImageInfo:
     """
     if not images_needed and name in _WELL_KNOWN:
         return _WELL_KNOWN[name]
-    return _info(_builder(name, data_dir), name)
+    return image_info(open_builder(name, data_dir), name)
 
 
 class TrainingSplit:
@@ -70,9 +71,9 @@ class TrainingSplit:
         """
         import tensorflow_datasets as tfds
 
-        builder = _builder(name, data_dir)
-        self._info = _info(builder, name)
-        image_key, label_key = _keys(builder, name)
+        builder = open_builder(name, data_dir)
+        self._info = image_info(builder, name)
+        image_key, label_key = feature_keys(builder, name)
         self._encoded: list[bytes] = []
         labels: list[int] = []
         try:
@@ -94,7 +95,7 @@ class TrainingSplit:
         """Decodes the images at `indices`, in that order."""
         from PIL import Image
 
-        mode = _MODES[self._info.shape[2]]
+        mode = IMAGE_MODES[self._info.shape[2]]
         images = np.empty((len(indices), *self._info.shape), np.uint8)
         for place, index in enumerate(indices.tolist()):
             decoded = Image.open(io.BytesIO(self._encoded[index])).convert(mode)
@@ -102,8 +103,19 @@ class TrainingSplit:
         return Images(images, self.labels[indices])
 
 
-def _builder(name: str, data_dir: str) -> Any:
-    """The builder of a prepared data set, made from its files alone."""
+def open_builder(name: str, data_dir: str) -> Any:
+    """The builder of a prepared data set, made from its files alone.
+
+    Args:
+        name: of the data set.
+        data_dir: where TFDS keeps data sets; empty for its default.
+
+    Returns:
+        A `tfds.core.DatasetBuilder` that can only read.
+
+    Raises:
+        UserError: if it is not prepared, or in a format that only TensorFlow reads.
+    """
     import tensorflow_datasets as tfds
 
     place = data_dir or tfds.core.constants.DATA_DIR
@@ -113,8 +125,9 @@ def _builder(name: str, data_dir: str) -> Any:
         # TFDS parses the name and the files of a stranger: anything may be raised.
         raise UserError(
             f"There is no data set {name!r} in {place}; allowed: digits, "
-            "synthetic:HxWxC:CLASSES, npz:PATH, or an image data set that TFDS has prepared there "
-            "as array_record (BUILD.md, 'Data sets', says how; --data_dir says where)."
+            "synthetic:HxWxC:CLASSES, npz:PATH, folder:PATH, or an image data set that TFDS has "
+            "prepared there as array_record (BUILD.md, 'Data sets', says how; --data_dir says "
+            "where)."
         ) from error
     readable = tfds.core.FileFormat.with_random_access()
     if not builder.info.available_file_formats() & readable:
@@ -126,8 +139,19 @@ def _builder(name: str, data_dir: str) -> Any:
     return builder
 
 
-def _keys(builder: Any, name: str) -> tuple[str, str]:
-    """The names of the image and of the label among a data set's features."""
+def feature_keys(builder: Any, name: str) -> tuple[str, str]:
+    """The names of the image and of the label among a data set's features.
+
+    Args:
+        builder: of the data set.
+        name: of the data set, for the message.
+
+    Returns:
+        Two keys of an example.
+
+    Raises:
+        UserError: if it has no labelled images, or no training split.
+    """
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -144,11 +168,23 @@ def _keys(builder: Any, name: str) -> tuple[str, str]:
     return images[0], labels[0]
 
 
-def _info(builder: Any, name: str) -> ImageInfo:
-    image_key, label_key = _keys(builder, name)
+def image_info(builder: Any, name: str) -> ImageInfo:
+    """What the files of a data set say of its images.
+
+    Args:
+        builder: of the data set.
+        name: of the data set, for the message.
+
+    Returns:
+        Shape of the images and number of classes.
+
+    Raises:
+        UserError: if the images have no fixed size, or an odd number of channels.
+    """
+    image_key, label_key = feature_keys(builder, name)
     features = builder.info.features
     shape = tuple(features[image_key].shape)
-    if len(shape) != 3 or None in shape or shape[2] not in _MODES:
+    if len(shape) != 3 or None in shape or shape[2] not in IMAGE_MODES:
         raise UserError(
             f"The images of {name!r} have shape {shape}; allowed: one fixed height and width, and "
             "1, 3 or 4 channels."

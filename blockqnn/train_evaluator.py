@@ -6,8 +6,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import logging
-import os
-import pathlib
 import threading
 import time
 
@@ -16,9 +14,9 @@ import jax
 from blockqnn.compilation import (
     CACHE_BYTES,
     CompilationTimes,
+    begin_cache,
     compilation_times,
     prune,
-    use_cache,
 )
 from blockqnn.datasets import load_search_parts
 from blockqnn.errors import UserError
@@ -37,8 +35,6 @@ from networks.layout import Layout
 
 CHILDREN_BETWEEN_PRUNINGS = 200
 """The cache on disk may outgrow its bound by what so many children compile."""
-
-NO_CACHE = "off"
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +63,7 @@ class TrainEvaluator:
         """
         self._recipe, self._layout = recipe, layout
         devices = _devices(worker.devices)
-        self._cache = _begin_cache(worker.compilation_cache)
+        self._cache = begin_cache(worker.compilation_cache)
         parts = load_search_parts(data)
         # One device stays the default without saying so: what jit has compiled under an explicit
         # default device and without one are two programs.
@@ -157,19 +153,6 @@ def _devices(count: int) -> list[jax.Device]:
     # Each GPU has a worker of its own; the cores of a TPU can only be owned by one.
     automatic = len(found) if found[0].platform == "tpu" else 1
     return found[: count or automatic]
-
-
-def _begin_cache(wanted: str) -> pathlib.Path | None:
-    """Keeps compiled programs as `--compilation_cache` has it; returns what is to be pruned."""
-    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        use_cache()
-        return None
-    if wanted == NO_CACHE:
-        return None
-    directory = use_cache(pathlib.Path(wanted) if wanted else None)
-    if wanted and directory is None:
-        raise UserError(f"--compilation_cache {wanted} is no directory that can be written to.")
-    return directory
 
 
 def _default_device(device: jax.Device | None) -> contextlib.AbstractContextManager[object]:

@@ -19,6 +19,7 @@ from absl import flags
 from blockqnn.errors import UserError
 
 PRESETS = pathlib.Path(__file__).parent / "presets"
+TRAINING_PRESETS = PRESETS / "train"
 DEFAULT_PRESET = "digits"
 
 
@@ -243,11 +244,12 @@ class FlagSet:
         return f"{message}. See: python -m blockqnn {self.verb} --help"
 
 
-def preset_path(name: str) -> pathlib.Path:
+def preset_path(name: str, folder: pathlib.Path = PRESETS) -> pathlib.Path:
     """Where a preset's flags are.
 
     Args:
         name: of the preset.
+        folder: with the presets of the verb.
 
     Returns:
         The path of its flag file.
@@ -255,14 +257,15 @@ def preset_path(name: str) -> pathlib.Path:
     Raises:
         UserError: if there is no such preset.
     """
-    if name not in preset_names():
-        raise UserError(f"--preset is {name!r}; allowed: {', '.join(preset_names())}.")
-    return PRESETS / f"{name}.flags"
+    names = preset_names(folder)
+    if name not in names:
+        raise UserError(f"--preset is {name!r}; allowed: {', '.join(names)}.")
+    return folder / f"{name}.flags"
 
 
-def preset_names() -> list[str]:
-    """All presets."""
-    return sorted(path.stem for path in PRESETS.glob("*.flags"))
+def preset_names(folder: pathlib.Path = PRESETS) -> list[str]:
+    """All presets of a verb, which are in one folder."""
+    return sorted(path.stem for path in folder.glob("*.flags"))
 
 
 def parse_filters(text: str) -> tuple[int, ...]:

@@ -124,7 +124,8 @@ def define() -> parsing.FlagSet:
         "dataset",
         "cifar100",
         "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH (arrays train_images and "
-        "train_labels), or a TFDS data set",
+        "train_labels), folder:PATH[:HEIGHTxWIDTH] (a folder of images for each class, scaled to "
+        "one size if a size is named), or a TFDS data set",
     )
     flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.integer("train_examples", 0, "most images to train on; 0 for all")

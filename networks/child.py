@@ -1,6 +1,14 @@
-"""The child network as a Flax NNX module, made of Flax's own layers."""
+"""The child network as a Flax NNX module, made of Flax's own layers.
+
+Flax's layers hold the weights and normalise. Convolution and pooling are lowered
+as `networks.convolution` and `networks.layers` have it: the same values, faster
+on a CPU, and with gradients that are the same every time on a GPU.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +18,12 @@ from jax.typing import DTypeLike
 
 from networks.canonical import canonical_form
 from networks.codes import Code
-from networks.initial import Weights, initial_parameters, initial_statistics
-from networks.layers import add
+from networks.convolution import convolution
+from networks.drop_path import JOINS, DropPath
+from networks.initial import initial_parameters, initial_statistics
+from networks.layers import add, average_downsampling, average_pooling, downsampling, max_pooling
 from networks.layout import Layout
-from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, grouped_batch_norm
 from networks.plan import Operation, PlacedLayer, Plan, make_plan
 
 
@@ -41,6 +51,7 @@ class Unit(nnx.Module):
                 use_bias=False,
                 dtype=dtype,
                 kernel_init=nnx.initializers.zeros,
+                conv_general_dilated=_lowered,
                 rngs=rngs,
             )
         if layer.normalises:
@@ -59,38 +70,38 @@ class Unit(nnx.Module):
                 rngs=rngs,
             )
 
-    def __call__(self, *inputs: jax.Array) -> jax.Array:
+    def __call__(self, *inputs: jax.Array, norm_groups: int = 1) -> jax.Array:
         """Computes the layer.
 
         Args:
+            norm_groups: parts of the batch with batch statistics of their own.
             *inputs: [B, H, W, C] each, or [B, C].
 
         Returns:
             [B, H, W, C] or [B, C].
         """
         x = inputs[0]
-        window = (self.kernel, self.kernel)
         match self.operation:
             case Operation.CONVOLUTION:
                 return self.convolution(x)
             case Operation.PCC:
-                return self.norm(self.convolution(nnx.relu(x)))
+                return self._normalised(self.convolution(nnx.relu(x)), norm_groups)
             case Operation.BATCH_NORM:
-                return self.norm(x)
+                return self._normalised(x, norm_groups)
             case Operation.ZERO:
                 return jnp.zeros_like(x)
             case Operation.MAX_POOLING:
-                return nnx.max_pool(x, window, padding="SAME")
+                return max_pooling(x, self.kernel)
             case Operation.AVERAGE_POOLING:
-                return nnx.avg_pool(x, window, padding="SAME", count_include_pad=False)
+                return average_pooling(x, self.kernel)
             case Operation.ADD:
                 return add(*inputs)
             case Operation.CONCAT:
                 return jnp.concatenate(inputs, axis=-1)
             case Operation.DOWNSAMPLING:
-                return nnx.max_pool(x, window, strides=window)
+                return downsampling(x)
             case Operation.AVERAGE_DOWNSAMPLING:
-                return nnx.avg_pool(x, window, strides=window)
+                return average_downsampling(x)
             case Operation.RELU:
                 return nnx.relu(x)
             case Operation.GLOBAL_POOLING:
@@ -98,6 +109,16 @@ class Unit(nnx.Module):
             case Operation.LINEAR:
                 return self.linear(x)
         raise ValueError(f"{self.operation} is given, not computed")
+
+    def _normalised(self, x: jax.Array, groups: int) -> jax.Array:
+        if groups == 1 or self.norm.use_running_average:
+            return self.norm(x)
+        parameters = {"scale": _get(self.norm.scale), "bias": _get(self.norm.bias)}
+        running = {"mean": _get(self.norm.mean), "variance": _get(self.norm.var)}
+        y, after = grouped_batch_norm(x, parameters, running, groups)
+        _set(self.norm.mean, after["mean"])
+        _set(self.norm.var, after["variance"])
+        return y
 
 
 class ChildNetwork(nnx.Module):
@@ -117,21 +138,53 @@ class ChildNetwork(nnx.Module):
         self.layers = nnx.List([Unit(layer, rngs, dtype) for layer in plan[1:]])
         self.set_weights(initial_parameters(plan, seed), initial_statistics(plan))
 
-    def __call__(self, images: jax.Array) -> jax.Array:
+    def __call__(
+        self, images: jax.Array, drop_path: DropPath | None = None, norm_groups: int = 1
+    ) -> jax.Array:
         """Computes the logits.
 
         Args:
             images: [B, H, W, C], normalised.
+            drop_path: which paths to leave out in a training step; None for none.
+            norm_groups: parts of the batch that batch norm normalises each by its
+                own statistics while training; B is a multiple of it.
 
         Returns:
             [B, classes], float32.
         """
         outputs = [images.astype(self.dtype)]
         for layer, inputs in zip(self.layers, self.inputs, strict=True):
-            outputs.append(layer(*(outputs[i] for i in inputs)))
+            read = [outputs[i] for i in inputs]
+            if drop_path is not None and layer.operation in JOINS:
+                read = drop_path.apply(len(outputs), read)
+            outputs.append(layer(*read, norm_groups=norm_groups))
         return outputs[-1]
 
-    def set_weights(self, parameters: Weights, statistics: Weights) -> None:
+    def weights(self) -> tuple[list[dict[str, jax.Array]], list[dict[str, jax.Array]]]:
+        """All weights, in the form that `set_weights` takes.
+
+        Returns:
+            For each layer of the plan its trained arrays, and its running statistics.
+        """
+        parameters: list[dict[str, jax.Array]] = [{}]
+        statistics: list[dict[str, jax.Array]] = [{}]
+        for layer in self.layers:
+            arrays, running = {}, {}
+            if layer.operation in (Operation.CONVOLUTION, Operation.PCC):
+                arrays["kernel"] = _get(layer.convolution.kernel)
+            if layer.operation is Operation.PCC:
+                arrays |= {"scale": _get(layer.norm.scale), "bias": _get(layer.norm.bias)}
+                running = {"mean": _get(layer.norm.mean), "variance": _get(layer.norm.var)}
+            if layer.operation is Operation.LINEAR:
+                arrays["kernel"] = _get(layer.linear.kernel)
+                arrays["bias"] = _get(layer.linear.bias)
+            parameters.append(arrays)
+            statistics.append(running)
+        return parameters, statistics
+
+    def set_weights(
+        self, parameters: Sequence[Mapping[str, Any]], statistics: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Replaces all weights, for instance by those of a trained child.
 
         Args:
@@ -151,9 +204,19 @@ class ChildNetwork(nnx.Module):
                 _set(layer.linear.bias, arrays["bias"])
 
 
-def _set(variable: nnx.Variable | None, value: np.ndarray) -> None:
+def _get(variable: nnx.Variable | None) -> jax.Array:
+    assert variable is not None
+    return variable.get_value()
+
+
+def _set(variable: nnx.Variable | None, value: np.ndarray | jax.Array) -> None:
     assert variable is not None
     variable.set_value(jnp.asarray(value))
+
+
+def _lowered(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
+    """The convolution that Flax asks for, which is always of stride 1 and padded SAME."""
+    return convolution(x, kernel)
 
 
 def child_network(

@@ -34,6 +34,30 @@ def batch_norm(
     return normalised(x, parameters, used), after
 
 
+def grouped_batch_norm(
+    x: jax.Array, parameters: Arrays, statistics: Arrays, groups: int
+) -> tuple[jax.Array, Arrays]:
+    """Batch normalisation in training where each part of the batch is normalised by itself.
+
+    With a group on each device, no device waits for the others' statistics.
+
+    Args:
+        x: [B, H, W, C]; B is a multiple of `groups`.
+        parameters: `scale` and `bias`, [C].
+        statistics: running `mean` and `variance`, [C].
+        groups: parts of consecutive images.
+
+    Returns:
+        The normalised array in the dtype of `x`, and the statistics after it,
+        which follow the mean over the groups.
+    """
+    parts = x.reshape(groups, x.shape[0] // groups, *x.shape[1:])
+    own = jax.vmap(batch_statistics)(parts)
+    normal = jax.vmap(normalised, in_axes=(0, None, 0))(parts, parameters, own)
+    mean = {name: jnp.mean(values, axis=0) for name, values in own.items()}
+    return normal.reshape(x.shape), running_statistics(statistics, mean)
+
+
 def batch_statistics(x: jax.Array) -> Arrays:
     """Mean and variance of a batch.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from blockqnn import array_source
 from blockqnn.datasets import describe, load_search_parts, search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.images import ImageInfo
@@ -69,6 +70,39 @@ def test_arrays_that_cannot_be_used_are_refused_by_name(archive, arrays, words):
     with pytest.raises(UserError, match=words) as refusal:
         describe(settings)
     assert settings.dataset in str(refusal.value)
+
+
+def test_the_test_split_is_read_where_there_is_one(archive):
+    settings = archive(train_images=IMAGES, train_labels=LABELS)
+    assert not array_source.has_test_split(settings.dataset)
+    with pytest.raises(UserError, match="has no test_images"):
+        array_source.read(settings.dataset, "test")
+    settings = archive(
+        train_images=IMAGES, train_labels=LABELS, test_images=IMAGES[7:9], test_labels=[2, 0]
+    )
+    assert array_source.has_test_split(settings.dataset)
+    test = array_source.read(settings.dataset, "test")
+    assert test.labels.tolist() == [2, 0]
+    assert np.array_equal(test.images, IMAGES[7:9])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"test_images": IMAGES}, "has no test_labels"),
+        ({"test_labels": LABELS}, "has no test_images"),
+        ({"test_images": IMAGES[:, :5], "test_labels": LABELS}, r"\[5, 5, 3\], train_images"),
+        ({"test_images": IMAGES, "test_labels": LABELS + 1}, "test_labels .* go from 1 to 3, tr"),
+        ({"test_images": IMAGES, "test_labels": LABELS - 1}, "test_labels .* go from -1 to 1, tr"),
+        ({"test_images": IMAGES, "test_labels": LABELS[1:]}, r"\[59\] beside 60 images"),
+        ({"test_images": IMAGES / 255, "test_labels": LABELS}, "test_images .* is float64"),
+    ],
+)
+def test_test_arrays_that_cannot_be_used_are_refused_by_name(archive, arrays, words):
+    settings = archive(train_images=IMAGES, train_labels=LABELS, **arrays)
+    assert array_source.has_test_split(settings.dataset)
+    with pytest.raises(UserError, match=words):
+        array_source.read(settings.dataset, "test")
 
 
 class Evil:

@@ -6,20 +6,9 @@ import sys
 
 import pytest
 
-from flags import bench as bench_flags
-from flags import drawing as drawing_flags
-from flags import explain as explain_flags
-from flags import inspection
-from flags import search as search_flags
+from blockqnn.__main__ import _VERBS
 
-DEFINE = {
-    "search": search_flags.define,
-    "show": inspection.define_show,
-    "trials": inspection.define_trials,
-    "draw": drawing_flags.define,
-    "explain": explain_flags.define,
-    "bench": bench_flags.define,
-}
+DEFINE = {verb: define for verb, (define, _) in _VERBS.items()}
 
 
 def helped(blockqnn, *words):
@@ -87,6 +76,12 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ("bench", "blocks", "block-qnn-s,residual,inception"),
         ("bench", "steps", "10"),
         ("bench", "against", "none"),
+        ("export", "to", "empty"),
+        ("calibrate", "blocks", "20"),
+        ("rescore", "mu", "run"),
+        ("train", "preset", "train_digits"),
+        ("train", "milestones", "150,225"),
+        ("evaluate", "batch_sizes", "1,8,64,256"),
     ],
 )
 def test_a_default_is_shown_as_one_would_type_it(blockqnn, verb, name, default):

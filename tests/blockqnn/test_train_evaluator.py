@@ -334,6 +334,6 @@ def test_a_cache_that_cannot_be_written_to_is_refused(tmp_path):
     jax.config.update("jax_compilation_cache_dir", None)
     try:
         with pytest.raises(UserError, match=r"--compilation_cache .*file is no directory"):
-            train_evaluator._begin_cache(str(tmp_path / "file"))
+            train_evaluator.begin_cache(str(tmp_path / "file"))
     finally:
         jax.config.update("jax_compilation_cache_dir", before)

@@ -23,11 +23,13 @@ def refused(blockqnn, arguments):
 @pytest.mark.parametrize("words", [[], ["serach"], [""], ["--seed=1"], ["SEARCH"], ["1"]])
 def test_what_is_no_verb_is_refused_by_listing_the_verbs(blockqnn, words):
     err = refused(blockqnn, words)
-    for verb in ("search", "show", "trials", "explain", "bench"):
+    for verb in ("search", "show", "trials", "explain", "bench", "train", "evaluate"):
         assert verb in err
 
 
-@pytest.mark.parametrize("verb", ["search", "show", "trials", "explain", "bench"])
+@pytest.mark.parametrize(
+    "verb", ["search", "show", "trials", "explain", "bench", "train", "evaluate"]
+)
 @pytest.mark.parametrize("flag", ["--nope", "--nope=1", "-x", "--seeed=1", "--no=", "--=3"])
 def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
     words = {
@@ -36,6 +38,8 @@ def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
         "trials": ["run"],
         "explain": ["run"],
         "bench": [],
+        "train": ["residual"],
+        "evaluate": ["run"],
     }[verb]
     err = refused(blockqnn, [verb, *words, flag])
     assert f"python -m blockqnn {verb} --help" in err

@@ -1,0 +1,1 @@
+"""Training a block to the end: data, recipe, devices, checkpoints, `train`, `evaluate`."""

@@ -1,0 +1,154 @@
+"""A training's directory: its lock, flags, figures and result."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from blockqnn.checkpoint import FOLDER, Metadata
+from blockqnn.errors import UserError
+
+METRICS, RESULT, FLAG_FILE, LOCK = "metrics.jsonl", "result.json", "train.flags", "lock"
+
+
+def refuse_unwritable(path: pathlib.Path) -> None:
+    """Finds out whether a directory can be made or written to, without making it.
+
+    Args:
+        path: of the directory, which need not exist.
+
+    Raises:
+        UserError: if it cannot be used.
+    """
+    there = path
+    try:
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        good = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--out_dir {path} cannot be used: {error}.") from error
+    if not good:
+        why = f"{there} cannot be written to" if there.is_dir() else f"{there} is no directory"
+        raise UserError(f"--out_dir {path} cannot be used: {why}.")
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path) -> Iterator[None]:
+    """Makes a directory, and keeps other processes from training in it.
+
+    Args:
+        path: of the directory.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UserError: if it cannot be used, or another process trains in it.
+    """
+    try:
+        (path / FOLDER).mkdir(parents=True, exist_ok=True)
+        lock = (path / LOCK).open("a+")
+    except OSError as error:
+        raise UserError(f"--out_dir {path} cannot be used: {error.strerror or error}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise UserError(
+                f"Another process trains in {path} ({holder}); wait for it, end it, or name "
+                "another --out_dir."
+            ) from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}\n")
+        lock.flush()
+        yield
+
+
+def refuse_other_training(path: pathlib.Path, found: Metadata, wanted: Metadata) -> None:
+    """Refuses to go on with a checkpoint of another block or other flags.
+
+    Args:
+        path: of the training's directory.
+        found: what its newest good checkpoint is.
+        wanted: what is to be trained.
+
+    Raises:
+        UserError: naming what differs.
+    """
+    other = "; name another --out_dir to begin anew."
+    if found.hash != wanted.hash:
+        raise UserError(
+            f"{path} holds a training of another block, {found.code}; given is {wanted.code}{other}"
+        )
+    for name, value in wanted.flags.items():
+        if found.flags.get(name, value) != value:
+            raise UserError(
+                f"The training in {path} was begun with --{name}={found.flags[name]}; given is "
+                f"--{name}={value}. Give the old value to continue it{other}"
+            )
+    for name in ("layout", "data", "recipe", "seed", "steps_per_epoch"):
+        if getattr(found, name) != getattr(wanted, name):
+            raise UserError(
+                f"{path} holds a training with another {name.replace('_', ' ')}: "
+                f"{getattr(found, name)}; wanted is {getattr(wanted, name)}{other}"
+            )
+
+
+class Figures:
+    """The file with a JSON object for each epoch."""
+
+    def __init__(self, path: pathlib.Path, history: Sequence[Mapping[str, Any]]):
+        """Makes the file hold what a checkpoint knows, so that no epoch stands in it twice.
+
+        Args:
+            path: of the training's directory.
+            history: of the epochs so far.
+        """
+        self._path = path / METRICS
+        replace_text(self._path, "".join(json.dumps(epoch) + "\n" for epoch in history))
+
+    def add(self, epoch: Mapping[str, Any]) -> None:
+        """Adds an epoch."""
+        with self._path.open("a") as file:
+            file.write(json.dumps(epoch) + "\n")
+
+
+def read_result(path: pathlib.Path) -> dict[str, Any] | None:
+    """What a finished training found; None if it has not finished.
+
+    Args:
+        path: of the training's directory.
+
+    Returns:
+        The object in its `result.json`.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    try:
+        result: dict[str, Any] = json.loads((path / RESULT).read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path / RESULT} cannot be read: {error}.") from error
+    return result
+
+
+def write_result(path: pathlib.Path, result: Mapping[str, Any]) -> None:
+    """Writes what a training found; it is now finished."""
+    replace_text(path / RESULT, json.dumps(result, indent=1) + "\n")
+
+
+def replace_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file so that it is either the old one or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text)
+    temporary.replace(path)

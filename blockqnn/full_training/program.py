@@ -1,0 +1,295 @@
+"""A network in training as compiled programs over a mesh of devices.
+
+Each batch is cut into as many parts as there are devices; weights are on all of
+them. The programs compute what one device would compute for the whole batch, and
+XLA adds the sums over devices (`jax.sharding`). The one exception is batch norm
+with statistics of each device's own part, which is asked for by a flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from blockqnn.checkpoint import Arrays, by_layer, by_name
+from blockqnn.full_training.augmentation import augmented, central_crop
+from blockqnn.full_training.schedule import (
+    averaging_decay,
+    drop_path_rate,
+    learning_rates,
+    optimiser,
+)
+from blockqnn.full_training.settings import FullRecipe
+from networks.child import ChildNetwork
+from networks.drop_path import DropPath
+from networks.initial import initial_parameters, initial_statistics
+from networks.plan import Plan
+
+_DATA = "data"
+
+State = dict[str, Any]
+"""A training between two steps: `step`; `parameters`, `statistics` and `momentum`; `average`,
+the moving averages of the first two, where the recipe has them; `sums`, of the epoch's losses
+and right answers."""
+
+
+class Program:
+    """Trains and evaluates one network."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        recipe: FullRecipe,
+        normalisation: tuple[np.ndarray, np.ndarray],
+        steps_per_epoch: int,
+        seed: int,
+        devices: Sequence[jax.Device],
+    ):
+        """Prepares, without compiling.
+
+        Args:
+            plan: of the network.
+            recipe: how to train.
+            normalisation: mean and deviation of each channel, [C], on the scale of 0 to 255.
+            steps_per_epoch: steps of an epoch.
+            seed: of the weights and of the random choices in a step.
+            devices: that share each batch.
+        """
+        self._plan, self._recipe, self._seed = plan, recipe, seed
+        self._steps_per_epoch = steps_per_epoch
+        self._mean, self._deviation = (np.asarray(n, np.float32) for n in normalisation)
+        self._groups = 1 if recipe.sync_batch_norm else len(devices)
+        self._dtype = jnp.bfloat16 if recipe.bfloat16 else jnp.float32
+        self._graph, self._empty = nnx.split(
+            nnx.eval_shape(lambda: ChildNetwork(plan, dtype=self._dtype))
+        )
+        self._optimiser = optimiser(recipe)
+        self._rate = learning_rates(recipe, steps_per_epoch)
+        self.devices = list(devices)
+        mesh = Mesh(np.array(devices), (_DATA,))
+        self.everywhere = NamedSharding(mesh, PartitionSpec())
+        self.in_parts = NamedSharding(mesh, PartitionSpec(_DATA))
+        self._step = jax.jit(self._train_step, donate_argnums=0, out_shardings=self.everywhere)
+        self._step_of = jax.jit(
+            self._train_step_of, donate_argnums=0, out_shardings=self.everywhere
+        )
+        self._logits = jax.jit(self._evaluate, out_shardings=self.everywhere)
+
+    def start(self) -> State:
+        """A training before its first step, on the devices."""
+        parameters = by_name(self._plan, initial_parameters(self._plan, self._seed))
+        statistics = by_name(self._plan, initial_statistics(self._plan))
+        state: State = {
+            "step": np.int32(0),
+            "parameters": parameters,
+            "statistics": statistics,
+            "momentum": jax.tree.map(np.zeros_like, parameters),
+            "sums": {"loss": np.float32(0), "correct": np.int32(0)},
+        }
+        if self._recipe.ema_decay:
+            state["average"] = {"parameters": parameters, "statistics": statistics}
+        return self.place(state)
+
+    def place(self, state: State) -> State:
+        """Puts a state of NumPy arrays on the devices."""
+        return jax.device_put(jax.tree.map(np.array, state), self.everywhere)
+
+    def step(self, state: State, images: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
+        """Trains for one step on a batch that is on the devices in parts.
+
+        Args:
+            state: before it; it is used up.
+            images: uint8 [B, H, W, C].
+            labels: int32 [B].
+
+        Returns:
+            The state after it, and the loss.
+        """
+        return self._step(state, images, labels)
+
+    def step_of(
+        self, state: State, images: jax.Array, labels: jax.Array, indices: np.ndarray
+    ) -> tuple[State, jax.Array]:
+        """The same, on a batch that is gathered from images which are on every device.
+
+        Args:
+            state: before it; it is used up.
+            images: uint8 [N, H, W, C].
+            labels: int32 [N].
+            indices: int32 [B], which images the step takes.
+
+        Returns:
+            The state after it, and the loss.
+        """
+        return self._step_of(state, images, labels, jax.device_put(indices, self.in_parts))
+
+    def logits(self, state: State, images: np.ndarray) -> np.ndarray:
+        """Evaluates the moving average of the weights, or the weights where there is none.
+
+        Args:
+            state: of the training.
+            images: uint8 [B, H, W, C].
+
+        Returns:
+            float32 [B, classes].
+        """
+        weights = self.weights(state)
+        return np.asarray(self._logits(weights, jax.device_put(images, self.in_parts)))
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of a step, from 0."""
+        return float(self._rate(np.int32(step)))
+
+    def weights(self, state: State) -> Arrays:
+        """What of a state is evaluated: `parameters` and `statistics`."""
+        held = state.get("average", state)
+        return {name: held[name] for name in ("parameters", "statistics")}
+
+    def saved(self, state: State) -> tuple[Arrays, Arrays]:
+        """A state as a checkpoint holds it.
+
+        Args:
+            state: of the training.
+
+        Returns:
+            What is evaluated, and what going on needs besides, as NumPy arrays.
+        """
+        held = jax.device_get(state)
+        training = {name: held[name] for name in ("momentum", "sums")}
+        if "average" in held:
+            training |= {name: held[name] for name in ("parameters", "statistics")}
+        return self.weights(held), training
+
+    def restored(self, step: int, weights: Arrays, training: Arrays) -> State:
+        """The inverse of `saved`, on the devices.
+
+        Args:
+            step: how many were made.
+            weights: what is evaluated.
+            training: what going on needs besides.
+
+        Returns:
+            The state.
+        """
+        state: State = {"step": np.int32(step), **weights, **training}
+        if self._recipe.ema_decay:
+            state["average"] = weights
+        # Orbax gives single numbers back as Python's.
+        sums = state["sums"]
+        state["sums"] = {"loss": np.float32(sums["loss"]), "correct": np.int32(sums["correct"])}
+        return self.place(state)
+
+    def _network(self, weights: Arrays) -> ChildNetwork:
+        network = nnx.merge(self._graph, self._empty, copy=True)
+        network.set_weights(
+            by_layer(self._plan, weights["parameters"]),
+            by_layer(self._plan, weights["statistics"]),
+        )
+        return network
+
+    def _normalised(self, images: jax.Array) -> jax.Array:
+        centred = images.astype(jnp.float32) - self._mean[None, None, None, :]
+        return centred / self._deviation[None, None, None, :]
+
+    @property
+    def _side(self) -> tuple[int, int]:
+        height, width, _ = self._plan[0].shape
+        return height, width
+
+    def _train_step_of(
+        self, state: State, images: jax.Array, labels: jax.Array, indices: jax.Array
+    ) -> tuple[State, jax.Array]:
+        batch = jax.lax.with_sharding_constraint((images[indices], labels[indices]), self.in_parts)
+        return self._train_step(state, *batch)
+
+    def _train_step(
+        self, state: State, images: jax.Array, labels: jax.Array
+    ) -> tuple[State, jax.Array]:
+        # Flax and optax promote types implicitly, which the tests do not allow elsewhere.
+        with jax.numpy_dtype_promotion("standard"):
+            return self._trained(state, images, labels)
+
+    def _trained(
+        self, state: State, images: jax.Array, labels: jax.Array
+    ) -> tuple[State, jax.Array]:
+        recipe, step = self._recipe, state["step"]
+        key = jax.random.fold_in(jax.random.key(self._seed % 2**32), step)
+        augmentation_key, drop_key = jax.random.split(key)
+        inputs = augmented(augmentation_key, self._normalised(images), self._side, recipe)
+        drop_path = None
+        if recipe.drop_path:
+            total = recipe.epochs * self._steps_per_epoch
+            drop_path = DropPath(drop_key, drop_path_rate(recipe, step, total))
+
+        def loss_of(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
+            network = self._network({**state, "parameters": parameters})
+            network.train()
+            logits = network(inputs, drop_path, self._groups)
+            _, statistics = network.weights()
+            loss = smoothed_cross_entropy(logits, labels, recipe.label_smoothing)
+            return loss, (logits, by_name(self._plan, statistics))
+
+        (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+            state["parameters"]
+        )
+        direction, momentum = self._descent(gradients, state["momentum"], state["parameters"])
+        rate = self._rate(step)
+        parameters = jax.tree.map(lambda p, d: p - rate * d, state["parameters"], direction)
+        correct = jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)
+        begins = step % self._steps_per_epoch == 0
+        sums = jax.tree.map(
+            lambda held, new: jnp.where(begins, jnp.zeros_like(held), held) + new,
+            state["sums"],
+            {"loss": loss, "correct": correct},
+        )
+        after: State = {
+            "step": step + 1,
+            "parameters": parameters,
+            "statistics": statistics,
+            "momentum": momentum,
+            "sums": sums,
+        }
+        if recipe.ema_decay:
+            keep = averaging_decay(recipe, step)
+            after["average"] = jax.tree.map(
+                lambda held, new: keep * held + (1 - keep) * new,
+                state["average"],
+                {"parameters": parameters, "statistics": statistics},
+            )
+        return after, loss
+
+    def _descent(
+        self, gradients: Arrays, momentum: Arrays, parameters: Arrays
+    ) -> tuple[Arrays, Arrays]:
+        """The direction of a step, and the momentum after it."""
+        before = (*self._optimiser.init(parameters)[:-1], optax.TraceState(momentum))
+        direction, after = self._optimiser.update(gradients, before, parameters)
+        return direction, after[-1].trace
+
+    def _evaluate(self, weights: Arrays, images: jax.Array) -> jax.Array:
+        with jax.numpy_dtype_promotion("standard"):
+            network = self._network(weights)
+            network.eval()
+            return network(central_crop(self._normalised(images), self._side))
+
+
+def smoothed_cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
+    """Mean softmax cross-entropy with a share of each label spread over all classes.
+
+    Args:
+        logits: [B, classes].
+        labels: int32 [B].
+        smoothing: the share, from 0 to below 1.
+
+    Returns:
+        A scalar.
+    """
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
+    return optax.softmax_cross_entropy(logits, targets).mean()

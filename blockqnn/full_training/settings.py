@@ -1,0 +1,173 @@
+"""What a full training is made of, as frozen dataclasses. `flags` fills them."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from blockqnn.settings import DataSettings
+
+STEPS, COSINE = "steps", "cosine"
+SCHEDULES = (STEPS, COSINE)
+AUTO, YES, NO = "auto", "yes", "no"
+
+
+@dataclasses.dataclass(frozen=True)
+class FullData:
+    """Which images a network is trained and tested on.
+
+    Attributes:
+        source: name and place of the data set; its `train_examples` and `split_seed`
+            are used where images are held out.
+        hold_out: whether one image in six of the training split is a validation part.
+        test: whether the test split is measured, once, at the end.
+        test_split: its name among those of a TFDS data set; empty for `test`, or
+            `validation` where there is no `test`.
+        resize: pixels to which the shorter side of an image is scaled, and of the
+            central square that is kept; 0 for images as they are.
+        image_size: side of what the network sees, cut from the image; 0 for all of it.
+    """
+
+    source: DataSettings = dataclasses.field(default_factory=DataSettings)
+    hold_out: bool = False
+    test: bool = True
+    test_split: str = ""
+    resize: int = 0
+    image_size: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class FullRecipe:
+    """How a network is trained to the end; the defaults are the paper's for CIFAR.
+
+    Attributes:
+        epochs: passes over the training part.
+        batch_size: images in a step, on all devices together.
+        learning_rate: of SGD with momentum, at its highest.
+        schedule: `steps` for factors at milestones, or `cosine` for half a cosine to 0.
+        milestones: epochs after which the learning rate is reduced, with `steps`.
+        learning_rate_decay: factor on it at each milestone.
+        warmup_epochs: over which it grows linearly from 0 before the schedule.
+        momentum: of SGD.
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: times the weights, added to their gradients.
+        decay_norm: whether scales and biases decay too, and not kernels alone.
+        label_smoothing: share of the label that is spread over all classes.
+        crop_padding: pixels of zeros around an image before a random crop of its size.
+        flip: whether images are mirrored at random.
+        cutout: side of the square that is blanked in each image, in pixels; 0 for none.
+        drop_path: probability that a path into a join is dropped in the last step,
+            to which it grows linearly from 0; see `networks.drop_path`.
+        ema_decay: of the moving average of the weights that is evaluated; 0 for none.
+        bfloat16: compute in bfloat16; weights and statistics stay float32.
+        sync_batch_norm: whether batch norm's statistics are those of the whole batch,
+            or each device's of its own part.
+    """
+
+    epochs: int = 300
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    schedule: str = STEPS
+    milestones: tuple[int, ...] = (150, 225)
+    learning_rate_decay: float = 0.1
+    warmup_epochs: int = 0
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    decay_norm: bool = True
+    label_smoothing: float = 0.0
+    crop_padding: int = 4
+    flip: bool = True
+    cutout: int = 0
+    drop_path: float = 0.0
+    ema_decay: float = 0.0
+    bfloat16: bool = False
+    sync_batch_norm: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """How a full training uses its machine, which does not change what is trained.
+
+    Attributes:
+        devices: that share each batch; 0 for all accelerators, or one CPU.
+        data_on_device: `yes` to keep all training images on the devices, `no` to
+            stream them, `auto` for the first where they fit.
+        readers: threads that read and decode images where they are streamed.
+        memory_gigabytes: that a device may need; 0 for what it has.
+        compilation_cache: directory of compiled programs, `off` for none, or empty for
+            one per user.
+    """
+
+    devices: int = 0
+    data_on_device: str = AUTO
+    readers: int = 4
+    memory_gigabytes: float = 0.0
+    compilation_cache: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Saving:
+    """When a training is saved, and for how long it may go on.
+
+    Attributes:
+        every_epochs: epochs between two checkpoints.
+        keep: newest checkpoints that are kept; at least 2, for the case that one is damaged.
+        max_seconds: after which it stops with a checkpoint; 0 for no limit.
+    """
+
+    every_epochs: int = 5
+    keep: int = 2
+    max_seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class LayoutChoice:
+    """The layout of the network, so far as it does not follow from the images.
+
+    Attributes:
+        kind: `cifar` or `imagenet`; `auto` for that of the block's run, or `cifar`.
+        filters: of each stage; empty for those of the run, or 32, 64, 128.
+        repeats: blocks in a stage; 0 for those of the run, or 2.
+    """
+
+    kind: str = AUTO
+    filters: tuple[int, ...] = ()
+    repeats: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+    """What the verb `train` is asked for.
+
+    Attributes:
+        reference: the block, or the directory of a run.
+        top: best blocks of a run to train, one after another; 0 where a single one is named.
+        max_layers: most layers of a code, Terminal not counted.
+        layout: of the network.
+        data: the images.
+        recipe: how to train.
+        seed: of the weights, of the order of images and of every random choice in a step.
+        machine: how to use it.
+        saving: when to write checkpoints.
+        out_dir: where to write; with `top`, the parent of one directory a block.
+            None for `runs/train-NAME-BLOCK`.
+        name: of the preset, for that directory.
+        flag_values: the flags that say what the training is, by name; another value
+            of one of them is another training.
+        flag_file: the text to keep beside the checkpoints.
+    """
+
+    reference: str
+    top: int
+    max_layers: int
+    layout: LayoutChoice
+    data: FullData
+    recipe: FullRecipe
+    seed: int
+    machine: Machine
+    saving: Saving
+    out_dir: pathlib.Path | None
+    name: str
+    flag_values: dict[str, str]
+    flag_file: str

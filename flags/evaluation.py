@@ -1,0 +1,82 @@
+"""The flags of `evaluate`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from blockqnn.errors import UserError
+from blockqnn.full_training.evaluate import SPLITS, TEST, EvaluateSettings
+from flags import parsing
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `evaluate`, at their defaults."""
+    flags = parsing.FlagSet(
+        "evaluate",
+        "CHECKPOINT",
+        "Measures a trained network: error, top-5 error, each class, speed. CHECKPOINT is the "
+        "directory of a training, or of one of its checkpoints.",
+    )
+    flags.group("Output")
+    flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
+    flags.group("Data")
+    flags.text(
+        "dataset", "", "as for train, with images of the same shape; empty for the training's own"
+    )
+    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.choice("split", TEST, SPLITS, "which images to measure")
+    flags.integer("readers", 4, "threads that read and decode images", 1)
+    flags.group("Computation")
+    flags.integer("batch_size", 128, "images at once while errors are counted", 1)
+    flags.special(
+        "batch_sizes",
+        (1, 8, 64, 256),
+        "of which latency and throughput are measured; nothing for none",
+        parse_batch_sizes,
+        "positive integers with commas between them, as in 1,64, or nothing",
+    )
+    flags.switch("bfloat16", False, "compute in bfloat16; weights stay float32")
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> EvaluateSettings:
+    """Turns the command line of `evaluate` into settings.
+
+    Args:
+        arguments: what follows `evaluate`.
+
+    Returns:
+        What to evaluate.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define()
+    words = flags.parse(arguments)
+    if len(words) != 1:
+        given = " ".join(words) or "nothing"
+        raise UserError(
+            f"evaluate takes one CHECKPOINT, given {given!r}. See: python -m blockqnn evaluate "
+            "--help"
+        )
+    value = flags.chosen()
+    return EvaluateSettings(
+        checkpoint=pathlib.Path(words[0]),
+        dataset=value["dataset"],
+        data_dir=value["data_dir"],
+        split=value["split"],
+        batch_size=value["batch_size"],
+        batch_sizes=value["batch_sizes"],
+        readers=value["readers"],
+        bfloat16=value["bfloat16"],
+        as_json=value["format"] == "json",
+    )
+
+
+def parse_batch_sizes(text: str) -> tuple[int, ...]:
+    """Reads `--batch_sizes`: positive integers with commas between them, or nothing."""
+    sizes = tuple(int(part) for part in text.split(",")) if text else ()
+    if any(not 0 < size <= 1_000_000 for size in sizes):
+        raise ValueError
+    return sizes

@@ -1,0 +1,150 @@
+"""The command line of `train`: presets, overriding, what is refused."""
+
+import pathlib
+
+import pytest
+
+from blockqnn.errors import UserError
+from flags import evaluation, training
+
+
+def test_flags_override_the_preset_whatever_their_order():
+    for words in (
+        ["--preset=train_cifar10", "--epochs=7"],
+        ["--epochs=7", "--preset=train_cifar10"],
+    ):
+        settings = training.parse([*words, "residual"])
+        assert settings.recipe.epochs == 7
+        assert settings.data.source.dataset == "cifar10"
+        assert settings.reference == "residual"
+
+
+def test_a_flag_file_overrides_the_preset_and_is_overridden(tmp_path):
+    file = tmp_path / "some.flags"
+    file.write_text("--epochs=7\n--seed=3\n")
+    settings = training.parse([f"--flagfile={file}", "residual", "--seed=4"])
+    assert (settings.recipe.epochs, settings.seed) == (7, 4)
+
+
+def test_what_is_written_to_a_flag_file_is_read_as_the_same(tmp_path):
+    words = ["--preset=train_modern", "--seed=5", "--filters=8,16", "--milestones=", "residual"]
+    settings = training.parse(words)
+    file = tmp_path / "train.flags"
+    file.write_text(settings.flag_file)
+    again = training.parse([f"--flagfile={file}", "residual"])
+    assert again.flag_values == settings.flag_values
+    assert (again.recipe, again.data, again.layout) == (
+        settings.recipe,
+        settings.data,
+        settings.layout,
+    )
+
+
+def test_every_flag_reaches_its_setting():
+    words = [
+        "residual",
+        "--top=3",
+        "--seed=9",
+        "--out_dir=here",
+        "--checkpoint_epochs=4",
+        "--keep_checkpoints=7",
+        "--max_seconds=1.5",
+        "--devices=2",
+        "--data_on_device=no",
+        "--readers=5",
+        "--memory_gigabytes=3",
+        "--compilation_cache=off",
+        "--layout=imagenet",
+        "--filters=1,2",
+        "--repeats=6",
+        "--max_layers=8",
+        "--dataset=cifar10",
+        "--data_dir=there",
+        "--hold_out",
+        "--train_examples=11",
+        "--split_seed=12",
+        "--notest",
+        "--test_split=validation",
+        "--resize=20",
+        "--image_size=16",
+        "--epochs=13",
+        "--batch_size=14",
+        "--learning_rate=0.15",
+        "--schedule=cosine",
+        "--milestones=1,2",
+        "--learning_rate_decay=0.16",
+        "--warmup_epochs=17",
+        "--momentum=0.18",
+        "--nesterov",
+        "--weight_decay=0.19",
+        "--nodecay_norm",
+        "--label_smoothing=0.2",
+        "--crop_padding=21",
+        "--noflip",
+        "--cutout=22",
+        "--drop_path=0.23",
+        "--ema_decay=0.24",
+        "--bfloat16",
+        "--nosync_batch_norm",
+    ]
+    given = {word[2:].partition("=")[0].removeprefix("no") for word in words[1:]}
+    given = {name if name in training.define().values else f"no{name}" for name in given}
+    assert given | {"preset", "flagfile"} == set(training.define().values)
+    found = training.parse(words)
+    recipe = found.recipe
+    assert (found.top, found.seed, found.out_dir, found.max_layers) == (
+        3,
+        9,
+        pathlib.Path("here"),
+        8,
+    )
+    assert found.saving == training.Saving(4, 7, 1.5)
+    assert found.machine == training.Machine(2, "no", 5, 3.0, "off")
+    assert found.layout == training.LayoutChoice("imagenet", (1, 2), 6)
+    assert found.data == training.FullData(
+        training.DataSettings("cifar10", "there", 11, 12), True, False, "validation", 20, 16
+    )
+    assert recipe == training.FullRecipe(
+        13, 14, 0.15, "cosine", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.2, 21, False, 22,
+        0.23, 0.24, True, False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["residual", "inception"],
+        ["residual", "--preset=digits"],
+        ["residual", "--epochs=0"],
+        ["residual", "--milestones=5,3"],
+        ["residual", "--milestones=0"],
+        ["residual", "--milestones=a"],
+        ["residual", "--drop_path=0.96"],
+        ["residual", "--drop_path=-0.1"],
+        ["residual", "--label_smoothing=1"],
+        ["residual", "--momentum=1"],
+        ["residual", "--keep_checkpoints=1"],
+        ["residual", "--data_on_device=perhaps"],
+        ["residual", "--schedule=linear"],
+        ["residual", "--ema_decay=1"],
+        ["residual", "--flagfile=/no/such/file"],
+    ],
+)
+def test_what_is_refused(words):
+    with pytest.raises(UserError):
+        training.parse(words)
+
+
+def test_the_operational_flags_are_none_of_a_trainings_own():
+    assert not set(training._OPERATIONAL) & set(training.parse(["residual"]).flag_values)
+    assert "epochs" in training.parse(["residual"]).flag_values
+
+
+def test_the_flags_of_evaluate():
+    found = evaluation.parse(["there", "--split=train", "--batch_sizes=2,3", "--format=json"])
+    assert (found.checkpoint, found.split) == (pathlib.Path("there"), "train")
+    assert (found.batch_sizes, found.as_json, found.dataset) == ((2, 3), True, "")
+    for words in ([], ["a", "b"], ["a", "--split=validation"], ["a", "--batch_sizes=0"]):
+        with pytest.raises(UserError):
+            evaluation.parse(words)
