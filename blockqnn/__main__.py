@@ -167,15 +167,13 @@ def _help() -> str:
         "usage: python -m blockqnn VERB ...",
         "",
     ]
-    for verb, (define, _) in _VERBS.items():
-        flags = define()
-        lines.append(f"  {verb} {flags.arguments}".rstrip())
-        lines += textwrap.wrap(flags.summary, 88, initial_indent=" " * 8, subsequent_indent=" " * 8)
     described = [define() for define, _ in _VERBS.values()]
     usages = [" ".join([flags.verb, flags.arguments]).strip() for flags in described]
     width = max(map(len, usages)) + 2
     for usage, flags in zip(usages, described, strict=True):
-        text = f"  {usage:{width}}{flags.summary}"
+        # The rest of the summary is in the verb's own help.
+        first, _, _ = flags.summary.partition(". ")
+        text = f"  {usage:{width}}{first.rstrip('.')}."
         lines.append(textwrap.fill(text, 88, subsequent_indent=" " * (2 + width)))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"

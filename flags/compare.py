@@ -23,7 +23,9 @@ _BUDGETS = (100, 200, 500, 1000)
 def define() -> parsing.FlagSet:
     """The flags of `compare`, at their defaults."""
     flags = parsing.FlagSet(
-        "compare", "", "Lets agents search a table of accuracies, and says who finds what."
+        "compare",
+        "",
+        "Lets agents search a table of accuracies, or real children, and says who finds what.",
     )
     flags.group("Who and where")
     flags.special(
