@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
+from blockqnn.report.command import report
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
 from flags import inspection
+from flags import report as report_flags
 from flags import search as search_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
@@ -41,10 +43,16 @@ def _bench(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _report(arguments: Sequence[str]) -> int:
+    report(report_flags.parse_report(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
+    "report": (report_flags.define_report, _report),
     "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")

@@ -1,0 +1,111 @@
+// Charts by Plotly: colours of the theme, drawn when they come into view, before printing or in
+// spare time, and drawn again when the theme or the data change.
+blockqnn.charts = (() => {
+  const charts = new Map();
+  const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  let waiting = false;
+
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+  // Plotly reads a few tags in the texts that it shows, so that what may be anything is escaped.
+  const escaped = (text) =>
+    String(text).replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
+
+  const axis = (title, more = {}) => ({
+    title: { text: title, standoff: 8 },
+    gridcolor: colour("grid"),
+    linecolor: colour("rule"),
+    zeroline: false,
+    ticks: "outside",
+    ticklen: 4,
+    tickcolor: colour("rule"),
+    automargin: true,
+    fixedrange: false,
+    ...more,
+  });
+
+  const layout = (more) => ({
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("text") },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 56, r: 16, t: 8, b: 44 },
+    hovermode: "closest",
+    hoverlabel: {
+      bgcolor: colour("ground"),
+      bordercolor: colour("rule"),
+      font: { color: colour("text"), size: 12 },
+    },
+    showlegend: false,
+    uirevision: "kept",
+    ...more,
+  });
+
+  const connect = (chart) => {
+    // Traces whose points are blocks carry the trial's number as customdata.
+    const number = (event) => event.points[0]?.customdata;
+    chart.node.on("plotly_hover", (event) => {
+      if (typeof number(event) === "number") {
+        blockqnn.panel.preview(number(event), event.event.clientX, event.event.clientY);
+      }
+    });
+    chart.node.on("plotly_unhover", blockqnn.panel.hide);
+    chart.node.on("plotly_click", (event) => {
+      if (typeof number(event) === "number") blockqnn.panel.pin(number(event));
+    });
+  };
+
+  const draw = (chart) => {
+    if (!chart.stale) return;
+    chart.stale = false;
+    const { traces, more } = chart.figure();
+    Plotly.react(chart.node, traces, layout(more), CONFIG);
+    if (!chart.connected) connect(chart);
+    chart.connected = true;
+  };
+
+  const drawAll = () => charts.forEach(draw);
+
+  // One chart at a time, so that the page answers in between.
+  const drawInSpareTime = () => {
+    const next = [...charts.values()].find((chart) => chart.stale);
+    waiting = Boolean(next);
+    document.documentElement.dataset.drawn = String(!next);
+    if (!next) return;
+    setTimeout(() => {
+      draw(next);
+      drawInSpareTime();
+    }, 0);
+  };
+
+  const schedule = () => {
+    document.documentElement.dataset.drawn = "false";
+    if (!waiting) {
+      waiting = true;
+      requestAnimationFrame(() => setTimeout(drawInSpareTime, 0));
+    }
+  };
+
+  // A place for a chart; `figure` gives its traces and what its layout has besides the common.
+  const place = (id, height, label, figure) => {
+    const node = blockqnn.element("div", { id, class: "chart", role: "img", "aria-label": label });
+    node.style.height = `${height}px`;
+    charts.set(id, { node, figure, stale: true, connected: false });
+    schedule();
+    return node;
+  };
+
+  const refresh = () => {
+    charts.forEach((chart) => (chart.stale = true));
+    schedule();
+  };
+
+  // Charts have a width in pixels, which on paper is another one.
+  const resize = (width) => {
+    drawAll();
+    charts.forEach((chart) => Plotly.relayout(chart.node, width ? { width: width(chart.node) } : { autosize: true, width: null }));
+  };
+  addEventListener("beforeprint", () => resize((node) => (node.closest(".pair") ? 330 : 680)));
+  addEventListener("afterprint", () => resize(null));
+
+  return { place, refresh, axis, colour, escaped };
+})();

@@ -1,0 +1,43 @@
+"""All that the report of one run says, as plain data for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockqnn.report.blocks import common_motifs, top_blocks
+from blockqnn.report.columns import STATUSES
+from blockqnn.report.curves import distributions, learning_curves
+from blockqnn.report.findings import findings, planned_iterations
+from blockqnn.report.pareto import pareto_front
+from blockqnn.report.spending import reasons, time_spent
+from blockqnn.run_record import RunRecord
+
+
+def summary(run: RunRecord, top: int) -> dict[str, Any]:
+    """What is said of a run as a whole; `columns` gives its trials.
+
+    Args:
+        run: as it was read.
+        top: how many of its best blocks are drawn and compared with all.
+
+    Returns:
+        By the name of each part of the page what it shows.
+    """
+    trials = run.trials
+    return {
+        "name": run.path.name or str(run.path),
+        "dry": run.dry,
+        "statuses": STATUSES,
+        "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags)),
+        "curves": learning_curves(trials),
+        "distributions": distributions(trials),
+        "pareto": {
+            "flops": [t.number for t in pareto_front(trials, lambda t: t.flops)],
+            "parameters": [t.number for t in pareto_front(trials, lambda t: t.parameters)],
+        },
+        "top": top_blocks(run, top),
+        "motifs": common_motifs(run, top),
+        "spending": time_spent(trials),
+        "reasons": reasons(trials),
+        "flags": run.flags,
+    }
