@@ -2,7 +2,8 @@
 
 A canonical block and a layout become a plan, and everything else is read off
 it: parameters, FLOPs and depth (`networks.cost`), the Flax module, and every
-way of executing it. No other module computes a shape.
+way of executing it. No other module computes a shape; how many channels a layer
+has is told by `networks.graph`, which drawings of codes as written ask as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from networks.canonical import CanonicalBlock
 from networks.codes import LayerType
+from networks.graph import layer_width
 from networks.layout import IMAGENET, Layout
 
 Shape = tuple[int, ...]
@@ -174,12 +176,7 @@ class _Builder:
             inputs = tuple(placed[i] for i in layer.inputs)
             operation = _OPERATION[LayerType(layer.type)]
             widths = [self.layers[i].shape[-1] for i in inputs]
-            if operation is Operation.PCC:
-                channels = filters
-            elif operation is Operation.CONCAT:
-                channels = sum(widths)
-            else:  # Add pads the narrower input with zeros; pooling has one input.
-                channels = max(widths)
+            channels = layer_width(LayerType(layer.type), widths, filters)
             shape = (*self.layers[source].shape[:2], channels)
             layer_name = f"{name}/layer{number}"
             placed.append(self.place(layer_name, operation, inputs, shape, layer.kernel))
