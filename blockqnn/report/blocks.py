@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.drawing.arrangement import arrange
+from blockqnn.drawing.svg import svg
 from blockqnn.run_record import RunRecord
 
 
@@ -17,7 +19,13 @@ def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
     Returns:
         For each, best first, its trial's `number` and its drawing, `svg`.
     """
-    return [{"number": trial.number, "svg": ""} for trial in run.best(count)]
+    return [
+        {
+            "number": trial.number,
+            "svg": svg(arrange(trial.code, run.layout), f"Block of trial {trial.number}"),
+        }
+        for trial in run.best(count)
+    ]
 
 
 def common_motifs(run: RunRecord, count: int) -> list[dict[str, Any]]:

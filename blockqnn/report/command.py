@@ -9,9 +9,6 @@ import tempfile
 from typing import TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.report.columns import columns
-from blockqnn.report.data import summary
-from blockqnn.report.page import page
 from blockqnn.run_record import read_run
 
 SUFFIX = ".html"
@@ -42,12 +39,20 @@ def report(settings: ReportSettings, stream: TextIO) -> None:
     Raises:
         UserError: if there is no such run or the file cannot be written.
     """
+    # Drawing and statistics take longer to import than most verbs need to answer.
+    from blockqnn.report import drawings
+    from blockqnn.report.columns import columns
+    from blockqnn.report.data import summary
+    from blockqnn.report.page import page
+
     _check_out(settings.out)
     run = read_run(settings.runs[0])
     payload = {
         "kind": "run",
         "summary": summary(run, settings.top),
         "trials": columns(run.trials),
+        "drawings": drawings.of_trials(run.trials, run.layout),
+        "style": drawings.style(),
     }
     text = page(f"{run.path.name} · blockqnn", payload)
     size = _write(settings.out, text)

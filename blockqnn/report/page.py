@@ -15,6 +15,7 @@ SCRIPTS = (
     "dom.js",
     "format.js",
     "trials.js",
+    "painting.js",
     "drawing.js",
     "panel.js",
     "charts.js",

@@ -1,9 +1,45 @@
-// Drawings of blocks: those of the best come drawn, all others are drawn here.
+// Finds the drawing of a trial's block: in the page, where all are packed, or at the server.
 blockqnn.drawing = (() => {
   const { element } = blockqnn;
+  let packed = null;
+  let of = [];
+  let shapes = [];
 
-  // The drawing of a trial's block; `compact` is its arrangement, or nothing.
-  const draw = (trial) => element("p", { class: "caption" }, trial.code);
+  const inflate = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return JSON.parse(await new Response(stream).text());
+  };
+
+  // Unpacked when the first is wanted: most of them are never looked at.
+  const give = (drawings) => {
+    ({ of, shapes } = drawings);
+    let all = null;
+    packed = async (trial) => {
+      all ??= inflate(drawings.packed);
+      return { flat: (await all)[of[blockqnn.trials.row(trial.number)]], shapes };
+    };
+  };
+
+  const take = (ask) => {
+    packed = ask;
+  };
+
+  // A place that fills with the drawing of a trial's block, or with its code where there is none.
+  const draw = (trial) => {
+    const node = element("div", { class: "drawing" });
+    const show = async () => {
+      try {
+        const found = await packed(trial);
+        node.append(blockqnn.painting.paint(found.flat, found.shapes, `Block of trial ${trial.number}`));
+      } catch {
+        node.append(element("code", {}, trial.code));
+      }
+      node.dataset.ready = "true";
+    };
+    show();
+    return node;
+  };
 
   // An SVG text that this program wrote, as an element; nothing in it can run.
   const parsed = (text) => {
@@ -12,5 +48,5 @@ blockqnn.drawing = (() => {
     return found.nodeName === "svg" ? document.importNode(found, true) : null;
   };
 
-  return { draw, parsed };
+  return { give, take, draw, parsed };
 })();

@@ -5,7 +5,9 @@
 
   blockqnn.statuses = payload.summary.statuses;
   blockqnn.summary = payload.summary;
+  blockqnn.style = payload.style;
   blockqnn.trials.merge(payload.trials);
+  if (payload.drawings) blockqnn.drawing.give(payload.drawings);
 
   document.getElementById("kicker").textContent = "blockqnn, report of a run";
   document.getElementById("title").textContent = blockqnn.summary.name;

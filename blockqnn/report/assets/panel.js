@@ -35,7 +35,7 @@ blockqnn.panel = (() => {
     if (!trial) return;
     card.replaceChildren(
       element("h3", {}, `Trial ${number}`),
-      element("div", { class: "drawing" }, blockqnn.drawing.draw(trial)),
+      blockqnn.drawing.draw(trial),
       figures(rows(trial).slice(1, 5)),
     );
     card.hidden = false;
@@ -73,7 +73,7 @@ blockqnn.panel = (() => {
         element("h2", {}, `Trial ${number}`),
         element("button", { type: "button", class: "close", on: { click: close } }, "Close"),
       ),
-      element("div", { class: "drawing" }, blockqnn.drawing.draw(trial)),
+      blockqnn.drawing.draw(trial),
       figures(rows(trial)),
       element("code", { class: "code" }, trial.code),
       element(
