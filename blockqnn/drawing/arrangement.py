@@ -280,8 +280,12 @@ def _ports(
     for target, edges in arriving.items():
         edges.sort(key=lambda edge: routes[edge][-2])
         gap = min(PORT_GAP, (2 * half[target] - 30) / max(1, len(edges) - 1))
-        for position, edge in enumerate(edges):
-            ports[edge] = across[target] + (position - (len(edges) - 1) / 2) * gap
+        slots = [across[target] + (i - (len(edges) - 1) / 2) * gap for i in range(len(edges))]
+        # A little to one side, if an edge then comes straight down.
+        shifts = [routes[edge][-2] - slot for edge, slot in zip(edges, slots, strict=True)]
+        shift = min(shifts, key=abs)
+        for edge, slot in zip(edges, slots, strict=True):
+            ports[edge] = slot + shift if abs(shift) <= gap / 2 else slot
     return ports
 
 
@@ -301,6 +305,5 @@ def _points(route: Sequence[float], top: float) -> tuple[Point, ...]:
         if here != before:
             points += [(before, top), (here, top + BEND)]
         top += BEND + NODE_HEIGHT
-    points.append((route[-1], top - NODE_HEIGHT))
-    # A bend that ends at the target already has the last point.
-    return tuple(point for point, after in itertools.pairwise([*points, None]) if point != after)
+    end = (route[-1], top - NODE_HEIGHT)
+    return (*points, end) if points[-1] != end else tuple(points)

@@ -94,7 +94,7 @@ def _patch(path: Path, order: int) -> PathPatch:
     codes: list[int] = []
     for letter, points in path.commands:
         vertices += points or (vertices[0],)
-        codes += _CODES[letter]
+        codes += map(int, _CODES[letter])
     return PathPatch(
         MatplotlibPath(vertices, codes),
         facecolor=path.fill or "none",
