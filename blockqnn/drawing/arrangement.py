@@ -221,7 +221,17 @@ def _sugiyama(
     graph = igraph.Graph(len(rows), ends, directed=True)
     placed = graph.layout_sugiyama(layers=rows)
     places = [round(point[0], 3) for point in placed.coords]
-    bends = [[round(point[0], 3) for point in route] for route in placed.edge_routing]
+    # igraph puts two edges into one place where blocks are large and crossed, in one of a thousand.
+    taken = set(zip(places, rows, strict=True))
+    bends: list[list[float]] = []
+    for (source, _), route in zip(ends, placed.edge_routing, strict=True):
+        bends.append([])
+        for row, point in enumerate(route, start=rows[source] + 1):
+            x = round(point[0], 3)
+            while (x, row) in taken:
+                x = round(x + 0.001, 3)
+            taken.add((x, row))
+            bends[-1].append(x)
     return places, bends
 
 
