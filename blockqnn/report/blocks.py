@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
+from blockqnn.report.statistics import fisher_p_value, holm, wilson_interval
 from blockqnn.run_record import RunRecord
+from blockqnn.trial import Status
+from networks.canonical import canonical_form
+from networks.codes import Code
+from networks.motifs import MOTIFS, motifs
 
 
 def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
@@ -28,14 +34,54 @@ def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
     ]
 
 
-def common_motifs(run: RunRecord, count: int) -> list[dict[str, Any]]:
+def common_motifs(run: RunRecord, count: int) -> dict[str, Any]:
     """How often motifs occur in the best blocks and in all trained ones.
 
     Args:
         run: as it was read.
-        count: of the best blocks.
+        count: how many of the best.
 
     Returns:
-        One entry a motif.
+        `top` and `all`, the numbers of blocks; `rows`, one a motif, with its
+        `name`, how often it occurs in the best, `top`, and in all, `all`, the
+        `interval` of 95 % of its share in the best, `p_value` of the test
+        that the best and the others have equal shares, and `corrected`, the
+        same for as many tests as there are motifs (None without others). By
+        the difference of the shares, largest first.
     """
-    return []
+    best = run.best(count)
+    trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
+    found: dict[str, Any] = {"top": len(best), "all": len(trained), "rows": []}
+    if not best:
+        return found
+    in_best = _count([trial.code for trial in best])
+    in_all = _count([trial.code for trial in trained])
+    others = len(trained) - len(best)
+    p_values = [
+        fisher_p_value(in_best[name], len(best), in_all[name] - in_best[name], others)
+        for name in MOTIFS
+    ]
+    for name, p_value, corrected in zip(MOTIFS, p_values, holm(p_values), strict=True):
+        found["rows"].append(
+            {
+                "name": name,
+                "top": in_best[name],
+                "all": in_all[name],
+                "interval": wilson_interval(in_best[name], len(best)),
+                "p_value": p_value if others else None,
+                "corrected": corrected if others else None,
+            }
+        )
+    found["rows"].sort(key=lambda row: row["all"] / len(trained) - row["top"] / len(best))
+    return found
+
+
+def _count(codes: list[Code]) -> dict[str, int]:
+    found = [_motifs(code) for code in codes]
+    return {name: sum(name in names for names in found) for name in MOTIFS}
+
+
+@functools.lru_cache(maxsize=100_000)
+def _motifs(code: Code) -> frozenset[str]:
+    """The motifs of a block; a page that follows a run asks for them again and again."""
+    return frozenset(name for name, has in motifs(canonical_form(code)).items() if has)

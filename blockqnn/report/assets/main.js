@@ -18,9 +18,10 @@
     blockqnn.gallery.show(),
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
-    blockqnn.spending.build(),
+    ...blockqnn.spending.build(),
     blockqnn.table.build(),
     blockqnn.flags.show(),
   );
+  blockqnn.spending.show();
   blockqnn.live.start(payload);
 })();
