@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
-from blockqnn.report.command import report
+from blockqnn.report.command import report, serve
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
@@ -48,11 +48,17 @@ def _report(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    serve(report_flags.parse_serve(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
     "report": (report_flags.define_report, _report),
+    "serve": (report_flags.define_serve, _serve),
     "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")

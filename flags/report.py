@@ -6,10 +6,8 @@ import pathlib
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
-from blockqnn.report.command import ReportSettings
+from blockqnn.report.command import ReportSettings, ServeSettings
 from flags import parsing
-
-_TOP = 20
 
 
 def define_report() -> parsing.FlagSet:
@@ -22,7 +20,7 @@ def define_report() -> parsing.FlagSet:
     )
     flags.group("Output")
     flags.text("out", "report.html", "the file to write; it is replaced if it exists")
-    flags.integer("top", _TOP, "best blocks that are drawn and compared with all", 1)
+    _define_top(flags)
     return flags
 
 
@@ -49,3 +47,56 @@ def parse_report(arguments: Sequence[str]) -> ReportSettings:
     return ReportSettings(
         tuple(pathlib.Path(word) for word in words), pathlib.Path(value["out"]), value["top"]
     )
+
+
+def define_serve() -> parsing.FlagSet:
+    """The flags of `serve`, at their defaults."""
+    flags = parsing.FlagSet(
+        "serve",
+        "RUN_DIR",
+        "Shows the report of a run to browsers of this machine, and what is new as trials finish.",
+    )
+    flags.group("Output")
+    flags.special(
+        "port",
+        8642,
+        "of 127.0.0.1; 0 for any that is free",
+        _port,
+        "an integer from 0 to 65535",
+    )
+    _define_top(flags)
+    return flags
+
+
+def parse_serve(arguments: Sequence[str]) -> ServeSettings:
+    """Turns the command line of `serve` into settings.
+
+    Args:
+        arguments: what follows `serve`.
+
+    Returns:
+        What to serve.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define_serve()
+    words = flags.parse(arguments)
+    if len(words) != 1:
+        given = " ".join(words) or "nothing"
+        raise UserError(
+            f"serve takes one RUN_DIR, given {given!r}. See: python -m blockqnn serve --help"
+        )
+    value = flags.chosen()
+    return ServeSettings(pathlib.Path(words[0]), value["port"], value["top"])
+
+
+def _define_top(flags: parsing.FlagSet) -> None:
+    flags.integer("top", 20, "best blocks that are drawn and compared with all", 1)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port

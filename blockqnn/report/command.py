@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -26,6 +27,21 @@ class ReportSettings:
 
     runs: tuple[pathlib.Path, ...]
     out: pathlib.Path
+    top: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ServeSettings:
+    """What to serve.
+
+    Attributes:
+        run: directory of the run.
+        port: on this machine; 0 for any that is free.
+        top: best blocks that are drawn and compared with all.
+    """
+
+    run: pathlib.Path
+    port: int
     top: int
 
 
@@ -54,9 +70,36 @@ def report(settings: ReportSettings, stream: TextIO) -> None:
         "drawings": drawings.of_trials(run.trials, run.layout),
         "style": drawings.style(),
     }
-    text = page(f"{run.path.name} · blockqnn", payload)
+    text = page(_title(run.path), payload)
     size = _write(settings.out, text)
-    print(f"{settings.out}: {size / 1e6:.1f} MB, opens in a browser without a network.", file=stream)
+    print(
+        f"{settings.out}: {size / 1e6:.1f} MB, opens in a browser without a network.", file=stream
+    )
+
+
+def serve(settings: ServeSettings, stream: TextIO) -> None:
+    """Serves the report of a run until Ctrl-C.
+
+    Args:
+        settings: of which run, and where.
+        stream: where to say at which address.
+
+    Raises:
+        UserError: if there is no such run or the port cannot be had.
+    """
+    from blockqnn.report.following import Follower
+    from blockqnn.report.server import Server
+
+    follower = Follower(settings.run, settings.top)
+    with Server(follower, _title(settings.run), settings.port) as server:
+        print(f"{settings.run} at {server.address} until Ctrl-C.", file=stream, flush=True)
+        # Ctrl-C is how it ends, so that it is no failure.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _title(run: pathlib.Path) -> str:
+    return f"{run.name or run} · blockqnn"
 
 
 def _check_out(path: pathlib.Path) -> None:

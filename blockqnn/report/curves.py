@@ -16,6 +16,8 @@ VALUED = (Status.COMPLETED, Status.KNOWN)
 TYPES = tuple(kind for kind in LayerType if kind is not LayerType.TERMINAL)
 KERNELS = (1, 3, 5)
 _MOST_BINS = 60
+_TRIALS_A_BIN = 30
+"""With fewer, shares would be noise."""
 
 
 def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -57,7 +59,8 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
         the window the list of its shares among convolutions and pooling.
     """
     iterations = sorted({trial.iteration for trial in trials})
-    size = max(1, -(-len(iterations) // _MOST_BINS))
+    wanted = max(1, min(_MOST_BINS, len(trials) // _TRIALS_A_BIN))
+    size = max(1, -(-len(iterations) // wanted))
     place = {iteration: index // size for index, iteration in enumerate(iterations)}
     bins = _by(trials, lambda trial: place[trial.iteration])
     lengths = [sorted(len(trial.code) - 1 for trial in part) for part in bins.values()]

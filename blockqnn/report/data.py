@@ -13,12 +13,13 @@ from blockqnn.report.spending import reasons, time_spent
 from blockqnn.run_record import RunRecord
 
 
-def summary(run: RunRecord, top: int) -> dict[str, Any]:
+def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
     """What is said of a run as a whole; `columns` gives its trials.
 
     Args:
         run: as it was read.
         top: how many of its best blocks are drawn and compared with all.
+        begun: whether the search has begun; before that its flags are not known.
 
     Returns:
         By the name of each part of the page what it shows.
@@ -28,7 +29,8 @@ def summary(run: RunRecord, top: int) -> dict[str, Any]:
         "name": run.path.name or str(run.path),
         "dry": run.dry,
         "statuses": STATUSES,
-        "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags)),
+        "begun": begun,
+        "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags), begun),
         "curves": learning_curves(trials),
         "distributions": distributions(trials),
         "pareto": {

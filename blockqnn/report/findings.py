@@ -77,7 +77,7 @@ def trend(trials: Sequence[Trial]) -> dict[str, Any] | None:
 
 
 def findings(
-    trials: Sequence[Trial], dry: bool, iterations: int, planned: int | None
+    trials: Sequence[Trial], dry: bool, iterations: int, planned: int | None, begun: bool = True
 ) -> dict[str, Any]:
     """What a run found.
 
@@ -86,6 +86,7 @@ def findings(
         dry: whether the accuracies were made up.
         iterations: that have ended.
         planned: iterations in all, or None if that is not known.
+        begun: whether the search has begun.
 
     Returns:
         `notice`, that of a dry run or None; `sentences`; the counts
@@ -98,7 +99,9 @@ def findings(
     by_reward = records(trials, lambda trial: trial.reward)
     by_accuracy = records(trials, lambda trial: trial.accuracy)
     best = by_reward[-1] if by_reward else None
-    since = sum(t.status is Status.COMPLETED and t.number > best.number for t in trials) if best else 0
+    since = (
+        sum(t.status is Status.COMPLETED and t.number > best.number for t in trials) if best else 0
+    )
     facts: dict[str, Any] = {
         "notice": DRY_NOTICE if dry else None,
         "suggested": len(trials),
@@ -113,6 +116,8 @@ def findings(
         "since_best": since,
         "trend": trend(trials),
     }
+    if not begun:
+        return facts | {"sentences": ["The run has not begun yet."]}
     facts["sentences"] = _sentences(facts, best, by_accuracy[-1] if by_accuracy else None)
     return facts
 

@@ -50,13 +50,13 @@ def page(title: str, payload: dict[str, Any], live: bool = False) -> str:
         The HTML text. A policy in it forbids every script but its own and
         every connection, or with `live` every connection but to its server.
     """
-    scripts = {"plotly": _plotly(), "application": _application()}
     parts = {
-        "policy": html.escape(policy(list(scripts.values()), live)),
+        "policy": html.escape(application_policy(live)),
         "title": html.escape(title),
         "style": _asset("page.css"),
         "data": embedded_json(payload),
-        **scripts,
+        "plotly": _plotly(),
+        "application": _application(),
     }
     # One pass: what is put in may itself look like a place.
     return _PLACE.sub(lambda match: parts[match[1]], _asset("page.html"))
@@ -76,11 +76,11 @@ def embedded_json(value: Any) -> str:
     return re.sub("[<>&\u2028\u2029]", lambda match: _UNSAFE[match[0]], text)
 
 
-def policy(scripts: list[str], live: bool) -> str:
+@functools.cache
+def application_policy(live: bool) -> str:
     """The content security policy of a page.
 
     Args:
-        scripts: the texts of those that may run.
         live: whether it may connect to its own server.
 
     Returns:
@@ -89,7 +89,7 @@ def policy(scripts: list[str], live: bool) -> str:
     """
     hashes = [
         "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-        for text in scripts
+        for text in (_plotly(), _application())
     ]
     return "; ".join(
         [
@@ -97,7 +97,7 @@ def policy(scripts: list[str], live: bool) -> str:
             f"script-src {' '.join(hashes)}",
             "style-src 'unsafe-inline'",
             "img-src data: blob:",
-            f"connect-src {repr('self') if live else repr('none')}",
+            "connect-src 'self'" if live else "connect-src 'none'",
             "base-uri 'none'",
             "form-action 'none'",
         ]

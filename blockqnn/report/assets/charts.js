@@ -2,7 +2,13 @@
 // spare time, and drawn again when the theme or the data change.
 blockqnn.charts = (() => {
   const charts = new Map();
-  const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  const CONFIG = {
+    displaylogo: false,
+    displayModeBar: "hover",
+    responsive: true,
+    modeBarButtons: [["toImage", "resetScale2d"]],
+    toImageButtonOptions: { format: "svg" },
+  };
   let waiting = false;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -35,6 +41,7 @@ blockqnn.charts = (() => {
       bordercolor: colour("rule"),
       font: { color: colour("text"), size: 12 },
     },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: colour("accent") },
     showlegend: false,
     uirevision: "kept",
     ...more,

@@ -3,13 +3,13 @@ blockqnn.curves = (() => {
   const { charts } = blockqnn;
 
   // The outline of a band, there and back; iterations without a value are left out.
-  const band = (x, curve) => {
+  const band = (x, curve, most) => {
     const known = x.map((_, index) => index).filter((index) => curve.mean[index] !== null);
     const back = [...known].reverse();
     return {
       x: [...known, ...back].map((index) => x[index]),
       y: [
-        ...known.map((index) => curve.mean[index] + curve.deviation[index]),
+        ...known.map((index) => Math.min(most, curve.mean[index] + curve.deviation[index])),
         ...back.map((index) => curve.mean[index] - curve.deviation[index]),
       ],
     };
@@ -21,7 +21,8 @@ blockqnn.curves = (() => {
     const records = curve.records.map((number) => blockqnn.trials.get(number));
     return [
       {
-        ...band(x, curve),
+        // No accuracy is above 100 %, whatever the deviation.
+        ...band(x, curve, name === "accuracy" ? 100 : Infinity),
         yaxis,
         mode: "lines",
         line: { width: 0 },

@@ -13,7 +13,7 @@ blockqnn.format = (() => {
   const units = (value) => {
     if (value === null || value === undefined) return DASH;
     let size = value;
-    for (const suffix of ["", " k", " M", " G", " T", " P"]) {
+    for (const suffix of ["", "\u00a0k", "\u00a0M", "\u00a0G", "\u00a0T", "\u00a0P"]) {
       if (size < 999.5) return Number(size.toPrecision(3)) + suffix;
       size /= 1000;
     }

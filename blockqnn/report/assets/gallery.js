@@ -12,18 +12,24 @@ blockqnn.gallery = (() => {
       element("span", { class: "block-name" }, `${rank + 1}. trial ${number}`),
       element("span", {}, `reward ${format.fixed(trial.reward)}`),
       element("span", {}, `accuracy ${format.fixed(trial.accuracy)} %`),
-      element("span", {}, `${format.units(trial.parameters)} par., ${format.units(trial.flops)} FLOPs`),
+      element("span", {}, `${format.units(trial.parameters)} parameters`),
+      element("span", {}, `${format.units(trial.flops)} FLOPs`),
     );
   };
+
+  let shown = "";
 
   const show = () => {
     const { top } = blockqnn.summary;
     const node =
       document.getElementById("best") ??
       blockqnn.section("best", "The best blocks", "By reward, best first.", element("div", { class: "gallery" }));
-    node
-      .querySelector(".gallery")
-      .replaceChildren(...(top.length ? top.map(figure) : ["No block has been trained yet."]));
+    const wanted = JSON.stringify(top);
+    if (wanted !== shown) {
+      shown = wanted;
+      const figures = top.length ? top.map(figure) : ["No block has been trained yet."];
+      node.querySelector(".gallery").replaceChildren(...figures);
+    }
     return node;
   };
 

@@ -1,2 +1,60 @@
-// Asks the server of a page that is served for what is new.
-blockqnn.live = { start: () => {} };
+// Asks the server of a page that is served for what is new, and shows it.
+blockqnn.live = (() => {
+  const PAUSE_MS = 1500;
+  let token = "";
+  let count = 0;
+  let version = 0;
+
+  // What is drawn anew loses the focus: it goes to the same trial in the same section.
+  const keepFocus = (change) => {
+    const { trial } = document.activeElement?.dataset ?? {};
+    const section = document.activeElement?.closest("section")?.id;
+    change();
+    if (trial && section) {
+      document.querySelector(`#${section} [data-trial="${trial}"]`)?.focus({ preventScroll: true });
+    }
+  };
+
+  const take = (news) => {
+    if (news.trials) {
+      if (!news.after) blockqnn.trials.clear();
+      blockqnn.trials.merge(news.trials);
+      blockqnn.summary = news.summary;
+      keepFocus(blockqnn.showAll);
+    }
+    ({ token, count, version } = news);
+  };
+
+  const status = () => {
+    const { iterations, planned } = blockqnn.summary.findings;
+    const ended = planned && iterations >= planned;
+    const time = new Date().toLocaleTimeString("en-GB");
+    return `${ended ? "the search has ended" : "following the run"}, ${time}`;
+  };
+
+  const ask = async (path) => {
+    const answer = await fetch(path, { cache: "no-store" });
+    if (!answer.ok) throw new Error(await answer.text());
+    return answer.json();
+  };
+
+  const poll = async () => {
+    const place = document.getElementById("live");
+    try {
+      take(await ask(`/trials?of=${token}&after=${count}&version=${version}`));
+      place.textContent = status();
+    } catch (error) {
+      // A TypeError is the browser's word for a server that does not answer.
+      place.textContent = error instanceof TypeError ? "the server has ended" : error.message;
+    }
+    setTimeout(poll, document.hidden ? 5 * PAUSE_MS : PAUSE_MS);
+  };
+
+  const start = (payload) => {
+    ({ token, count, version } = payload);
+    blockqnn.drawing.take((trial) => ask(`/drawing?trial=${trial.number}`));
+    poll();
+  };
+
+  return { start };
+})();

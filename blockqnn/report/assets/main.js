@@ -1,7 +1,6 @@
 // Puts the page together.
 (() => {
   const payload = JSON.parse(document.getElementById("data").textContent);
-  const { element } = blockqnn;
 
   blockqnn.statuses = payload.summary.statuses;
   blockqnn.summary = payload.summary;
@@ -9,10 +8,16 @@
   blockqnn.trials.merge(payload.trials);
   if (payload.drawings) blockqnn.drawing.give(payload.drawings);
 
-  document.getElementById("kicker").textContent = "blockqnn, report of a run";
-  document.getElementById("title").textContent = blockqnn.summary.name;
+  const heading = () => {
+    const { name, flags } = blockqnn.summary;
+    document.getElementById("title").textContent = name;
+    document.getElementById("kicker").textContent = flags.agent
+      ? `blockqnn report: ${flags.agent} on ${flags.dataset}, seed ${flags.seed}`
+      : "blockqnn report";
+  };
+
   document.getElementById("main").append(
-    blockqnn.findings.show(blockqnn.summary),
+    blockqnn.findings.show(),
     blockqnn.curves.build(),
     blockqnn.scatter.build(),
     blockqnn.gallery.show(),
@@ -22,6 +27,19 @@
     blockqnn.table.build(),
     blockqnn.flags.show(),
   );
+
+  blockqnn.showAll = () => {
+    heading();
+    blockqnn.findings.show();
+    blockqnn.gallery.show();
+    blockqnn.motifs.show();
+    blockqnn.spending.show();
+    blockqnn.table.update();
+    blockqnn.flags.show();
+    blockqnn.charts.refresh();
+  };
+
+  heading();
   blockqnn.spending.show();
-  blockqnn.live.start(payload);
+  if (payload.live) blockqnn.live.start(payload);
 })();

@@ -130,7 +130,7 @@ blockqnn.table = (() => {
     const node = blockqnn.section(
       "trials",
       "All trials",
-      "A row opens its block, by a click or by Enter. A head sorts.",
+      "A click on a row, or Enter, shows its block; a column's title sorts.",
       element(
         "div",
         { class: "filters" },
