@@ -92,7 +92,12 @@ def parse_serve(arguments: Sequence[str]) -> ServeSettings:
 
 
 def _define_top(flags: parsing.FlagSet) -> None:
-    flags.integer("top", 20, "best blocks that are drawn and compared with all", 1)
+    flags.integer(
+        "top",
+        0,
+        "best blocks that are drawn and compared with all; 0 for 20, or for 4 of each of several "
+        "runs",
+    )
 
 
 def _port(text: str) -> int:

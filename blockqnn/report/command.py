@@ -7,12 +7,15 @@ import dataclasses
 import os
 import pathlib
 import tempfile
-from typing import TextIO
+from collections.abc import Sequence
+from typing import Any, TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.run_record import read_run
+from blockqnn.run_record import RunRecord, read_run
 
 SUFFIX = ".html"
+_TOP = 20
+_TOP_OF_SEVERAL = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +25,7 @@ class ReportSettings:
     Attributes:
         runs: directories of runs; several are compared.
         out: the file.
-        top: best blocks that are drawn and compared with all.
+        top: best blocks that are drawn; 0 for the usual number.
     """
 
     runs: tuple[pathlib.Path, ...]
@@ -37,7 +40,7 @@ class ServeSettings:
     Attributes:
         run: directory of the run.
         port: on this machine; 0 for any that is free.
-        top: best blocks that are drawn and compared with all.
+        top: best blocks that are drawn; 0 for the usual number.
     """
 
     run: pathlib.Path
@@ -57,24 +60,36 @@ def report(settings: ReportSettings, stream: TextIO) -> None:
     """
     # Drawing and statistics take longer to import than most verbs need to answer.
     from blockqnn.report import drawings
-    from blockqnn.report.columns import columns
-    from blockqnn.report.data import summary
+    from blockqnn.report.comparison import comparison
     from blockqnn.report.page import page
 
     _check_out(settings.out)
-    run = read_run(settings.runs[0])
-    payload = {
-        "kind": "run",
-        "summary": summary(run, settings.top),
-        "trials": columns(run.trials),
-        "drawings": drawings.of_trials(run.trials, run.layout),
-        "style": drawings.style(),
-    }
-    text = page(_title(run.path), payload)
+    _check_different(settings.runs)
+    runs = [read_run(path) for path in settings.runs]
+    if len(runs) > 1:
+        found = comparison(runs, settings.top or _TOP_OF_SEVERAL)
+        title = f"{len(runs)} runs · blockqnn"
+        text = page(title, {"kind": "comparison", "comparison": found, "style": drawings.style()})
+    else:
+        text = page(_title(runs[0].path), _payload(runs[0], settings.top or _TOP))
     size = _write(settings.out, text)
     print(
         f"{settings.out}: {size / 1e6:.1f} MB, opens in a browser without a network.", file=stream
     )
+
+
+def _payload(run: RunRecord, top: int) -> dict[str, Any]:
+    from blockqnn.report import drawings
+    from blockqnn.report.columns import columns
+    from blockqnn.report.data import summary
+
+    return {
+        "kind": "run",
+        "summary": summary(run, top),
+        "trials": columns(run.trials),
+        "drawings": drawings.of_trials(run.trials, run.layout),
+        "style": drawings.style(),
+    }
 
 
 def serve(settings: ServeSettings, stream: TextIO) -> None:
@@ -90,7 +105,7 @@ def serve(settings: ServeSettings, stream: TextIO) -> None:
     from blockqnn.report.following import Follower
     from blockqnn.report.server import Server
 
-    follower = Follower(settings.run, settings.top)
+    follower = Follower(settings.run, settings.top or _TOP)
     with Server(follower, _title(settings.run), settings.port) as server:
         print(f"{settings.run} at {server.address} until Ctrl-C.", file=stream, flush=True)
         # Ctrl-C is how it ends, so that it is no failure.
@@ -109,6 +124,12 @@ def _check_out(path: pathlib.Path) -> None:
         raise UserError(f"--out {path} is a directory; name a file.")
     if not path.parent.is_dir():
         raise UserError(f"--out {path}: there is no directory {path.parent}.")
+
+
+def _check_different(runs: Sequence[pathlib.Path]) -> None:
+    for index, path in enumerate(runs):
+        if path.resolve() in [earlier.resolve() for earlier in runs[:index]]:
+            raise UserError(f"{path} is given twice; a run is compared with others.")
 
 
 def _write(path: pathlib.Path, text: str) -> int:

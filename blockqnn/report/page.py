@@ -28,9 +28,10 @@ SCRIPTS = (
     "spending.js",
     "table.js",
     "flags.js",
-    "theme.js",
     "live.js",
+    "comparison.js",
     "main.js",
+    "theme.js",
 )
 """In the order in which they run: each uses what those before it define."""
 

@@ -22,6 +22,7 @@ class _Child:
     """When a device had a child.
 
     Attributes:
+        number: of its trial.
         iteration: of its trial.
         lane: the worker and the device.
         begun: in seconds since 1970.
@@ -30,6 +31,7 @@ class _Child:
         waiting: seconds of it in which the device waited for the compiler.
     """
 
+    number: int
     iteration: int
     lane: tuple[int | None, str | None]
     begun: float
@@ -82,6 +84,29 @@ def time_spent(trials: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
+def elapsed(trials: Sequence[Trial]) -> dict[int, float]:
+    """Seconds of a search until each child's end.
+
+    Args:
+        trials: of a run, in any order.
+
+    Returns:
+        By the number of a trial the seconds from the beginning of the first
+        child to its end, without the times in which the search stood still.
+        Trials that took no time are left out.
+    """
+    children = sorted(_children(trials), key=lambda child: child.begun)
+    found: dict[int, float] = {}
+    still = 0.0
+    busy_until = begun = children[0].begun if children else 0.0
+    for child in children:
+        gap = child.begun - busy_until
+        still += gap if gap > STOPPED_SECONDS else 0.0
+        busy_until = max(busy_until, child.ended)
+        found[child.number] = child.ended - begun - still
+    return found
+
+
 def reasons(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """Why blocks were not trained, most frequent first.
 
@@ -120,6 +145,7 @@ def reasons(trials: Sequence[Trial]) -> list[dict[str, Any]]:
 def _children(trials: Sequence[Trial]) -> list[_Child]:
     return [
         _Child(
+            trial.number,
             trial.iteration,
             (trial.worker, trial.device),
             trial.finished - trial.seconds,

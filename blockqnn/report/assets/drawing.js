@@ -25,9 +25,21 @@ blockqnn.drawing = (() => {
     packed = ask;
   };
 
+  // An SVG text that this program wrote, as an element; nothing in it can run.
+  const parsed = (text) => {
+    if (!text) return null;
+    const found = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+    return found.nodeName === "svg" ? document.importNode(found, true) : null;
+  };
+
   // A place that fills with the drawing of a trial's block, or with its code where there is none.
   const draw = (trial) => {
     const node = element("div", { class: "drawing" });
+    const drawn = parsed(trial.svg);
+    if (drawn) {
+      node.append(drawn);
+      return node;
+    }
     const show = async () => {
       try {
         const found = await packed(trial);
@@ -39,13 +51,6 @@ blockqnn.drawing = (() => {
     };
     show();
     return node;
-  };
-
-  // An SVG text that this program wrote, as an element; nothing in it can run.
-  const parsed = (text) => {
-    if (!text) return null;
-    const found = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-    return found.nodeName === "svg" ? document.importNode(found, true) : null;
   };
 
   return { give, take, draw, parsed };

@@ -2,20 +2,23 @@
 blockqnn.gallery = (() => {
   const { element, format } = blockqnn;
 
-  const figure = ({ number, svg }, rank) => {
-    const trial = blockqnn.trials.get(number);
-    const open = () => blockqnn.panel.pin(number, true);
-    return element(
+  // A block as a button that opens it: its drawing and its figures.
+  const figure = (trial, svg, title, open) =>
+    element(
       "button",
-      { type: "button", class: "block", "data-trial": number, on: { click: open } },
+      { type: "button", class: "block", "data-trial": trial.number, on: { click: open } },
       element("span", { class: "drawing" }, blockqnn.drawing.parsed(svg) ?? trial.code),
-      element("span", { class: "block-name" }, `${rank + 1}. trial ${number}`),
+      element("span", { class: "block-name" }, title),
       element("span", {}, `reward ${format.fixed(trial.reward)}`),
       element("span", {}, `accuracy ${format.fixed(trial.accuracy)} %`),
       element("span", {}, `${format.units(trial.parameters)} parameters`),
       element("span", {}, `${format.units(trial.flops)} FLOPs`),
     );
-  };
+
+  const ranked = ({ number, svg }, rank) =>
+    figure(blockqnn.trials.get(number), svg, `${rank + 1}. trial ${number}`, () =>
+      blockqnn.panel.pin(number, true),
+    );
 
   let shown = "";
 
@@ -27,11 +30,11 @@ blockqnn.gallery = (() => {
     const wanted = JSON.stringify(top);
     if (wanted !== shown) {
       shown = wanted;
-      const figures = top.length ? top.map(figure) : ["No block has been trained yet."];
+      const figures = top.length ? top.map(ranked) : ["No block has been trained yet."];
       node.querySelector(".gallery").replaceChildren(...figures);
     }
     return node;
   };
 
-  return { show };
+  return { figure, show };
 })();

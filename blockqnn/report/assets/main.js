@@ -1,10 +1,14 @@
 // Puts the page together.
 (() => {
   const payload = JSON.parse(document.getElementById("data").textContent);
+  blockqnn.style = payload.style;
+  if (payload.kind === "comparison") {
+    blockqnn.comparison.build(payload.comparison);
+    return;
+  }
 
   blockqnn.statuses = payload.summary.statuses;
   blockqnn.summary = payload.summary;
-  blockqnn.style = payload.style;
   blockqnn.trials.merge(payload.trials);
   if (payload.drawings) blockqnn.drawing.give(payload.drawings);
 

@@ -51,8 +51,11 @@ blockqnn.panel = (() => {
 
   const pin = (number, focus = false) => {
     const trial = blockqnn.trials.get(number);
+    if (trial) show(trial, `Trial ${number}`, focus);
+  };
+
+  const show = (trial, title, focus) => {
     const panel = document.getElementById("panel");
-    if (!trial) return;
     hide();
     if (panel.hidden) returnTo = document.activeElement;
     const copied = element("span", { role: "status" });
@@ -70,7 +73,7 @@ blockqnn.panel = (() => {
       element(
         "div",
         { class: "panel-head" },
-        element("h2", {}, `Trial ${number}`),
+        element("h2", {}, title),
         element("button", { type: "button", class: "close", on: { click: close } }, "Close"),
       ),
       blockqnn.drawing.draw(trial),
@@ -84,7 +87,7 @@ blockqnn.panel = (() => {
         copied,
       ),
     );
-    panel.dataset.trial = number;
+    panel.dataset.trial = trial.number;
     panel.hidden = false;
     panel.scrollTop = 0;
     if (focus) panel.focus();
@@ -102,5 +105,5 @@ blockqnn.panel = (() => {
     if (event.key === "Escape" && !document.getElementById("panel").hidden) close();
   });
 
-  return { preview, hide, pin, close };
+  return { preview, hide, pin, show, close };
 })();
