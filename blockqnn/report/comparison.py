@@ -46,7 +46,7 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
     dry = [str(run.path) for run in runs if run.dry]
     return {
         "statuses": STATUSES,
-        "notice": f"{DRY_NOTICE} ({', '.join(dry)})" if dry else None,
+        "notice": _notice(dry, len(runs)),
         "sentences": sentences(found, figures),
         "groups": [
             {
@@ -202,6 +202,12 @@ def sentences(found: Sequence[Group], figures: Sequence[Sequence[dict[str, Any]]
             + _difference(rewards[first], rewards[other])
         )
     return words
+
+
+def _notice(dry: Sequence[str], total: int) -> str | None:
+    if len(dry) == total:
+        return DRY_NOTICE
+    return f"Accuracies are made up in the dry runs {', '.join(dry)}." if dry else None
 
 
 def _plus_minus(values: Sequence[float]) -> str:

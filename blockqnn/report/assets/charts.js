@@ -106,13 +106,32 @@ blockqnn.charts = (() => {
     schedule();
   };
 
-  // Charts have a width in pixels, which on paper is another one.
-  const resize = (width) => {
+  // Paper is white and of another width: charts are drawn in light colours and then scaled as they
+  // are, since no chart can be measured anew in the middle of printing.
+  let themeBefore;
+  addEventListener("beforeprint", () => {
+    const root = document.documentElement;
+    themeBefore = root.dataset.theme;
+    root.dataset.theme = "light";
+    charts.forEach((chart) => (chart.stale = true));
     drawAll();
-    charts.forEach((chart) => Plotly.relayout(chart.node, width ? { width: width(chart.node) } : { autosize: true, width: null }));
-  };
-  addEventListener("beforeprint", () => resize((node) => (node.closest(".pair") ? 330 : 680)));
-  addEventListener("afterprint", () => resize(null));
+    for (const { node } of charts.values()) {
+      const { width, height } = node._fullLayout;
+      node.querySelector(".svg-container").style.aspectRatio = `${width} / ${height}`;
+      for (const svg of node.querySelectorAll(".main-svg")) {
+        svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      }
+    }
+  });
+  addEventListener("afterprint", () => {
+    const root = document.documentElement;
+    if (themeBefore) root.dataset.theme = themeBefore;
+    else delete root.dataset.theme;
+    for (const { node } of charts.values()) {
+      for (const svg of node.querySelectorAll(".main-svg")) svg.removeAttribute("viewBox");
+    }
+    refresh();
+  });
 
   return { place, refresh, axis, colour, escaped };
 })();

@@ -36,6 +36,13 @@ blockqnn.comparison = (() => {
   const plusMinus = (write) => ({ mean, deviation }) =>
     mean === null ? format.DASH : write(mean) + (deviation === null ? "" : ` ± ${write(deviation)}`);
 
+  // The corners of a line that holds each value until the next: an area is drawn there and back,
+  // so that its sides cannot be left to the shape of a line.
+  const steps = (x, y) => ({
+    x: x.flatMap((value, at) => (at ? [value, value] : [value])),
+    y: y.flatMap((value, at) => (at ? [y[at - 1], value] : [value])),
+  });
+
   const traces = (quantity) =>
     data.groups.flatMap(({ curves }, index) => {
       const { x, mean, deviation } = curves[quantity][axis];
@@ -53,15 +60,16 @@ blockqnn.comparison = (() => {
         hovertemplate: `${AXES[axis]} %{x:.5~g}: %{y:.2f}%{customdata}<extra></extra>`,
       };
       if (!deviation.length || deviation[0] === null) return [line];
-      const back = [...x.keys()].reverse();
+      const edge = (sign) => {
+        const values = mean.map((value, at) => value + sign * deviation[at]);
+        return quantity.startsWith("best") ? steps(x, values) : { x, y: values };
+      };
+      const [upper, lower] = [edge(1), edge(-1)];
       const band = {
-        x: [...x, ...back.map((at) => x[at])],
-        y: [
-          ...mean.map((value, at) => value + deviation[at]),
-          ...back.map((at) => mean[at] - deviation[at]),
-        ],
+        x: [...upper.x, ...[...lower.x].reverse()],
+        y: [...upper.y, ...[...lower.y].reverse()],
         mode: "lines",
-        line: { width: 0, shape: line.line.shape === "hv" ? "hv" : "linear" },
+        line: { width: 0 },
         fill: "toself",
         fillcolor: `${colour(index)}22`,
         hoverinfo: "skip",

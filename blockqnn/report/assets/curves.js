@@ -93,7 +93,7 @@ blockqnn.curves = (() => {
       "curves",
       "Learning curves",
       "Mean of the trained and known blocks of each iteration with one standard deviation; the " +
-        "black line is the best so far, each circle a block that was the best when it came.",
+        "thin line is the best so far, each circle a block that was the best when it came.",
       charts.place("curves-chart", 560, "Reward, accuracy and epsilon by iteration", figure),
     );
 
