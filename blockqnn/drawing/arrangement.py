@@ -220,21 +220,8 @@ def _sugiyama(
     """Places on an even grid: x of each node, and of each edge in the rows that it passes."""
     graph = igraph.Graph(len(rows), ends, directed=True)
     placed = graph.layout_sugiyama(layers=rows)
-    taken: set[tuple[float, int]] = set()
-
-    def own(x: float, row: int) -> float:
-        """A place that nothing else has: in large blocks igraph gives one to two, at times."""
-        x = round(x, 3)
-        while (x, row) in taken:
-            x = round(x + 0.001, 3)
-        taken.add((x, row))
-        return x
-
-    places = [own(point[0], row) for point, row in zip(placed.coords, rows, strict=True)]
-    bends = [
-        [own(point[0], row) for row, point in enumerate(route, start=rows[source] + 1)]
-        for (source, _), route in zip(ends, placed.edge_routing, strict=True)
-    ]
+    places = [round(point[0], 3) for point in placed.coords]
+    bends = [[round(point[0], 3) for point in route] for route in placed.edge_routing]
     return places, bends
 
 
