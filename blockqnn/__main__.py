@@ -8,12 +8,14 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
+from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
 from blockqnn.report.command import report, serve
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import drawing as drawing_flags
 from flags import inspection
 from flags import report as report_flags
 from flags import search as search_flags
@@ -38,6 +40,11 @@ def _trials(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _draw(arguments: Sequence[str]) -> int:
+    draw(drawing_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 def _bench(arguments: Sequence[str]) -> int:
     bench(bench_flags.parse(arguments), sys.stdout)
     return 0
@@ -57,6 +64,7 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
+    "draw": (drawing_flags.define, _draw),
     "report": (report_flags.define_report, _report),
     "serve": (report_flags.define_serve, _serve),
     "bench": (bench_flags.define, _bench),

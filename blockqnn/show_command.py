@@ -9,6 +9,7 @@ import textwrap
 from typing import Any, TextIO
 
 from blockqnn.block_reference import BlockReference, is_run, resolve
+from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, best_blocks, in_units, number
 from blockqnn.run_record import read_run
@@ -70,6 +71,7 @@ def show(settings: ShowSettings, stream: TextIO) -> None:
         print(json.dumps(facts), file=stream)
     else:
         print(_in_words(found, block, layout, spent), file=stream)
+        print(f"\n{for_stream(found.code, layout, stream)}", file=stream)
 
 
 def block_facts(code: Code, block: CanonicalBlock, spent: Cost) -> dict[str, Any]:

@@ -1,22 +1,25 @@
 """Which layers of two blocks correspond: what two blocks share, and what differs.
 
 Numbers of layers say little, since a block can be written in many orders. Layers
-are matched by what they compute and by where they stand: each pair of layers of
-one type and kernel gets a likeness from what lies before and after them, and
-pairs are then exchanged for as long as more edges agree. For equal canonical
-forms the result is exact; finding the largest common part of two graphs is hard
-in general, and for others the result is a good one.
+are matched by what they compute and by where they stand: each pair gets a
+likeness from what lies before and after, and partners are then exchanged for as
+long as more edges agree. For equal canonical forms the result is exact; the
+largest agreement of two graphs is hard to find in general, and for others the
+result is a good one.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from networks.canonical import CanonicalBlock, canonical_numbers, computes_nothing
 from networks.codes import Code
 from networks.graph import BlockGraph, block_graph
+
+_INPUT, _OUTPUT = (-1, 0), (-2, 0)
+"""Labels of the nodes that are no layers."""
 
 _ROUNDS = 6
 """How far likeness looks before and after a layer."""
@@ -33,10 +36,11 @@ class Matching:
         same: pairs of nodes that correspond, ascending by the first block's;
             type and kernel are equal. The inputs and the outputs are among them.
         changed: pairs of layers that stand in each other's place but differ in
-            kernel or, where they read and write the same, in type.
+            kernel or in type.
         only_first: layers of the first block with no pair in `same`.
         only_second: layers of the second block with no pair in `same`.
-        edges_only_first: edges of the first block that the second lacks.
+        edges_only_first: edges of the first block that the second lacks, all
+            pairs being taken for each other, those in `changed` too.
         edges_only_second: edges of the second block that the first lacks.
     """
 
@@ -62,12 +66,11 @@ def match(first: CanonicalBlock | Code, second: CanonicalBlock | Code) -> Matchi
     one, other = _Sides(block_graph(first)), _Sides(block_graph(second))
     meaning, places = _meaning(first)
     other_meaning, other_places = _meaning(second)
-    pairs = {0: 0, one.output: other.output}
+    together = {0: 0, one.output: other.output}
     for node, partner in _corresponding(meaning, other_meaning).items():
-        pairs[places[node]] = other_places[partner]
-    _extend(pairs, one, other, lambda node, partner: one.labels[node] == other.labels[partner])
-    together = dict(pairs)
-    _extend(together, one, other, lambda node, partner: _replaces(one, other, node, partner))
+        together[places[node]] = other_places[partner]
+    _extend(together, one, other)
+    pairs = {n: p for n, p in together.items() if _worth(one, other, n, p) == 1}
     return Matching(
         same=tuple(sorted(pairs.items())),
         changed=tuple(sorted(together.items() - pairs.items())),
@@ -91,24 +94,21 @@ def _meaning(block: CanonicalBlock | Code) -> tuple[CanonicalBlock, dict[int, in
 
 
 def _corresponding(first: CanonicalBlock, second: CanonicalBlock) -> dict[int, int]:
-    """Pairs of layers of equal type and kernel that agree in as many edges as can be found."""
+    """Pairs of layers that agree in as many edges as can be found, and if they can in kind."""
     if first == second:
         return {node: node for node in range(1, len(first.layers) + 1)}
     one, other = _Sides(block_graph(first)), _Sides(block_graph(second))
     best: dict[int, int] = {}
-    best_count = -1
+    best_value = -1.0
     for above, below in ((0.5, 0.5), (0.9, 0.1), (0.1, 0.9)):
         likeness = _likeness(one, other, above, below)
-        pairs = _exchanged(one, other, _greedy(likeness), likeness)
-        count = _agreeing(one, other, pairs)
-        if count > best_count:
-            best, best_count = pairs, count
-    # Layers that share no edge have only their name in common.
-    return {
-        node: partner
-        for node, partner in best.items()
-        if 0 < node < one.output and _agreeing_at(one, other, best, node, partner)
-    }
+        pairs, (value, _) = _exchanged(one, other, _greedy(likeness), likeness)
+        if value > best_value:
+            best, best_value = pairs, value
+    # Layers that share no edge have at most their name in common.
+    while alone := [n for n, p in best.items() if n and not _agreeing_at(one, other, best, n, p)]:
+        best = {node: partner for node, partner in best.items() if node not in alone}
+    return {node: partner for node, partner in best.items() if 0 < node < one.output}
 
 
 class _Sides:
@@ -121,7 +121,7 @@ class _Sides:
         self.readers: list[list[int]] = [[] for _ in self.inputs]
         for source, target in graph.edges:
             self.readers[source].append(target)
-        self.labels = [(0, 0), *((layer.type, layer.kernel) for layer in graph.layers), (0, 1)]
+        self.labels = [_INPUT, *((layer.type, layer.kernel) for layer in graph.layers), _OUTPUT]
         self.edges = Counter(graph.edges)
 
     def edges_at(self, node: int) -> int:
@@ -129,25 +129,37 @@ class _Sides:
         return len(self.inputs[node]) + len(self.readers[node])
 
 
+def _worth(one: _Sides, other: _Sides, node: int, partner: int) -> float:
+    """What it is worth that two nodes are partners, in halves of an edge; 0 if they cannot be."""
+    (kind, kernel), (other_kind, other_kernel) = one.labels[node], other.labels[partner]
+    if kind == other_kind:
+        return 1.0 if kernel == other_kernel else 0.5
+    if min(kind, other_kind) < 0 or len(one.inputs[node]) != len(other.inputs[partner]):
+        return 0.0
+    return 0.25
+
+
 Likeness = dict[tuple[int, int], float]
 
 
 def _likeness(one: _Sides, other: _Sides, above: float, below: float) -> Likeness:
-    """How alike what surrounds two nodes of one label is, from 0 to 1."""
-    found: Likeness = {
-        (node, partner): 1.0
-        for node, label in enumerate(one.labels)
-        for partner, other_label in enumerate(other.labels)
-        if label == other_label
+    """How alike two nodes and what surrounds them are, from 0 to 1, where they can be partners."""
+    worths = {
+        (node, partner): worth
+        for node in range(one.output + 1)
+        for partner in range(other.output + 1)
+        if (worth := _worth(one, other, node, partner))
     }
+    found = dict(worths)
     for _ in range(_ROUNDS):
         found = {
-            (node, partner): (
+            (node, partner): worth
+            * (
                 0.2
                 + 0.8 * above * _overlap(one.inputs[node], other.inputs[partner], found)
                 + 0.8 * below * _overlap(one.readers[node], other.readers[partner], found)
             )
-            for node, partner in found
+            for (node, partner), worth in worths.items()
         }
     return found
 
@@ -186,12 +198,13 @@ def _greedy(likeness: Likeness) -> dict[int, int]:
 
 def _exchanged(
     one: _Sides, other: _Sides, pairs: dict[int, int], likeness: Likeness
-) -> dict[int, int]:
-    """Exchanges partners for as long as more edges agree."""
+) -> tuple[dict[int, int], tuple[float, float]]:
+    """Exchanges partners for as long as that is worth more; returns the pairs and their worth."""
 
-    def worth(candidate: dict[int, int]) -> tuple[int, float]:
+    def worth(candidate: dict[int, int]) -> tuple[float, float]:
         alike = sum(likeness[pair] for pair in candidate.items())
-        return _agreeing(one, other, candidate), round(alike, 9)
+        named = sum(_worth(one, other, *pair) for pair in candidate.items())
+        return 2 * _agreeing(one, other, candidate) + named, round(alike, 9)
 
     moves = sorted(pair for pair in likeness if 0 < pair[0] < one.output)
     best = worth(pairs)
@@ -206,13 +219,13 @@ def _exchanged(
             before = changed.pop(node, None)
             if owner is not None:
                 del changed[owner]
-                if before is not None:
+                if before is not None and (owner, before) in likeness:
                     changed[owner] = before
             changed[node] = partner
             value = worth(changed)
             if value > best:
                 pairs, best, improved = changed, value, True
-    return pairs
+    return pairs, best
 
 
 def _agreeing(one: _Sides, other: _Sides, pairs: dict[int, int]) -> int:
@@ -231,33 +244,23 @@ def _agreeing_at(one: _Sides, other: _Sides, pairs: dict[int, int], node: int, p
     return sum(min(count, other.edges[edge]) for edge, count in mapped.items())
 
 
-def _replaces(one: _Sides, other: _Sides, node: int, partner: int) -> bool:
-    """Whether two layers may stand in each other's place: as many inputs."""
-    return len(one.inputs[node]) == len(other.inputs[partner])
-
-
-def _extend(
-    pairs: dict[int, int], one: _Sides, other: _Sides, allowed: Callable[[int, int], bool]
-) -> None:
-    """Adds pairs of nodes that have none, those that share most edges first."""
+def _extend(pairs: dict[int, int], one: _Sides, other: _Sides) -> None:
+    """Adds pairs of nodes that have no partner yet, those that share most edges first."""
     while True:
         taken = set(pairs.values())
         candidates = [
-            (
-                _agreeing_at(one, other, pairs, node, partner),
-                one.labels[node][0] == other.labels[partner][0],
-                -node,
-                -partner,
-            )
+            (shared, worth, -node, -partner)
             for node in range(1, one.output)
             if node not in pairs
             for partner in range(1, other.output)
-            if partner not in taken and allowed(node, partner)
+            if partner not in taken
+            and (worth := _worth(one, other, node, partner))
+            and (shared := _agreeing_at(one, other, pairs, node, partner))
         ]
-        best = max(candidates, default=(0, False, 0, 0))
-        if not best[0]:
+        if not candidates:
             return
-        pairs[-best[2]] = -best[3]
+        _, _, node, partner = max(candidates)
+        pairs[-node] = -partner
 
 
 def _left_over(one: _Sides, other: _Sides, pairs: dict[int, int]) -> Edges:

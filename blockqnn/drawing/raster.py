@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
@@ -12,11 +13,14 @@ from matplotlib.path import Path as MatplotlibPath
 
 from blockqnn.drawing.arrangement import Arrangement
 from blockqnn.drawing.scene import Path, scene
+from blockqnn.errors import UserError
 
 FONTS = ["DejaVu Sans"]
 """The font that comes with matplotlib."""
 
 POINTS_PER_INCH = 72
+MOST_DOTS = 100_000_000
+"""Of a .png; more would not fit into the memory of many machines."""
 _CODES = {
     "M": [MatplotlibPath.MOVETO],
     "L": [MatplotlibPath.LINETO],
@@ -34,13 +38,23 @@ def png(arrangement: Arrangement, dots_per_inch: int = 144) -> bytes:
 
     Returns:
         The file, without ground.
+
+    Raises:
+        UserError: if it has too many dots.
     """
-    figure = _figure(arrangement)
-    FigureCanvasAgg(figure)
+    dots = arrangement.width * arrangement.height * (dots_per_inch / POINTS_PER_INCH) ** 2
+    if dots > MOST_DOTS:
+        raise UserError(
+            f"At {dots_per_inch} dots an inch the picture has {dots / 10**6:,.0f} million dots; "
+            f"allowed: {MOST_DOTS // 10**6} million. Lower --dots_per_inch, or draw .svg or .pdf."
+        )
     file = io.BytesIO()
-    figure.savefig(
-        file, format="png", dpi=dots_per_inch, transparent=True, metadata={"Software": None}
-    )
+    with style.context("default", after_reset=True):
+        figure = _figure(arrangement)
+        FigureCanvasAgg(figure)
+        figure.savefig(
+            file, format="png", dpi=dots_per_inch, transparent=True, metadata={"Software": None}
+        )
     return file.getvalue()
 
 
@@ -53,11 +67,13 @@ def pdf(arrangement: Arrangement) -> bytes:
     Returns:
         The file: one page of the arrangement's size, without ground.
     """
-    figure = _figure(arrangement)
-    FigureCanvasPdf(figure)
     file = io.BytesIO()
     undated = {"CreationDate": None, "Creator": None, "Producer": None}
-    figure.savefig(file, format="pdf", transparent=True, metadata=undated)
+    # Fonts of type 42 keep text that can be searched and edited, as publishers ask for.
+    with style.context(["default", {"pdf.fonttype": 42}], after_reset=True):
+        figure = _figure(arrangement)
+        FigureCanvasPdf(figure)
+        figure.savefig(file, format="pdf", transparent=True, metadata=undated)
     return file.getvalue()
 
 

@@ -6,7 +6,8 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 
-from blockqnn.drawing.arrangement import STEM, Arrangement, Edge, Node, Point, width_text
+from blockqnn.drawing.arrangement import STEM, Arrangement, Edge, Node, Point
+from blockqnn.drawing.labels import width_text
 from blockqnn.drawing.palette import COLOURS, LINE, MARKS
 
 Command = tuple[str, tuple[Point, ...]]

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from flags import bench as bench_flags
+from flags import drawing as drawing_flags
 from flags import inspection
 from flags import search as search_flags
 
@@ -14,6 +15,7 @@ DEFINE = {
     "search": search_flags.define,
     "show": inspection.define_show,
     "trials": inspection.define_trials,
+    "draw": drawing_flags.define,
     "bench": bench_flags.define,
 }
 
