@@ -26,7 +26,7 @@ def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
     return {
         "number": [trial.number for trial in trials],
         "iteration": [trial.iteration for trial in trials],
-        "epsilon": [trial.epsilon for trial in trials],
+        "epsilon": [short(trial.epsilon) for trial in trials],
         "status": [STATUSES.index(trial.status.value) for trial in trials],
         "code": [write(trial.code) for trial in trials],
         "accuracy": [short(trial.accuracy) for trial in trials],
@@ -52,7 +52,8 @@ def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
 
 def short(value: float | None) -> float | None:
     """A number as JSON can hold it, with at most six digits; None where it is not finite."""
-    if value is None:
+    # A column of SQLite can hold text whatever its type is called.
+    if not isinstance(value, int | float):
         return None
     if isinstance(value, int) and abs(value) < 2**53:
         return value

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from blockqnn.report.columns import short
 from blockqnn.trial import Status, Trial
 from networks.codes import LayerType
 
@@ -36,7 +37,7 @@ def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
     by_iteration = _by(trials, lambda trial: trial.iteration)
     return {
         "iteration": list(by_iteration),
-        "epsilon": [part[0].epsilon for part in by_iteration.values()],
+        "epsilon": [short(part[0].epsilon) for part in by_iteration.values()],
         "valued": [sum(t.status in VALUED for t in part) for part in by_iteration.values()],
         "reward": _curve(by_iteration, lambda trial: trial.reward),
         "accuracy": _curve(by_iteration, lambda trial: trial.accuracy),

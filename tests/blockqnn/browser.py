@@ -36,6 +36,7 @@ class Browser:
 
     def open(self, address):
         """Loads a page and waits until its charts are drawn."""
+        self.errors()
         self.driver.get(address)
         self.wait("document.documentElement.dataset.drawn === 'true'")
 

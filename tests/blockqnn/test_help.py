@@ -9,6 +9,7 @@ import pytest
 from flags import bench as bench_flags
 from flags import drawing as drawing_flags
 from flags import inspection
+from flags import report as report_flags
 from flags import search as search_flags
 
 DEFINE = {
@@ -16,6 +17,8 @@ DEFINE = {
     "show": inspection.define_show,
     "trials": inspection.define_trials,
     "draw": drawing_flags.define,
+    "report": report_flags.define_report,
+    "serve": report_flags.define_serve,
     "bench": bench_flags.define,
 }
 
@@ -77,6 +80,8 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ("show", "format", "text"),
         ("show", "repeats", "2"),
         ("trials", "format", "table"),
+        ("report", "out", "report.html"),
+        ("serve", "port", "8642"),
         ("bench", "blocks", "block-qnn-s,residual,inception"),
         ("bench", "steps", "10"),
         ("bench", "against", "none"),

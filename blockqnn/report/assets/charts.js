@@ -1,5 +1,6 @@
 // Charts by Plotly: colours of the theme, drawn when they come into view, before printing or in
-// spare time, and drawn again when the theme or the data change.
+// spare time, and drawn again when the theme or the data change. Plotly reads a few tags in the
+// texts that it shows, so it is given numbers and words of this program, never text of a store.
 blockqnn.charts = (() => {
   const charts = new Map();
   const CONFIG = {
@@ -12,10 +13,6 @@ blockqnn.charts = (() => {
   let waiting = false;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-
-  // Plotly reads a few tags in the texts that it shows, so that what may be anything is escaped.
-  const escaped = (text) =>
-    String(text).replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
 
   const axis = (title, more = {}) => ({
     title: { text: title, standoff: 8 },
@@ -77,7 +74,10 @@ blockqnn.charts = (() => {
     const next = [...charts.values()].find((chart) => chart.stale);
     waiting = Boolean(next);
     document.documentElement.dataset.drawn = String(!next);
-    if (!next) return;
+    if (!next) {
+      performance.mark("blockqnn-drawn");
+      return;
+    }
     setTimeout(() => {
       draw(next);
       drawInSpareTime();
@@ -133,5 +133,5 @@ blockqnn.charts = (() => {
     refresh();
   });
 
-  return { place, refresh, axis, colour, escaped };
+  return { place, refresh, axis, colour };
 })();
