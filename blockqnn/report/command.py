@@ -64,8 +64,8 @@ def report(settings: ReportSettings, stream: TextIO) -> None:
     from blockqnn.report.page import page
 
     _check_out(settings.out)
-    _check_different(settings.runs)
     runs = [read_run(path) for path in settings.runs]
+    _check_different(settings.runs)
     if len(runs) > 1:
         found = comparison(runs, settings.top or _TOP_OF_SEVERAL)
         title = f"{len(runs)} runs · blockqnn"
@@ -120,10 +120,13 @@ def _title(run: pathlib.Path) -> str:
 def _check_out(path: pathlib.Path) -> None:
     if path.suffix.lower() != SUFFIX:
         raise UserError(f"--out is {path}; a report is HTML: end the name with {SUFFIX}.")
-    if path.is_dir():
-        raise UserError(f"--out {path} is a directory; name a file.")
-    if not path.parent.is_dir():
-        raise UserError(f"--out {path}: there is no directory {path.parent}.")
+    try:
+        if path.is_dir():
+            raise UserError(f"--out {path} is a directory; name a file.")
+        if not path.parent.is_dir():
+            raise UserError(f"--out {path}: there is no directory {path.parent}.")
+    except OSError as error:  # The name is too long.
+        raise UserError(f"--out cannot be written: {error.strerror}.") from error
 
 
 def _check_different(runs: Sequence[pathlib.Path]) -> None:
@@ -138,8 +141,8 @@ def _write(path: pathlib.Path, text: str) -> int:
     content = text.encode(errors="replace")
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise UserError(f"--out {path} cannot be written: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:  # Of a null byte in the name it is a ValueError.
+        raise UserError(f"--out cannot be written: {error}.") from error
     temporary = pathlib.Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
