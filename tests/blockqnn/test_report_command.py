@@ -1,10 +1,8 @@
 """The verb `report`: what it writes, and what it refuses."""
 
-import contextlib
 import json
 import os
 import re
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from blockqnn.report.page import embedded_json, page
 from blockqnn.store import FILE_NAME
 from tests.blockqnn.executing import ROOT
 from tests.blockqnn.test_wrong_input import refused
-from tests.blockqnn.trials_by_hand import trial, write_store
+from tests.blockqnn.trials_by_hand import altered, trial, write_store
 
 
 def payload_of(path):
@@ -139,10 +137,7 @@ def test_a_suffix_that_is_not_known_is_refused_by_naming_the_one_that_is(blockqn
 def test_other_programs_stores_and_newer_ones_are_refused(blockqnn, verb):
     run = blockqnn.directory / "run"
     write_store(run, [trial(1, accuracy=50.0)])
-    with contextlib.closing(sqlite3.connect(run / FILE_NAME)) as connection:
-        # Without WAL, so that reading adds no files of SQLite's own.
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("PRAGMA user_version=99")
+    altered(run, "PRAGMA user_version=99")
     assert "version 99" in refused(blockqnn, [verb, "run"])
     (run / FILE_NAME).write_text("<html></html>" * 100)
     assert "not a store" in refused(blockqnn, [verb, "run"])
@@ -151,7 +146,7 @@ def test_other_programs_stores_and_newer_ones_are_refused(blockqnn, verb):
 
 
 def test_a_run_that_has_not_begun_has_no_report_yet(blockqnn):
-    write_store(blockqnn.directory / "run", [], begun=False, iterations=0)
+    altered(write_store(blockqnn.directory / "run", [], begun=False), "DELETE FROM facts")
     assert "not begun" in refused(blockqnn, ["report", "run"])
 
 

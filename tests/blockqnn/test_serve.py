@@ -154,9 +154,7 @@ def test_only_get_is_answered(run, method):
         assert (status, headers["Allow"]) == (405, "GET")
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/trials/", "//", "/../store.sqlite", "/store.sqlite"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/trials/", "/../store.sqlite", "/store.sqlite"])
 def test_there_is_nothing_else(run, path):
     with serving(run) as server:
         assert asked(server, path)[0] == 404

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import sqlite3
 
 from blockqnn.run_record import RunRecord
 from blockqnn.store import FILE_NAME, Store
@@ -42,6 +43,15 @@ def run_record(path, trials, **fields):
     """A run that is in no store."""
     chosen = {"layout": LAYOUT, "dry": False, "flags": {}, "iterations": 1} | fields
     return RunRecord(path, list(trials), **chosen)
+
+
+def altered(directory, statement, values=()):
+    """Carries out a statement in a run's store, which readers then add no files to."""
+    with contextlib.closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        connection.execute(statement, values)
+        connection.commit()
+        # In WAL mode SQLite leaves files of its own beside a store that is read.
+        connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def write_store(directory, trials, flags=None, iterations=1, dry=False, begun=True):
