@@ -19,6 +19,9 @@ from blockqnn.trial import Trial
 from networks.codes import Code
 from networks.layout import Layout
 
+PORTION = 256
+"""Drawings that are unpacked at once when one of them is wanted."""
+
 
 class Drawings:
     """Arrangements of blocks as lists of integers, and the shapes that they share."""
@@ -59,10 +62,12 @@ class Drawings:
         """Kind, label, width and height of the shapes that the arrangements name."""
         return list(self._shapes)
 
-    def compressed(self) -> str:
-        """All arrangements as JSON, deflated, in base 64."""
-        text = json.dumps(self._packed, separators=(",", ":"))
-        return base64.b64encode(zlib.compress(text.encode(), 9, wbits=-15)).decode()
+    def compressed(self) -> list[str]:
+        """All arrangements, `PORTION` after `PORTION`, as JSON, deflated, in base 64."""
+        return [
+            _deflated(self._packed[first : first + PORTION])
+            for first in range(0, len(self._packed), PORTION)
+        ]
 
     def _flat(self, found: Arrangement) -> list[int]:
         flat: list[float] = [found.width, found.height, len(found.nodes)]
@@ -97,8 +102,19 @@ def of_trials(trials: Sequence[Trial], layout: Layout) -> dict[str, Any]:
         layout: of its children.
 
     Returns:
-        `shapes`, `packed` (deflated) and `of`, for each trial the place of its drawing.
+        `shapes`; `packed` as `Drawings.compressed` gives it, in portions of
+        `portion`; and `of`, for each trial the place of its drawing.
     """
     drawings = Drawings(layout)
     of = [drawings.place(trial.code) for trial in trials]
-    return {"shapes": drawings.shapes, "packed": drawings.compressed(), "of": of}
+    return {
+        "shapes": drawings.shapes,
+        "packed": drawings.compressed(),
+        "portion": PORTION,
+        "of": of,
+    }
+
+
+def _deflated(packed: Sequence[Sequence[int]]) -> str:
+    text = json.dumps(packed, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode(), 9, wbits=-15)).decode()

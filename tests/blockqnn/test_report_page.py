@@ -9,6 +9,7 @@ from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
 from blockqnn.run_record import read_run
 from tests.blockqnn.browser import Keys
+from tests.blockqnn.trials_by_hand import trial, write_store
 
 NUMBERS = "[...document.querySelectorAll('#trials tbody tr')].map((row) => +row.dataset.trial)"
 
@@ -297,4 +298,32 @@ def test_a_run_without_a_trained_block_says_so(browser, blockqnn):
     browser.open_file(blockqnn.directory / "report.html")
     assert "No block has been trained yet." in browser.text(".words")
     assert "No block has been trained yet." in browser.text("#best")
+    assert browser.errors() == []
+
+
+def test_of_thousands_of_points_those_that_lie_on_others_appear_when_zoomed_into(browser, tmp_path):
+    # A grid so fine that many blocks share a place, and one that is hidden by a better one.
+    trials = [
+        trial(i, accuracy=40 + (i % 50) / 5, flops=1_000_000 + 1000 * (i // 50), reward=float(i))
+        for i in range(1, 3001)
+    ]
+    run = write_store(tmp_path / "run", trials)
+    assert main(["report", str(run), f"--out={tmp_path / 'report.html'}"]) == 0
+    browser.open_file(tmp_path / "report.html")
+    points = "document.getElementById('flops-chart').data[0].customdata"
+    drawn = browser.script(points)
+    assert 200 < len(drawn) < 3000
+    assert 3000 in drawn, "the best is not hidden"
+    hidden = next(i for i in range(1000, 2000) if i not in drawn)
+    x = math.log10(trials[hidden - 1].flops)
+    y = trials[hidden - 1].accuracy
+    browser.driver.execute_script(
+        "Plotly.relayout('flops-chart', {'xaxis.range': arguments[0], 'yaxis.range': arguments[1]})",
+        [x - 1e-4, x + 1e-4],
+        [y - 0.05, y + 0.05],
+    )
+    browser.wait(f"{points}.includes(arguments[0])", hidden)
+    assert browser.script(
+        "document.getElementById('flops-chart')._fullLayout.xaxis.range[0]"
+    ) == pytest.approx(x - 1e-4), "the zoom stays"
     assert browser.errors() == []

@@ -56,6 +56,13 @@ blockqnn.charts = (() => {
     chart.node.on("plotly_click", (event) => {
       if (typeof number(event) === "number") blockqnn.panel.pin(number(event));
     });
+    if (chart.byRange) {
+      chart.node.on("plotly_relayout", (change) => {
+        if (!Object.keys(change).some((key) => key.startsWith("xaxis") || key.startsWith("yaxis"))) return;
+        chart.stale = true;
+        schedule();
+      });
+    }
   };
 
   const draw = (chart) => {
@@ -84,19 +91,22 @@ blockqnn.charts = (() => {
     }, 0);
   };
 
-  const schedule = () => {
+  function schedule() {
     document.documentElement.dataset.drawn = "false";
-    if (!waiting) {
-      waiting = true;
-      requestAnimationFrame(() => setTimeout(drawInSpareTime, 0));
-    }
-  };
+    if (waiting) return;
+    waiting = true;
+    const begin = () => requestAnimationFrame(() => setTimeout(drawInSpareTime, 0));
+    // Plotly is large and stands last in the page, so that words and table do not wait for it.
+    if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
+    else begin();
+  }
 
-  // A place for a chart; `figure` gives its traces and what its layout has besides the common.
-  const place = (id, height, label, figure) => {
+  // A place for a chart; `figure` gives its traces and what its layout has besides the common,
+  // anew for each range that is shown if it depends on it.
+  const place = (id, height, label, figure, byRange = false) => {
     const node = blockqnn.element("div", { id, class: "chart", role: "img", "aria-label": label });
     node.style.height = `${height}px`;
-    charts.set(id, { node, figure, stale: true, connected: false });
+    charts.set(id, { node, figure, byRange, stale: true, connected: false });
     schedule();
     return node;
   };

@@ -11,13 +11,15 @@ blockqnn.drawing = (() => {
     return JSON.parse(await new Response(stream).text());
   };
 
-  // Unpacked when the first is wanted: most of them are never looked at.
+  // Unpacked in portions, when the first of one is wanted: most are never looked at.
   const give = (drawings) => {
     ({ of, shapes } = drawings);
-    let all = null;
+    const portions = [];
     packed = async (trial) => {
-      all ??= inflate(drawings.packed);
-      return { flat: (await all)[of[blockqnn.trials.row(trial.number)]], shapes };
+      const place = of[blockqnn.trials.row(trial.number)];
+      const portion = Math.floor(place / drawings.portion);
+      portions[portion] ??= inflate(drawings.packed[portion]);
+      return { flat: (await portions[portion])[place % drawings.portion], shapes };
     };
   };
 

@@ -16,4 +16,5 @@
   });
   system.addEventListener("change", apply);
   apply();
+  performance.mark("blockqnn-shown");
 })();
