@@ -204,9 +204,9 @@ def test_a_known_trial_has_the_epochs_of_the_one_that_it_repeats(browser, trials
 
 def test_the_scripts_drawing_is_pythons(browser, directory, trials):
     run = read_run(directory / "run")
-    longest = sorted(run.trials, key=lambda trial: -len(trial.code))[:8]
-    for trial in longest:
-        browser.script("blockqnn.panel.pin(arguments[0])", trial.number)
+    longest = sorted(run.trials, key=lambda block: -len(block.code))[:8]
+    for block in longest:
+        browser.script("blockqnn.panel.pin(arguments[0])", block.number)
         browser.wait("document.querySelector('#panel .drawing svg')")
         painted = """
             (svg) => [
@@ -226,7 +226,7 @@ def test_the_scripts_drawing_is_pythons(browser, directory, trials):
             node.replaceChildren(blockqnn.drawing.parsed(arguments[0]));
             return ({painted})(node.firstChild);
             """,
-            svg(arrange(trial.code, run.layout)),
+            svg(arrange(block.code, run.layout)),
         )
         assert here[:2] == pytest.approx(wanted[:2], abs=0.51)
         assert len(here) == len(wanted)
@@ -302,9 +302,13 @@ def test_a_run_without_a_trained_block_says_so(browser, blockqnn):
 
 
 def test_of_thousands_of_points_those_that_lie_on_others_appear_when_zoomed_into(browser, tmp_path):
-    # A grid so fine that many blocks share a place, and one that is hidden by a better one.
     trials = [
-        trial(i, accuracy=40 + (i % 50) / 5, flops=1_000_000 + 1000 * (i // 50), reward=float(i))
+        trial(
+            i,
+            accuracy=40 + i * 7 % 3000 / 150,
+            flops=1_000_000 + 100 * (i * 13 % 700),
+            reward=float(i),
+        )
         for i in range(1, 3001)
     ]
     run = write_store(tmp_path / "run", trials)
@@ -314,11 +318,12 @@ def test_of_thousands_of_points_those_that_lie_on_others_appear_when_zoomed_into
     drawn = browser.script(points)
     assert 200 < len(drawn) < 3000
     assert 3000 in drawn, "the best is not hidden"
-    hidden = next(i for i in range(1000, 2000) if i not in drawn)
+    hidden = next(i for i in range(1, 3001) if i not in drawn)
     x = math.log10(trials[hidden - 1].flops)
     y = trials[hidden - 1].accuracy
     browser.driver.execute_script(
-        "Plotly.relayout('flops-chart', {'xaxis.range': arguments[0], 'yaxis.range': arguments[1]})",
+        "Plotly.relayout('flops-chart',"
+        "  {'xaxis.range': arguments[0], 'yaxis.range': arguments[1]})",
         [x - 1e-4, x + 1e-4],
         [y - 0.05, y + 0.05],
     )
