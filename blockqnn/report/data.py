@@ -10,6 +10,7 @@ from blockqnn.report.curves import distributions, learning_curves
 from blockqnn.report.findings import findings, planned_iterations
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.spending import reasons, time_spent
+from blockqnn.run_directory import FLAG_FILE
 from blockqnn.run_record import RunRecord
 
 
@@ -30,6 +31,7 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         "dry": run.dry,
         "statuses": STATUSES,
         "begun": begun,
+        "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),
         "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags), begun),
         "curves": learning_curves(trials),
         "distributions": distributions(trials),
@@ -42,4 +44,22 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         "spending": time_spent(trials),
         "reasons": reasons(trials),
         "flags": run.flags,
+        "carried_out": carried_out(run),
     }
+
+
+def carried_out(run: RunRecord) -> dict[str, str]:
+    """The flags of the run's flag file that do not change what the search is.
+
+    Args:
+        run: as it was read.
+
+    Returns:
+        By name the value; empty where there is no such file.
+    """
+    try:
+        lines = (run.path / FLAG_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    pairs = [line.removeprefix("--").partition("=") for line in lines if line.startswith("--")]
+    return {name: value for name, _, value in pairs if name not in run.flags and value}

@@ -8,7 +8,7 @@ import pytest
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES, columns, short
 from blockqnn.report.curves import distributions, learning_curves, quantile
-from blockqnn.report.data import summary
+from blockqnn.report.data import carried_out, summary
 from blockqnn.report.findings import findings, planned_iterations, trend
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.spending import elapsed, reasons, time_spent
@@ -341,3 +341,12 @@ def test_a_summary_of_nothing_and_of_something():
         found = summary(run_record(pathlib.Path("some/run"), trials), 20)
         assert found["name"] == "run"
         assert len(found["top"]) == sum(t.status is Status.COMPLETED for t in trials)
+
+
+def test_flags_that_do_not_change_the_search_come_from_its_file(tmp_path):
+    run = run_record(tmp_path, [], flags={"seed": "0"})
+    assert carried_out(run) == {}
+    (tmp_path / "search.flags").write_bytes(
+        b"--seed=1\n--workers=2\n--data_dir=\nword\n--x=a=\xff\n"
+    )
+    assert carried_out(run) == {"workers": "2", "x": "a=\ufffd"}

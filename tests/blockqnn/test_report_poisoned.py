@@ -40,7 +40,9 @@ def poisoned(blockqnn):
     ]
     flags = {text: text for text in POISON}
     flags |= {"agent": POISON[0], "dataset": POISON[1], "seed": POISON[2]}
-    return write_store(blockqnn.directory / "<b onclick=x>run", trials, flags)
+    run = write_store(blockqnn.directory / "<b onclick=x>run", trials, flags)
+    (run / "search.flags").write_text(f"--workers={POISON[0]}\n--{POISON[1]}=1\n")
+    return run
 
 
 def nothing_ran(browser):
@@ -75,6 +77,7 @@ def test_poisoned_texts_stay_texts(browser, blockqnn, poisoned):
     for text in POISON:
         assert visible(text) in values
         assert f"--{visible(text)}" in names
+    assert values.count(POISON[0]) == 3
 
 
 def test_poisoned_texts_stay_texts_in_all_that_can_be_opened(browser, blockqnn, poisoned):

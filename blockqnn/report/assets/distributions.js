@@ -1,67 +1,55 @@
 // What the agent wrote over time: lengths, layer types, kernels.
 blockqnn.distributions = (() => {
   const { charts, element } = blockqnn;
-  const KERNELS = { 1: "1x1", 3: "3x3", 5: "5x5" };
+  const KERNELS = { 1: "#cfe0ee", 3: "#6ea6cf", 5: "#1f6aa5" };
 
   const data = () => blockqnn.summary.distributions;
 
-  // A chart of stacked shares; each area has its name at its right end, where it is wide enough.
-  const shares = (names, values, colours) => {
-    const x = data().iteration;
-    let below = 0;
-    const annotations = [];
-    names.forEach((name, index) => {
-      const last = values[index][values[index].length - 1] ?? 0;
-      if (last > 0.04) {
-        annotations.push({
-          text: name,
-          x: 1,
-          xref: "paper",
-          xanchor: "left",
-          xshift: 6,
-          y: below + last / 2,
-          showarrow: false,
-          font: { size: 11 },
-        });
-      }
-      below += last;
-    });
-    return {
-      traces: names.map((name, index) => ({
-        x,
-        y: values[index],
-        name,
-        stackgroup: "one",
-        mode: "lines",
-        line: { color: charts.colour("ground"), width: 1 },
-        fillcolor: colours[index],
-        hovertemplate: `to iteration %{x}: ${name} %{y:.1%}<extra></extra>`,
-      })),
-      more: {
-        xaxis: charts.axis("iteration"),
-        yaxis: charts.axis("", { range: [0, 1], tickformat: ".0%", showgrid: false }),
-        margin: { l: 48, r: 84, t: 8, b: 44 },
-        annotations,
-      },
-    };
-  };
-
-  const types = () => {
-    const names = Object.keys(data().types);
-    return shares(
-      names.map((name) => name.replace("convolution", "conv").replace("_pooling", " pooling").replace("average", "avg")),
-      names.map((name) => data().types[name]),
+  // What is stacked in a chart of shares, from below: name, values by time, colour.
+  const types = () =>
+    Object.entries(data().types).map(([name, values]) => ({
+      name: name.replace("convolution", "conv").replace("_pooling", " pooling").replace("average", "avg"),
+      values,
       // Identity is drawn white with a dashed border, which an area cannot have.
-      names.map((name) => (name === "identity" ? "#b9bec4" : blockqnn.style.colours[name].fill)),
-    );
-  };
+      colour: name === "identity" ? "#b9bec4" : blockqnn.style.colours[name].fill,
+    }));
 
   const kernels = () =>
-    shares(Object.values(KERNELS), Object.keys(KERNELS).map((side) => data().kernels[side]), [
-      "#cfe0ee",
-      "#6ea6cf",
-      "#1f6aa5",
-    ]);
+    Object.entries(data().kernels).map(([side, values]) => ({
+      name: `${side}x${side}`,
+      values,
+      colour: KERNELS[side],
+    }));
+
+  const shares = (parts) => () => ({
+    traces: parts().map(({ name, values, colour }) => ({
+      x: data().iteration,
+      y: values,
+      stackgroup: "one",
+      mode: "lines",
+      line: { color: charts.colour("ground"), width: 1 },
+      fillcolor: colour,
+      hovertemplate: `to iteration %{x}: ${name} %{y:.1%}<extra></extra>`,
+    })),
+    more: {
+      xaxis: charts.axis("iteration"),
+      yaxis: charts.axis("", { range: [0, 1], tickformat: ".0%", showgrid: false }),
+      margin: { l: 48, r: 12, t: 8, b: 44 },
+    },
+  });
+
+  const key = (parts) =>
+    element(
+      "p",
+      { class: "keys" },
+      parts()
+        .reverse()
+        .map(({ name, colour }) => {
+          const mark = element("span", { class: "key" });
+          mark.style.background = colour;
+          return element("span", {}, mark, name);
+        }),
+    );
 
   const lengths = () => {
     const { iteration, length } = data();
@@ -98,7 +86,10 @@ blockqnn.distributions = (() => {
     };
   };
 
-  const titled = (title, chart) => element("div", {}, element("h3", {}, title), chart);
+  const titled = (title, ...parts) => element("div", {}, element("h3", {}, title), parts);
+
+  const shareChart = (id, title, parts) =>
+    titled(title, charts.place(id, 280, `${title} by iteration, as shares`, shares(parts)), key(parts));
 
   const build = () =>
     blockqnn.section(
@@ -110,8 +101,8 @@ blockqnn.distributions = (() => {
         "div",
         { class: "three" },
         titled("Length", charts.place("length-chart", 280, "Length of blocks by iteration", lengths)),
-        titled("Layer types", charts.place("types-chart", 280, "Shares of layer types by iteration", types)),
-        titled("Kernels", charts.place("kernels-chart", 280, "Shares of kernel sizes by iteration", kernels)),
+        shareChart("types-chart", "Layer types", types),
+        shareChart("kernels-chart", "Kernels", kernels),
       ),
     );
 

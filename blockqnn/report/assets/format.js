@@ -29,5 +29,9 @@ blockqnn.format = (() => {
 
   const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 
-  return { DASH, fixed, count, units, duration, percent };
+  // A time in seconds since 1970, where the reader is.
+  const moment = (seconds) =>
+    new Date(1000 * seconds).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
+
+  return { DASH, fixed, count, units, duration, percent, moment };
 })();

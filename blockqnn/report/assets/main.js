@@ -2,6 +2,11 @@
 (() => {
   const payload = JSON.parse(document.getElementById("data").textContent);
   blockqnn.style = payload.style;
+  const footer = (text) => {
+    const charts = "Charts by plotly.js, MIT licence.";
+    document.getElementById("footer").textContent = text ? `${text} ${charts}` : charts;
+  };
+  footer();
   if (payload.kind === "comparison") {
     blockqnn.comparison.build(payload.comparison);
     return;
@@ -13,7 +18,8 @@
   if (payload.drawings) blockqnn.drawing.give(payload.drawings);
 
   const heading = () => {
-    const { name, flags } = blockqnn.summary;
+    const { name, flags, last_finished: last } = blockqnn.summary;
+    if (last !== null) footer(`The last trial finished on ${blockqnn.format.moment(last)}.`);
     document.getElementById("title").textContent = name;
     document.getElementById("kicker").textContent = flags.agent
       ? `blockqnn report: ${flags.agent} on ${flags.dataset}, seed ${flags.seed}`

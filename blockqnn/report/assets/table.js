@@ -52,9 +52,15 @@ blockqnn.table = (() => {
       { tabindex: 0, "data-trial": number },
       COLUMNS.map(([name, , write, text]) => {
         const value = trials.column(name)[at];
-        const cell = element("td", { class: text ? "text" : "" }, value === null ? format.DASH : write(value));
-        if (name === "code" && reason) cell.append(element("span", { class: "reason" }, reason));
-        return cell;
+        const words = value === null ? format.DASH : write(value);
+        if (name !== "code") return element("td", { class: text ? "text" : "" }, words);
+        // A long code is cut short here; its block shows all of it.
+        return element(
+          "td",
+          { class: "text" },
+          element("span", { class: "short" }, words),
+          reason ? element("span", { class: "reason short" }, reason) : null,
+        );
       }),
     );
   };
