@@ -7,6 +7,7 @@ from typing import Any
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
+from blockqnn.report.designs import is_block
 from blockqnn.report.statistics import fisher_p_value, holm, wilson_interval
 from blockqnn.run_record import RunRecord
 from blockqnn.trial import Status
@@ -23,12 +24,15 @@ def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
         count: how many at most.
 
     Returns:
-        For each, best first, its trial's `number` and its drawing, `svg`.
+        For each, best first, its trial's `number` and its drawing, `svg`,
+        which is empty where the run designs something else than blocks.
     """
     return [
         {
             "number": trial.number,
-            "svg": svg(arrange(trial.code, run.layout), f"Block of trial {trial.number}"),
+            "svg": svg(arrange(trial.code, run.layout), f"Block of trial {trial.number}")
+            if is_block(trial.code)
+            else "",
         }
         for trial in run.best(count)
     ]
@@ -49,8 +53,10 @@ def common_motifs(run: RunRecord, count: int) -> dict[str, Any]:
         same for as many tests as there are motifs (None without others). By
         the difference of the shares, largest first.
     """
-    best = run.best(count)
-    trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
+    best = [trial for trial in run.best(count) if is_block(trial.code)]
+    trained = [
+        trial for trial in run.trials if trial.status is Status.COMPLETED and is_block(trial.code)
+    ]
     found: dict[str, Any] = {"top": len(best), "all": len(trained), "rows": []}
     if not best:
         return found

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from blockqnn.report import designs
 from blockqnn.trial import Status, Trial
-from networks.codes import write
 
 STATUSES = tuple(status.value for status in Status)
 
@@ -28,7 +28,7 @@ def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
         "iteration": [trial.iteration for trial in trials],
         "epsilon": [short(trial.epsilon) for trial in trials],
         "status": [STATUSES.index(trial.status.value) for trial in trials],
-        "code": [write(trial.code) for trial in trials],
+        "code": [designs.text(trial.code) for trial in trials],
         "accuracy": [short(trial.accuracy) for trial in trials],
         "reward": [short(trial.reward) for trial in trials],
         "parameters": [short(trial.parameters) for trial in trials],

@@ -71,14 +71,23 @@ def report(settings: ReportSettings, stream: TextIO) -> None:
         title = f"{len(runs)} runs · blockqnn"
         text = page(title, {"kind": "comparison", "comparison": found, "style": drawings.style()})
     else:
-        text = page(_title(runs[0].path), _payload(runs[0], settings.top or _TOP))
+        text = page(_title(runs[0].path), run_payload(runs[0], settings.top or _TOP))
     size = _write(settings.out, text)
     print(
         f"{settings.out}: {size / 1e6:.1f} MB, opens in a browser without a network.", file=stream
     )
 
 
-def _payload(run: RunRecord, top: int) -> dict[str, Any]:
+def run_payload(run: RunRecord, top: int) -> dict[str, Any]:
+    """What the page of one run is given.
+
+    Args:
+        run: as it was read.
+        top: how many of its best blocks are drawn and compared with all.
+
+    Returns:
+        The page's data, drawings of all blocks included.
+    """
     from blockqnn.report import drawings
     from blockqnn.report.columns import columns
     from blockqnn.report.data import summary

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from blockqnn.report.columns import short
+from blockqnn.report.designs import is_block
 from blockqnn.trial import Status, Trial
 from networks.codes import LayerType
 
@@ -47,7 +48,7 @@ def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
 def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
     """Length, types and kernels of the blocks that the agent wrote, over time.
 
-    All suggestions count, whatever became of them.
+    All suggestions count, whatever became of them; only blocks have layers.
 
     Args:
         trials: in order of number.
@@ -59,6 +60,7 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
         type the list of its shares among all layers; `kernels`, by the side of
         the window the list of its shares among convolutions and pooling.
     """
+    trials = [trial for trial in trials if is_block(trial.code)]
     iterations = sorted({trial.iteration for trial in trials})
     wanted = max(1, min(_MOST_BINS, len(trials) // _TRIALS_A_BIN))
     size = max(1, -(-len(iterations) // wanted))

@@ -15,6 +15,7 @@ from typing import Any
 
 from blockqnn.drawing import arrangement, palette, scene
 from blockqnn.drawing.arrangement import Arrangement, arrange
+from blockqnn.report.designs import is_block
 from blockqnn.trial import Trial
 from networks.codes import Code
 from networks.layout import Layout
@@ -103,10 +104,11 @@ def of_trials(trials: Sequence[Trial], layout: Layout) -> dict[str, Any]:
 
     Returns:
         `shapes`; `packed` as `Drawings.compressed` gives it, in portions of
-        `portion`; and `of`, for each trial the place of its drawing.
+        `portion`; and `of`, for each trial the place of its drawing,
+        or -1 where there is none.
     """
     drawings = Drawings(layout)
-    of = [drawings.place(trial.code) for trial in trials]
+    of = [drawings.place(trial.code) if is_block(trial.code) else -1 for trial in trials]
     return {
         "shapes": drawings.shapes,
         "packed": drawings.compressed(),

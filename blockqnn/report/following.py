@@ -11,6 +11,7 @@ from typing import Any
 from blockqnn.report import drawings
 from blockqnn.report.columns import columns
 from blockqnn.report.data import summary
+from blockqnn.report.designs import is_block
 from blockqnn.run_record import RunRecord
 from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Trial
@@ -75,11 +76,11 @@ class Follower:
             return found
 
     def drawing(self, number: int) -> dict[str, Any] | None:
-        """A trial's drawing as `Drawings` packs it, and its shapes; None if there is no trial."""
+        """A trial's drawing as `Drawings` packs it, and its shapes; None if there is none."""
         with self._lock:
             trial = self._trials.get(number)
             packing = drawings.Drawings(self._layout())
-        if trial is None:
+        if trial is None or not is_block(trial.code):
             return None
         return {"flat": packing.packed(trial.code), "shapes": packing.shapes}
 

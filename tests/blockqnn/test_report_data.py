@@ -1,5 +1,6 @@
 """What a report says, by numbers worked out by hand."""
 
+import dataclasses
 import math
 import pathlib
 
@@ -9,6 +10,7 @@ from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES, columns, short
 from blockqnn.report.curves import distributions, learning_curves, quantile
 from blockqnn.report.data import carried_out, summary
+from blockqnn.report.drawings import of_trials
 from blockqnn.report.findings import findings, planned_iterations, trend
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.spending import elapsed, reasons, time_spent
@@ -350,3 +352,16 @@ def test_flags_that_do_not_change_the_search_come_from_its_file(tmp_path):
         b"--seed=1\n--workers=2\n--data_dir=\nword\n--x=a=\xff\n"
     )
     assert carried_out(run) == {"workers": "2", "x": "a=\ufffd"}
+
+
+def test_designs_without_layers_are_reported_without_drawings():
+    cell = ((1, 2), (2, 0))
+    trials = [dataclasses.replace(trial(i, accuracy=50.0 + i), code=cell) for i in (1, 2)]
+    run = run_record(pathlib.Path("run"), trials)
+    found = summary(run, 20)
+    assert found["of_blocks"] is False
+    assert found["top"] == [{"number": 2, "svg": ""}, {"number": 1, "svg": ""}]
+    assert (found["motifs"]["rows"], found["distributions"]["iteration"]) == ([], [])
+    assert found["findings"]["best"] == 2
+    assert columns(trials)["code"] == ["[(1,2),(2,0)]"] * 2
+    assert of_trials(trials, run.layout)["of"] == [-1, -1]

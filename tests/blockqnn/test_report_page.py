@@ -1,5 +1,6 @@
 """The report in a real browser, from a file."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from blockqnn.__main__ import main
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
+from blockqnn.report.command import run_payload
+from blockqnn.report.page import page
 from blockqnn.run_record import read_run
 from tests.blockqnn.browser import Keys
-from tests.blockqnn.trials_by_hand import trial, write_store
+from tests.blockqnn.trials_by_hand import run_record, trial, write_store
 
 NUMBERS = "[...document.querySelectorAll('#trials tbody tr')].map((row) => +row.dataset.trial)"
 
@@ -331,4 +334,18 @@ def test_of_thousands_of_points_those_that_lie_on_others_appear_when_zoomed_into
     assert browser.script(
         "document.getElementById('flops-chart')._fullLayout.xaxis.range[0]"
     ) == pytest.approx(x - 1e-4), "the zoom stays"
+    assert browser.errors() == []
+
+
+def test_designs_that_are_no_blocks_show_their_code(browser, tmp_path):
+    cell = ((1, 2), (2, 0))
+    trials = [dataclasses.replace(trial(i, accuracy=50.0 + i), code=cell) for i in (1, 2)]
+    path = tmp_path / "report.html"
+    path.write_text(page("cells", run_payload(run_record(tmp_path, trials), 20)), "utf-8")
+    browser.open_file(path)
+    assert [block.is_displayed() for block in browser.all("#motifs, #distributions")] == [False] * 2
+    assert "[(1,2),(2,0)]" in browser.text("#best .block:first-child .drawing")
+    browser.script("blockqnn.panel.pin(1)")
+    browser.wait("document.querySelector('#panel .drawing').dataset.ready")
+    assert browser.text("#panel .drawing") == "[(1,2),(2,0)]"
     assert browser.errors() == []
