@@ -61,6 +61,9 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
         )
     found = [resolve(reference, settings.max_layers) for reference in settings.references]
     drawn = [_Drawn(settings, block) for block in found]
+    if len({one.title for one in drawn}) < len(drawn):
+        for place, one in zip(("first", "second"), drawn, strict=True):
+            one.title = f"{place} {one.title}"
     matching = match(drawn[0].block, drawn[1].block) if len(drawn) > 1 else None
     if settings.out is None:
         _print(drawn, matching, stream)

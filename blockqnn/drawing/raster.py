@@ -116,7 +116,8 @@ def _patch(path: Path, order: int) -> PathPatch:
         facecolor=path.fill or "none",
         edgecolor=path.stroke or "none",
         linewidth=path.line_width if path.stroke else 0,
-        linestyle=(0, path.dashes) if path.dashes else "solid",
+        # matplotlib measures dashes in widths of the line.
+        linestyle=(0, [d / path.line_width for d in path.dashes]) if path.dashes else "solid",
         capstyle="butt",
         joinstyle="miter",
         zorder=order,

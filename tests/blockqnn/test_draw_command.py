@@ -2,6 +2,9 @@
 
 import io
 import itertools
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -137,6 +140,36 @@ def test_two_blocks_as_text(blockqnn):
         "- red, only in residual: 1 layer, 0 edges",
         "+ green, only in code: 2 layers, 2 edges",
     ]
+
+
+def test_two_blocks_of_one_name_are_told_apart(blockqnn):
+    out = drew(blockqnn, write(PUBLISHED["residual"]), CHANGED)
+    assert "first code:\n" in out
+    assert "second code:\n" in out
+    assert "only in first code: 1 layer" in out
+    assert "only in second code: 2 layers" in out
+
+
+def test_text_needs_no_library_that_takes_long_to_import(blockqnn):
+    program = (
+        "import sys\n"
+        "from blockqnn.__main__ import main\n"
+        "assert main(['draw', 'inception']) == 0\n"
+        "assert main(['show', 'inception']) == 0\n"
+        "slow = {'igraph', 'matplotlib', 'jax', 'pandas', 'plotly', 'gymnasium', 'tensorboardX'}\n"
+        "assert not slow & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(("encoding", "crossing"), [("utf-8", "├─│─■"), ("ascii", "+-|-*")])
+def test_what_the_terminal_cannot_write_is_not_written(blockqnn, encoding, crossing):
+    for verb in ("draw", "show"):
+        words = [sys.executable, "-m", "blockqnn", verb, "inception"]
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        done = subprocess.run(words, check=True, capture_output=True, env=environment)
+        assert done.stderr == b""
+        assert crossing in done.stdout.decode(encoding)
 
 
 def test_red_and_green_are_in_the_picture_with_their_signs(blockqnn):

@@ -3,26 +3,31 @@
 import io
 import itertools
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 
 from blockqnn.drawing.arrangement import arrange
+from blockqnn.drawing.difference import beside
 from blockqnn.drawing.dot import dot
 from blockqnn.drawing.labels import width_text
 from blockqnn.drawing.palette import COLOURS, LINE
 from blockqnn.drawing.raster import MOST_DOTS, pdf, png
-from blockqnn.drawing.scene import Path, scene
+from blockqnn.drawing.scene import Path, Text, scene
 from blockqnn.drawing.svg import svg
 from blockqnn.errors import UserError
 from networks.canonical import canonical_form
 from networks.codes import parse
 from networks.graph import block_graph, widths
 from networks.layout import Layout
+from networks.matching import Matching
 from networks.published import PUBLISHED
 from tests.blockqnn.reading_dot import read_dot
 from tests.strategies import UNBOUNDED, blocks
@@ -230,6 +235,33 @@ def test_png_shows_what_svg_shows(name):
         found = image.getpixel((round(2 * x), round(2 * y + 8)))
         assert found[3] > 200
         assert max(abs(value - int(LINE[1:3], 16)) for value in found[:3]) < 25
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser Chromium")
+def test_a_browser_paints_svg_as_png_is_painted(tmp_path):
+    block = PUBLISHED["block-qnn-s"]
+    arrangement = arrange(block, LAYOUT)
+    nothing = Matching((), (), tuple(range(1, 15)), (), (), tuple(block_graph(block).edges))
+    both = beside(arrangement, arrangement, nothing, ("one", "other"))
+    page = tmp_path / "page.html"
+    page.write_text(f'<body style="margin:0;background:#fff">{svg(both)}</body>')
+    words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    words += [f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={tmp_path / 'page.png'}"]
+    # A point is 4/3 of a browser's pixels.
+    words += ["--force-device-scale-factor=1.5", "--window-size=1700,700", page.as_uri()]
+    subprocess.run(words, check=True, capture_output=True)
+    with Image.open(io.BytesIO(png(both, dots_per_inch=144))) as image:
+        wanted = Image.new("RGBA", image.size, "white")
+        wanted.alpha_composite(image)
+    with Image.open(tmp_path / "page.png") as image:
+        shown = image.convert("RGB").crop((0, 0, *wanted.size))
+    difference = np.asarray(ImageChops.difference(wanted.convert("RGB"), shown)).max(axis=2)
+    for text in (item for item in scene(both) if isinstance(item, Text)):
+        # Letters have other edges, and where DejaVu Sans is missing they are another font's.
+        half = len(text.text) * text.size
+        left, right = int(2 * max(0, text.x - half)), int(2 * (text.x + half))
+        difference[int(2 * (text.y - text.size)) : int(2 * text.y + text.size), left:right] = 0
+    assert (difference > 100).mean() < 0.0005
 
 
 def test_more_dots_than_memory_holds_are_refused():

@@ -1,5 +1,7 @@
 """Matching of blocks: by hand, and what holds of every matching."""
 
+import itertools
+import random
 from collections import Counter
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from networks.canonical import canonical_form
-from networks.codes import parse
+from networks.codes import LayerType, check, parse
 from networks.graph import block_graph
 from networks.matching import match
 from networks.published import PUBLISHED
@@ -121,3 +123,47 @@ def test_a_leaf_that_was_taken_away_is_all_that_differs(name, index):
     found = match(code, leaf)
     assert found.only_first == ()
     assert len(found.only_second) == 1
+
+
+def random_block(generator):
+    rows = []
+    for index in range(1, generator.randrange(3, 7)):
+        kind = generator.choice([k for k in LayerType if k.arity == 1 or (k.arity and index > 1)])
+        sources = [*generator.sample(range(index), kind.arity), 0]
+        rows.append((index, kind, generator.choice(kind.kernels), sources[0], sources[1]))
+    return canonical_form(check(rows))
+
+
+def most_shared_edges(one, other):
+    """By trying every way of taking layers of one block for layers of the other."""
+    first, second = block_graph(one), block_graph(other)
+    short, long = sorted((first, second), key=lambda graph: graph.output)
+    edges, other_edges = Counter(short.edges), Counter(long.edges)
+    best = 0
+    for partners in itertools.permutations(range(1, long.output), short.output - 1):
+        pairs = dict(enumerate([0, *partners, long.output]))
+        fits = {
+            n: p
+            for n, p in pairs.items()
+            if not 0 < n < short.output
+            or len(short.layers[n - 1].inputs) == len(long.layers[p - 1].inputs)
+        }
+        mapped = Counter()
+        for (source, target), count in edges.items():
+            if source in fits and target in fits:
+                mapped[fits[source], fits[target]] += count
+        best = max(best, (mapped & other_edges).total())
+    return best
+
+
+def test_small_blocks_share_as_many_edges_as_can_be():
+    generator = random.Random(0)
+    found, most = [], []
+    for _ in range(60):
+        one, other = random_block(generator), random_block(generator)
+        left = len(match(one, other).edges_only_first)
+        found.append(len(block_graph(one).edges) - left)
+        most.append(most_shared_edges(one, other))
+    assert max(most) > 4
+    assert all(a <= b for a, b in zip(found, most, strict=True))
+    assert sum(a == b for a, b in zip(found, most, strict=True)) >= 57
