@@ -38,9 +38,10 @@ def parse_report(arguments: Sequence[str]) -> ReportSettings:
     """
     flags = define_report()
     words = flags.parse(arguments)
-    if not words:
+    odd = [word for word in words if word.startswith("-")]
+    if odd or not words:
         raise UserError(
-            "report takes at least one RUN_DIR, given nothing. "
+            f"report takes at least one RUN_DIR, given {(odd or ['nothing'])[0]!r}. "
             "See: python -m blockqnn report --help"
         )
     value = flags.chosen()

@@ -9,7 +9,7 @@ from networks.codes import LayerCode, write
 
 def is_block(code: Sequence[Sequence[int]]) -> bool:
     """Whether a code is that of a block, whose actions are layers."""
-    return all(len(action) == len(LayerCode._fields) for action in code)
+    return len(code[0]) == len(LayerCode._fields)
 
 
 def text(code: Sequence[Sequence[int]]) -> str:

@@ -11,6 +11,7 @@ from blockqnn.drawing.svg import svg
 from blockqnn.report.command import run_payload
 from blockqnn.report.page import page
 from blockqnn.run_record import read_run
+from tests.blockqnn import browser as browsers
 from tests.blockqnn.browser import Keys
 from tests.blockqnn.trials_by_hand import run_record, trial, write_store
 
@@ -349,3 +350,13 @@ def test_designs_that_are_no_blocks_show_their_code(browser, tmp_path):
     browser.wait("document.querySelector('#panel .drawing').dataset.ready")
     assert browser.text("#panel .drawing") == "[(1,2),(2,0)]"
     assert browser.errors() == []
+
+
+def test_a_missing_browser_skips_tests_but_fails_them_on_ci(monkeypatch):
+    monkeypatch.setattr(browsers, "programs", lambda: None)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no chromium"), browsers.opened():
+        pass
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="no chromium"), browsers.opened():
+        pass

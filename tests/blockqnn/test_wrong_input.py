@@ -23,14 +23,14 @@ def refused(blockqnn, arguments):
 @pytest.mark.parametrize("words", [[], ["serach"], [""], ["--seed=1"], ["SEARCH"], ["1"]])
 def test_what_is_no_verb_is_refused_by_listing_the_verbs(blockqnn, words):
     err = refused(blockqnn, words)
-    for verb in ("search", "show", "trials", "bench"):
+    for verb in ("search", "show", "trials", "report", "serve", "bench"):
         assert verb in err
 
 
-@pytest.mark.parametrize("verb", ["search", "show", "trials", "bench"])
+@pytest.mark.parametrize("verb", ["search", "show", "trials", "report", "serve", "bench"])
 @pytest.mark.parametrize("flag", ["--nope", "--nope=1", "-x", "--seeed=1", "--no=", "--=3"])
 def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
-    words = {"search": [], "show": ["inception"], "trials": ["run"], "bench": []}[verb]
+    words = {"search": [], "show": ["inception"], "bench": []}.get(verb, ["run"])
     err = refused(blockqnn, [verb, *words, flag])
     assert f"python -m blockqnn {verb} --help" in err
 

@@ -1,6 +1,7 @@
 // Asks the server of a page that is served for what is new, and shows it.
 blockqnn.live = (() => {
   const PAUSE_MS = 1500;
+  const LONGEST_PAUSE_MS = 15000;
   let token = "";
   let count = 0;
   let version = 0;
@@ -33,21 +34,33 @@ blockqnn.live = (() => {
   };
 
   const ask = async (path) => {
-    const answer = await fetch(path, { cache: "no-store" });
+    const answer = await fetch(path, { cache: "no-store" }).catch(() => {
+      throw new Error("the server has ended");
+    });
     if (!answer.ok) throw new Error(await answer.text());
     return answer.json();
   };
 
+  const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+  // A page of many trials takes its time, on a machine that has a search to do: it asks less often.
+  const pause = async (begun) => {
+    while (document.documentElement.dataset.drawn !== "true") await sleep(100);
+    const wanted = Math.max(PAUSE_MS, 5 * (performance.now() - begun));
+    await sleep(Math.min(wanted, LONGEST_PAUSE_MS));
+  };
+
   const poll = async () => {
     const place = document.getElementById("live");
+    const begun = performance.now();
     try {
       take(await ask(`/trials?of=${token}&after=${count}&version=${version}`));
       place.textContent = status();
     } catch (error) {
-      // A TypeError is the browser's word for a server that does not answer.
-      place.textContent = error instanceof TypeError ? "the server has ended" : error.message;
+      place.textContent = error.message;
     }
-    setTimeout(poll, document.hidden ? 5 * PAUSE_MS : PAUSE_MS);
+    await pause(begun);
+    poll();
   };
 
   const start = (payload) => {
