@@ -173,6 +173,12 @@ blockqnn.comparison = (() => {
     return { ...trial, status: data.statuses[trial.status] };
   };
 
+  const inWords = (run, name, title, write) => {
+    const [words, unit] = title.split(", ");
+    const value = run.figures[name];
+    return `${words} ${value === null ? format.DASH : write(value)}${unit ? ` ${unit}` : ""}`;
+  };
+
   const runBlocks = (run) =>
     element(
       "div",
@@ -181,10 +187,7 @@ blockqnn.comparison = (() => {
       element(
         "p",
         { class: "caption" },
-        `seed ${run.seed}: ` +
-          FIGURES.map(([name, title, write]) =>
-            run.figures[name] === null ? `${title} ${format.DASH}` : `${title} ${write(run.figures[name])}`,
-          ).join(", "),
+        `seed ${run.seed}: ${FIGURES.map((figure) => inWords(run, ...figure)).join(", ")}`,
       ),
       element(
         "div",
