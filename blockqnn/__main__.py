@@ -17,6 +17,7 @@ from blockqnn.explain_command import explain
 from blockqnn.export.command import export
 from blockqnn.full_training.command import train
 from blockqnn.full_training.evaluate import evaluate
+from blockqnn.report.command import report, serve
 from blockqnn.rescore_command import rescore
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
@@ -29,6 +30,7 @@ from flags import drawing as drawing_flags
 from flags import evaluation as evaluation_flags
 from flags import explain as explain_flags
 from flags import export as export_flags
+from flags import report as report_flags
 from flags import search as search_flags
 from flags import tensorboard as tensorboard_flags
 from flags import training as training_flags
@@ -105,11 +107,23 @@ def _evaluate(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _report(arguments: Sequence[str]) -> int:
+    report(report_flags.parse_report(arguments), sys.stdout)
+    return 0
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    serve(report_flags.parse_serve(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "draw": (drawing_flags.define, _draw),
     "explain": (explain_flags.define, _explain),
+    "report": (report_flags.define_report, _report),
+    "serve": (report_flags.define_serve, _serve),
     "trials": (inspection.define_trials, _trials),
     "tensorboard": (tensorboard_flags.define, _tensorboard),
     "calibrate": (calibration.define_calibrate, _calibrate),

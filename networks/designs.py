@@ -8,6 +8,7 @@ Structure Codes have blocks in canonical form, NAS-Bench-201 has cells.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 from networks import codes
 from networks.canonical import CanonicalBlock, canonical_form
@@ -79,6 +80,11 @@ def write(code: AnyCode) -> str:
 def is_cell(code: AnyCode) -> bool:
     """Whether a code is a cell of NAS-Bench-201."""
     return len(code[0]) == 2
+
+
+def is_block(code: AnyCode) -> TypeGuard[Code]:
+    """Whether a code is a Network Structure Code, whose actions are layers."""
+    return not is_cell(code)
 
 
 def as_block(code: AnyCode) -> Code:

@@ -57,6 +57,15 @@ def blockqnn(capsys, tmp_path, monkeypatch):
     return CommandLine(capsys, directory)
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """One window for all tests that look at pages; each loads its page anew."""
+    from tests.blockqnn import browser as browsers
+
+    with browsers.opened() as found:
+        yield found
+
+
 @pytest.fixture
 def odd_workers(tmp_path, monkeypatch):
     """Makes executors start odd workers; the file that a hanging child writes its process to."""

@@ -2,10 +2,12 @@
 
 import pytest
 
+from blockqnn.__main__ import _VERBS
 from networks.published import PUBLISHED
 
 DRY = ("search", "--evaluator=dry", "--executor=inline", "--preset=smoke")
 LONG = "[" + ",".join(f"({i},1,3,{i - 1},0)" for i in range(1, 25)) + "]"
+VERBS = list(_VERBS)
 
 
 def refused(blockqnn, arguments):
@@ -23,24 +25,14 @@ def refused(blockqnn, arguments):
 @pytest.mark.parametrize("words", [[], ["serach"], [""], ["--seed=1"], ["SEARCH"], ["1"]])
 def test_what_is_no_verb_is_refused_by_listing_the_verbs(blockqnn, words):
     err = refused(blockqnn, words)
-    for verb in ("search", "show", "trials", "explain", "bench", "train", "evaluate"):
+    for verb in VERBS:
         assert verb in err
 
 
-@pytest.mark.parametrize(
-    "verb", ["search", "show", "trials", "explain", "bench", "train", "evaluate"]
-)
+@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("flag", ["--nope", "--nope=1", "-x", "--seeed=1", "--no=", "--=3"])
 def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
-    words = {
-        "search": [],
-        "show": ["inception"],
-        "trials": ["run"],
-        "explain": ["run"],
-        "bench": [],
-        "train": ["residual"],
-        "evaluate": ["run"],
-    }[verb]
+    words = {"search": [], "bench": [], "compare": []}.get(verb, ["inception"])
     err = refused(blockqnn, [verb, *words, flag])
     assert f"python -m blockqnn {verb} --help" in err
 

@@ -1,0 +1,1 @@
+"""The report of one run or several: figures as plain data, the page that shows them, a server."""

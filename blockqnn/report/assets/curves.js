@@ -1,0 +1,101 @@
+// Learning curves: reward, accuracy and epsilon over the iterations, on one axis.
+blockqnn.curves = (() => {
+  const { charts } = blockqnn;
+
+  // The outline of a band, there and back; iterations without a value are left out.
+  const band = (x, curve, most) => {
+    const known = x.map((_, index) => index).filter((index) => curve.mean[index] !== null);
+    const back = [...known].reverse();
+    return {
+      x: [...known, ...back].map((index) => x[index]),
+      y: [
+        ...known.map((index) => Math.min(most, curve.mean[index] + curve.deviation[index])),
+        ...back.map((index) => curve.mean[index] - curve.deviation[index]),
+      ],
+    };
+  };
+
+  const traces = (curves, name, yaxis) => {
+    const x = curves.iteration;
+    const curve = curves[name];
+    const records = curve.records.map((number) => blockqnn.trials.get(number));
+    return [
+      {
+        // No accuracy is above 100 %, whatever the deviation.
+        ...band(x, curve, name === "accuracy" ? 100 : Infinity),
+        yaxis,
+        mode: "lines",
+        line: { width: 0 },
+        fill: "toself",
+        fillcolor: charts.colour("band"),
+        hoverinfo: "skip",
+      },
+      {
+        x,
+        y: curve.mean,
+        customdata: curve.deviation.map((value) => (value === null ? "" : value.toFixed(2))),
+        yaxis,
+        mode: x.length > 60 ? "lines" : "lines+markers",
+        marker: { size: 4 },
+        line: { color: charts.colour("accent"), width: 2 },
+        hovertemplate: "iteration %{x}: mean %{y:.2f} ± %{customdata}<extra></extra>",
+      },
+      {
+        x,
+        y: curve.best,
+        yaxis,
+        mode: "lines",
+        line: { color: charts.colour("text"), width: 1.5, shape: "hv" },
+        hoverinfo: "skip",
+      },
+      {
+        x: records.map((trial) => trial.iteration),
+        y: records.map((trial) => trial[name]),
+        customdata: curve.records,
+        yaxis,
+        mode: "markers",
+        marker: {
+          color: charts.colour("ground"),
+          size: 8,
+          line: { color: charts.colour("text"), width: 1.5 },
+        },
+        hoverinfo: "none",
+      },
+    ];
+  };
+
+  const figure = () => {
+    const { curves } = blockqnn.summary;
+    return {
+      traces: [
+        ...traces(curves, "reward", "y"),
+        ...traces(curves, "accuracy", "y2"),
+        {
+          x: curves.iteration,
+          y: curves.epsilon,
+          yaxis: "y3",
+          mode: "lines",
+          line: { color: charts.colour("muted"), width: 1.5, shape: "hv" },
+          hovertemplate: "iteration %{x}: epsilon %{y}<extra></extra>",
+        },
+      ],
+      more: {
+        xaxis: charts.axis("iteration", { anchor: "y3", rangemode: "tozero" }),
+        yaxis: charts.axis("reward", { domain: [0.62, 1] }),
+        yaxis2: charts.axis("accuracy, %", { domain: [0.19, 0.57] }),
+        yaxis3: charts.axis("epsilon", { domain: [0, 0.14], range: [-0.05, 1.05], tickvals: [0, 0.5, 1] }),
+      },
+    };
+  };
+
+  const build = () =>
+    blockqnn.section(
+      "curves",
+      "Learning curves",
+      "Mean of the trained and known blocks of each iteration with one standard deviation; the " +
+        "thin line is the best so far, each circle a block that was the best when it came.",
+      charts.place("curves-chart", 560, "Reward, accuracy and epsilon by iteration", figure),
+    );
+
+  return { build };
+})();

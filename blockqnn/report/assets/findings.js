@@ -1,0 +1,64 @@
+// The top of the page: what was found, in words and in a few figures.
+blockqnn.findings = (() => {
+  const { element, format } = blockqnn;
+
+  const tile = (name, value, note) =>
+    element(
+      "div",
+      { class: "tile" },
+      element("span", { class: "tile-name" }, name),
+      element("span", { class: "tile-value" }, value),
+      element("span", { class: "tile-note" }, note),
+    );
+
+  const trialButton = (number) =>
+    number === null
+      ? ""
+      : element(
+          "button",
+          { type: "button", class: "link", on: { click: () => blockqnn.panel.pin(number, true) } },
+          `trial ${number}`,
+        );
+
+  const tiles = (summary) => {
+    const { findings, spending } = summary;
+    const best = findings.best === null ? null : blockqnn.trials.get(findings.best);
+    const accurate = findings.most_accurate === null ? null : blockqnn.trials.get(findings.most_accurate);
+    return [
+      tile("best reward", format.fixed(best?.reward), trialButton(findings.best)),
+      tile(
+        "best accuracy",
+        accurate ? `${format.fixed(accurate.accuracy)} %` : format.DASH,
+        trialButton(findings.most_accurate),
+      ),
+      tile("blocks trained", format.count(findings.trained), `of ${format.count(findings.suggested)} suggested`),
+      tile(
+        "iterations",
+        format.count(findings.iterations),
+        findings.planned ? `of ${format.count(findings.planned)}` : "",
+      ),
+      tile(
+        "device time",
+        spending.span ? format.duration(spending.training + spending.waiting) : format.DASH,
+        spending.lanes ? `on ${spending.lanes} at a time` : "nothing was trained",
+      ),
+    ];
+  };
+
+  // A number and its unit stay on one line.
+  const unbroken = (text) => text.replace(/(\d) (?=[kMGTP%]( |\.|,|$))/g, "$1\u00a0");
+
+  const show = () => {
+    const { summary } = blockqnn;
+    const node = document.getElementById("findings") ?? element("section", { id: "findings" });
+    const { findings } = summary;
+    node.replaceChildren(
+      ...(findings.notice ? [element("p", { class: "notice" }, findings.notice)] : []),
+      element("div", { class: "words" }, findings.sentences.map((text) => element("p", {}, unbroken(text)))),
+      element("div", { class: "tiles" }, tiles(summary)),
+    );
+    return node;
+  };
+
+  return { show };
+})();

@@ -1,0 +1,176 @@
+// The table of all trials: sorted by a column, filtered, a page at a time.
+blockqnn.table = (() => {
+  const { element, format, trials } = blockqnn;
+  const PAGE = 25;
+  // Name of the column, title, how a value is written, whether it is text.
+  const COLUMNS = [
+    ["number", "trial", format.count],
+    ["iteration", "iteration", format.count],
+    ["status", "status", (value) => blockqnn.statuses[value], true],
+    ["reward", "reward", format.fixed],
+    ["accuracy", "accuracy, %", format.fixed],
+    ["parameters", "parameters", format.units],
+    ["flops", "FLOPs", format.units],
+    ["depth", "depth", format.count],
+    ["seconds", "seconds", (value) => format.fixed(value, 1)],
+    ["code", "code", String, true],
+  ];
+  const state = { by: "reward", descending: true, words: "", status: "", page: 0 };
+  let shown = [];
+  let body, head, where, previous, next;
+
+  const compare = (values) => (a, b) => {
+    const [left, right] = [values[a], values[b]];
+    // What has no value comes last, whichever way the table is sorted.
+    if (left === null || right === null) return (left === null) - (right === null) || a - b;
+    const order = left < right ? -1 : left > right ? 1 : 0;
+    return (state.descending ? -order : order) || a - b;
+  };
+
+  const select = () => {
+    const [code, reason, status, number] = ["code", "reason", "status", "number"].map(trials.column);
+    const words = state.words.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = state.status === "" ? null : Number(state.status);
+    shown = [...Array(trials.size).keys()].filter(
+      (row) =>
+        (wanted === null || status[row] === wanted) &&
+        words.every(
+          (word) =>
+            code[row].includes(word) ||
+            `#${number[row]}` === word ||
+            (reason[row] ?? "").toLowerCase().includes(word),
+        ),
+    );
+    shown.sort(compare(trials.column(state.by)));
+  };
+
+  const row = (at) => {
+    const number = trials.column("number")[at];
+    const reason = trials.column("reason")[at];
+    return element(
+      "tr",
+      { tabindex: 0, "data-trial": number },
+      COLUMNS.map(([name, , write, text]) => {
+        const value = trials.column(name)[at];
+        const words = value === null ? format.DASH : write(value);
+        if (name !== "code") return element("td", { class: text ? "text" : "" }, words);
+        // A long code is cut short here; its block shows all of it.
+        return element(
+          "td",
+          { class: "text" },
+          element("span", { class: "short" }, words),
+          reason ? element("span", { class: "reason short" }, reason) : null,
+        );
+      }),
+    );
+  };
+
+  const show = () => {
+    const pages = Math.max(1, Math.ceil(shown.length / PAGE));
+    state.page = Math.min(state.page, pages - 1);
+    const from = state.page * PAGE;
+    body.replaceChildren(...shown.slice(from, from + PAGE).map(row));
+    where.textContent = shown.length
+      ? `${format.count(from + 1)}–${format.count(Math.min(from + PAGE, shown.length))} of ${format.count(shown.length)}`
+      : "no trial matches";
+    previous.disabled = state.page === 0;
+    next.disabled = state.page === pages - 1;
+    for (const cell of head.children) {
+      const sorted = cell.dataset.column === state.by;
+      cell.setAttribute("aria-sort", sorted ? (state.descending ? "descending" : "ascending") : "none");
+    }
+  };
+
+  const update = () => {
+    select();
+    show();
+  };
+
+  const turn = (by) => () => {
+    state.page += by;
+    show();
+  };
+
+  const sortBy = (name, text) => () => {
+    state.descending = state.by === name ? !state.descending : !text && name !== "number";
+    state.by = name;
+    state.page = 0;
+    update();
+  };
+
+  const change = (name) => (event) => {
+    state[name] = event.target.value;
+    state.page = 0;
+    update();
+  };
+
+  const build = () => {
+    head = element(
+      "tr",
+      {},
+      COLUMNS.map(([name, title, , text]) =>
+        element(
+          "th",
+          { scope: "col", "data-column": name, class: text ? "text" : "" },
+          element("button", { type: "button", on: { click: sortBy(name, text) } }, title),
+        ),
+      ),
+    );
+    const open = (event, focus) => {
+      const number = event.target.closest("tr")?.dataset.trial;
+      if (number) blockqnn.panel.pin(Number(number), focus);
+    };
+    body = element("tbody", {
+      on: {
+        click: (event) => open(event, false),
+        keydown: (event) => {
+          if (event.key !== "Enter" && event.key !== " ") return;
+          event.preventDefault();
+          open(event, true);
+        },
+      },
+    });
+    previous = element("button", { type: "button", on: { click: turn(-1) } }, "Previous");
+    next = element("button", { type: "button", on: { click: turn(1) } }, "Next");
+    where = element("span", { id: "where", role: "status" });
+    const node = blockqnn.section(
+      "trials",
+      "All trials",
+      "A click on a row, or Enter, shows its block; a column's title sorts.",
+      element(
+        "div",
+        { class: "filters" },
+        element(
+          "label",
+          {},
+          "Find ",
+          element("input", {
+            type: "search",
+            id: "find",
+            placeholder: "part of a code or reason, or #17",
+            on: { input: change("words") },
+          }),
+        ),
+        element(
+          "label",
+          {},
+          "Status ",
+          element(
+            "select",
+            { id: "status", on: { change: change("status") } },
+            element("option", { value: "" }, "all"),
+            blockqnn.statuses.map((name, index) =>
+              name === "running" ? null : element("option", { value: index }, name),
+            ),
+          ),
+        ),
+        element("span", { class: "pages" }, previous, where, next),
+      ),
+      element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), body)),
+    );
+    update();
+    return node;
+  };
+
+  return { build, update };
+})();

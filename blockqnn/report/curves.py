@@ -1,0 +1,170 @@
+"""How a search went over its iterations: learning curves, and what the agent wrote."""
+
+from __future__ import annotations
+
+import collections
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from blockqnn.report.columns import short
+from blockqnn.trial import Status, Trial
+from networks.codes import LayerType
+from networks.designs import as_block, is_block
+
+VALUED = (Status.COMPLETED, Status.KNOWN)
+"""Trials with an accuracy; the others earn that of guessing, which says nothing of blocks."""
+
+TYPES = tuple(kind for kind in LayerType if kind is not LayerType.TERMINAL)
+KERNELS = (1, 3, 5)
+_MOST_BINS = 60
+_TRIALS_A_BIN = 30
+"""With fewer, shares would be noise."""
+
+
+def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Reward and accuracy of each iteration, and the best so far.
+
+    Args:
+        trials: in order of number.
+
+    Returns:
+        `iteration` and `epsilon`, lists of one entry an iteration; `reward` and
+        `accuracy`, both in percent, each with the lists `mean`, `deviation` (of
+        the sample; 0 for one value), `best` (so far, of trained blocks; None
+        before the first) and `records`, the numbers of the trials that were the
+        best when they came.
+    """
+    by_iteration = _by(trials, lambda trial: trial.iteration)
+    return {
+        "iteration": list(by_iteration),
+        "epsilon": [short(part[0].epsilon) for part in by_iteration.values()],
+        "valued": [sum(t.status in VALUED for t in part) for part in by_iteration.values()],
+        "reward": _curve(by_iteration, lambda trial: trial.reward),
+        "accuracy": _curve(by_iteration, lambda trial: trial.accuracy),
+    }
+
+
+def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Length, types and kernels of the blocks that the agent wrote, over time.
+
+    All suggestions count, whatever became of them; only blocks have layers.
+
+    Args:
+        trials: in order of number.
+
+    Returns:
+        `iteration`, the last of each bin; `first`, the first of each bin;
+        `length` with the lists `low`, `median` and `high` (10, 50 and 90 %, in
+        layers without Terminal) and `mean`; `types`, by the name of a layer
+        type the list of its shares among all layers; `kernels`, by the side of
+        the window the list of its shares among convolutions and pooling.
+    """
+    trials = [trial for trial in trials if is_block(trial.code)]
+    iterations = sorted({trial.iteration for trial in trials})
+    wanted = max(1, min(_MOST_BINS, len(trials) // _TRIALS_A_BIN))
+    size = max(1, -(-len(iterations) // wanted))
+    place = {iteration: index // size for index, iteration in enumerate(iterations)}
+    bins = _by(trials, lambda trial: place[trial.iteration])
+    lengths = [sorted(len(trial.code) - 1 for trial in part) for part in bins.values()]
+    layers = [
+        collections.Counter(
+            (layer.type, layer.kernel) for trial in part for layer in as_block(trial.code)[:-1]
+        )
+        for part in bins.values()
+    ]
+    types = [_summed(counts, lambda key: key[0]) for counts in layers]
+    kernels = [_summed(counts, lambda key: key[1] or None) for counts in layers]
+    return {
+        "first": [min(trial.iteration for trial in part) for part in bins.values()],
+        "iteration": [max(trial.iteration for trial in part) for part in bins.values()],
+        "length": {
+            "low": [quantile(part, 0.1) for part in lengths],
+            "median": [quantile(part, 0.5) for part in lengths],
+            "high": [quantile(part, 0.9) for part in lengths],
+            "mean": [statistics.fmean(part) for part in lengths],
+        },
+        "types": {kind.name.lower(): [_share(counts, kind) for counts in types] for kind in TYPES},
+        "kernels": {str(side): [_share(counts, side) for counts in kernels] for side in KERNELS},
+    }
+
+
+def quantile(ascending: Sequence[float], share: float) -> float:
+    """A quantile, between neighbours by their distance.
+
+    Args:
+        ascending: at least one value, in order.
+        share: of the values that lie below, from 0 to 1.
+
+    Returns:
+        The quantile.
+    """
+    place = share * (len(ascending) - 1)
+    low = int(place)
+    high = min(low + 1, len(ascending) - 1)
+    return ascending[low] + (ascending[high] - ascending[low]) * (place - low)
+
+
+def records(trials: Sequence[Trial], value: Callable[[Trial], float | None]) -> list[Trial]:
+    """The trained trials that were the best when they came.
+
+    Args:
+        trials: in order of number.
+        value: what is compared; higher is better.
+
+    Returns:
+        The first trained trial with a value, and each that exceeds all before it.
+    """
+    found: list[Trial] = []
+    best = None
+    for trial in trials:
+        now = value(trial) if trial.status is Status.COMPLETED else None
+        if now is not None and (best is None or now > best):
+            best = now
+            found.append(trial)
+    return found
+
+
+def _curve(
+    by_iteration: dict[Any, list[Trial]], value: Callable[[Trial], float | None]
+) -> dict[str, Any]:
+    found = records([trial for part in by_iteration.values() for trial in part], value)
+    in_iteration = {trial.iteration: value(trial) for trial in found}
+    means: list[float | None] = []
+    deviations: list[float | None] = []
+    best: list[float | None] = []
+    so_far = None
+    for iteration, part in by_iteration.items():
+        values = [v for t in part if t.status in VALUED and (v := value(t)) is not None]
+        means.append(statistics.fmean(values) if values else None)
+        deviations.append(statistics.stdev(values) if len(values) > 1 else 0.0 if values else None)
+        so_far = in_iteration.get(iteration, so_far)
+        best.append(so_far)
+    return {
+        "mean": means,
+        "deviation": deviations,
+        "best": best,
+        "records": [trial.number for trial in found],
+    }
+
+
+def _by(trials: Sequence[Trial], key: Callable[[Trial], Any]) -> dict[Any, list[Trial]]:
+    parts: dict[Any, list[Trial]] = {}
+    for trial in trials:
+        parts.setdefault(key(trial), []).append(trial)
+    return dict(sorted(parts.items()))
+
+
+def _summed(
+    counts: collections.Counter[tuple[int, int]], key: Callable[[tuple[int, int]], int | None]
+) -> collections.Counter[int]:
+    sums: collections.Counter[int] = collections.Counter()
+    for pair, count in counts.items():
+        name = key(pair)
+        if name is not None:
+            sums[name] += count
+    return sums
+
+
+def _share(counts: collections.Counter[int], key: int) -> float:
+    return counts[key] / max(1, counts.total())

@@ -1,0 +1,67 @@
+"""All that the report of one run says, as plain data for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockqnn.report.blocks import common_motifs, top_blocks
+from blockqnn.report.columns import STATUSES
+from blockqnn.report.curves import distributions, learning_curves
+from blockqnn.report.findings import findings, planned_iterations
+from blockqnn.report.pareto import pareto_front
+from blockqnn.report.spending import reasons, time_spent
+from blockqnn.run_directory import FLAG_FILE
+from blockqnn.run_record import RunRecord
+from networks.designs import is_block
+
+
+def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
+    """What is said of a run as a whole; `columns` gives its trials.
+
+    Args:
+        run: as it was read.
+        top: how many of its best blocks are drawn and compared with all.
+        begun: whether the search has begun; before that its flags are not known.
+
+    Returns:
+        By the name of each part of the page what it shows.
+    """
+    trials = run.trials
+    return {
+        "name": run.path.name or str(run.path),
+        "dry": run.dry,
+        "statuses": STATUSES,
+        "begun": begun,
+        "of_blocks": all(is_block(trial.code) for trial in trials),
+        "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),
+        "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags), begun),
+        "curves": learning_curves(trials),
+        "distributions": distributions(trials),
+        "pareto": {
+            "flops": [t.number for t in pareto_front(trials, lambda t: t.flops)],
+            "parameters": [t.number for t in pareto_front(trials, lambda t: t.parameters)],
+        },
+        "top": top_blocks(run, top),
+        "motifs": common_motifs(run, top),
+        "spending": time_spent(trials),
+        "reasons": reasons(trials),
+        "flags": run.flags,
+        "carried_out": carried_out(run),
+    }
+
+
+def carried_out(run: RunRecord) -> dict[str, str]:
+    """The flags of the run's flag file that do not change what the search is.
+
+    Args:
+        run: as it was read.
+
+    Returns:
+        By name the value; empty where there is no such file.
+    """
+    try:
+        lines = (run.path / FLAG_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    pairs = [line.removeprefix("--").partition("=") for line in lines if line.startswith("--")]
+    return {name: value for name, _, value in pairs if name not in run.flags and value}

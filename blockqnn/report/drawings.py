@@ -1,0 +1,122 @@
+"""Drawings of thousands of blocks, small enough for a page whose script paints them.
+
+A page needs where nodes and edges stand, which Python computes, and paints
+them as `blockqnn.drawing.svg` does.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from blockqnn.drawing import arrangement, palette, scene
+from blockqnn.drawing.arrangement import Arrangement, arrange
+from blockqnn.trial import Trial
+from networks.codes import Code
+from networks.designs import is_block
+from networks.layout import Layout
+
+PORTION = 256
+"""Drawings that are unpacked at once when one of them is wanted."""
+
+
+class Drawings:
+    """Arrangements of blocks as lists of integers, and the shapes that they share."""
+
+    def __init__(self, layout: Layout):
+        """Starts without any.
+
+        Args:
+            layout: of the child networks, for the widths on the edges.
+        """
+        self._layout = layout
+        self._shapes: dict[tuple[str, str, float, float], int] = {}
+        self._place: dict[Code, int] = {}
+        self._packed: list[list[int]] = []
+
+    def place(self, code: Code) -> int:
+        """Where the drawing of a block stands in the list; it is added if need be."""
+        if code not in self._place:
+            self._place[code] = len(self._packed)
+            self._packed.append(self.packed(code))
+        return self._place[code]
+
+    def packed(self, code: Code) -> list[int]:
+        """A block's arrangement.
+
+        Args:
+            code: the block.
+
+        Returns:
+            Width and height; the number of nodes, and for each its shape's
+            place, x and y; the number of edges, and for each its source,
+            target, channels, number of points, and x and y of each. In points.
+        """
+        return self._flat(arrange(code, self._layout))
+
+    @property
+    def shapes(self) -> list[tuple[str, str, float, float]]:
+        """Kind, label, width and height of the shapes that the arrangements name."""
+        return list(self._shapes)
+
+    def compressed(self) -> list[str]:
+        """All arrangements, `PORTION` after `PORTION`, as JSON, deflated, in base 64."""
+        return [
+            _deflated(self._packed[first : first + PORTION])
+            for first in range(0, len(self._packed), PORTION)
+        ]
+
+    def _flat(self, found: Arrangement) -> list[int]:
+        flat: list[float] = [found.width, found.height, len(found.nodes)]
+        for node in found.nodes:
+            shape = (node.kind, node.label, node.width, node.height)
+            flat += [self._shapes.setdefault(shape, len(self._shapes)), node.x, node.y]
+        flat.append(len(found.edges))
+        for edge in found.edges:
+            channels = -1 if edge.channels is None else edge.channels
+            flat += [edge.source, edge.target, channels, len(edge.points)]
+            flat += [coordinate for point in edge.points for coordinate in point]
+        return [round(value) for value in flat]
+
+
+def style() -> dict[str, Any]:
+    """What the page's script needs to paint as `blockqnn.drawing.scene` does."""
+    return {
+        "colours": {kind: dataclasses.asdict(look) for kind, look in palette.COLOURS.items()},
+        "line": palette.LINE,
+        "stem": arrangement.STEM,
+        "arrow": scene.ARROW,
+        "font": scene.FONT_SIZE,
+        "smallFont": scene.SMALL_FONT_SIZE,
+    }
+
+
+def of_trials(trials: Sequence[Trial], layout: Layout) -> dict[str, Any]:
+    """The drawings of all blocks of a run.
+
+    Args:
+        trials: of the run.
+        layout: of its children.
+
+    Returns:
+        `shapes`; `packed` as `Drawings.compressed` gives it, in portions of
+        `portion`; and `of`, for each trial the place of its drawing,
+        or -1 where there is none.
+    """
+    drawings = Drawings(layout)
+    of = [drawings.place(trial.code) if is_block(trial.code) else -1 for trial in trials]
+    return {
+        "shapes": drawings.shapes,
+        "packed": drawings.compressed(),
+        "portion": PORTION,
+        "of": of,
+    }
+
+
+def _deflated(packed: Sequence[Sequence[int]]) -> str:
+    text = json.dumps(packed, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode(), 9, wbits=-15)).decode()

@@ -1,0 +1,108 @@
+"""The flags of the verbs that show runs in a browser: `report` and `serve`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from blockqnn.errors import UserError
+from blockqnn.report.command import ReportSettings, ServeSettings
+from flags import parsing
+
+
+def define_report() -> parsing.FlagSet:
+    """The flags of `report`, at their defaults."""
+    flags = parsing.FlagSet(
+        "report",
+        "RUN_DIR...",
+        "Writes what a run found as one HTML file that needs no network; several runs are "
+        "compared, with mean and deviation over seeds.",
+    )
+    flags.group("Output")
+    flags.text("out", "report.html", "the file to write; it is replaced if it exists")
+    _define_top(flags)
+    return flags
+
+
+def parse_report(arguments: Sequence[str]) -> ReportSettings:
+    """Turns the command line of `report` into settings.
+
+    Args:
+        arguments: what follows `report`.
+
+    Returns:
+        What to write.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define_report()
+    words = flags.parse(arguments)
+    odd = [word for word in words if word.startswith("-")]
+    if odd or not words:
+        raise UserError(
+            f"report takes at least one RUN_DIR, given {(odd or ['nothing'])[0]!r}. "
+            "See: python -m blockqnn report --help"
+        )
+    value = flags.chosen()
+    return ReportSettings(
+        tuple(pathlib.Path(word) for word in words), pathlib.Path(value["out"]), value["top"]
+    )
+
+
+def define_serve() -> parsing.FlagSet:
+    """The flags of `serve`, at their defaults."""
+    flags = parsing.FlagSet(
+        "serve",
+        "RUN_DIR",
+        "Shows the report of a run to browsers of this machine, and what is new as trials finish.",
+    )
+    flags.group("Output")
+    flags.special(
+        "port",
+        8642,
+        "of 127.0.0.1; 0 for any that is free",
+        _port,
+        "an integer from 0 to 65535",
+    )
+    _define_top(flags)
+    return flags
+
+
+def parse_serve(arguments: Sequence[str]) -> ServeSettings:
+    """Turns the command line of `serve` into settings.
+
+    Args:
+        arguments: what follows `serve`.
+
+    Returns:
+        What to serve.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define_serve()
+    words = flags.parse(arguments)
+    if len(words) != 1:
+        given = " ".join(words) or "nothing"
+        raise UserError(
+            f"serve takes one RUN_DIR, given {given!r}. See: python -m blockqnn serve --help"
+        )
+    value = flags.chosen()
+    return ServeSettings(pathlib.Path(words[0]), value["port"], value["top"])
+
+
+def _define_top(flags: parsing.FlagSet) -> None:
+    flags.integer(
+        "top",
+        0,
+        "best blocks that are drawn and compared with all; 0 for 20, or for 4 of each of several "
+        "runs",
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port

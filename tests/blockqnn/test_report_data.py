@@ -1,0 +1,367 @@
+"""What a report says, by numbers worked out by hand."""
+
+import dataclasses
+import math
+import pathlib
+
+import pytest
+
+from blockqnn.report.blocks import common_motifs, top_blocks
+from blockqnn.report.columns import STATUSES, columns, short
+from blockqnn.report.curves import distributions, learning_curves, quantile
+from blockqnn.report.data import carried_out, summary
+from blockqnn.report.drawings import of_trials
+from blockqnn.report.findings import findings, planned_iterations, trend
+from blockqnn.report.pareto import pareto_front
+from blockqnn.report.spending import elapsed, reasons, time_spent
+from blockqnn.trial import Status
+from networks.codes import check
+from tests.blockqnn.trials_by_hand import EPOCH, chain, run_record, trial
+
+KNOWN, INFEASIBLE, FAILED = Status.KNOWN, Status.INFEASIBLE, Status.FAILED
+
+
+def test_learning_curves():
+    found = learning_curves(
+        [
+            trial(1, 1, accuracy=60.0, reward=50.0, epsilon=1.0),
+            trial(2, 1, accuracy=70.0, reward=54.0, epsilon=1.0),
+            # Infeasible and failed trials earn a reward that says nothing of blocks.
+            trial(3, 1, INFEASIBLE, reward=10.0, epsilon=1.0),
+            trial(4, 2, FAILED, reward=10.0, epsilon=0.5),
+            trial(5, 3, accuracy=65.0, reward=90.0, epsilon=0.1),
+            trial(6, 3, KNOWN, accuracy=99.0, reward=99.0, epsilon=0.1),
+            trial(7, 3, accuracy=71.0, reward=54.0, epsilon=0.1),
+        ]
+    )
+    assert found["iteration"] == [1, 2, 3]
+    assert found["epsilon"] == [1.0, 0.5, 0.1]
+    assert found["valued"] == [2, 0, 3]
+    assert found["reward"]["mean"] == [52.0, None, 81.0]
+    assert found["reward"]["deviation"][0] == pytest.approx(math.sqrt(8))
+    assert found["reward"]["deviation"][1] is None
+    # 9, 18 and -27 from the mean: their squares sum to 1134.
+    assert found["reward"]["deviation"][2] == pytest.approx(math.sqrt(1134 / 2))
+    # What is known was trained before and cannot be a new best.
+    assert found["reward"]["best"] == [54.0, 54.0, 90.0]
+    assert found["reward"]["records"] == [1, 2, 5]
+    assert found["accuracy"]["best"] == [70.0, 70.0, 71.0]
+    assert found["accuracy"]["records"] == [1, 2, 7]
+
+
+def test_one_value_has_no_deviation_and_nothing_has_no_best():
+    found = learning_curves([trial(1, accuracy=50.0)])
+    assert found["reward"]["deviation"] == [0.0]
+    found = learning_curves([trial(1, status=INFEASIBLE, reward=10.0)])
+    assert (found["reward"]["best"], found["reward"]["records"]) == ([None], [])
+
+
+def test_distributions():
+    pooled = check([(1, 2, 3, 0, 0), (2, 3, 1, 1, 0), (3, 5, 0, 1, 2), (4, 4, 0, 3, 0)])
+    found = distributions([trial(1, code=chain(1, 5)), trial(2, status=INFEASIBLE, code=pooled)])
+    assert found["length"] == {"low": [2.2], "median": [3], "high": [3.8], "mean": [3]}
+    assert found["types"] == {
+        "convolution": [2 / 6],
+        "max_pooling": [1 / 6],
+        "average_pooling": [1 / 6],
+        "identity": [1 / 6],
+        "add": [1 / 6],
+        "concat": [0],
+    }
+    # Of the four layers with a window two are 1x1, one 3x3 and one 5x5.
+    assert found["kernels"] == {"1": [0.5], "3": [0.25], "5": [0.25]}
+
+
+def test_distributions_are_of_enough_blocks_each():
+    few = [trial(i, iteration=i) for i in range(1, 31)]
+    assert distributions(few)["iteration"] == [30]
+    many = [trial(i, iteration=1 + i // 10) for i in range(6000)]
+    found = distributions(many)
+    assert (found["first"][:2], found["iteration"][:2]) == ([1, 11], [10, 20])
+    assert (len(found["iteration"]), found["iteration"][-1]) == (60, 600)
+    assert distributions([])["iteration"] == []
+
+
+def test_quantiles_lie_between_neighbours():
+    assert quantile([1, 2, 4], 0.5) == 2
+    assert quantile([1, 2, 4], 0.75) == 3
+    assert quantile([7], 0.9) == 7
+
+
+def test_the_pareto_front():
+    trials = [
+        trial(1, accuracy=50.0, flops=100),
+        trial(2, accuracy=60.0, flops=300),
+        trial(3, accuracy=60.0, flops=200),  # As good as 2 and cheaper.
+        trial(4, accuracy=55.0, flops=250),  # Worse than 3 and dearer.
+        trial(5, accuracy=40.0, flops=50),
+        trial(6, accuracy=90.0, flops=1000),
+        trial(7, accuracy=50.0, flops=100),  # Equal to 1, and later.
+        trial(8, status=KNOWN, accuracy=99.0, flops=1),
+        trial(9, status=FAILED, flops=1),
+    ]
+    front = pareto_front(trials, lambda t: t.flops)
+    assert [t.number for t in front] == [5, 1, 3, 6]
+    assert pareto_front([], lambda t: t.flops) == []
+
+
+def child(number, iteration, lane, begun, waiting, training, **fields):
+    """A trained block on one of two devices, by when it began."""
+    return trial(
+        number,
+        iteration,
+        accuracy=50.0,
+        worker=lane,
+        device="cpu",
+        waiting_seconds=waiting,
+        train_seconds=training,
+        finished=EPOCH + begun + waiting + training,
+        **fields,
+    )
+
+
+def test_seconds_by_what_devices_did():
+    found = time_spent(
+        [
+            child(1, 1, 0, begun=0, waiting=4, training=6, compile_seconds=5.0),
+            child(2, 1, 1, begun=0, waiting=0, training=8, saved_seconds=3.0),
+            # From 10 to 30 one device trains and the other has nothing.
+            child(3, 2, 0, begun=10, waiting=0, training=20),
+            trial(4, 2, INFEASIBLE, finished=EPOCH + 500),
+            trial(5, 2, KNOWN, accuracy=50.0, finished=EPOCH + 500),
+        ]
+    )
+    assert found["lanes"] == 2
+    assert found["per_iteration"] == {
+        "iteration": [1, 2],
+        "training": [14, 20],
+        "waiting": [4, 0],
+        "idle": [2, 20],
+    }
+    assert (found["training"], found["waiting"], found["idle"]) == (34, 4, 22)
+    assert found["span"] == 30
+    assert found["shares"] == {"training": 34 / 60, "waiting": 4 / 60, "idle": 22 / 60}
+    assert (found["compiling"], found["saved"], found["stopped"]) == (5.0, 3.0, 0.0)
+
+
+def test_time_in_which_the_search_was_stopped_is_not_idle():
+    trials = [
+        child(1, 1, 0, begun=0, waiting=0, training=10),
+        child(2, 1, 0, begun=3610, waiting=0, training=10),
+        child(3, 2, 0, begun=3640, waiting=0, training=10),
+    ]
+    found = time_spent(trials)
+    assert (found["stopped"], found["training"], found["idle"]) == (3600, 30, 20)
+    assert elapsed(trials) == {1: 10, 2: 20, 3: 50}
+
+
+def test_a_long_child_is_no_stop():
+    trials = [
+        child(1, 1, 0, begun=0, waiting=0, training=500),
+        child(2, 1, 1, begun=0, waiting=0, training=10),
+        child(3, 1, 1, begun=480, waiting=0, training=20),
+    ]
+    found = time_spent(trials)
+    assert (found["stopped"], found["idle"]) == (0, 470)
+
+
+def test_a_dry_run_took_no_time():
+    found = time_spent([trial(1, accuracy=50.0), trial(2, accuracy=60.0)])
+    assert (found["lanes"], found["span"], found["idle"]) == (0, 0, 0)
+    assert set(found["shares"].values()) == {0}
+    assert elapsed([trial(1, accuracy=50.0)]) == {}
+
+
+def test_reasons_are_counted_without_what_differs_from_block_to_block():
+    found = reasons(
+        [
+            trial(1, status=INFEASIBLE, reason="no convolution"),
+            trial(2, status=INFEASIBLE, reason="39,475,712 FLOPs, allowed are 20,000,000"),
+            trial(3, status=INFEASIBLE, reason="28,733,312 FLOPs, allowed are 20,000,000"),
+            trial(4, status=FAILED, reason="the worker died\nand more"),
+            trial(5, accuracy=50.0),
+        ]
+    )
+    assert found == [
+        {
+            "status": "infeasible",
+            "reason": "more than 20,000,000 FLOPs",
+            "count": 2,
+            "trial": 2,
+        },
+        {"status": "infeasible", "reason": "no convolution", "count": 1, "trial": 1},
+        {"status": "failed", "reason": "the worker died", "count": 1, "trial": 4},
+    ]
+
+
+def test_rare_reasons_are_summed():
+    found = reasons([trial(i, status=FAILED, reason=f"reason {i}") for i in range(1, 26)])
+    assert len(found) == 21
+    assert (found[-1]["reason"], found[-1]["count"]) == ("5 other reasons", 5)
+    assert sum(row["count"] for row in found) == 25
+
+
+def test_motifs_of_the_best_and_of_all():
+    straight = chain(3, 3)
+    branched = check([(1, 1, 3, 0, 0), (2, 1, 5, 0, 0)])
+    trials = [
+        trial(1, accuracy=90.0, code=straight),
+        trial(2, accuracy=80.0, code=chain(1, 3)),
+        *[trial(i, accuracy=50.0, code=branched) for i in range(3, 11)],
+        trial(11, status=INFEASIBLE, code=straight),
+    ]
+    found = common_motifs(run_record(pathlib.Path("run"), trials), 2)
+    assert (found["top"], found["all"]) == (2, 10)
+    rows = {row["name"]: row for row in found["rows"]}
+    row = rows["convolutions in sequence"]
+    assert (row["top"], row["all"]) == (2, 2)
+    # One of the 45 pairs of ten blocks is the pair of the two that have it.
+    assert row["p_value"] == pytest.approx(1 / 45)
+    assert rows["several leaves"]["top"] == 0
+    assert rows["several leaves"]["all"] == 8
+    assert rows["1x1 before a larger kernel"]["top"] == 1
+    assert found["rows"][0]["name"] == "convolutions in sequence"
+    assert row["corrected"] == pytest.approx(len(rows) / 45)
+
+
+def test_motifs_say_nothing_of_a_run_that_is_not_larger_than_its_best():
+    found = common_motifs(run_record(pathlib.Path("run"), [trial(1, accuracy=50.0)]), 20)
+    assert all(row["p_value"] is None for row in found["rows"])
+    assert common_motifs(run_record(pathlib.Path("run"), []), 20)["rows"] == []
+
+
+def test_the_best_blocks_are_drawn_best_first():
+    trials = [trial(1, accuracy=50.0), trial(2, accuracy=70.0, code=chain(5))]
+    found = top_blocks(run_record(pathlib.Path("run"), trials), 20)
+    assert [block["number"] for block in found] == [2, 1]
+    assert "conv 5x5" in found[0]["svg"]
+
+
+def iterations_of(*rewards):
+    """A run of four trials in each iteration, of these rewards."""
+    return [
+        trial(4 * i + j + 1, iteration=i + 1, accuracy=reward + spread, epsilon=1 / (i + 1))
+        for i, reward in enumerate(rewards)
+        for j, spread in enumerate((-1, -1, 1, 1))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "verdict"),
+    [
+        ((10, 10, 50, 60), "rising"),
+        ((10, 10, 60, 50), "falling"),
+        ((10, 99, 50, 50.5), "level"),
+    ],
+)
+def test_whether_it_is_still_getting_better(rewards, verdict):
+    found = trend(iterations_of(*rewards))
+    assert found["verdict"] == verdict
+    assert (found["before"]["mean"], found["now"]["mean"]) == rewards[2:]
+    assert found["difference"] == rewards[3] - rewards[2]
+    # The variance of each four is 4/3.
+    assert found["error"] == pytest.approx(math.sqrt(2 * (4 / 3) / 4))
+    assert (found["before"]["first"], found["now"]["last"]) == (3, 4)
+    assert found["now"]["epsilon"] == 0.25
+
+
+def test_too_few_trials_have_no_trend():
+    assert trend(iterations_of(1, 2, 3)) is None
+    assert trend([trial(i, iteration=i, accuracy=50.0) for i in range(1, 5)]) is None
+
+
+def test_the_findings_in_words():
+    trials = [
+        *iterations_of(10, 20, 50, 60),
+        trial(17, 4, INFEASIBLE),
+        trial(18, 4, FAILED),
+        trial(19, 4, KNOWN, accuracy=60.0),
+    ]
+    found = findings(trials, dry=True, iterations=4, planned=8)
+    text = " ".join(found["sentences"])
+    assert found["notice"].startswith("DRY RUN")
+    assert "16 blocks were trained in 4 of 8 iterations." in text
+    assert "suggested 19: 1 were known from before, 1 infeasible, 1 failed." in text
+    assert "The best block by reward is trial 15: reward 61.00, accuracy 61.00 %" in text
+    assert "came in iteration 4; the one trained since is not better." in text
+    assert "It is still getting better: the mean reward rose from 50.00" in text
+    assert "most accurate" not in text
+    assert (found["best"], found["most_accurate"], found["since_best"]) == (15, 15, 1)
+
+
+def test_the_most_accurate_is_named_where_it_is_another():
+    trials = [trial(1, accuracy=80.0, reward=70.0), trial(2, accuracy=75.0, reward=74.0)]
+    text = " ".join(findings(trials, False, 1, None)["sentences"])
+    assert "by reward is trial 2" in text
+    assert "The most accurate is trial 1 with 80.00 %" in text
+    assert "none was trained since" in text
+    assert "too few iterations" in text
+
+
+def test_a_run_without_results_says_so():
+    assert findings([], False, 0, 4, begun=False)["sentences"] == ["The run has not begun yet."]
+    assert findings([], False, 0, 4)["sentences"] == ["No trial has finished yet."]
+    untrained = findings([trial(1, status=INFEASIBLE)], False, 0, 4)
+    assert untrained["sentences"][-1] == "No block has been trained yet."
+    assert untrained["notice"] is None
+
+
+def test_the_planned_iterations_are_those_of_the_schedule():
+    assert planned_iterations({"epsilon_schedule": "1:14,0.8:4,0.1:2"}) == 20
+    for flags in ({}, {"epsilon_schedule": "<b>"}, {"epsilon_schedule": "1:x"}):
+        assert planned_iterations(flags) is None
+
+
+def test_trials_as_columns():
+    found = columns(
+        [
+            trial(1, accuracy=50.123456),
+            trial(2, status=KNOWN, accuracy=50.0, source=1),
+            trial(3, status=INFEASIBLE, reason="no convolution", parameters=10**400),
+        ]
+    )
+    assert {len(column) for column in found.values()} == {3}
+    assert [STATUSES[index] for index in found["status"]] == ["completed", "known", "infeasible"]
+    assert found["accuracy"] == [50.1235, 50.0, None]
+    # A known trial repeats the epochs of its source, which are there once.
+    assert found["accuracies"] == [[25.0617, 50.1235], [], []]
+    assert found["source"] == [None, 1, None]
+    assert found["code"][0] == "[(1,1,3,0,0),(2,7,0,0,0)]"
+    assert found["seconds"] == [0.0, None, None]
+    assert found["parameters"][2] is None
+
+
+def test_numbers_that_json_cannot_hold_become_none():
+    for value in (math.nan, math.inf, -math.inf, "<b>", None):
+        assert short(value) is None
+    assert short(2**52) == 2**52
+    assert short(2**60) == pytest.approx(2**60, rel=1e-5)
+
+
+def test_a_summary_of_nothing_and_of_something():
+    for trials in ([], [trial(1, status=INFEASIBLE)], [trial(1, accuracy=50.0)]):
+        found = summary(run_record(pathlib.Path("some/run"), trials), 20)
+        assert found["name"] == "run"
+        assert len(found["top"]) == sum(t.status is Status.COMPLETED for t in trials)
+
+
+def test_flags_that_do_not_change_the_search_come_from_its_file(tmp_path):
+    run = run_record(tmp_path, [], flags={"seed": "0"})
+    assert carried_out(run) == {}
+    (tmp_path / "search.flags").write_bytes(
+        b"--seed=1\n--workers=2\n--data_dir=\nword\n--x=a=\xff\n"
+    )
+    assert carried_out(run) == {"workers": "2", "x": "a=\ufffd"}
+
+
+def test_designs_without_layers_are_reported_without_drawings():
+    cell = ((1, 2), (2, 0))
+    trials = [dataclasses.replace(trial(i, accuracy=50.0 + i), code=cell) for i in (1, 2)]
+    run = run_record(pathlib.Path("run"), trials)
+    found = summary(run, 20)
+    assert found["of_blocks"] is False
+    assert found["top"] == [{"number": 2, "svg": ""}, {"number": 1, "svg": ""}]
+    assert (found["motifs"]["rows"], found["distributions"]["iteration"]) == ([], [])
+    assert found["findings"]["best"] == 2
+    assert columns(trials)["code"] == ["[(1,2),(2,0)]"] * 2
+    assert of_trials(trials, run.layout)["of"] == [-1, -1]
