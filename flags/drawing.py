@@ -6,7 +6,6 @@ import pathlib
 from collections.abc import Sequence
 
 from blockqnn.draw_command import DrawSettings
-from blockqnn.errors import UserError
 from flags import child_network, parsing
 from networks.codes import MAX_LAYERS
 from networks.layout import Layout
@@ -48,12 +47,7 @@ def parse(arguments: Sequence[str]) -> DrawSettings:
         LayoutError: if the layout cannot be built.
     """
     flags = define()
-    words = flags.parse(arguments)
-    if len(words) not in (1, 2):
-        raise UserError(
-            f"draw takes one BLOCK or two, given {' '.join(words) or 'nothing'!r}. "
-            "See: python -m blockqnn draw --help"
-        )
+    words = flags.words(arguments, "one BLOCK or two", most=2)
     value = flags.chosen()
     return DrawSettings(
         references=tuple(words),

@@ -16,6 +16,7 @@ from blockqnn.report.pareto import pareto_front
 from blockqnn.report.spending import elapsed, reasons, time_spent
 from blockqnn.trial import Status
 from networks.codes import check
+from networks.nasbench201 import parse_cell, write_cell
 from tests.blockqnn.trials_by_hand import EPOCH, chain, run_record, trial
 
 KNOWN, INFEASIBLE, FAILED = Status.KNOWN, Status.INFEASIBLE, Status.FAILED
@@ -355,7 +356,7 @@ def test_flags_that_do_not_change_the_search_come_from_its_file(tmp_path):
 
 
 def test_designs_without_layers_are_reported_without_drawings():
-    cell = ((1, 2), (2, 0))
+    cell = parse_cell("|none~0|+|skip_connect~0|none~1|+|none~0|none~1|avg_pool_3x3~2|")
     trials = [dataclasses.replace(trial(i, accuracy=50.0 + i), code=cell) for i in (1, 2)]
     run = run_record(pathlib.Path("run"), trials)
     found = summary(run, 20)
@@ -363,5 +364,5 @@ def test_designs_without_layers_are_reported_without_drawings():
     assert found["top"] == [{"number": 2, "svg": ""}, {"number": 1, "svg": ""}]
     assert (found["motifs"]["rows"], found["distributions"]["iteration"]) == ([], [])
     assert found["findings"]["best"] == 2
-    assert columns(trials)["code"] == ["[(1,2),(2,0)]"] * 2
+    assert columns(trials)["code"] == [write_cell(cell)] * 2
     assert of_trials(trials, run.layout)["of"] == [-1, -1]

@@ -11,6 +11,7 @@ from blockqnn.drawing.svg import svg
 from blockqnn.report.command import run_payload
 from blockqnn.report.page import page
 from blockqnn.run_record import read_run
+from networks.nasbench201 import parse_cell
 from tests.blockqnn import browser as browsers
 from tests.blockqnn.browser import Keys
 from tests.blockqnn.trials_by_hand import run_record, trial, write_store
@@ -339,16 +340,17 @@ def test_of_thousands_of_points_those_that_lie_on_others_appear_when_zoomed_into
 
 
 def test_designs_that_are_no_blocks_show_their_code(browser, tmp_path):
-    cell = ((1, 2), (2, 0))
+    text = "|none~0|+|skip_connect~0|none~1|+|none~0|none~1|avg_pool_3x3~2|"
+    cell = parse_cell(text)
     trials = [dataclasses.replace(trial(i, accuracy=50.0 + i), code=cell) for i in (1, 2)]
     path = tmp_path / "report.html"
     path.write_text(page("cells", run_payload(run_record(tmp_path, trials), 20)), "utf-8")
     browser.open_file(path)
     assert [block.is_displayed() for block in browser.all("#motifs, #distributions")] == [False] * 2
-    assert "[(1,2),(2,0)]" in browser.text("#best .block:first-child .drawing")
+    assert text in browser.text("#best .block:first-child .drawing")
     browser.script("blockqnn.panel.pin(1)")
     browser.wait("document.querySelector('#panel .drawing').dataset.ready")
-    assert browser.text("#panel .drawing") == "[(1,2),(2,0)]"
+    assert browser.text("#panel .drawing") == text
     assert browser.errors() == []
 
 
