@@ -18,7 +18,7 @@ from jax.typing import DTypeLike
 
 from networks.canonical import canonical_form
 from networks.codes import Code
-from networks.convolution import convolution
+from networks.convolution import convolution, strided_convolution
 from networks.drop_path import JOINS, DropPath
 from networks.initial import initial_parameters, initial_statistics
 from networks.layers import add, average_downsampling, average_pooling, downsampling, max_pooling
@@ -214,8 +214,12 @@ def _set(variable: nnx.Variable | None, value: np.ndarray | jax.Array) -> None:
     variable.set_value(jnp.asarray(value))
 
 
-def _lowered(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
-    """The convolution that Flax asks for, which is always of stride 1 and padded SAME."""
+def _lowered(
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int], *_: Any, **__: Any
+) -> jax.Array:
+    """The convolution that Flax asks for, whose padding is always that of stride 1."""
+    if strides[0] > 1:
+        return strided_convolution(x, kernel, strides[0])
     return convolution(x, kernel)
 
 
