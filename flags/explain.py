@@ -17,8 +17,8 @@ def define() -> parsing.FlagSet:
         "explain",
         "RUN_DIR [PREFIX]",
         "Tells what a run's agent has learned. Shown are the Q-values of the layers that may "
-        'follow PREFIX, a code without its Terminal such as "[(1,4,0,0,0),(2,1,3,1,0)]" or nothing for '
-        "the start, the block that the table would write now, and the value of each layer type "
+        'follow PREFIX, a code without its Terminal such as "[(1,4,0,0,0),(2,1,3,1,0)]" or nothing '
+        "for the start, the block that the table would write now, and the value of each layer type "
         "by position.",
     )
     flags.group("Output")
