@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 from blockqnn import array_source
 from blockqnn.datasets import load_search_parts
 from blockqnn.errors import UserError
+from blockqnn.full_training.records import central_square
 from blockqnn.full_training.settings import FullData
 from blockqnn.full_training.splits import (
-    central_square,
     describe_full,
     in_memory,
     open_test,
