@@ -178,6 +178,11 @@ def test_images_without_a_label_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(part.split, "_classes", 2)
     with pytest.raises(UserError, match="has images without a label"):
         everything(part)
+    monkeypatch.undo()
+    real = part.split._read
+    monkeypatch.setattr(part.split, "_read", lambda i: [r | {"label": -1} for r in real(i)])
+    with pytest.raises(UserError, match="has images without a label"):
+        everything(part)
 
 
 def test_names_of_classes_come_from_the_data_set(tmp_path):
