@@ -6,8 +6,10 @@ no file, no data set and no network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 Action = tuple[int, ...]
 """An action, and also the state that it leads to: a tuple of integers."""
@@ -28,6 +30,15 @@ class SearchSpace(Protocol):
 
     def is_end(self, action: Any) -> bool:
         """Whether the episode ends with this action."""
+
+    def mutated(self, actions: Any, random: np.random.Generator) -> Any:
+        """A complete episode that differs a little from another one, always a legal one."""
+
+    def identity(self, actions: Any) -> Hashable:
+        """What episodes share that mean the same."""
+
+    def features(self, actions: Any) -> Sequence[float]:
+        """Numbers that describe an episode, as many for every one."""
 
 
 class Episode(NamedTuple):

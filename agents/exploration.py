@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from agents.contract import SearchSpace
+
 BY_TYPE = "by_type"
 UNIFORM = "uniform"
 DISTRIBUTIONS = (BY_TYPE, UNIFORM)
@@ -38,6 +40,27 @@ def draw(random: np.random.Generator, groups: Sequence[Sequence[Any]], distribut
             return group[position]
         position -= len(group)
     raise AssertionError("a position beyond the last action")
+
+
+def draw_episode(
+    random: np.random.Generator, space: SearchSpace, distribution: str
+) -> tuple[Any, ...]:
+    """Draws an episode, every action of it at random.
+
+    Args:
+        random: source of randomness.
+        space: the decision process.
+        distribution: `by_type` or `uniform`, see `draw`.
+
+    Returns:
+        All of its actions.
+    """
+    actions: list[Any] = []
+    state = space.start
+    while not actions or not space.is_end(state):
+        state = draw(random, space.choices(state), distribution)
+        actions.append(state)
+    return tuple(actions)
 
 
 def random_state(random: np.random.Generator) -> dict[str, Any]:

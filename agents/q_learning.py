@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,13 +64,14 @@ class QLearningConfig:
 class _Row:
     """The Q-values of one state's actions, in the order in which the space lists them."""
 
-    __slots__ = ("groups", "values", "visits")
+    __slots__ = ("_greedy", "groups", "values", "visits")
 
     def __init__(self, groups: Sequence[Sequence[Action]], initial_q: float):
         size = sum(map(len, groups))
         self.groups = groups
         self.values = np.full(size, initial_q)
         self.visits = np.zeros(size, np.int64)
+        self._greedy: list[list[Action]] | None = None
 
     def position(self, action: Action) -> int:
         """Where an action stands in `values`."""
@@ -81,15 +82,23 @@ class _Row:
             offset += len(group)
         raise ValueError(f"{action} is no legal action here")
 
-    def select(self, mask: np.ndarray) -> list[list[Action]]:
-        """The actions where `mask` is true, in their groups, without empty ones."""
-        selected, offset = [], 0
-        for group in self.groups:
-            here = np.flatnonzero(mask[offset : offset + len(group)]).tolist()
-            if here:
-                selected.append([group[i] for i in here])
-            offset += len(group)
-        return selected
+    def greedy(self) -> list[list[Action]]:
+        """The actions of the highest value, in their groups, without empty ones."""
+        if self._greedy is None:
+            self._greedy, offset = [], 0
+            best = (self.values == self.values.max()).tolist()
+            for group in self.groups:
+                here = [action for i, action in enumerate(group, offset) if best[i]]
+                if here:
+                    self._greedy.append(here)
+                offset += len(group)
+        return self._greedy
+
+    def put(self, position: int, value: float, visits: int) -> None:
+        """Replaces the Q-value of an action and the number of its updates."""
+        self.values[position] = value
+        self.visits[position] = visits
+        self._greedy = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +166,22 @@ class QLearning:
         actions = [action for group in groups for action in group]
         return list(zip(actions, row.values.tolist(), row.visits.tolist(), strict=True))
 
+    def learned(self) -> Iterator[tuple[Action, Action, float, int]]:
+        """The entries of the table that were updated, in order of state and action.
+
+        Yields:
+            A state, an action in it, its Q-value and the number of updates that made it.
+        """
+        for state, row in sorted(self._table.items()):
+            actions = [action for group in row.groups for action in group]
+            for position in np.flatnonzero(row.visits).tolist():
+                yield (
+                    state,
+                    actions[position],
+                    float(row.values[position]),
+                    int(row.visits[position]),
+                )
+
     def get_state(self, changed_only: bool = False) -> State:
         """See `Agent.get_state`. One key for each state of the Q-table."""
         state: State = {"random": random_state(self._random), "iteration": self._iteration}
@@ -177,8 +202,7 @@ class QLearning:
                 continue
             row = self._row(tuple(map(int, name[2:].split(","))))
             for position, value, visits in entries:
-                row.values[position] = value
-                row.visits[position] = visits
+                row.put(position, value, visits)
         self._remember(episodes)
         self._changed.clear()
 
@@ -208,8 +232,7 @@ class QLearning:
         while not actions or not self._space.is_end(state):
             groups: Sequence[Sequence[Any]] = self._space.choices(state)
             if self._random.random() >= self.epsilon and state in self._table:
-                row = self._table[state]
-                groups = row.select(row.values == row.values.max())
+                groups = self._table[state].greedy()
             state = draw(self._random, groups, self._config.exploration)
             actions.append(state)
         return tuple(actions)
@@ -233,8 +256,8 @@ class QLearning:
             r_t = shaped_reward(memory.reward, len(memory.path))
         target = final_target(memory.reward)
         for state, row, position in reversed(memory.path):
-            row.values[position] = moved(float(row.values[position]), alpha, target)
-            row.visits[position] += 1
+            value = moved(float(row.values[position]), alpha, target)
+            row.put(position, value, int(row.visits[position]) + 1)
             self._changed.add(state)
             target = bootstrap_target(r_t, discount, float(row.values.max()))
 

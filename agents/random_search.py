@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.contract import Action, Episode, SearchSpace, State
-from agents.exploration import BY_TYPE, draw, generator, random_state
+from agents.exploration import BY_TYPE, draw_episode, generator, random_state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,9 @@ class RandomSearch:
 
     def suggest(self, count: int) -> list[tuple[Action, ...]]:
         """See `Agent.suggest`."""
-        return [self._suggest() for _ in range(count)]
+        return [
+            draw_episode(self._random, self._space, self._config.exploration) for _ in range(count)
+        ]
 
     def update(self, episodes: Sequence[Episode]) -> None:
         """See `Agent.update`."""
@@ -58,11 +60,3 @@ class RandomSearch:
     def statistics(self) -> dict[str, float]:
         """Returns `episodes`: how many were seen; `epsilon`: always 1."""
         return {"episodes": self._episodes, "epsilon": 1.0}
-
-    def _suggest(self) -> tuple[Action, ...]:
-        actions: list[Action] = []
-        state = self._space.start
-        while not actions or not self._space.is_end(state):
-            state = draw(self._random, self._space.choices(state), self._config.exploration)
-            actions.append(state)
-        return tuple(actions)

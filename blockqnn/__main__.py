@@ -8,16 +8,29 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from blockqnn.bench_command import bench
+from blockqnn.calibration.command import calibrate
+from blockqnn.compare_command import compare
+from blockqnn.compare_real import RealCompareSettings, compare_real
+from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
+from blockqnn.explain_command import explain
+from blockqnn.export.command import export
 from blockqnn.full_training.command import train
 from blockqnn.full_training.evaluate import evaluate
+from blockqnn.rescore_command import rescore
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
+from blockqnn.tensorboard.command import write_tensorboard
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
+from flags import calibration, inspection
+from flags import compare as compare_flags
+from flags import drawing as drawing_flags
 from flags import evaluation as evaluation_flags
-from flags import inspection
+from flags import explain as explain_flags
+from flags import export as export_flags
 from flags import search as search_flags
+from flags import tensorboard as tensorboard_flags
 from flags import training as training_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
@@ -40,8 +53,46 @@ def _trials(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _tensorboard(arguments: Sequence[str]) -> int:
+    write_tensorboard(tensorboard_flags.parse(arguments), sys.stdout)
+    return 0
+
+
+def _draw(arguments: Sequence[str]) -> int:
+    draw(drawing_flags.parse(arguments), sys.stdout)
+    return 0
+
+
+def _explain(arguments: Sequence[str]) -> int:
+    explain(explain_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 def _bench(arguments: Sequence[str]) -> int:
     bench(bench_flags.parse(arguments), sys.stdout)
+    return 0
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    settings = compare_flags.parse(arguments)
+    if isinstance(settings, RealCompareSettings):
+        compare_real(settings, sys.stdout, sys.stderr)
+    else:
+        compare(settings, sys.stdout, sys.stderr)
+    return 0
+
+
+def _export(arguments: Sequence[str]) -> int:
+    export(export_flags.parse(arguments), sys.stdout)
+    return 0
+
+
+def _calibrate(arguments: Sequence[str]) -> int:
+    return calibrate(calibration.parse_calibrate(arguments), sys.stdout)
+
+
+def _rescore(arguments: Sequence[str]) -> int:
+    rescore(calibration.parse_rescore(arguments), sys.stdout)
     return 0
 
 
@@ -57,10 +108,17 @@ def _evaluate(arguments: Sequence[str]) -> int:
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
+    "draw": (drawing_flags.define, _draw),
+    "explain": (explain_flags.define, _explain),
     "trials": (inspection.define_trials, _trials),
-    "bench": (bench_flags.define, _bench),
+    "tensorboard": (tensorboard_flags.define, _tensorboard),
+    "calibrate": (calibration.define_calibrate, _calibrate),
+    "rescore": (calibration.define_rescore, _rescore),
     "train": (training_flags.define, _train),
     "evaluate": (evaluation_flags.define, _evaluate),
+    "export": (export_flags.define, _export),
+    "compare": (compare_flags.define, _compare),
+    "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
@@ -109,10 +167,14 @@ def _help() -> str:
         "usage: python -m blockqnn VERB ...",
         "",
     ]
-    for verb, (define, _) in _VERBS.items():
-        flags = define()
-        usage = " ".join([verb, flags.arguments]).strip() + "  "
-        lines.append(textwrap.fill(f"  {usage:16}{flags.summary}", 88, subsequent_indent=" " * 18))
+    described = [define() for define, _ in _VERBS.values()]
+    usages = [" ".join([flags.verb, flags.arguments]).strip() for flags in described]
+    width = max(map(len, usages)) + 2
+    for usage, flags in zip(usages, described, strict=True):
+        # The rest of the summary is in the verb's own help.
+        first, _, _ = flags.summary.partition(". ")
+        text = f"  {usage:{width}}{first.rstrip('.')}."
+        lines.append(textwrap.fill(text, 88, subsequent_indent=" " * (2 + width)))
     lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 

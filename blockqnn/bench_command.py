@@ -89,7 +89,7 @@ def bench(settings: BenchSettings, stream: TextIO) -> None:
         UserError: if a block cannot be found or measured, or PyTorch is missing.
         CodeError: if a code breaks a rule.
     """
-    codes = [resolve(name, settings.max_layers).code for name in settings.references]
+    codes = [resolve(name, settings.max_layers).block for name in settings.references]
     if settings.against == TORCH and importlib.util.find_spec("torch") is None:
         raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
     with tempfile.TemporaryDirectory() as directory:

@@ -8,7 +8,8 @@ import pathlib
 from blockqnn.errors import UserError
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.trial import Trial
-from networks.codes import Code, parse
+from networks.codes import Code
+from networks.designs import AnyCode, as_block, parse
 from networks.layout import Layout
 from networks.published import PUBLISHED
 
@@ -21,17 +22,24 @@ class BlockReference:
 
     Attributes:
         title: how to call it.
-        code: the block.
+        code: the block, or the cell.
         layout: of the run that it comes from, or None.
         trial: that it comes from, or None.
         dry: whether its accuracies were made up.
+        run: that it comes from, or None.
     """
 
     title: str
-    code: Code
+    code: AnyCode
     layout: Layout | None = None
     trial: Trial | None = None
     dry: bool = False
+    run: RunRecord | None = None
+
+    @property
+    def block(self) -> Code:
+        """The block; raises CodeError where it is a cell."""
+        return as_block(self.code)
 
 
 def is_run(reference: str) -> bool:
@@ -61,7 +69,7 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
     """
     if reference in PUBLISHED:
         return BlockReference(reference, PUBLISHED[reference])
-    if reference.lstrip().startswith("["):
+    if reference.lstrip().startswith(("[", "|")):
         return BlockReference("code", parse(reference, max_layers))
     directory, separator, name = reference.rpartition("#")
     if not separator:
@@ -70,11 +78,25 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
             "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, or a run's directory."
         )
     run = read_run(pathlib.Path(directory))
-    trial = _find(run, name)
-    return BlockReference(f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry)
+    trial = find_trial(run, name)
+    return BlockReference(
+        f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry, run
+    )
 
 
-def _find(run: RunRecord, name: str) -> Trial:
+def find_trial(run: RunRecord, name: str) -> Trial:
+    """Finds a trial by its name.
+
+    Args:
+        run: that it is of.
+        name: its number, or `best`.
+
+    Returns:
+        The trial.
+
+    Raises:
+        UserError: if the run has no such trial.
+    """
     if name == BEST:
         best = run.best(1)
         if not best:

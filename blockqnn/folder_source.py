@@ -159,7 +159,7 @@ def _split(name: str, split: str) -> _Split:
     if not nested and split != "train":
         raise _refusal(name, f"{root} has no folders train and {split}")
     place = root / split if nested else root
-    folders = [entry for entry in _entries(name, place) if entry.is_dir()]
+    folders = [entry for entry in _entries(name, place) if _is_directory(entry)]
     classes = [folder.name for folder in folders]
     if split == "train":
         if len(classes) < 2:

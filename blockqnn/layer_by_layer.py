@@ -59,6 +59,7 @@ class LayerByLayer:
             if number > 0
         ]
         self._initial: Weights = []
+        self._initial_statistics: Weights = []
         self._copies: list[Any] = []
         self._rates: list[Any] = []
         self._learning_rate: float | None = None
@@ -95,7 +96,7 @@ class LayerByLayer:
     def start(self, parameters: Weights, statistics: Weights) -> None:
         """See `Execution.start`."""
         optimiser = adam(self._recipe)
-        self._initial = parameters
+        self._initial, self._initial_statistics = parameters, statistics
         self._parameters, self._statistics, self._moments = [{}], [{}], [()]
         self._copies, self._learning_rate = [{}], None
         for _, step, _ in self._steps:
@@ -143,7 +144,8 @@ class LayerByLayer:
         parameters = [
             {name: np.array(array) for name, array in layer.items()} for layer in self._initial
         ]
-        statistics: list[dict[str, np.ndarray]] = [{} for _ in parameters]
+        # What nobody reads is not computed, and stays as it was.
+        statistics = [dict(layer) for layer in self._initial_statistics]
         for number, step, _ in self._steps:
             statistics[step.layer] |= jax.device_get(self._statistics[number])
             trained = jax.device_get(self._parameters[number])

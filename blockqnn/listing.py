@@ -6,7 +6,7 @@ import decimal
 from collections.abc import Sequence
 
 from blockqnn.trial import Trial
-from networks.codes import write
+from networks.designs import write
 
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."
 
@@ -50,6 +50,26 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def wrapped_code(text: str, width: int | None) -> list[str]:
+    """A code in lines that fit, broken between layers.
+
+    Args:
+        text: the code; more may follow after two blanks.
+        width: of a line, in columns; None for one line.
+
+    Returns:
+        The lines.
+    """
+    if width is None:
+        return [text]
+    lines = [""]
+    for piece in text.replace("),(", "),\n(").replace("  ", "\n  ").split("\n"):
+        if lines[-1] and len(lines[-1]) + len(piece) > width:
+            lines.append("")
+        lines[-1] += piece if lines[-1] else piece.lstrip()
+    return lines
 
 
 def best_blocks(trials: Sequence[Trial]) -> str:

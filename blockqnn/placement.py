@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from blockqnn.allocation import KEPT_MEMORY
-from blockqnn.evaluators import DRY
+from blockqnn.evaluators import TRAIN
 
 _TPU_DEVICES = ("accel*", "vfio")
 """Names in /dev that tell that there is a TPU."""
@@ -50,13 +50,13 @@ def places(
             there are cores for.
         cores_per_worker: where the CPU trains; 0 for no binding.
         most: workers that can be busy at once; more are started only if asked for.
-        evaluator: `train` or `dry`; one worker is enough for making accuracies up.
+        evaluator: whatever but `train` takes no time, so that one worker is enough.
         environment: the driver's.
 
     Returns:
         A place for each worker.
     """
-    if evaluator == DRY:
+    if evaluator != TRAIN:
         workers = workers or 1
     gpus = visible_gpus(environment)
     if gpus:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from blockqnn.settings import RewardSettings
 
 
-def corrected_reward(
+class RewardTerms(NamedTuple):
+    """The three terms of equation 7, in percent; their sum is the reward.
+
+    Attributes:
+        accuracy: early-stop validation accuracy.
+        flops: `-mu log(FLOPs)`.
+        density: `-rho log(Density)`.
+    """
+
+    accuracy: float
+    flops: float
+    density: float
+
+
+def reward_terms(
     accuracy: float, block_flops: float, density: float, settings: RewardSettings
-) -> float:
+) -> RewardTerms:
     """Equation 7: `ACC_EarlyStop - mu log(FLOPs) - rho log(Density)`.
 
     The paper gives neither the unit of FLOPs nor the base of the logarithm nor
@@ -24,9 +39,29 @@ def corrected_reward(
         settings: mu and rho.
 
     Returns:
+        The terms.
+    """
+    return RewardTerms(
+        accuracy, -settings.mu * math.log(block_flops / 1e6), -settings.rho * math.log(density)
+    )
+
+
+def corrected_reward(
+    accuracy: float, block_flops: float, density: float, settings: RewardSettings
+) -> float:
+    """The reward of a block; see `reward_terms`.
+
+    Args:
+        accuracy: early-stop validation accuracy in percent.
+        block_flops: of one block at the first stage, forward, for one image, in units.
+        density: edges over nodes of the block's graph.
+        settings: mu and rho.
+
+    Returns:
         The reward in percent.
     """
-    return accuracy - settings.mu * math.log(block_flops / 1e6) - settings.rho * math.log(density)
+    terms = reward_terms(accuracy, block_flops, density, settings)
+    return terms.accuracy + terms.flops + terms.density
 
 
 def guessing_accuracy(classes: int) -> float:

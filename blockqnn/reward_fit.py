@@ -82,11 +82,11 @@ def held_out_rewards(
         final: as for `fit_reward`.
 
     Returns:
-        [N] in percent.
+        [N] in percent, with the logarithms of FLOPs and density less their means.
     """
     features = np.stack([early, log_flops, log_density], axis=-1).astype(np.float64)
     # Centred, so that coefficients that differ between fits do not shift whole rewards.
-    centred = features - features.mean(axis=0)
+    centred = features - features.mean(axis=0) * [0.0, 1.0, 1.0]
     rewards = np.empty(len(final))
     for block in range(len(final)):
         others = np.arange(len(final)) != block
@@ -102,7 +102,9 @@ def _fit(features: np.ndarray, final: np.ndarray) -> RewardSettings:
     weights = _minimise(_pairs(features / scale, final), _PRIOR_BLOCKS / len(final)) / scale
     if weights[0] == 0:
         return RewardSettings(0.0, 0.0)
-    return RewardSettings(float(-weights[1] / weights[0]), float(-weights[2] / weights[0]))
+    # Taken from 0, for a weight of 0 gives 0 and not -0, which nobody would type.
+    mu, rho = (0.0 - weights[1:] / weights[0]).tolist()
+    return RewardSettings(mu, rho)
 
 
 def _pairs(features: np.ndarray, final: np.ndarray) -> np.ndarray:

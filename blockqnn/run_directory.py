@@ -100,6 +100,21 @@ def check_same_search(
         )
 
 
+def schedule_length(flags: Mapping[str, str]) -> int:
+    """How many iterations a run was to have.
+
+    Args:
+        flags: of the run, as its store has them.
+
+    Returns:
+        The number; 0 if the flags do not tell.
+    """
+    try:
+        return len(_expand(flags[_SCHEDULE]))
+    except (KeyError, ValueError, OverflowError, MemoryError):
+        return 0
+
+
 def _extends(before: str, now: str) -> bool:
     old, new = _expand(before), _expand(now)
     return new[: len(old)] == old

@@ -14,9 +14,8 @@ from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import check
 from networks.cost import Cost, cost, infeasible_reason
+from networks.designs import Design, check, design_of
 
 DRAWS_PER_BLOCK = 20
 """At most so many suggestions are drawn for each block that is wanted."""
@@ -44,7 +43,7 @@ class Search:
         self._settings, self._agent, self._store = settings, agent, store
         self._trials: dict[int, Trial] = {}
         self._source: dict[str, int] = {}
-        self._costs: dict[str, tuple[CanonicalBlock, Cost]] = {}
+        self._costs: dict[str, tuple[Design, Cost]] = {}
         for trial in store.trials():
             self._record(trial)
         self.ended_iterations: int = store.facts().get("iterations", 0)
@@ -67,7 +66,11 @@ class Search:
             Each trial when it has finished and is in the store.
         """
         while not self.finished:
-            yield from self._iterate(self.ended_iterations + 1, executor)
+            yield from self.run_iteration(executor)
+
+    def run_iteration(self, executor: Executor) -> Iterator[Trial]:
+        """Carries out the next iteration, whatever the schedule says; see `run`."""
+        yield from self._iterate(self.ended_iterations + 1, executor)
 
     def _iterate(self, iteration: int, executor: Executor) -> Iterator[Trial]:
         learned = [t for t in self._trials.values() if t.iteration < iteration]
@@ -126,18 +129,18 @@ class Search:
         self, number: int, iteration: int, epsilon: float, actions: tuple[tuple[int, ...], ...]
     ) -> Trial:
         settings = self._settings
-        code = check(actions, settings.max_layers)
+        code = check(settings.space, actions, settings.max_layers)
         if number in self._trials and self._trials[number].code != code:
             raise UserError(
                 f"Trial {number} of the store is not what this search suggests there: the run was "
                 "written by another version of the program. Begin a new one (--run_dir)."
             )
-        block = canonical_form(code)
-        if block.hash not in self._costs:
-            self._costs[block.hash] = (block, cost(block, settings.layout))
-        spent = self._costs[block.hash][1]
+        design = design_of(code)
+        if design.hash not in self._costs:
+            self._costs[design.hash] = (design, cost(design, settings.layout))
+        spent = self._costs[design.hash][1]
         reason = infeasible_reason(
-            block,
+            design,
             spent,
             settings.limits,
             settings.recipe.batch_size,
@@ -148,11 +151,11 @@ class Search:
             iteration=iteration,
             epsilon=epsilon,
             code=code,
-            hash=block.hash,
-            seed=child_seed(settings.seed, block.hash),
+            hash=design.hash,
+            seed=child_seed(settings.seed, design.hash),
             status=Status.INFEASIBLE if reason else Status.RUNNING,
             reason=reason,
-            density=block.density,
+            density=design.density,
             parameters=spent.parameters,
             flops=spent.flops,
             block_flops=spent.block_flops,

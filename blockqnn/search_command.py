@@ -8,22 +8,19 @@ import logging
 import time
 from typing import TextIO
 
-from agents.contract import Agent
-from agents.q_learning import QLearning, QLearningConfig
-from agents.random_search import RandomSearch
+from agents.registry import make_agent
 from blockqnn import run_directory
-from blockqnn.evaluators import DRY, make_evaluator
-from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
+from blockqnn.evaluators import DRY
+from blockqnn.executor_choice import make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
-from blockqnn.placement import compile_threads, places
-from blockqnn.progress import make_progress
+from blockqnn.progress import Progress, make_progress
 from blockqnn.run_record import read_run
 from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
+from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
-from blockqnn.worker import encode_settings
-from networks.space import BlockSpace
+from networks.designs import make_space
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -49,10 +46,13 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
         UserError: if the run directory or the data set cannot be used.
     """
     with run_directory.opened(run) as store:
-        search = Search(settings, make_agent(settings), store)
+        space = make_space(settings.space, settings.max_layers)
+        search = Search(settings, make_agent(settings.agent, space, settings.seed), store)
         try:
             if not search.finished:
                 _carry_on(search, settings, run, store, stream)
+            elif run.tensorboard:
+                write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
             print(
                 f"\nStopped; what has finished is in {run.run_dir}. The same command "
@@ -65,18 +65,16 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
     return 0
 
 
-def make_agent(settings: SearchSettings) -> Agent:
-    """Creates the agent that the settings ask for."""
-    space = BlockSpace(settings.max_layers)
-    if isinstance(settings.agent, QLearningConfig):
-        return QLearning(space, settings.agent, settings.seed)
-    return RandomSearch(space, settings.agent, settings.seed)
-
-
 def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
-    with contextlib.closing(_make_executor(settings, run)) as executor:
+    with contextlib.ExitStack() as stack:
+        executor = stack.enter_context(contextlib.closing(make_executor(settings, run)))
+        before = list(store.trials())
+        listeners: list[Progress] = []
+        if run.tensorboard:
+            listeners.append(_tensorboard(search, settings, run, before))
+            stack.enter_context(contextlib.closing(listeners[0]))
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = dataclasses.asdict(settings.layout)
         facts = {"layout": layout, "dry": settings.evaluator == DRY}
@@ -84,16 +82,17 @@ def _carry_on(
         if settings.evaluator == DRY:
             print(DRY_NOTICE, file=stream)
         progress = make_progress(stream, settings.iterations, settings.blocks_per_iteration)
-        before = 0
-        for trial in store.trials():
-            progress.history(trial)
-            before += 1
+        listeners.append(progress)
+        for trial in before:
+            for listener in listeners:
+                listener.history(trial)
         if before:
-            print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
+            print(f"Continuing {run.run_dir} after {len(before)} trials.", file=stream)
         begun, trained_seconds = time.monotonic(), 0.0
         try:
             for trial in search.run(executor):
-                progress.finished(trial)
+                for listener in listeners:
+                    listener.finished(trial)
                 trained_seconds += trial.train_seconds
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
@@ -116,16 +115,20 @@ def _carry_on(
             )
 
 
-def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
-    what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
-    if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what, run.worker))
-    found = places(
-        run.workers, run.cores_per_worker, settings.blocks_per_iteration, settings.evaluator
+def _tensorboard(
+    search: Search, settings: SearchSettings, run: RunSettings, before: list[Trial]
+) -> Progress:
+    # tensorboardX takes a while to load, and most searches do without.
+    from blockqnn.tensorboard.listener import TensorBoard
+
+    return TensorBoard(
+        run.run_dir / DIRECTORY,
+        run.flag_values,
+        settings.layout,
+        before,
+        lambda: search.ended_iterations,
+        settings.iterations,
     )
-    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker)
-    return LocalExecutor(line, found, run.run_dir, run.child_timeout_seconds)
 
 
 def _print_result(run: RunSettings, stream: TextIO) -> None:
@@ -143,7 +146,7 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
     print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
-    if trained and not result.dry:
+    if any(trial.seconds > 0 for trial in trained) and not result.dry:
         print(time_spent(trained), file=stream)
     if result.dry:
         print(DRY_NOTICE, file=stream)
@@ -157,6 +160,8 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
         file=stream,
     )
+    if run.tensorboard:
+        print(f"Learning curves:     tensorboard --logdir {run.run_dir / DIRECTORY}", file=stream)
 
 
 def time_spent(trained: list[Trial]) -> str:

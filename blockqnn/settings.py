@@ -6,8 +6,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from agents.q_learning import QLearningConfig
-from agents.random_search import RandomSearchConfig
+from agents.registry import AgentConfig
 from networks.cost import Limits
 from networks.layout import Layout
 
@@ -79,6 +78,23 @@ class RewardSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class TableSettings:
+    """Where accuracies are looked up.
+
+    Attributes:
+        path: of a CSV file, see `blockqnn.accuracy_table`.
+        column: that the search sees.
+    """
+
+    path: str = ""
+    column: str = ""
+
+
+NO_TABLE = TableSettings()
+"""Of a search that looks nothing up."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """A whole search.
 
@@ -87,6 +103,7 @@ class SearchSettings:
         schedule: pairs of epsilon and a number of iterations; its length is
             that of the search for every agent.
         blocks_per_iteration: trials of an iteration, infeasible ones not counted.
+        space: `nsc` or `nasbench201`.
         max_layers: most layers of a block, Terminal not counted.
         seed: fixes every random choice.
         layout: of the child networks.
@@ -94,12 +111,14 @@ class SearchSettings:
         data: the images.
         recipe: how a child is trained.
         reward: how accuracy is corrected.
-        evaluator: `train`, or `dry` for made-up accuracies.
+        evaluator: `train`, `table` for measured accuracies, or `dry` for made-up ones.
+        table: where `table` looks them up.
     """
 
-    agent: QLearningConfig | RandomSearchConfig
+    agent: AgentConfig
     schedule: tuple[tuple[float, int], ...]
     blocks_per_iteration: int
+    space: str
     max_layers: int
     seed: int
     layout: Layout
@@ -108,6 +127,7 @@ class SearchSettings:
     recipe: Recipe
     reward: RewardSettings
     evaluator: str
+    table: TableSettings = NO_TABLE
 
     @property
     def iterations(self) -> int:
@@ -147,6 +167,7 @@ class RunSettings:
         flag_values: the flags that say what the search is, by name; another
             value of one of them is another search.
         flag_file: the text to keep in the run directory.
+        tensorboard: write events for TensorBoard into the run directory.
     """
 
     run_dir: pathlib.Path
@@ -157,3 +178,4 @@ class RunSettings:
     child_timeout_seconds: float
     flag_values: dict[str, Any]
     flag_file: str
+    tensorboard: bool = False

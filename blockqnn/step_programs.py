@@ -90,7 +90,7 @@ class StepPrograms:
     def _before_norm(self, parameters: Arrays, inputs: Any) -> jax.Array:
         """What batch norm normalises."""
         if self._step.kind is StepKind.PCC:
-            return relu_convolution(inputs, parameters["kernel"])
+            return relu_convolution(inputs, parameters["kernel"], self._step.stride)
         return sum(inputs[1:], inputs[0])
 
     def _backward(

@@ -16,7 +16,8 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.trial import Status, Trial
-from networks.codes import CodeError, parse, write
+from networks.codes import CodeError
+from networks.designs import parse, write
 
 SCHEMA_VERSION = 2
 FILE_NAME = "store.sqlite"
@@ -134,8 +135,17 @@ class Store:
         if missing:
             raise UserError(f"There is no run in {path.parent}: it has no {path.name}.")
         try:
-            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            has_tables = _has_tables(connection)
+            connection, has_tables = _connected(path, "mode=ro")
+        except sqlite3.OperationalError as error:
+            # Where nobody may write, SQLite cannot make the files that readers share with a
+            # writer. Where the log is empty, the file can be read as it is.
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise _not_a_store(path, error) from error
+            try:
+                connection, has_tables = _connected(path, "immutable=1")
+            except sqlite3.DatabaseError as second:
+                raise _not_a_store(path, second) from second
         except sqlite3.DatabaseError as error:
             raise _not_a_store(path, error) from error
         if not has_tables:
@@ -189,7 +199,10 @@ class Store:
 
     def _get(self, table: str) -> dict[str, Any]:
         rows = self._connection.execute(f"SELECT name, value FROM {table}")
-        return {name: json.loads(value) for name, value in rows}
+        try:
+            return {name: json.loads(value) for name, value in rows}
+        except ValueError as error:
+            raise UserError(f"Table {table} of the store cannot be read: {error}.") from error
 
 
 class _Transaction:
@@ -224,6 +237,16 @@ def _from_row(row: tuple[Any, ...]) -> Trial:
     except (CodeError, ValueError, TypeError) as error:
         raise UserError(f"Trial {values['number']} in the store cannot be read: {error}") from error
     return Trial(**values)
+
+
+def _connected(path: pathlib.Path, how: str) -> tuple[sqlite3.Connection, bool]:
+    """A connection that writes nothing, and whether it finds a store's tables."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)
+    try:
+        return connection, _has_tables(connection)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

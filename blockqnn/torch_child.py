@@ -176,7 +176,7 @@ def _arrays(layer: PlacedLayer, weights: dict[str, np.ndarray]) -> nn.Module:
         # HWIO becomes OIHW, and in x out becomes out x in.
         axes = (3, 2, 0, 1) if array.ndim == 4 else tuple(reversed(range(array.ndim)))
         module.register_parameter(name, nn.Parameter(torch.tensor(array.transpose(axes))))
-    if layer.operation is Operation.PCC:
+    if layer.normalises:
         module.register_buffer("mean", torch.zeros(layer.shape[-1]))
         module.register_buffer("variance", torch.ones(layer.shape[-1]))
     return module
@@ -191,16 +191,12 @@ def _compute(
         case Operation.CONVOLUTION:
             return functional.conv2d(x, arrays.kernel, padding=half)
         case Operation.PCC:
-            return functional.batch_norm(
-                functional.conv2d(functional.relu(x), arrays.kernel, padding=half),
-                arrays.mean,
-                arrays.variance,
-                arrays.scale,
-                arrays.bias,
-                training,
-                BATCH_NORM_MOMENTUM,
-                BATCH_NORM_EPSILON,
-            )
+            y = functional.conv2d(functional.relu(x), arrays.kernel, None, layer.stride, half)
+            return _batch_norm(y, arrays, training)
+        case Operation.BATCH_NORM:
+            return _batch_norm(x, arrays, training)
+        case Operation.ZERO:
+            return torch.zeros_like(x)
         case Operation.MAX_POOLING:
             return functional.max_pool2d(x, layer.kernel, 1, half)
         case Operation.AVERAGE_POOLING:
@@ -212,6 +208,8 @@ def _compute(
             return torch.cat(inputs, dim=1)
         case Operation.DOWNSAMPLING:
             return functional.max_pool2d(x, 2)
+        case Operation.AVERAGE_DOWNSAMPLING:
+            return functional.avg_pool2d(x, 2)
         case Operation.RELU:
             return functional.relu(x)
         case Operation.GLOBAL_POOLING:
@@ -221,6 +219,19 @@ def _compute(
             with torch.autocast(x.device.type, enabled=False):
                 return functional.linear(x, arrays.kernel, arrays.bias)
     raise ValueError(f"{layer.operation} is given, not computed")
+
+
+def _batch_norm(x: torch.Tensor, arrays: nn.Module, training: bool) -> torch.Tensor:
+    return functional.batch_norm(
+        x,
+        arrays.mean,
+        arrays.variance,
+        arrays.scale,
+        arrays.bias,
+        training,
+        BATCH_NORM_MOMENTUM,
+        BATCH_NORM_EPSILON,
+    )
 
 
 def _widen(x: torch.Tensor, channels: int) -> torch.Tensor:

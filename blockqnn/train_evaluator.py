@@ -30,9 +30,8 @@ from blockqnn.training import (
     train_compiled,
 )
 from blockqnn.trial import Job, Outcome
-from networks.canonical import canonical_form
+from networks.designs import design_of, design_plan
 from networks.layout import Layout
-from networks.plan import make_plan
 
 CHILDREN_BETWEEN_PRUNINGS = 200
 """The cache on disk may outgrow its bound by what so many children compile."""
@@ -128,7 +127,7 @@ class TrainEvaluator:
         return future.result()
 
     def _compile(self, job: Job, slot: int) -> CompiledChild:
-        plan = make_plan(canonical_form(job.code), self._layout)
+        plan = design_plan(design_of(job.code), self._layout)
         # The default device is a matter of the thread.
         with _default_device(self._devices[slot]):
             return compile_child(plan, self._recipe, *self._parts[slot])

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import hashlib
 
-from networks.codes import Code
+from networks.designs import AnyCode
 
 
 class Status(enum.StrEnum):
@@ -27,7 +27,7 @@ class Trial:
         number: position among all suggestions of the run, from 1.
         iteration: in which it was suggested, from 1.
         epsilon: share of random actions of the agent then.
-        code: the block as the agent wrote it.
+        code: the block, or the cell, as the agent wrote it.
         hash: names its canonical form.
         seed: of the child's training.
         status: where it stands.
@@ -54,7 +54,7 @@ class Trial:
     number: int
     iteration: int
     epsilon: float
-    code: Code
+    code: AnyCode
     hash: str
     seed: int
     status: Status
@@ -99,7 +99,7 @@ class Job:
     """
 
     number: int
-    code: Code
+    code: AnyCode
     hash: str
     seed: int
 

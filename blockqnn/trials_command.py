@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
 from blockqnn.run_record import read_run
 from blockqnn.trial import Status, Trial
-from networks.codes import write
+from networks.designs import write
 
 TABLE, JSON, CSV = "table", "json", "csv"
 FORMATS = (TABLE, JSON, CSV)

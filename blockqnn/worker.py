@@ -21,14 +21,19 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.evaluators import Evaluator, make_evaluator
-from blockqnn.settings import DataSettings, Recipe, WorkerSettings
+from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome
-from networks.codes import parse, write
+from networks.designs import parse, write
 from networks.layout import Layout
 
 
 def encode_settings(
-    evaluator: str, data: DataSettings, recipe: Recipe, layout: Layout, worker: WorkerSettings
+    evaluator: str,
+    data: DataSettings,
+    recipe: Recipe,
+    layout: Layout,
+    worker: WorkerSettings,
+    table: TableSettings = NO_TABLE,
 ) -> str:
     """The first line that a worker reads."""
     return json.dumps(
@@ -38,6 +43,7 @@ def encode_settings(
             "recipe": dataclasses.asdict(recipe),
             "layout": dataclasses.asdict(layout),
             "worker": dataclasses.asdict(worker),
+            "table": dataclasses.asdict(table),
         }
     )
 
@@ -69,6 +75,7 @@ def main() -> None:
             Recipe(**settings["recipe"]),
             Layout(**layout),
             WorkerSettings(**settings["worker"]),
+            TableSettings(**settings["table"]),
         )
     except UserError as error:
         answers.write({"error": str(error)})

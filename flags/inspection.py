@@ -2,30 +2,73 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from blockqnn.errors import UserError
+from blockqnn import selection
+from blockqnn.selection import Selection
 from blockqnn.show_command import ShowSettings
+from blockqnn.trial import Status
 from blockqnn.trials_command import FORMATS, TABLE, TrialsSettings
 from flags import child_network, parsing
 from networks.codes import MAX_LAYERS
 from networks.layout import Layout
+
+_LEAST = {"reward": "reward in percent", "accuracy": "accuracy in percent"}
+_MOST = {
+    "parameters": "trained numbers of the child, as in 50k",
+    "flops": "FLOPs of the child, one image, forward, as in 2.5M",
+    "seconds": "seconds that the child had a device",
+    "density": "edges over nodes",
+    "depth": "convolutions on the longest path of the child",
+}
 
 
 def define_show() -> parsing.FlagSet:
     """The flags of `show`, at their defaults."""
     flags = parsing.FlagSet(
         "show",
-        "BLOCK",
-        "Shows a block in words and figures. BLOCK is a published name (inception, residual, "
-        "block-qnn-a, block-qnn-b, block-qnn-s), a code, RUN_DIR#NUMBER or RUN_DIR#best; a "
-        "RUN_DIR alone lists its best blocks.",
+        "BLOCK [BLOCK]",
+        "Shows a block in words and figures, and what became of it if it is a trial; or two "
+        "blocks side by side. BLOCK is a published name (inception, residual, block-qnn-a, "
+        "block-qnn-b, block-qnn-s), a code, RUN_DIR#NUMBER or RUN_DIR#best; a RUN_DIR alone "
+        "lists its best blocks.",
     )
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
-    flags.integer("top", 10, "blocks of a run to list", 1)
-    flags.group("Child network (for a run's block, the run's layout is taken)")
+    flags.group("Which trials of a RUN_DIR, and in which order")
+    flags.integer("top", 10, "trials to list", 1)
+    flags.choice("sort", "reward", tuple(selection.FIGURES), "what to sort by")
+    flags.choice(
+        "order",
+        selection.BEST_FIRST,
+        selection.ORDERS,
+        "best_first is high rewards and accuracies, low costs and numbers",
+    )
+    flags.choice(
+        "status", Status.COMPLETED.value, (*selection.STATUSES, selection.ANY), "of the trials"
+    )
+    flags.special(
+        "iteration",
+        None,
+        "in which they were suggested, as in 20 or 20-29; empty for all",
+        _parse_iterations,
+        "a number from 1 on, or two with - between them, as in 20-29",
+    )
+    for name, meaning in _LEAST.items():
+        _define_bound(flags, f"min_{name}", f"least {meaning}")
+    for name, meaning in _MOST.items():
+        _define_bound(flags, f"max_{name}", f"most {meaning}")
+    flags.special(
+        "has",
+        (),
+        f"what the blocks must have, with commas between: {', '.join(selection.FEATURES)}",
+        _parse_features,
+        f"some of {', '.join(selection.FEATURES)}, with commas between them",
+    )
+    flags.group("Child network (where a block is of a run, the run's layout is taken)")
     layout = Layout(repeats=2)
     child_network.define_layout(flags, layout)
     child_network.define_images(flags, layout)
@@ -48,12 +91,21 @@ def parse_show(arguments: Sequence[str]) -> ShowSettings:
         LayoutError: if the layout cannot be built.
     """
     flags = define_show()
-    reference = _one_word(flags, flags.parse(arguments), "one BLOCK or RUN_DIR")
+    words = flags.words(arguments, "one BLOCK or RUN_DIR, or two BLOCKs", most=2)
     value = flags.chosen()
     return ShowSettings(
-        reference=reference,
+        references=tuple(words),
         max_layers=value["max_layers"],
         layout=child_network.layout(value),
+        selection=Selection(
+            sort=value["sort"],
+            order=value["order"],
+            status=value["status"],
+            iterations=value["iteration"],
+            least=_given(value, "min_", _LEAST),
+            most=_given(value, "max_", _MOST),
+            has=value["has"],
+        ),
         top=value["top"],
         as_json=value["format"] == "json",
     )
@@ -80,15 +132,48 @@ def parse_trials(arguments: Sequence[str]) -> TrialsSettings:
         UserError: if the command line cannot be used.
     """
     flags = define_trials()
-    run_dir = _one_word(flags, flags.parse(arguments), "one RUN_DIR")
-    return TrialsSettings(pathlib.Path(run_dir), flags.chosen()["format"])
+    words = flags.words(arguments, "one RUN_DIR")
+    return TrialsSettings(pathlib.Path(words[0]), flags.chosen()["format"])
 
 
-def _one_word(flags: parsing.FlagSet, words: list[str], wanted: str) -> str:
-    if len(words) != 1:
-        given = " ".join(words) or "nothing"
-        raise UserError(
-            f"{flags.verb} takes {wanted}, given {given!r}. "
-            f"See: python -m blockqnn {flags.verb} --help"
-        )
-    return words[0]
+def _define_bound(flags: parsing.FlagSet, name: str, meaning: str) -> None:
+    flags.special(
+        name,
+        None,
+        f"{meaning}; empty for no limit",
+        _parse_quantity,
+        "a number, perhaps with k, M or G after it, as in 50k",
+    )
+
+
+def _parse_quantity(text: str) -> float | None:
+    if not text:
+        return None
+    factor = {"k": 1e3, "M": 1e6, "G": 1e9}.get(text[-1])
+    value = float(text) if factor is None else float(text[:-1]) * factor
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _parse_iterations(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    first, separator, last = text.partition("-")
+    found = int(first), int(last if separator else first)
+    if not 1 <= found[0] <= found[1]:
+        raise ValueError
+    return found
+
+
+def _parse_features(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",")) if text else ()
+    if not set(words) <= set(selection.FEATURES):
+        raise ValueError
+    return words
+
+
+def _given(values: Mapping[str, Any], prefix: str, names: Iterable[str]) -> dict[str, float]:
+    """The bounds that were given, by the name of the figure."""
+    bounds = {name: values[prefix + name] for name in names}
+    return {name: bound for name, bound in bounds.items() if bound is not None}

@@ -46,6 +46,8 @@ class _Serializer(flags.ArgumentSerializer):
 
 def as_text(value: Any) -> str:
     """A flag's value as one would type it."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -168,6 +170,30 @@ class FlagSet:
         # absl raises a ValueError where --noNAME is given a value.
         except (flags.Error, ValueError) as error:
             raise UserError(self._refusal(error)) from error
+
+    def words(self, arguments: Sequence[str], wanted: str, most: int = 1) -> list[str]:
+        """Parses the command line of a verb that takes words besides flags.
+
+        Args:
+            arguments: what follows the verb.
+            wanted: which words it takes, for the message.
+            most: how many at most; at least one.
+
+        Returns:
+            The words.
+
+        Raises:
+            UserError: if there are none or too many, or a flag is refused.
+        """
+        words = self.parse(arguments)
+        # What looks like a flag and is none, such as --=3, must not become a second word.
+        if not 1 <= len(words) <= most or any(word.startswith("-") for word in words):
+            given = " ".join(words) or "nothing"
+            raise UserError(
+                f"{self.verb} takes {wanted}, given {given!r}. "
+                f"See: python -m blockqnn {self.verb} --help"
+            )
+        return words
 
     def expanded(self, arguments: Sequence[str]) -> list[str]:
         """The command line with its flag files put in their place."""

@@ -6,12 +6,9 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from agents.exploration import DISTRIBUTIONS
-from agents.q_learning import QLearningConfig
-from agents.random_search import RandomSearchConfig
 from blockqnn.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DRY, TRAIN
+from blockqnn.evaluators import DRY, TABLE, TRAIN
 from blockqnn.executors import INLINE, LOCAL
 from blockqnn.settings import (
     DataSettings,
@@ -19,12 +16,15 @@ from blockqnn.settings import (
     RewardSettings,
     RunSettings,
     SearchSettings,
+    TableSettings,
     WorkerSettings,
 )
 from flags import child_network, parsing
+from flags.agents import agent_config, define_agents
 from networks.codes import MAX_LAYERS
 from networks.cost import Limits
-from networks.layout import Layout
+from networks.designs import NSC, SPACES
+from networks.layout import NASBENCH201, Layout
 
 _OPERATIONAL = (
     "preset",
@@ -38,6 +38,7 @@ _OPERATIONAL = (
     "child_timeout_seconds",
     "data_dir",
     "execution",
+    "tensorboard",
 )
 """Flags that do not change what the search is; the others must stay in a run."""
 
@@ -47,7 +48,7 @@ def define() -> parsing.FlagSet:
     flags = parsing.FlagSet(
         "search", "", "Designs blocks for a data set; the same command continues a run."
     )
-    agent, recipe, limits = QLearningConfig(), Recipe(), Limits()
+    recipe, limits = Recipe(), Limits()
     flags.group("Run")
     flags.text(
         "preset",
@@ -58,8 +59,13 @@ def define() -> parsing.FlagSet:
     flags.text("run_dir", "", "directory of the run; empty for runs/PRESET")
     flags.integer("seed", 0, "fixes every random choice")
     flags.choice(
-        "evaluator", TRAIN, (TRAIN, DRY), "train the children, or make accuracies up at once"
+        "evaluator",
+        TRAIN,
+        (TRAIN, TABLE, DRY),
+        "train the children, look their accuracies up, or make them up at once",
     )
+    flags.text("table", "", "CSV file of accuracies with a column code or arch_str")
+    flags.text("search_column", "", "of the table: accuracies that the search sees, in percent")
     flags.choice(
         "executor",
         LOCAL,
@@ -90,33 +96,13 @@ def define() -> parsing.FlagSet:
         "user's cache; JAX_COMPILATION_CACHE_DIR wins",
     )
     flags.number("child_timeout_seconds", 3600.0, "after which a child is given up", above=0)
+    flags.switch("tensorboard", False, "write events for TensorBoard to RUN_DIR/tensorboard")
 
     flags.group("Agent")
-    flags.choice("agent", "q_learning", ("q_learning", "random"), "who suggests blocks")
-    flags.special(
-        "epsilon_schedule",
-        agent.epsilon_schedule,
-        "share of random actions, and for how many iterations it holds; also the search's length",
-        parsing.parse_schedule,
-        parsing.SCHEDULE_ALLOWED,
-    )
-    flags.integer("blocks_per_iteration", 64, "blocks of an iteration, without infeasible ones", 1)
-    flags.number("alpha", agent.learning_rate, "learning rate of Q-learning", above=0, most=1)
-    flags.number("gamma", agent.discount, "discount of Q-learning", least=0, most=1)
-    flags.number("initial_q", agent.initial_q, "Q-value of what was never learned; 1 is 100 %")
-    flags.integer("replay_updates", agent.replay_updates, "episodes replayed in an iteration")
-    flags.integer("replay_capacity", agent.replay_capacity, "episodes in memory; 0 for no bound")
-    flags.switch(
-        "reward_shaping", agent.reward_shaping, "whether actions before the last earn reward / T"
-    )
-    flags.choice(
-        "exploration",
-        agent.exploration,
-        DISTRIBUTIONS,
-        "random actions uniform over types and then codes, or uniform over codes",
-    )
+    define_agents(flags)
 
     flags.group("Blocks and child networks")
+    flags.choice("space", NSC, SPACES, "blocks of the paper, or cells of NAS-Bench-201")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_layout(flags, Layout())
     flags.integer(
@@ -220,6 +206,7 @@ def parse(arguments: Sequence[str]) -> tuple[SearchSettings, RunSettings]:
             if name not in _OPERATIONAL
         },
         flag_file=flags.flag_file(),
+        tensorboard=values["tensorboard"],
     )
     return _search_settings(values), run
 
@@ -238,26 +225,17 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         train_examples=values["train_examples"],
         split_seed=values["split_seed"],
     )
-    info = describe(data, images_needed=values["evaluator"] != DRY)
-    agent: QLearningConfig | RandomSearchConfig = RandomSearchConfig(values["exploration"])
-    if values["agent"] == "q_learning":
-        agent = QLearningConfig(
-            learning_rate=values["alpha"],
-            discount=values["gamma"],
-            initial_q=values["initial_q"],
-            epsilon_schedule=values["epsilon_schedule"],
-            replay_updates=values["replay_updates"],
-            replay_capacity=values["replay_capacity"],
-            reward_shaping=values["reward_shaping"],
-            exploration=values["exploration"],
-        )
+    info = describe(data, images_needed=values["evaluator"] == TRAIN)
+    layout = child_network.layout(values, info.shape, info.classes)
+    _refuse_contradictions(values, layout)
     return SearchSettings(
-        agent=agent,
+        agent=agent_config(values),
         schedule=values["epsilon_schedule"],
         blocks_per_iteration=values["blocks_per_iteration"],
+        space=values["space"],
         max_layers=values["max_layers"],
         seed=values["seed"],
-        layout=child_network.layout(values, info.shape, info.classes),
+        layout=layout,
         limits=Limits(
             max_parameters=values["max_parameters"],
             max_flops=values["max_flops"],
@@ -280,4 +258,16 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         ),
         reward=RewardSettings(mu=values["mu"], rho=values["rho"]),
         evaluator=values["evaluator"],
+        table=TableSettings(values["table"], values["search_column"]),
     )
+
+
+def _refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
+    cells = values["space"] == NASBENCH201
+    if cells != (layout.kind == NASBENCH201):
+        raise UserError(
+            f"--space={values['space']} does not go with --layout={layout.kind}; "
+            f"--space={NASBENCH201} and --layout={NASBENCH201} go together and alone."
+        )
+    if values["evaluator"] == TABLE and not (values["table"] and values["search_column"]):
+        raise UserError("--evaluator=table needs --table and --search_column.")

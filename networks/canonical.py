@@ -13,7 +13,7 @@ import functools
 import hashlib
 from typing import NamedTuple
 
-from networks.codes import Code, LayerType
+from networks.codes import Code, LayerCode, LayerType
 from networks.labelling import canonical_order
 
 
@@ -70,6 +70,11 @@ class CanonicalBlock:
         """Number of convolutions."""
         return sum(layer.type == LayerType.CONVOLUTION for layer in self.layers)
 
+    @property
+    def emptiness(self) -> str:
+        """Why there is nothing to train, for the user; empty where there is something."""
+        return "" if self.convolutions else "no convolution"
+
     @functools.cached_property
     def hash(self) -> str:
         """Sixteen hexadecimal digits that name the block."""
@@ -88,14 +93,27 @@ def canonical_form(code: Code) -> CanonicalBlock:
         The canonical form; equal for two codes if and only if, once what
         computes nothing has dissolved, they are the same labelled graph.
     """
-    layers, outputs = dissolve(code)
+    return canonical_numbers(code)[0]
+
+
+def canonical_numbers(code: Code) -> tuple[CanonicalBlock, tuple[int, ...]]:
+    """Reduces a block to its canonical form and tells where each layer went.
+
+    Args:
+        code: a block as `networks.codes` returns it.
+
+    Returns:
+        The canonical form, and its node for the input and for each layer of
+        the code; for one that computes nothing, the node that it repeats.
+    """
+    layers, outputs, node_of = _dissolved(code)
     order = canonical_order(
         labels=[(layer.type, layer.kernel) for layer in layers],
         inputs=[layer.inputs for layer in layers],
         outputs=outputs,
     )
     place = {0: 0} | {node: new for new, node in enumerate(order, start=1)}
-    return CanonicalBlock(
+    block = CanonicalBlock(
         layers=tuple(
             layers[node - 1]._replace(
                 inputs=tuple(sorted(place[i] for i in layers[node - 1].inputs))
@@ -104,6 +122,13 @@ def canonical_form(code: Code) -> CanonicalBlock:
         ),
         outputs=tuple(sorted(place[node] for node in outputs)),
     )
+    return block, tuple(place[node] for node in node_of)
+
+
+def computes_nothing(layer: LayerCode) -> bool:
+    """Whether a layer is Identity or pools over a 1x1 window."""
+    pooling = layer.type in (LayerType.MAX_POOLING, LayerType.AVERAGE_POOLING)
+    return layer.type == LayerType.IDENTITY or (pooling and layer.kernel == 1)
 
 
 def dissolve(code: Code) -> tuple[list[CanonicalLayer], list[int]]:
@@ -116,16 +141,22 @@ def dissolve(code: Code) -> tuple[list[CanonicalLayer], list[int]]:
         The layers that remain, layer i being node i and node 0 the input, and
         the nodes that are outputs, with repetitions.
     """
+    layers, outputs, _ = _dissolved(code)
+    return layers, outputs
+
+
+def _dissolved(code: Code) -> tuple[list[CanonicalLayer], list[int], list[int]]:
+    """As `dissolve`, and the node that stands for the input and for each layer of the code."""
     layers: list[CanonicalLayer] = []
-    node_of = {0: 0}
+    node_of = [0]
     used: set[int] = set()
     for layer in code[:-1]:
         used.update(layer.predecessors)
         inputs = tuple(node_of[p] for p in layer.predecessors)
-        pooling = layer.type in (LayerType.MAX_POOLING, LayerType.AVERAGE_POOLING)
-        if layer.type == LayerType.IDENTITY or (pooling and layer.kernel == 1):
-            node_of[layer.index] = inputs[0]
+        if computes_nothing(layer):
+            node_of.append(inputs[0])
         else:
             layers.append(CanonicalLayer(layer.type, layer.kernel, inputs))
-            node_of[layer.index] = len(layers)
-    return layers, [node_of[layer.index] for layer in code[:-1] if layer.index not in used]
+            node_of.append(len(layers))
+    outputs = [node_of[layer.index] for layer in code[:-1] if layer.index not in used]
+    return layers, outputs, node_of

@@ -21,7 +21,7 @@ from networks.codes import Code
 from networks.convolution import convolution
 from networks.drop_path import JOINS, DropPath
 from networks.initial import initial_parameters, initial_statistics
-from networks.layers import add, average_pooling, downsampling, max_pooling
+from networks.layers import add, average_downsampling, average_pooling, downsampling, max_pooling
 from networks.layout import Layout
 from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, grouped_batch_norm
 from networks.plan import Operation, PlacedLayer, Plan, make_plan
@@ -46,13 +46,15 @@ class Unit(nnx.Module):
                 layer.input_shapes[0][-1],
                 layer.shape[-1],
                 (layer.kernel, layer.kernel),
+                strides=layer.stride,
+                padding=layer.kernel // 2,
                 use_bias=False,
                 dtype=dtype,
                 kernel_init=nnx.initializers.zeros,
                 conv_general_dilated=_lowered,
                 rngs=rngs,
             )
-        if operation is Operation.PCC:
+        if layer.normalises:
             self.norm = nnx.BatchNorm(
                 layer.shape[-1],
                 momentum=BATCH_NORM_MOMENTUM,
@@ -84,6 +86,10 @@ class Unit(nnx.Module):
                 return self.convolution(x)
             case Operation.PCC:
                 return self._normalised(self.convolution(nnx.relu(x)), norm_groups)
+            case Operation.BATCH_NORM:
+                return self._normalised(x, norm_groups)
+            case Operation.ZERO:
+                return jnp.zeros_like(x)
             case Operation.MAX_POOLING:
                 return max_pooling(x, self.kernel)
             case Operation.AVERAGE_POOLING:
@@ -94,6 +100,8 @@ class Unit(nnx.Module):
                 return jnp.concatenate(inputs, axis=-1)
             case Operation.DOWNSAMPLING:
                 return downsampling(x)
+            case Operation.AVERAGE_DOWNSAMPLING:
+                return average_downsampling(x)
             case Operation.RELU:
                 return nnx.relu(x)
             case Operation.GLOBAL_POOLING:
@@ -186,7 +194,7 @@ class ChildNetwork(nnx.Module):
         for layer, arrays, running in zip(self.layers, parameters[1:], statistics[1:], strict=True):
             if layer.operation in (Operation.CONVOLUTION, Operation.PCC):
                 _set(layer.convolution.kernel, arrays["kernel"])
-            if layer.operation is Operation.PCC:
+            if running:
                 _set(layer.norm.scale, arrays["scale"])
                 _set(layer.norm.bias, arrays["bias"])
                 _set(layer.norm.mean, running["mean"])

@@ -108,13 +108,7 @@ def parse(text: str, max_layers: int = MAX_LAYERS) -> Code:
     Raises:
         CodeError: if the text is no block; the message says what is wrong.
     """
-    body = text.strip()
-    if not (body.startswith("[") and body.endswith("]") and len(body) >= 2):
-        raise CodeError(
-            f"A code starts with '[' and ends with ']', like [(1,1,3,0,0),(2,7,0,0,0)]; "
-            f"given: {_shorten(text)}."
-        )
-    return check(_rows(body[1:-1].strip()), max_layers)
+    return check(_rows(_inside(text)), max_layers)
 
 
 def check(rows: Iterable[Sequence[int]], max_layers: int = MAX_LAYERS) -> Code:
@@ -151,6 +145,31 @@ def check(rows: Iterable[Sequence[int]], max_layers: int = MAX_LAYERS) -> Code:
     return tuple(layers)
 
 
+def parse_prefix(text: str, max_layers: int = MAX_LAYERS) -> Code:
+    """Reads the beginning of a block: layers without a Terminal, perhaps none.
+
+    Args:
+        text: a form that `parse` reads, or nothing for the empty beginning.
+        max_layers: largest number of layers.
+
+    Returns:
+        The checked layers, predecessors in ascending order.
+
+    Raises:
+        CodeError: if no block begins like this; the message says what is wrong.
+    """
+    if text.strip() in ("", "[]"):
+        return ()
+    rows = _rows(_inside(text))
+    if rows and len(rows[-1]) == len(_FIELDS) and rows[-1][1] == LayerType.TERMINAL:
+        before = write(LayerCode(*row) for row in rows[:-1] if len(row) == len(_FIELDS))
+        raise CodeError(
+            f"Layer {len(rows)}: a prefix has no Terminal, which ends a block; allowed: "
+            f"{_shorten(before)}, what stands before it."
+        )
+    return check(rows, max_layers)[:-1]
+
+
 def write(code: Iterable[LayerCode]) -> str:
     """The paper's text form of a block, without spaces."""
     return "[" + ",".join("({},{},{},{},{})".format(*layer) for layer in code) + "]"
@@ -172,6 +191,17 @@ def describe(layer: LayerCode) -> str:
 _ROW = re.compile(r"\s*(?:\(([^()\[\]]*)\)|\[([^()\[\]]*)\])\s*(,|$)")
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*", re.ASCII)
 _FIELDS = LayerCode._fields
+
+
+def _inside(text: str) -> str:
+    """What stands between the outer brackets."""
+    body = text.strip()
+    if not (body.startswith("[") and body.endswith("]") and len(body) >= 2):
+        raise CodeError(
+            f"A code starts with '[' and ends with ']', like [(1,1,3,0,0),(2,7,0,0,0)]; "
+            f"given: {_shorten(text)}."
+        )
+    return body[1:-1].strip()
 
 
 def _rows(body: str) -> list[list[int]]:

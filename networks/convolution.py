@@ -43,6 +43,28 @@ def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return plain_convolution(x, kernel)
 
 
+def strided_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """Convolution with a stride; what `convolution` gives at every `stride`-th pixel.
+
+    Args:
+        x: [B, H, W, I].
+        kernel: [K, K, I, O], K odd; used in the dtype of `x`.
+        stride: in both directions.
+
+    Returns:
+        [B, ceil(H / stride), ceil(W / stride), O].
+    """
+    half = kernel.shape[0] // 2
+    # SAME would pad by the stride, and so shift the pixels that are read.
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel.astype(x.dtype),
+        (stride, stride),
+        ((half, half), (half, half)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
 @jax.custom_vjp
 def _convolution_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
     if _is_small(x, kernel.shape[0]):

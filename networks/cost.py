@@ -1,20 +1,13 @@
-"""What a child network costs, counted from its plan.
-
-FLOPs are 2 x multiply-accumulates of convolutions and linear layers, for one
-image, forward; taps that fall on padding count as if they were real. Batch
-normalisation, ReLU, pooling, Add and Concat are not counted.
-"""
+"""What a design's child network costs, and what it may cost."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 
-from networks.canonical import CanonicalBlock
+from networks.designs import Design, design_plan, rewarded_plan
 from networks.layout import Layout
-from networks.plan import Operation, PlacedLayer, Plan, block_plan, make_plan
-
-_CONVOLUTIONS = (Operation.CONVOLUTION, Operation.PCC)
+from networks.plan_counts import depth, flops, parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +16,10 @@ class Cost:
 
     Attributes:
         parameters: number of trained numbers, batch norm's scale and shift included.
-        flops: of one image, forward; see the module.
-        block_flops: the same of one block at the first stage, with that
-            stage's filters as input width; the FLOPs of the reward.
+        flops: of one image, forward; see `networks.plan_counts`.
+        block_flops: the same of what the reward looks at: one block at the
+            first stage, with that stage's filters as input width; of cells,
+            the whole child.
         depth: convolutions of the stem plus those on the longest path.
         activations: numbers in the outputs of all layers, for one image.
     """
@@ -52,52 +46,33 @@ class Limits:
     max_activation_bytes: int = 0
 
 
-def cost(block: CanonicalBlock, layout: Layout) -> Cost:
-    """Counts what the child network of a block costs.
+def cost(design: Design, layout: Layout) -> Cost:
+    """Counts what the child network of a design costs.
 
     Args:
-        block: the block in canonical form.
+        design: a block in canonical form, or a cell.
         layout: of the child network.
 
     Returns:
         Its cost.
     """
-    plan = make_plan(block, layout)
+    plan = design_plan(design, layout)
     return Cost(
         parameters=parameters(plan),
         flops=flops(plan),
-        block_flops=flops(block_plan(block, layout)),
+        block_flops=flops(rewarded_plan(design, layout)),
         depth=depth(plan),
         activations=sum(math.prod(layer.shape) for layer in plan),
     )
 
 
-def parameters(plan: Plan) -> int:
-    """The number of trained numbers of a plan."""
-    return sum(math.prod(shape) for layer in plan for shape in layer.parameter_shapes.values())
-
-
-def flops(plan: Plan) -> int:
-    """FLOPs of a plan for one image, forward; see the module for what counts."""
-    return sum(2 * _multiply_accumulates(layer) for layer in plan)
-
-
-def depth(plan: Plan) -> int:
-    """Convolutions on the longest path of a plan, the stem's included."""
-    depths: list[int] = []
-    for layer in plan:
-        before = max((depths[i] for i in layer.inputs), default=0)
-        depths.append(before + (layer.operation in _CONVOLUTIONS))
-    return depths[-1]
-
-
 def infeasible_reason(
-    block: CanonicalBlock, cost: Cost, limits: Limits, batch_size: int, bytes_per_number: int
+    design: Design, cost: Cost, limits: Limits, batch_size: int, bytes_per_number: int
 ) -> str | None:
     """Why a child is not to be trained.
 
     Args:
-        block: the block in canonical form.
+        design: a block in canonical form, or a cell.
         cost: of its child network.
         limits: what it may cost at most.
         batch_size: images in a training batch.
@@ -106,8 +81,8 @@ def infeasible_reason(
     Returns:
         A phrase for the user, or None where nothing speaks against training.
     """
-    if block.convolutions == 0:
-        return "no convolution"
+    if design.emptiness:
+        return design.emptiness
     activation_bytes = cost.activations * batch_size * bytes_per_number
     for name, value, most in (
         ("parameters", cost.parameters, limits.max_parameters),
@@ -117,10 +92,3 @@ def infeasible_reason(
         if 0 < most < value:
             return f"{value:,} {name}, allowed are {most:,}"
     return None
-
-
-def _multiply_accumulates(layer: PlacedLayer) -> int:
-    if layer.operation is Operation.LINEAR or layer.operation in _CONVOLUTIONS:
-        positions = math.prod(layer.shape[:-1])
-        return positions * math.prod(layer.parameter_shapes["kernel"])
-    return 0

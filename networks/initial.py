@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from networks.plan import Operation, Plan
+from networks.plan import Plan
 
 Weights = list[dict[str, np.ndarray]]
 """For each layer of a plan its arrays by name, empty where it has none."""
@@ -46,14 +46,14 @@ def initial_statistics(plan: Plan) -> Weights:
         plan: of the child network.
 
     Returns:
-        For each PCC `mean` 0 and `variance` 1, float32 [C]; empty for other layers.
+        For each batch norm `mean` 0 and `variance` 1, float32 [C]; empty for other layers.
     """
     return [
         {
             "mean": np.zeros(layer.shape[-1:], np.float32),
             "variance": np.ones(layer.shape[-1:], np.float32),
         }
-        if layer.operation is Operation.PCC
+        if layer.normalises
         else {}
         for layer in plan
     ]

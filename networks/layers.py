@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from networks.convolution import convolution
+from networks.convolution import convolution, strided_convolution
 from networks.normalisation import Arrays, batch_norm
 from networks.parts import Step, StepKind
 from networks.plan import Operation, PlacedLayer
@@ -25,7 +25,7 @@ def compute(
     Args:
         layer: what to compute.
         parameters: its trained arrays, float32, as `layer.parameter_shapes`.
-        statistics: running `mean` and `variance` [C] of a PCC, else empty.
+        statistics: running `mean` and `variance` [C] of batch norm, else empty.
         inputs: its inputs, [B, H, W, C] or [B, C], of the compute dtype.
         training: whether batch norm uses the batch's statistics and updates
             the running ones, or uses the running ones.
@@ -38,8 +38,12 @@ def compute(
         case Operation.CONVOLUTION:
             return convolution(x, parameters["kernel"]), statistics
         case Operation.PCC:
-            y = convolution(jax.nn.relu(x), parameters["kernel"])
+            y = relu_convolution(inputs, parameters["kernel"], layer.stride)
             return batch_norm(y, parameters, statistics, training)
+        case Operation.BATCH_NORM:
+            return batch_norm(x, parameters, statistics, training)
+        case Operation.ZERO:
+            return jnp.zeros_like(x), statistics
         case Operation.MAX_POOLING:
             return max_pooling(x, layer.kernel), statistics
         case Operation.AVERAGE_POOLING:
@@ -50,6 +54,8 @@ def compute(
             return jnp.concatenate(inputs, axis=-1), statistics
         case Operation.DOWNSAMPLING:
             return downsampling(x), statistics
+        case Operation.AVERAGE_DOWNSAMPLING:
+            return average_downsampling(x), statistics
         case Operation.RELU:
             return jax.nn.relu(x), statistics
         case Operation.GLOBAL_POOLING:
@@ -86,7 +92,7 @@ def compute_step(
         case StepKind.RELU_CONVOLUTION:
             y = relu_convolution(inputs, parameters["kernel"])
         case StepKind.PCC:
-            y = relu_convolution(inputs, parameters["kernel"])
+            y = relu_convolution(inputs, parameters["kernel"], step.stride)
             return batch_norm(y, parameters, statistics, training)
         case StepKind.BATCH_NORM:
             return batch_norm(sum(inputs[1:], x), parameters, statistics, training)
@@ -96,6 +102,10 @@ def compute_step(
             y = average_pooling(x, step.kernel)
         case StepKind.DOWNSAMPLING:
             y = downsampling(x)
+        case StepKind.AVERAGE_DOWNSAMPLING:
+            y = average_downsampling(x)
+        case StepKind.ZERO:
+            y = jnp.zeros_like(x)
         case StepKind.SUM:
             y = sum(inputs[1:], x)
         case StepKind.SLICE:
@@ -167,6 +177,20 @@ def downsampling(x: jax.Array) -> jax.Array:
     return jnp.maximum(tall[:, :, :, 0], tall[:, :, :, 1])
 
 
+def average_downsampling(x: jax.Array) -> jax.Array:
+    """Average pooling of 2x2 pixels with stride 2; an odd last row or column is left out.
+
+    Args:
+        x: [B, H, W, C].
+
+    Returns:
+        [B, H // 2, W // 2, C].
+    """
+    batch, height, width, channels = x.shape
+    even = x[:, : height // 2 * 2, : width // 2 * 2]
+    return even.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+
+
 def add(x: jax.Array, y: jax.Array) -> jax.Array:
     """Sum of two maps; the narrower is padded with zero channels at the end.
 
@@ -181,17 +205,19 @@ def add(x: jax.Array, y: jax.Array) -> jax.Array:
     return _widen(x, channels) + _widen(y, channels)
 
 
-def relu_convolution(parts: Sequence[jax.Array], kernel: jax.Array) -> jax.Array:
+def relu_convolution(parts: Sequence[jax.Array], kernel: jax.Array, stride: int = 1) -> jax.Array:
     """ReLU of the concatenated parts, then convolution.
 
     Args:
         parts: [B, H, W, C] each.
         kernel: [K, K, I, O], I the sum of the parts' channels.
+        stride: in both directions.
 
     Returns:
-        [B, H, W, O].
+        [B, H, W, O], or one pixel of every `stride` by `stride`.
     """
-    return convolution(jax.nn.relu(jnp.concatenate(parts, axis=-1)), kernel)
+    x = jax.nn.relu(jnp.concatenate(parts, axis=-1))
+    return convolution(x, kernel) if stride == 1 else strided_convolution(x, kernel, stride)
 
 
 def global_pooling(x: jax.Array) -> jax.Array:

@@ -11,7 +11,8 @@ import dataclasses
 
 CIFAR = "cifar"
 IMAGENET = "imagenet"
-KINDS = (CIFAR, IMAGENET)
+NASBENCH201 = "nasbench201"
+KINDS = (CIFAR, IMAGENET, NASBENCH201)
 
 
 class LayoutError(ValueError):
@@ -23,7 +24,7 @@ class Layout:
     """How a block is stacked into a child network.
 
     Attributes:
-        kind: `cifar` or `imagenet`.
+        kind: `cifar`, `imagenet`, or `nasbench201` for the skeleton of cells.
         filters: channels of every convolution in a stage, one number a stage.
             The stem has those of the first.
         repeats: N, the number of blocks in a stage.
@@ -43,7 +44,8 @@ class Layout:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise LayoutError(f"A layout is {' or '.join(KINDS)}, given {self.kind!r}.")
+            kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            raise LayoutError(f"A layout is {kinds}, given {self.kind!r}.")
         if not self.filters:
             raise LayoutError("A layout needs the filters of at least one stage, given none.")
         numbers = {

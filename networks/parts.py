@@ -50,6 +50,8 @@ class StepKind(enum.Enum):
     MAX_POOLING = "max pooling"
     AVERAGE_POOLING = "average pooling"
     DOWNSAMPLING = "2x2 max pooling, stride 2"
+    AVERAGE_DOWNSAMPLING = "2x2 average pooling, stride 2"
+    ZERO = "zero"
     SUM = "sum"
     SLICE = "slice of channels"
     RELU_POOLING = "relu, global average pooling"
@@ -69,6 +71,7 @@ class Step:
         kernel: side of its window in pixels, 0 where there is none.
         first_channel: of a slice, in its input.
         layer: position in the plan of the layer that it belongs to.
+        stride: of a convolution.
         rows: for each input, where its channels begin in that layer's kernel, as
             often as it occurs there. Empty where the step has no kernel.
     """
@@ -80,6 +83,7 @@ class Step:
     kernel: int = 0
     first_channel: int = 0
     layer: int = 0
+    stride: int = 1
     rows: tuple[tuple[int, ...], ...] = ()
 
     @property
@@ -106,13 +110,26 @@ def cut_into_steps(plan: Plan) -> tuple[Step, ...]:
 
     Returns:
         The steps in an order in which they can be computed. The first is the
-        image, the last writes the logits.
+        image, the last writes the logits. What nobody reads is left out.
     """
     cutter = _Cutter()
     maps: list[tuple[int, ...]] = []
     for number, layer in enumerate(plan):
         maps.append(cutter.cut(number, layer, [maps[i] for i in layer.inputs]))
-    return tuple(cutter.steps)
+    return _without_unread(cutter.steps)
+
+
+def _without_unread(steps: list[Step]) -> tuple[Step, ...]:
+    """The steps that the last one depends on, with their positions among one another."""
+    read = {0, len(steps) - 1}
+    for number in range(len(steps) - 1, 0, -1):
+        if number in read:
+            read.update(steps[number].inputs)
+    place = {old: new for new, old in enumerate(sorted(read))}
+    return tuple(
+        dataclasses.replace(steps[old], inputs=tuple(place[i] for i in steps[old].inputs))
+        for old in place
+    )
 
 
 class _Cutter:
@@ -132,7 +149,8 @@ class _Cutter:
             case Operation.CONVOLUTION:
                 return tuple(self._convolve(number, layer, inputs[0], StepKind.CONVOLUTION))
             case Operation.PCC:
-                if len(self._groups(inputs[0], MAP_GROUPS)) == 1:
+                # Only one map is read with a stride, and it has one part.
+                if layer.stride > 1 or len(self._groups(inputs[0], MAP_GROUPS)) == 1:
                     return tuple(self._convolve(number, layer, inputs[0], StepKind.PCC))
                 sums = self._convolve(number, layer, inputs[0], StepKind.RELU_CONVOLUTION)
                 return (self._sum(StepKind.BATCH_NORM, sums, layer.shape, layer=number),)
@@ -142,6 +160,13 @@ class _Cutter:
                 return self._each(StepKind.AVERAGE_POOLING, layer, inputs[0])
             case Operation.DOWNSAMPLING:
                 return self._each(StepKind.DOWNSAMPLING, layer, inputs[0])
+            case Operation.AVERAGE_DOWNSAMPLING:
+                return self._each(StepKind.AVERAGE_DOWNSAMPLING, layer, inputs[0])
+            case Operation.ZERO:
+                return self._each(StepKind.ZERO, layer, inputs[0])
+            case Operation.BATCH_NORM:
+                (part,) = inputs[0]
+                return (self._sum(StepKind.BATCH_NORM, [part], layer.shape, layer=number),)
             case Operation.ADD:
                 return self._add(*inputs)
             case Operation.CONCAT:
@@ -179,7 +204,15 @@ class _Cutter:
         self, number: int, layer: PlacedLayer, parts: tuple[int, ...], kind: StepKind
     ) -> list[int]:
         return [
-            self._place(kind, group, layer.shape, kernel=layer.kernel, layer=number, rows=rows)
+            self._place(
+                kind,
+                group,
+                layer.shape,
+                kernel=layer.kernel,
+                layer=number,
+                stride=layer.stride,
+                rows=rows,
+            )
             for group, rows in self._groups(parts, MAP_GROUPS)
         ]
 

@@ -2,7 +2,8 @@
 
 A canonical block and a layout become a plan, and everything else is read off
 it: parameters, FLOPs and depth (`networks.cost`), the Flax module, and every
-way of executing it. No other module computes a shape.
+way of executing it. No other module computes a shape; how many channels a layer
+has is told by `networks.graph`, which drawings of codes as written ask as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from networks.canonical import CanonicalBlock
 from networks.codes import LayerType
+from networks.graph import layer_width
 from networks.layout import IMAGENET, Layout
 
 Shape = tuple[int, ...]
@@ -29,7 +31,10 @@ class Operation(enum.Enum):
     AVERAGE_POOLING = "average pooling"
     ADD = "add"
     CONCAT = "concat"
+    ZERO = "zero"
+    BATCH_NORM = "batch norm"
     DOWNSAMPLING = "2x2 max pooling, stride 2"
+    AVERAGE_DOWNSAMPLING = "2x2 average pooling, stride 2"
     RELU = "relu"
     GLOBAL_POOLING = "global average pooling"
     LINEAR = "linear"
@@ -46,6 +51,7 @@ class PlacedLayer:
         inputs: positions in the plan of the layers that it reads.
         input_shapes: the shape of each input.
         shape: the shape of its output.
+        stride: of a convolution; padding is as with stride 1.
     """
 
     name: str
@@ -54,24 +60,31 @@ class PlacedLayer:
     inputs: tuple[int, ...]
     input_shapes: tuple[Shape, ...]
     shape: Shape
+    stride: int = 1
+
+    @property
+    def normalises(self) -> bool:
+        """Whether it has the scale, bias and running statistics of a batch norm."""
+        return self.operation in (Operation.PCC, Operation.BATCH_NORM)
 
     @property
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shape of each trained array: kernels are HWIO, or in x out."""
         if self.operation is Operation.LINEAR:
             return {"kernel": (*self.input_shapes[0], *self.shape), "bias": self.shape}
-        if self.operation not in (Operation.CONVOLUTION, Operation.PCC):
-            return {}
-        channels, filters = self.input_shapes[0][-1], self.shape[-1]
-        shapes: dict[str, Shape] = {"kernel": (self.kernel, self.kernel, channels, filters)}
-        if self.operation is Operation.PCC:
+        shapes: dict[str, Shape] = {}
+        filters = self.shape[-1]
+        if self.operation in (Operation.CONVOLUTION, Operation.PCC):
+            channels = self.input_shapes[0][-1]
+            shapes["kernel"] = (self.kernel, self.kernel, channels, filters)
+        if self.normalises:
             shapes |= {"scale": (filters,), "bias": (filters,)}
         return shapes
 
     @property
-    def signature(self) -> tuple[Operation, int, tuple[Shape, ...], Shape]:
+    def signature(self) -> tuple[Operation, int, tuple[Shape, ...], Shape, int]:
         """All that the computation depends on; equal signatures share an executable."""
-        return self.operation, self.kernel, self.input_shapes, self.shape
+        return self.operation, self.kernel, self.input_shapes, self.shape, self.stride
 
 
 Plan = tuple[PlacedLayer, ...]
@@ -100,7 +113,7 @@ def make_plan(block: CanonicalBlock, layout: Layout) -> Plan:
         The plan. Every PCC of a stage has that stage's filters; the outputs of
         a block are concatenated without projection.
     """
-    builder = _Builder()
+    builder = PlanBuilder()
     here = builder.place("image", Operation.IMAGE, (), layout.image_shape)
     here = builder.convolution(
         "stem/convolution1", Operation.CONVOLUTION, here, 3, layout.filters[0]
@@ -116,10 +129,7 @@ def make_plan(block: CanonicalBlock, layout: Layout) -> Plan:
             here = builder.downsampling(f"stage{stage}/pooling", here)
         for repeat in range(1, layout.repeats + 1):
             here = builder.block(f"stage{stage}/block{repeat}", block, here, filters)
-    here = builder.place("head/relu", Operation.RELU, (here,), builder.layers[here].shape)
-    channels = builder.layers[here].shape[-1]
-    here = builder.place("head/pooling", Operation.GLOBAL_POOLING, (here,), (channels,))
-    builder.place("head/linear", Operation.LINEAR, (here,), (layout.classes,))
+    builder.head(here, layout.classes)
     return tuple(builder.layers)
 
 
@@ -133,7 +143,7 @@ def block_plan(block: CanonicalBlock, layout: Layout) -> Plan:
     Returns:
         The block at the first stage, with that stage's filters as input width.
     """
-    builder = _Builder()
+    builder = PlanBuilder()
     halvings = 2 if layout.kind == IMAGENET else 0
     filters = layout.filters[0]
     shape = (layout.height >> halvings, layout.width >> halvings, filters)
@@ -142,30 +152,71 @@ def block_plan(block: CanonicalBlock, layout: Layout) -> Plan:
     return tuple(builder.layers)
 
 
-class _Builder:
-    """Places layers one after the other."""
+class PlanBuilder:
+    """Places layers one after the other; `layers` are those that stand already."""
 
     def __init__(self) -> None:
         self.layers: list[PlacedLayer] = []
 
     def place(
-        self, name: str, operation: Operation, inputs: Sequence[int], shape: Shape, kernel: int = 0
+        self,
+        name: str,
+        operation: Operation,
+        inputs: Sequence[int],
+        shape: Shape,
+        kernel: int = 0,
+        stride: int = 1,
     ) -> int:
-        """Adds a layer and returns its position."""
+        """Adds a layer; its fields are those of `PlacedLayer`.
+
+        Args:
+            name: see there.
+            operation: see there.
+            inputs: see there.
+            shape: see there.
+            kernel: see there.
+            stride: see there.
+
+        Returns:
+            Its position.
+        """
         shapes = tuple(self.layers[i].shape for i in inputs)
-        self.layers.append(PlacedLayer(name, operation, kernel, tuple(inputs), shapes, shape))
+        layer = PlacedLayer(name, operation, kernel, tuple(inputs), shapes, shape, stride)
+        self.layers.append(layer)
         return len(self.layers) - 1
 
     def convolution(
-        self, name: str, operation: Operation, source: int, kernel: int, filters: int
+        self,
+        name: str,
+        operation: Operation,
+        source: int,
+        kernel: int,
+        filters: int,
+        stride: int = 1,
     ) -> int:
-        height, width, _ = self.layers[source].shape
-        return self.place(name, operation, (source,), (height, width, filters), kernel)
+        """Adds a convolution, alone or as a PCC.
 
-    def downsampling(self, name: str, source: int) -> int:
+        Args:
+            name: of the layer.
+            operation: `CONVOLUTION` or `PCC`.
+            source: position of the layer that it reads.
+            kernel: side of its window in pixels.
+            filters: channels of its output.
+            stride: in both directions.
+
+        Returns:
+            Its position.
+        """
+        height, width, _ = self.layers[source].shape
+        shape = (-(-height // stride), -(-width // stride), filters)
+        return self.place(name, operation, (source,), shape, kernel, stride)
+
+    def downsampling(
+        self, name: str, source: int, operation: Operation = Operation.DOWNSAMPLING
+    ) -> int:
+        """Adds pooling of 2x2 pixels with stride 2; returns its position."""
         height, width, channels = self.layers[source].shape
-        shape = (height // 2, width // 2, channels)
-        return self.place(name, Operation.DOWNSAMPLING, (source,), shape, kernel=2)
+        return self.place(name, operation, (source,), (height // 2, width // 2, channels), 2)
 
     def block(self, name: str, block: CanonicalBlock, source: int, filters: int) -> int:
         """Adds a block that reads `source`; returns the position of its output."""
@@ -174,12 +225,7 @@ class _Builder:
             inputs = tuple(placed[i] for i in layer.inputs)
             operation = _OPERATION[LayerType(layer.type)]
             widths = [self.layers[i].shape[-1] for i in inputs]
-            if operation is Operation.PCC:
-                channels = filters
-            elif operation is Operation.CONCAT:
-                channels = sum(widths)
-            else:  # Add pads the narrower input with zeros; pooling has one input.
-                channels = max(widths)
+            channels = layer_width(LayerType(layer.type), widths, filters)
             shape = (*self.layers[source].shape[:2], channels)
             layer_name = f"{name}/layer{number}"
             placed.append(self.place(layer_name, operation, inputs, shape, layer.kernel))
@@ -189,3 +235,10 @@ class _Builder:
         channels = sum(self.layers[i].shape[-1] for i in outputs)
         shape = (*self.layers[source].shape[:2], channels)
         return self.place(f"{name}/output", Operation.CONCAT, outputs, shape)
+
+    def head(self, source: int, classes: int) -> None:
+        """Adds the classifier that reads `source`: ReLU, global pooling, linear."""
+        here = self.place("head/relu", Operation.RELU, (source,), self.layers[source].shape)
+        channels = self.layers[here].shape[-1]
+        here = self.place("head/pooling", Operation.GLOBAL_POOLING, (here,), (channels,))
+        self.place("head/linear", Operation.LINEAR, (here,), (classes,))

@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Iterable, Sequence
 
-from networks.codes import MAX_LAYERS, LayerCode, LayerType, terminal
+import numpy as np
+
+from networks.canonical import canonical_form
+from networks.codes import MAX_LAYERS, Code, LayerCode, LayerType, terminal
+from networks.features import block_features
+from networks.mutation import mutated_block
 
 START = LayerCode(0, 0, 0, 0, 0)
 """The state before the first layer: an empty block."""
@@ -48,6 +54,23 @@ class BlockSpace:
     def is_end(self, action: LayerCode) -> bool:
         """Whether the block ends with this action."""
         return action[1] == LayerType.TERMINAL
+
+    def mutated(self, actions: Iterable[Sequence[int]], random: np.random.Generator) -> Code:
+        """A legal block that differs a little; see `mutated_block`."""
+        code = tuple(LayerCode(*action) for action in actions)
+        return mutated_block(code, random, self.max_layers)
+
+    def identity(self, actions: Iterable[Sequence[int]]) -> str:
+        """The hash of the block's canonical form."""
+        return _canonical(tuple(LayerCode(*action) for action in actions)).hash
+
+    def features(self, actions: Iterable[Sequence[int]]) -> tuple[float, ...]:
+        """What `block_features` says of the block."""
+        return block_features(_canonical(tuple(LayerCode(*action) for action in actions)))
+
+
+_canonical = functools.lru_cache(100_000)(canonical_form)
+"""Agents ask for the same blocks again and again."""
 
 
 @functools.cache

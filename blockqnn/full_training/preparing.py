@@ -62,7 +62,7 @@ def prepare(settings: TrainSettings) -> list[Prepared]:
     _check_numbers(settings, info)
     prepared = []
     for reference in references:
-        block = canonical_form(reference.code)
+        block = canonical_form(reference.block)
         layout = network_layout(settings.layout, reference, info)
         directory = settings.out_dir or pathlib.Path("runs") / f"train-{settings.name}"
         if settings.top:
@@ -170,7 +170,7 @@ def described(
     # Where a machine keeps the data set does not belong to what is trained.
     data["source"].pop("data_dir")
     return Metadata(
-        code=write(prepared.reference.code),
+        code=write(prepared.reference.block),
         hash=prepared.block.hash,
         title=prepared.reference.title,
         layout=_as_json(dataclasses.asdict(prepared.layout)),

@@ -7,9 +7,15 @@ import numbers
 import pytest
 
 from agents.contract import Episode
+from agents.evolution import EvolutionConfig, RegularisedEvolution
+from agents.local_search import LocalSearch, LocalSearchConfig
+from agents.predictor import PredictorConfig
 from agents.q_learning import QLearning, QLearningConfig
+from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from agents.random_search import RandomSearch, RandomSearchConfig
+from agents.registry import make_agent
 from networks.codes import check
+from networks.nasbench201 import CellSpace, check_cell
 from networks.space import BlockSpace
 
 SPACE = BlockSpace(5)
@@ -28,6 +34,26 @@ def random_search(**settings):
     return lambda seed, space=SPACE: RandomSearch(space, config, seed)
 
 
+def q_learning_plus(**settings):
+    config = QLearningPlusConfig(**settings)
+    return lambda seed, space=SPACE: QLearningPlus(space, config, seed)
+
+
+def evolution(**settings):
+    config = EvolutionConfig(**settings)
+    return lambda seed, space=SPACE: RegularisedEvolution(space, config, seed)
+
+
+def local_search(**settings):
+    config = LocalSearchConfig(**settings)
+    return lambda seed, space=SPACE: LocalSearch(space, config, seed)
+
+
+def predicted(agent):
+    config = PredictorConfig(agent, pool=4, after=8, refit=4, trees=5)
+    return lambda seed, space=SPACE: make_agent(config, space, seed)
+
+
 AGENTS = {
     "random search": random_search(),
     "random search, uniform": random_search(exploration="uniform"),
@@ -35,6 +61,14 @@ AGENTS = {
     "q-learning, uniform": q_learning(exploration="uniform"),
     "q-learning, small memory": q_learning(replay_capacity=5),
     "q-learning, no shaping": q_learning(reward_shaping=False, discount=0.9),
+    "q-learning plus": q_learning_plus(budget=40),
+    "q-learning plus, one ceiling": q_learning_plus(budget=12, ceilings=1),
+    "evolution": evolution(),
+    "evolution, few": evolution(population=3, sample=2, exploration="uniform"),
+    "local search": local_search(random_episodes=4),
+    "random search behind a predictor": predicted(RandomSearchConfig()),
+    "evolution behind a predictor": predicted(EvolutionConfig(population=3, sample=2)),
+    "local search, one centre": local_search(centres=1, random_episodes=1),
 }
 
 
@@ -263,3 +297,17 @@ def test_an_iteration_without_episodes_is_one(make):
     agent = make(3)
     agent.update([])
     assert len(run(agent, 2)) == 12
+
+
+def test_cells_are_suggested_as_blocks_are(make):
+    space = CellSpace()
+    agent = make(3, space)
+    for _ in range(5):
+        suggestions = agent.suggest(6)
+        assert [check_cell(actions) for actions in suggestions] == suggestions
+        agent.update([Episode(actions, actions[0].operation / 4) for actions in suggestions])
+    other = make(77, space)
+    seen = [Episode(actions, 0.5) for actions in suggestions]
+    agent.set_state(through_json(agent.get_state()), seen)
+    other.set_state(through_json(agent.get_state()), as_stored(seen))
+    assert other.suggest(6) == agent.suggest(6)

@@ -245,3 +245,18 @@ def test_the_best_arm_is_found(reward_shaping, best):
     assert max(values, key=values.get) == (best,)
     assert agent.epsilon == 0.0
     assert agent.suggest(20) == [((best,), (99,))] * 20
+
+
+def test_what_was_learned_is_listed_in_order_with_its_updates():
+    agent = agent_with(replay_updates=2)
+    agent.update([Episode(SHORT, 0.9)])
+    agent.update([Episode(LONG, 0.9)])
+    listed = list(agent.learned())
+    assert [(state, action) for state, action, _, _ in listed] == sorted(
+        (state, action) for state, action, _, _ in listed
+    )
+    for state, action, value, updates in listed:
+        assert (action, value, updates) in agent.q_values(state)
+        assert updates > 0
+    assert len(listed) == agent.statistics()["entries"]
+    assert list(agent_with().learned()) == []

@@ -4,15 +4,16 @@ import dataclasses
 
 from agents.contract import Episode
 from agents.q_learning import QLearningConfig
+from agents.registry import make_agent
 from blockqnn.evaluators import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.search import Search
-from blockqnn.search_command import make_agent
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, SearchSettings
 from blockqnn.trial import Job, Outcome
 from networks.canonical import canonical_form
 from networks.codes import check
 from networks.cost import Limits
+from networks.designs import make_space
 from networks.layout import Layout
 
 SCHEDULE = ((1.0, 2), (0.5, 2))
@@ -31,6 +32,7 @@ def search_settings(schedule=SCHEDULE, **changes):
         agent=QLearningConfig(learning_rate=0.2, epsilon_schedule=schedule, replay_updates=16),
         schedule=schedule,
         blocks_per_iteration=5,
+        space="nsc",
         max_layers=3,
         seed=0,
         layout=LAYOUT,
@@ -115,7 +117,8 @@ def job(number, code):
 
 def start(settings, store, agent=None):
     """A search as a new process would make it, and its agent."""
-    agent = agent or make_agent(settings)
+    space = make_space(settings.space, settings.max_layers)
+    agent = agent or make_agent(settings.agent, space, settings.seed)
     return Search(settings, agent, store), agent
 
 

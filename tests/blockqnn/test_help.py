@@ -6,20 +6,9 @@ import sys
 
 import pytest
 
-from flags import bench as bench_flags
-from flags import evaluation as evaluation_flags
-from flags import inspection
-from flags import search as search_flags
-from flags import training as training_flags
+from blockqnn.__main__ import _VERBS
 
-DEFINE = {
-    "search": search_flags.define,
-    "show": inspection.define_show,
-    "trials": inspection.define_trials,
-    "bench": bench_flags.define,
-    "train": training_flags.define,
-    "evaluate": evaluation_flags.define,
-}
+DEFINE = {verb: define for verb, (define, _) in _VERBS.items()}
 
 
 def helped(blockqnn, *words):
@@ -34,7 +23,7 @@ def helped(blockqnn, *words):
 def test_help_lists_the_verbs(blockqnn, word):
     out = helped(blockqnn, word)
     for verb in DEFINE:
-        assert re.search(rf"^  {verb} .*[A-Z][a-z]+ ", out, re.MULTILINE)
+        assert len(re.findall(rf"^  {verb}\b.*  [A-Z][a-z]+ ", out, re.MULTILINE)) == 1
     assert "python -m blockqnn VERB --help" in out
 
 
@@ -78,10 +67,18 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ),
         ("show", "format", "text"),
         ("show", "repeats", "2"),
+        ("show", "sort", "reward"),
+        ("show", "max_flops", "empty"),
+        ("show", "has", "empty"),
         ("trials", "format", "table"),
+        ("explain", "top", "10"),
+        ("explain", "value", "mean"),
         ("bench", "blocks", "block-qnn-s,residual,inception"),
         ("bench", "steps", "10"),
         ("bench", "against", "none"),
+        ("export", "to", "empty"),
+        ("calibrate", "blocks", "20"),
+        ("rescore", "mu", "run"),
         ("train", "preset", "train_digits"),
         ("train", "milestones", "150,225"),
         ("evaluate", "batch_sizes", "1,8,64,256"),

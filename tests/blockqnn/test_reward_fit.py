@@ -102,8 +102,8 @@ def test_what_is_held_out_is_not_seen():
     assert others_changed > 6
     others = np.arange(12) != 3
     fit = fit_reward(early[others], log_flops[others], log_density[others], final[others])
-    reward = early - fit.mu * log_flops - fit.rho * log_density
-    assert held_out[3] == pytest.approx((reward - reward.mean())[3])
+    flops, density = log_flops - log_flops.mean(), log_density - log_density.mean()
+    assert held_out[3] == pytest.approx(early[3] - fit.mu * flops[3] - fit.rho * density[3])
 
 
 def test_held_out_rewards_of_noise_do_not_rank():

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from blockqnn.drawing.terminal import in_text
 from blockqnn.listing import DRY_NOTICE
 from networks.canonical import canonical_form
 from networks.codes import write
@@ -122,6 +123,13 @@ def test_the_layers_in_words(blockqnn):
     assert "7  Max pooling 3x3 of layer 1" in lines
     assert "9  Concat of layer 6 and layer 8  -> output" in lines
     assert sum("-> output" in line for line in lines) == 1
+
+
+def test_the_block_is_drawn_with_its_widths(blockqnn):
+    text = shown(blockqnn, "inception", "--filters=7,8")
+    assert text.endswith(
+        f"\n\n{in_text(PUBLISHED['inception'], layout=Layout(filters=(7, 8), repeats=2))}\n"
+    )
 
 
 def test_every_flag_of_the_layout_reaches_the_network(blockqnn):

@@ -23,15 +23,24 @@ def refused(blockqnn, arguments):
 @pytest.mark.parametrize("words", [[], ["serach"], [""], ["--seed=1"], ["SEARCH"], ["1"]])
 def test_what_is_no_verb_is_refused_by_listing_the_verbs(blockqnn, words):
     err = refused(blockqnn, words)
-    for verb in ("search", "show", "trials", "bench", "train", "evaluate"):
+    for verb in ("search", "show", "trials", "explain", "bench", "train", "evaluate"):
         assert verb in err
 
 
-@pytest.mark.parametrize("verb", ["search", "show", "trials", "bench", "train", "evaluate"])
+@pytest.mark.parametrize(
+    "verb", ["search", "show", "trials", "explain", "bench", "train", "evaluate"]
+)
 @pytest.mark.parametrize("flag", ["--nope", "--nope=1", "-x", "--seeed=1", "--no=", "--=3"])
 def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
-    words = {"show": ["inception"], "trials": ["run"], "train": ["residual"], "evaluate": ["run"]}
-    words = words.get(verb, [])
+    words = {
+        "search": [],
+        "show": ["inception"],
+        "trials": ["run"],
+        "explain": ["run"],
+        "bench": [],
+        "train": ["residual"],
+        "evaluate": ["run"],
+    }[verb]
     err = refused(blockqnn, [verb, *words, flag])
     assert f"python -m blockqnn {verb} --help" in err
 
@@ -107,7 +116,7 @@ def test_a_wrong_value_is_refused_by_the_flags_name(blockqnn, flag):
         ("--alpha=2", "a number above 0 and of at most 1"),
         ("--gamma=2", "of at least 0 and of at most 1"),
         ("--mu=x", "a number"),
-        ("--layout=x", "cifar or imagenet"),
+        ("--layout=x", "cifar or imagenet or nasbench201"),
         ("--filters=x", "as in 32,64,128"),
         ("--epsilon_schedule=x", "as in 1.0:95,0.9:7"),
     ],
@@ -198,7 +207,24 @@ def test_a_run_directory_with_another_programs_store_is_refused(blockqnn):
     "words",
     [
         [],
-        ["inception", "residual"],
+        ["inception", "residual", "inception"],
+        ["inception", "nowhere"],
+        ["nowhere", "inception"],
+        ["inception", "nowhere#1"],
+        ["inception", "[(1,9,0,0,0)]"],
+        ["inception", "."],
+        ["inception", "--sort=size"],
+        ["inception", "--order=up"],
+        ["inception", "--status=running"],
+        ["inception", "--iteration=0"],
+        ["inception", "--iteration=3-2"],
+        ["inception", "--iteration=x"],
+        ["inception", "--min_accuracy=high"],
+        ["inception", "--max_flops=1T"],
+        ["inception", "--max_parameters=inf"],
+        ["inception", "--max_depth=k"],
+        ["inception", "--has=conv7x7"],
+        ["inception", "--has=add,,concat"],
         ["Inception"],
         ["nowhere"],
         ["nowhere#1"],

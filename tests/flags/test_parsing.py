@@ -176,7 +176,15 @@ def test_the_help_has_groups_meanings_and_defaults():
 
 
 def test_the_presets_are_these_and_lie_beside_the_flags():
-    assert preset_names() == ["cifar10", "cifar100_paper", "cifar10_cpu", "digits", "smoke"]
+    assert preset_names() == [
+        "cifar10",
+        "cifar100_paper",
+        "cifar10_cpu",
+        "cifar10_small",
+        "digits",
+        "nasbench201",
+        "smoke",
+    ]
     for name in preset_names():
         assert preset_path(name).is_file()
     with pytest.raises(UserError):

@@ -9,17 +9,17 @@ from agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 from flags.parsing import parse_schedule, preset_names
 from flags.search import define, parse
-from networks.canonical import canonical_form
 from networks.cost import Limits, cost, infeasible_reason
+from networks.designs import design_of, make_space
 from networks.layout import Layout
-from networks.space import BlockSpace
 
-PRESETS = ["cifar10", "cifar100_paper", "cifar10_cpu", "digits", "smoke"]
+CIFAR = ["cifar10", "cifar100_paper", "cifar10_cpu", "cifar10_small"]
+PRESETS = [*CIFAR, "digits", "nasbench201", "smoke"]
 
 
 def settings(*arguments):
     """What a dry search is made of."""
-    return parse(["--evaluator=dry", *arguments])[0]
+    return parse([*arguments, "--evaluator=dry"])[0]
 
 
 @pytest.fixture
@@ -94,6 +94,8 @@ def test_the_papers_preset_is_the_papers_search():
         ("cifar10", "cifar10", 10),
         ("cifar100_paper", "cifar100", 100),
         ("cifar10_cpu", "cifar10", 10),
+        ("cifar10_small", "cifar10", 10),
+        ("nasbench201", "cifar10", 10),
         ("digits", "digits", 10),
         ("smoke", "digits", 10),
     ],
@@ -114,14 +116,14 @@ def test_these_are_all_presets():
 def test_under_two_fifths_of_a_presets_random_blocks_are_infeasible(preset):
     found = settings(f"--preset={preset}")
     exploration = RandomSearchConfig(found.agent.exploration)
-    agent = RandomSearch(BlockSpace(found.max_layers), exploration, seed=0)
+    agent = RandomSearch(make_space(found.space, found.max_layers), exploration, seed=0)
     bytes_per_number = 2 if found.recipe.bfloat16 else 4
     infeasible, drawn = 0, 1500
     for code in agent.suggest(drawn):
-        block = canonical_form(code)
-        spent = cost(block, found.layout)
+        design = design_of(code)
+        spent = cost(design, found.layout)
         reason = infeasible_reason(
-            block, spent, found.limits, found.recipe.batch_size, bytes_per_number
+            design, spent, found.limits, found.recipe.batch_size, bytes_per_number
         )
         infeasible += reason is not None
     assert infeasible / drawn < 0.40

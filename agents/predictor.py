@@ -1,0 +1,212 @@
+"""A predictor in front of the evaluation: of many suggestions, the promising one is taken.
+
+Any agent suggests; a random forest, fitted to the episodes so far, predicts
+their rewards and how unsure it is, and the one of the highest optimistic
+prediction is passed on. The agent learns only from what was passed on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from agents.contract import Action, Agent, Episode, SearchSpace, State
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictorConfig:
+    """Settings of the predictor.
+
+    Attributes:
+        agent: settings of the agent that suggests.
+        pool: suggestions of which one is passed on.
+        after: different episodes before it begins.
+        refit: different episodes between two fits.
+        optimism: calibrated standard deviations added to a prediction.
+        trees: of the forest.
+    """
+
+    agent: Any
+    pool: int = 20
+    after: int = 30
+    refit: int = 10
+    optimism: float = 1.0
+    trees: int = 100
+
+    @property
+    def exploration(self) -> str:
+        """Distribution of the agent's random actions."""
+        return str(self.agent.exploration)
+
+
+class RewardForest:
+    """A random forest that says how unsure it is.
+
+    The spread of the trees is scaled so that errors over spreads have a mean
+    square of one, where an episode is predicted by those trees alone that have
+    not seen it (out of bag).
+    """
+
+    def __init__(self, features: np.ndarray, rewards: np.ndarray, trees: int = 100):
+        """Fits the forest, the same to the same episodes.
+
+        Args:
+            features: [N, F].
+            rewards: [N].
+            trees: how many.
+        """
+        from sklearn.ensemble import RandomForestRegressor
+
+        self._forest = RandomForestRegressor(trees, max_features=0.5, random_state=0)
+        self._forest.fit(features, rewards)
+        each = self._trees(features)
+        seen = np.zeros(each.shape, bool)
+        for tree, drawn in enumerate(self._forest.estimators_samples_):
+            seen[tree, drawn] = True
+        # Of few trees, all may have seen an episode; it then tells nothing.
+        unseen = np.ma.masked_array(each, seen)
+        self._least = 1e-9 + 1e-3 * float(np.std(rewards))
+        spread = np.maximum(unseen.std(0), self._least)
+        ratio = (rewards - unseen.mean(0)) / spread
+        self._scale = float(np.sqrt(np.ma.mean(np.square(ratio))))
+
+    def predict(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Predicts rewards.
+
+        Args:
+            features: [N, F].
+
+        Returns:
+            Means and calibrated standard deviations, [N] each.
+        """
+        each = self._trees(features)
+        return each.mean(0), self._scale * np.maximum(each.std(0), self._least)
+
+    def _trees(self, features: np.ndarray) -> np.ndarray:
+        """What each tree predicts, [trees, N]."""
+        narrow = np.asarray(features, np.float32)
+        return np.stack([tree.predict(narrow) for tree in self._forest.estimators_])
+
+
+class PredictedAgent:
+    """An agent behind a predictor."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: PredictorConfig,
+        seed: int,
+        make_agent: Callable[[Any, SearchSpace, int], Agent],
+    ):
+        """Creates an agent that has learned nothing.
+
+        Args:
+            space: the decision process.
+            config: its settings.
+            seed: of all random choices.
+            make_agent: creates the agent that suggests from its settings.
+        """
+        self._space, self._config = space, config
+        self._agent = make_agent(config.agent, space, seed)
+        self._forget()
+
+    def suggest(self, count: int) -> list[tuple[Action, ...]]:
+        """See `Agent.suggest`. Each is the most promising of a pool of unknown ones."""
+        return [self._suggest() for _ in range(count)]
+
+    def update(self, episodes: Sequence[Episode]) -> None:
+        """See `Agent.update`. The agent learns too."""
+        self._remember(episodes)
+        self._agent.update(episodes)
+
+    def get_state(self, changed_only: bool = False) -> State:
+        """See `Agent.get_state`. The forest is fitted again from the episodes."""
+        return self._agent.get_state(changed_only)
+
+    def set_state(self, state: State, episodes: Sequence[Episode]) -> None:
+        """See `Agent.set_state`."""
+        self._forget()
+        self._remember(episodes)
+        self._agent.set_state(state, episodes)
+
+    def statistics(self) -> Mapping[str, float]:
+        """The agent's figures, and `different`, the number of different episodes."""
+        return {**self._agent.statistics(), "different": len(self._rewards)}
+
+    def _forget(self) -> None:
+        self._rewards: dict[Hashable, float] = {}
+        self._features: list[Sequence[float]] = []
+        self._forest: RewardForest | None = None
+        self._fitted = 0
+
+    def _remember(self, episodes: Sequence[Episode]) -> None:
+        for episode in episodes:
+            name = self._space.identity(episode.actions)
+            if name not in self._rewards:
+                self._rewards[name] = episode.reward
+                self._features.append(self._space.features(episode.actions))
+
+    def _suggest(self) -> tuple[Action, ...]:
+        usable = fitted_on(len(self._rewards), self._config)
+        if not usable:
+            return self._agent.suggest(1)[0]
+        if usable != self._fitted:
+            # Depends on the episodes alone, so that a run that goes on fits the same.
+            rewards = np.array(list(self._rewards.values())[:usable])
+            self._forest = RewardForest(
+                np.array(self._features[:usable]), rewards, self._config.trees
+            )
+            self._fitted = usable
+        pool = self._agent.suggest(self._config.pool)
+        unknown = [a for a in pool if self._space.identity(a) not in self._rewards]
+        if len(unknown) < 2 or self._forest is None:
+            return (unknown or pool)[0]
+        features = np.array([self._space.features(actions) for actions in unknown])
+        mean, deviation = self._forest.predict(features)
+        return unknown[int(np.argmax(mean + self._config.optimism * deviation))]
+
+
+def fitted_on(different: int, config: PredictorConfig) -> int:
+    """How many of the different episodes, in order, the forest is fitted to.
+
+    Args:
+        different: episodes so far.
+        config: the settings.
+
+    Returns:
+        The largest multiple of `refit`, or 0 before there are `after`.
+    """
+    return different // config.refit * config.refit if different >= config.after else 0
+
+
+def held_out_predictions(
+    features: Sequence[Sequence[float]],
+    rewards: Sequence[float],
+    config: PredictorConfig,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the forest predicted of each episode, fitted only to those before it.
+
+    Args:
+        features: [N, F] of the different episodes, in order.
+        rewards: [N].
+        config: the settings.
+
+    Returns:
+        Places of the episodes that were predicted, means and calibrated
+        standard deviations.
+    """
+    places: list[int] = []
+    means: list[float] = []
+    deviations: list[float] = []
+    start = max(config.after, config.refit)
+    for begin in range(-(-start // config.refit) * config.refit, len(rewards), config.refit):
+        forest = RewardForest(np.array(features[:begin]), np.array(rewards[:begin]), config.trees)
+        stop = min(begin + config.refit, len(rewards))
+        mean, deviation = forest.predict(np.array(features[begin:stop]))
+        places += range(begin, stop)
+        means += mean.tolist()
+        deviations += deviation.tolist()
+    return np.array(places, int), np.array(means), np.array(deviations)

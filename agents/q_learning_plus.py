@@ -1,0 +1,258 @@
+"""Q-learning that keeps the best returns and explores around the best episodes.
+
+Tabular, epsilon-greedy and fitted to a replay memory like BlockQNN's agent
+(`agents.q_learning`), but made for budgets of some hundred episodes, in which
+a running mean over a few visits has learned nothing yet. What is different:
+
+- A Q-value is the best return that followed an action instead of a mean. Where
+  neither rewards nor transitions have chance in them, that is what Q-learning
+  converges to (Blundell et al., "Model-Free Episodic Control", 2016, eq. 1).
+- A state is the position in the episode alone. So the greedy policy writes the
+  best episode of the memory, and a random action in it changes one decision
+  and leaves the others as they were.
+- Exploring starts: one action of every episode, at a position drawn uniformly,
+  is random (Sutton and Barto, "Reinforcement Learning", section 5.3). Epsilon
+  can then be 0 once the random phase, a share of the budget, is over.
+- Each suggestion draws one of the few best returns as a ceiling and is greedy
+  about the returns up to it, so that the search does not hang on one episode.
+- What was learned from is not suggested again; epsilon grows while nothing new
+  is found.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from agents.contract import Action, Episode, SearchSpace, State
+from agents.exploration import BY_TYPE, draw, generator, random_state
+
+ATTEMPTS = 50
+"""How often a suggestion is drawn while it is known; epsilon grows to 1 meanwhile."""
+
+SCHEDULE = ((1.0, 0.25), (0.0, 0.75))
+"""Epsilon and for which share of the budget it holds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class QLearningPlusConfig:
+    """Settings of the agent.
+
+    Attributes:
+        budget: number of episodes that the search is meant to learn from.
+        epsilon_schedule: pairs of epsilon and a share of the budget. The last
+            epsilon holds on after the end.
+        ceilings: from how many of the best returns a suggestion draws.
+        exploration: distribution of random actions, `by_type` or `uniform`.
+    """
+
+    budget: int = 1000
+    epsilon_schedule: tuple[tuple[float, float], ...] = SCHEDULE
+    ceilings: int = 3
+    exploration: str = BY_TYPE
+
+
+def scheduled_epsilon(schedule: Sequence[tuple[float, float]], share: float) -> float:
+    """The share of random actions in an episode.
+
+    Args:
+        schedule: pairs of epsilon and a share of the budget, at least one.
+        share: how much of the budget is used up, from 0.
+
+    Returns:
+        The epsilon that holds there; the last one after the end.
+    """
+    end = 0.0
+    for epsilon, length in schedule:
+        end += length
+        if share < end:
+            return epsilon
+    return schedule[-1][0]
+
+
+def raised_epsilon(epsilon: float, attempt: int) -> float:
+    """Epsilon of an attempt to find an episode that is not known.
+
+    Args:
+        epsilon: that of the first attempt.
+        attempt: number of the attempt, from 0 to `ATTEMPTS - 1`.
+
+    Returns:
+        `epsilon + (1 - epsilon) attempt / ATTEMPTS`.
+    """
+    return epsilon + (1.0 - epsilon) * attempt / ATTEMPTS
+
+
+def best_return(returns: Sequence[float], ceiling: float) -> float | None:
+    """The Q-value of an action: `max R`, over the returns after it up to a ceiling.
+
+    Args:
+        returns: distinct returns of episodes with this action, ascending.
+        ceiling: the largest return to look at.
+
+    Returns:
+        The largest that is not above the ceiling; None where there is none.
+    """
+    above = bisect.bisect_right(returns, ceiling)
+    return returns[above - 1] if above else None
+
+
+def keep_best(returns: list[float], r_T: float, count: int) -> bool:
+    """Puts a return among the best distinct ones, in place.
+
+    Args:
+        returns: distinct returns, ascending.
+        r_T: the new one.
+        count: how many to keep.
+
+    Returns:
+        Whether they changed.
+    """
+    place = bisect.bisect_left(returns, r_T)
+    if place < len(returns) and returns[place] == r_T:
+        return False
+    returns.insert(place, r_T)
+    if len(returns) > count:
+        del returns[0]
+        return place > 0
+    return True
+
+
+class QLearningPlus:
+    """Q-learning of best returns, with exploring starts and without repeats."""
+
+    def __init__(self, space: SearchSpace, config: QLearningPlusConfig, seed: int):
+        """Creates an agent that has learned nothing.
+
+        Args:
+            space: the decision process to learn.
+            config: its settings.
+            seed: seed of all random choices.
+        """
+        self._space = space
+        self._config = config
+        self._random = np.random.default_rng(seed)
+        self._forget()
+
+    def suggest(self, count: int) -> list[tuple[Action, ...]]:
+        """See `Agent.suggest`. No episode learned from, as long as another one is found."""
+        return [self._suggest(self._episodes) for _ in range(count)]
+
+    def update(self, episodes: Sequence[Episode]) -> None:
+        """See `Agent.update`. Each action of an episode keeps its best returns."""
+        for episode in episodes:
+            self._episodes += 1
+            self._known.add(self._space.identity(episode.actions))
+            r_T = float(episode.reward)
+            if keep_best(self._best, r_T, self._config.ceilings):
+                # As a store returns them, actions are plain tuples; they compare alike.
+                self._reached[r_T] = episode.actions
+                for left in self._reached.keys() - set(self._best):
+                    del self._reached[left]
+                self._ranked.clear()
+            for t, action in enumerate(episode.actions):
+                returns = self._table.setdefault(t, {}).setdefault(action, [])
+                if keep_best(returns, r_T, self._config.ceilings):
+                    for level in range(self._config.ceilings):
+                        self._ranked.pop((t, level), None)
+
+    def q_values(self, t: int) -> dict[Action, float]:
+        """What the table holds for a state.
+
+        Args:
+            t: position in the episode, from 0.
+
+        Returns:
+            The best return after each action that was ever taken there.
+        """
+        return {action: returns[-1] for action, returns in self._table.get(t, {}).items()}
+
+    def get_state(self, changed_only: bool = False) -> State:
+        """See `Agent.get_state`. The table is fitted again to the episodes."""
+        return {"random": random_state(self._random)}
+
+    def set_state(self, state: State, episodes: Sequence[Episode]) -> None:
+        """See `Agent.set_state`."""
+        self._random = generator(state["random"])
+        self._forget()
+        self.update(episodes)
+
+    def statistics(self) -> dict[str, float]:
+        """Figures on the table.
+
+        Returns:
+            `epsilon` of the next suggestion's first attempt; `episodes` learned
+            from; `entries` of the table; `best`, the best return, 0 before any.
+        """
+        return {
+            "epsilon": self._epsilon(self._episodes),
+            "episodes": self._episodes,
+            "entries": sum(map(len, self._table.values())),
+            "best": self._best[-1] if self._best else 0.0,
+        }
+
+    def _forget(self) -> None:
+        self._episodes = 0
+        self._known: set[Hashable] = set()
+        self._best: list[float] = []
+        self._reached: dict[float, tuple[Action, ...]] = {}  # who reached these returns first
+        self._table: dict[int, dict[Action, list[float]]] = {}
+        self._ranked: dict[tuple[int, int], list[Action]] = {}  # kept while the table stands
+
+    def _epsilon(self, number: int) -> float:
+        return scheduled_epsilon(self._config.epsilon_schedule, number / self._config.budget)
+
+    def _suggest(self, number: int) -> tuple[Action, ...]:
+        epsilon = self._epsilon(number)
+        for attempt in range(ATTEMPTS):
+            actions = self._draw(raised_epsilon(epsilon, attempt))
+            if self._space.identity(actions) not in self._known:
+                break
+        return actions
+
+    def _draw(self, epsilon: float) -> tuple[Action, ...]:
+        """Draws an episode: epsilon-greedy, and random at one position."""
+        level, start = 0, 0
+        if self._best:
+            level = int(self._random.integers(len(self._best)))
+            start = int(self._random.integers(len(self._reached[self._best[level]])))
+        actions: list[Action] = []
+        state: Any = self._space.start
+        while not actions or not self._space.is_end(state):
+            groups = self._space.choices(state)
+            explore = len(actions) == start or self._random.random() < epsilon
+            greedy = None if explore else self._greedy(len(actions), level, groups)
+            if greedy is None:
+                state = draw(self._random, groups, self._config.exploration)
+            else:
+                state = greedy
+            actions.append(state)
+        return tuple(actions)
+
+    def _greedy(self, t: int, level: int, groups: Sequence[Sequence[Action]]) -> Action | None:
+        """The legal action with the largest Q-value; None where none was ever taken."""
+        if (t, level) not in self._ranked:
+            self._ranked[t, level] = self._rank(t, level)
+        for action in self._ranked[t, level]:
+            if any(action in group for group in groups):
+                return action
+        return None
+
+    def _rank(self, t: int, level: int) -> list[Action]:
+        """The actions taken at a position, by Q-value under a ceiling, largest first."""
+        if not self._best:
+            return []
+        ceiling = self._best[level]
+        reached = self._reached[ceiling]
+        ranked = []
+        for action, returns in self._table.get(t, {}).items():
+            value = best_return(returns, ceiling)
+            if value is not None:
+                # Episodes with the same return, such as two codes of one block,
+                # are not mixed: the first one's actions go before the others'.
+                ranked.append((value, action in reached[t : t + 1], action))
+        return [action for _, _, action in sorted(ranked, reverse=True)]

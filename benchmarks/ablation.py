@@ -1,0 +1,234 @@
+"""What each part of q_learning_plus gives: the agent with one part removed or exchanged.
+
+usage: python -m benchmarks.ablation TABLE [--seeds=500] [--budgets=100,200,500,1000]
+           [--search_column=cifar10_valid_hp12] [--judge_column=cifar10_test_hp200_mean]
+
+TABLE is one of NAS-Bench-201, as for `compare`. Prints the mean judged accuracy
+of the best cell by the search column and its standard deviation over the seeds.
+Half an hour on two cores with 500 seeds.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import itertools
+import multiprocessing
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from agents.contract import Action, Agent, Episode
+from agents.exploration import UNIFORM, draw
+from agents.q_learning import PAPER_SCHEDULE, QLearning
+from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig, keep_best
+from blockqnn.accuracy_table import AccuracyTable
+from blockqnn.contest import play_agent
+from blockqnn.contestants import parse_contestant
+from blockqnn.listing import table
+from blockqnn.placement import available_cores
+from networks.nasbench201 import EDGES, CellSpace
+
+SPACE = CellSpace()
+_ATTEMPTS = 50
+
+
+class WithRepeats(QLearningPlus):
+    """Suggests whatever it draws first."""
+
+    def _suggest(self, number: int) -> tuple[Action, ...]:
+        return self._draw(self._epsilon(number))
+
+
+class WithoutExploringStart(QLearningPlus):
+    """Explores by epsilon alone, which has to fit the length of the episodes then."""
+
+    def _draw(self, epsilon: float) -> tuple[Action, ...]:
+        actions: list[Action] = []
+        level = int(self._random.integers(len(self._best))) if self._best else 0
+        state: Any = self._space.start
+        while not actions or not self._space.is_end(state):
+            groups = self._space.choices(state)
+            explore = self._random.random() < epsilon
+            greedy = None if explore else self._greedy(len(actions), level, groups)
+            state = greedy or draw(self._random, groups, self._config.exploration)
+            actions.append(state)
+        return tuple(actions)
+
+
+class OfLastAction(QLearningPlus):
+    """The state is the last action, as in the paper, which on these cells names its position.
+
+    A key of the table is a position, so each state gets a number instead.
+    """
+
+    def _draw(self, epsilon: float) -> tuple[Action, ...]:
+        level, start = 0, 0
+        if self._best:
+            level = int(self._random.integers(len(self._best)))
+            start = int(self._random.integers(len(EDGES)))
+        actions: list[Action] = []
+        state: Any = self._space.start
+        while not actions or not self._space.is_end(state):
+            groups = self._space.choices(state)
+            explore = len(actions) == start or self._random.random() < epsilon
+            greedy = None if explore else self._greedy(_number(state), level, groups)
+            state = greedy or draw(self._random, groups, self._config.exploration)
+            actions.append(state)
+        return tuple(actions)
+
+    def update(self, episodes: Sequence[Episode]) -> None:
+        """Keeps the best returns after each action in each state."""
+        for episode in episodes:
+            self._episodes += 1
+            self._known.add(episode.actions)
+            if keep_best(self._best, episode.reward, self._config.ceilings):
+                self._reached[episode.reward] = episode.actions
+            state: Any = self._space.start
+            for action in episode.actions:
+                row = self._table.setdefault(_number(state), {})
+                keep_best(row.setdefault(action, []), episode.reward, self._config.ceilings)
+                state = action
+            self._ranked.clear()
+
+
+class OfMeans(QLearningPlus):
+    """A Q-value is the mean return after an action at a position."""
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._sums: dict[tuple[int, Action], tuple[float, int]] = {}
+
+    def update(self, episodes: Sequence[Episode]) -> None:
+        """Adds the returns up."""
+        super().update(episodes)
+        self._ranked.clear()
+        for episode in episodes:
+            for t, action in enumerate(episode.actions):
+                total, count = self._sums.get((t, action), (0.0, 0))
+                self._sums[t, action] = (total + episode.reward, count + 1)
+
+    def _rank(self, t: int, level: int) -> list[Action]:
+        def mean(action: Action) -> float:
+            total, count = self._sums[t, action]
+            return total / count
+
+        return sorted(self._table.get(t, {}), key=mean, reverse=True)
+
+
+class WithoutRepeats(QLearning):
+    """The paper's Q-learning, which draws again what it has learned from."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._known: set[tuple[Action, ...]] = set()
+        self._attempt = 0
+
+    @property
+    def epsilon(self) -> float:
+        """Grows while nothing new is drawn."""
+        plain = super().epsilon
+        return plain + (1 - plain) * self._attempt / _ATTEMPTS
+
+    def update(self, episodes: Sequence[Episode]) -> None:
+        """Remembers what was seen."""
+        super().update(episodes)
+        self._known |= {episode.actions for episode in episodes}
+
+    def _suggest(self) -> tuple[Action, ...]:
+        for attempt in range(_ATTEMPTS):
+            self._attempt = attempt
+            actions = super()._suggest()
+            if actions not in self._known:
+                break
+        self._attempt = 0
+        return actions
+
+
+def _number(state: Any) -> int:
+    return int(state[0]) * 100 + int(state[1])
+
+
+def _plus(kind: type[QLearningPlus] = QLearningPlus, **settings: Any) -> Callable[..., Agent]:
+    def make(budget: int, seed: int) -> Agent:
+        config = QLearningPlusConfig(budget, exploration=UNIFORM)
+        return kind(SPACE, dataclasses.replace(config, **settings), seed)
+
+    return make
+
+
+def _paper(kind: type[QLearning], **settings: Any) -> Callable[..., Agent]:
+    def make(budget: int, seed: int) -> Agent:
+        config = parse_contestant("q_learning").config(budget)
+        return kind(SPACE, dataclasses.replace(config, **settings), seed)  # type: ignore[arg-type]
+
+    return make
+
+
+VARIANTS: dict[str, Callable[..., Agent]] = {
+    "q_learning_plus": _plus(),
+    "a mean return instead of the best": _plus(OfMeans),
+    "the last action as state instead of the position": _plus(OfLastAction),
+    "the paper's epsilon schedule": _plus(
+        epsilon_schedule=tuple((epsilon, count / 178) for epsilon, count in PAPER_SCHEDULE)
+    ),
+    "without a random phase": _plus(epsilon_schedule=((0.0, 1.0),)),
+    "one ceiling": _plus(ceilings=1),
+    "epsilon 1/6 instead of an exploring start": _plus(
+        WithoutExploringStart, epsilon_schedule=((1.0, 0.25), (1 / 6, 0.75))
+    ),
+    "with repeats": _plus(WithRepeats),
+    "q_learning, the paper's": _paper(QLearning),
+    "q_learning without repeats": _paper(WithoutRepeats),
+    "q_learning, alpha 0.1, 16 replays an evaluation": _paper(
+        QLearning, learning_rate=0.1, replay_updates=16
+    ),
+    "the same without repeats": _paper(WithoutRepeats, learning_rate=0.1, replay_updates=16),
+}
+
+
+def play(name: str, budget: int, seeds: range, path: str, columns: tuple[str, str]) -> list[float]:
+    """Judged accuracies of the best cells of a variant, in percent."""
+    accuracies = AccuracyTable(path, columns)
+    found = []
+    for seed in seeds:
+        batch = (
+            parse_contestant("q_learning").batch(budget) if name.startswith("q_learning,") else 1
+        )
+        _, improvements = play_agent(VARIANTS[name](budget, seed), batch, accuracies, budget)
+        found.append(improvements[-1].judged)
+    return found
+
+
+def main() -> None:
+    """Plays every variant and prints the table."""
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        sys.exit("usage: python -m benchmarks.ablation TABLE [flags]")
+    given = dict(word.removeprefix("--").split("=") for word in sys.argv[2:])
+    columns = (
+        given.get("search_column", "cifar10_valid_hp12"),
+        given.get("judge_column", "cifar10_test_hp200_mean"),
+    )
+    budgets = [int(word) for word in given.get("budgets", "100,200,500,1000").split(",")]
+    seeds = range(int(given.get("seeds", "500")))
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(len(available_cores()), context) as pool:
+        futures = {
+            (name, budget): pool.submit(play, name, budget, seeds, sys.argv[1], columns)
+            for name, budget in itertools.product(VARIANTS, budgets)
+        }
+        rows = []
+        for name in VARIANTS:
+            cells = []
+            for budget in budgets:
+                values = futures[name, budget].result()
+                deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+                cells.append(f"{statistics.fmean(values):.3f} +- {deviation:.2f}")
+            rows.append([*cells, name])
+    print(f"{len(seeds)} seeds")
+    print(table([*(f"{budget:,} evaluations" for budget in budgets), "agent"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""A block of a run, as Python and notebooks see it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import html
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.terminal import printable
+from blockqnn.trial import Trial
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import Code
+from networks.cost import Cost, cost
+from networks.designs import as_block, write
+from networks.layout import Layout
+from networks.motifs import motifs
+
+if TYPE_CHECKING:
+    from jax.typing import DTypeLike
+
+    from blockqnn.block_drawing import Drawing
+    from networks.child import ChildNetwork
+
+
+class LayoutChanges(TypedDict, total=False):
+    """What of a layout may be given another value; see `networks.layout.Layout`."""
+
+    kind: str
+    filters: tuple[int, ...]
+    repeats: int
+    height: int
+    width: int
+    channels: int
+    classes: int
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Block:
+    """A block that a run has suggested.
+
+    Attributes:
+        trial: all that became of it.
+        layout: of the run's child networks.
+        dry: whether its accuracies were made up.
+    """
+
+    trial: Trial
+    layout: Layout
+    dry: bool
+
+    @property
+    def number(self) -> int:
+        """Of its trial."""
+        return self.trial.number
+
+    @property
+    def code(self) -> Code:
+        """The block as the agent wrote it; `networks.codes.write` makes it text."""
+        return as_block(self.trial.code)
+
+    @property
+    def reward(self) -> float | None:
+        """What the agent learned from, in percent."""
+        return self.trial.reward
+
+    @property
+    def accuracy(self) -> float | None:
+        """Validation accuracy after the last epoch in percent; None if it was not trained."""
+        return self.trial.accuracy
+
+    @functools.cached_property
+    def canonical(self) -> CanonicalBlock:
+        """What the block means; equal for all codes that mean the same."""
+        return canonical_form(self.code)
+
+    @functools.cached_property
+    def cost(self) -> Cost:
+        """Of its child network in the run's layout; see `networks.cost.Cost` for units."""
+        return cost(self.canonical, self.layout)
+
+    @property
+    def motifs(self) -> dict[str, bool]:
+        """What there is in the block, in words, as `networks.motifs` names it."""
+        return motifs(self.canonical)
+
+    def draw(self, widths: bool = True, canonical: bool = False) -> Drawing:
+        """Draws the block.
+
+        Args:
+            widths: whether to write the channels of each tensor beside its
+                edges, those of the first stage.
+            canonical: draw what the block means instead of what the agent wrote.
+
+        Returns:
+            A drawing, which a notebook displays.
+        """
+        # The layout library takes longer to load than all else here.
+        from blockqnn.block_drawing import drawing
+
+        block = self.canonical if canonical else self.code
+        return drawing(block, self.layout if widths else None, f"Trial {self.number}")
+
+    def compare(self, other: Block) -> Drawing:
+        """Draws what this block and another one mean side by side.
+
+        Args:
+            other: the other one.
+
+        Returns:
+            A drawing in which what only this one has is red, and what only the
+            other one has is green.
+        """
+        from blockqnn.block_drawing import comparison
+
+        titles = (f"Trial {self.number}", f"Trial {other.number}")
+        return comparison((self.canonical, other.canonical), self.layout, titles)
+
+    def module(
+        self,
+        layout: Layout | None = None,
+        *,
+        seed: int | None = None,
+        dtype: DTypeLike | None = None,
+        **changes: Unpack[LayoutChanges],
+    ) -> ChildNetwork:
+        """Builds the block into a network.
+
+        Args:
+            layout: of the network; None for the run's.
+            seed: of the initial weights; None for that with which the search
+                trained the block.
+            dtype: of the computation; None for float32. Weights are float32.
+            changes: fields of the layout to replace, such as `repeats=4`.
+
+        Returns:
+            An `nnx.Module` from images [B, H, W, C] to logits [B, classes].
+
+        Raises:
+            LayoutError: if the layout cannot be built.
+        """
+        import jax.numpy as jnp
+
+        from networks.child import child_network
+
+        chosen = dataclasses.replace(layout or self.layout, **changes)
+        chosen_seed = self.trial.seed if seed is None else seed
+        return child_network(
+            self.code, chosen, chosen_seed, jnp.float32 if dtype is None else dtype
+        )
+
+    def __repr__(self) -> str:
+        trial = self.trial
+        lines = [f"Block of trial {trial.number} ({trial.status}): {write(trial.code)}"]
+        lines.append("  " + ", ".join(f"{name} {value}" for name, value in self._figures()))
+        if self.dry:
+            lines.append(f"  {DRY_NOTICE}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th style="text-align:left">{html.escape(name)}</th>'
+            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+            for name, value in [
+                ("trial", f"{self.number}, {self.trial.status}"),
+                *self._figures(),
+                ("code", write(self.code)),
+            ]
+        )
+        notice = f"<p><b>{html.escape(DRY_NOTICE)}</b></p>" if self.dry else ""
+        return (
+            '<div style="display:flex;flex-wrap:wrap;gap:2em;align-items:flex-start">'
+            f"<div>{self.draw().svg}</div><div>{notice}<table>{rows}</table></div></div>"
+        )
+
+    def _figures(self) -> list[tuple[str, str]]:
+        trial = self.trial
+        figures = [
+            ("reward", number(trial.reward)),
+            ("accuracy", "-" if trial.accuracy is None else f"{number(trial.accuracy)} %"),
+            ("parameters", in_units(trial.parameters)),
+            ("FLOPs", in_units(trial.flops)),
+            ("depth", str(trial.depth)),
+            ("density", number(trial.density)),
+        ]
+        return figures + ([("reason", printable(trial.reason))] if trial.reason else [])
+
+
+class Blocks(tuple[Block, ...]):
+    """Some blocks, side by side in a notebook."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "no blocks"
+
+    def _repr_html_(self) -> str:
+        cards = [
+            '<figure style="margin:0;max-width:100%;overflow-x:auto">'
+            f"{block.draw().svg}<figcaption>trial {block.number}<br>reward {number(block.reward)}"
+            f"<br>accuracy {number(block.accuracy)} %"
+            f"<br>{in_units(block.trial.parameters)} parameters</figcaption></figure>"
+            for block in self
+        ]
+        notice = DRY_NOTICE if any(block.dry for block in self) else ""
+        return (
+            (f"<p><b>{html.escape(notice)}</b></p>" if notice else "")
+            + '<div style="display:flex;flex-wrap:wrap;gap:2em;align-items:flex-end">'
+            + ("".join(cards) or "no blocks")
+            + "</div>"
+        )

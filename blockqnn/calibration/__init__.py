@@ -1,0 +1,1 @@
+"""Does early stopping rank blocks as longer training does, and which reward ranks best?"""

@@ -1,0 +1,134 @@
+"""Agents against one another with real children, which they share."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+from typing import Any, TextIO
+
+from blockqnn.contestants import Contestant
+from blockqnn.errors import UserError
+from blockqnn.evaluators import DRY
+from blockqnn.executor_choice import make_executor
+from blockqnn.executors import Executor
+from blockqnn.listing import DRY_NOTICE, duration, table
+from blockqnn.real_contest import (
+    RealRun,
+    play_real,
+    real_rows,
+    real_run_as_json,
+    real_run_from_json,
+)
+from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
+from blockqnn.tournament import Results
+
+
+@dataclasses.dataclass(frozen=True)
+class RealCompareSettings:
+    """What to compare with real children.
+
+    Attributes:
+        contestants: the agents.
+        search: a search without agent, seed and schedule.
+        run: how children are trained; its directory holds the runs and the
+            outcomes that they share.
+        budgets: evaluations; runs are of the largest.
+        seeds: runs of each agent.
+        as_json: print one JSON object.
+    """
+
+    contestants: tuple[Contestant, ...]
+    search: SearchSettings
+    run: RunSettings
+    budgets: tuple[int, ...]
+    seeds: int
+    as_json: bool
+
+
+def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO) -> None:
+    """Plays what is missing, and prints the standings.
+
+    Agents of one seed share what they train, so that each child is trained
+    once; it counts for all of them with the seconds that it took.
+
+    Args:
+        settings: what to compare.
+        stream: for the result.
+        progress: for the runs that have ended.
+
+    Raises:
+        UserError: if the data set or the directory cannot be used.
+    """
+    directory = settings.run.run_dir
+    identity: dict[str, Any] = {
+        name: str(value)
+        for name, value in settings.run.flag_values.items()
+        if name not in ("agent", "seed", "epsilon_schedule")
+    }
+    budget = max(settings.budgets)
+    wanted = [(c, seed) for seed in range(settings.seeds) for c in settings.contestants]
+    with contextlib.closing(
+        Results[RealRun](directory, identity, real_run_as_json, real_run_from_json)
+    ) as results:
+        missing = [
+            (contestant, seed)
+            for contestant, seed in wanted
+            if (contestant.title, budget, seed) not in results.runs
+        ]
+        if missing:
+            with contextlib.closing(_executor(settings, directory)) as executor:
+                for contestant, seed in missing:
+                    run = play_real(contestant, settings.search, budget, seed, executor)
+                    if not run.evaluations:
+                        raise UserError(f"{contestant.title} found no block that can be trained.")
+                    results.add([run])
+                    print(
+                        f"{contestant.title}, seed {seed}: {len(run.evaluations)} evaluations, "
+                        f"best {run.best_after(budget).accuracy:.2f} %",
+                        file=progress,
+                    )
+        runs = [results.runs[c.title, budget, seed] for c, seed in wanted]
+    rows = real_rows(runs, [c.title for c in settings.contestants], settings.budgets)
+    dry = settings.search.evaluator == DRY
+    if settings.as_json:
+        print(json.dumps({"rows": rows, "dry": dry}), file=stream)
+        return
+    if dry:
+        print(DRY_NOTICE, file=stream)
+    print(_in_words(rows, settings), file=stream)
+
+
+def _executor(settings: RealCompareSettings, directory: pathlib.Path) -> Executor:
+    return SharingExecutor(
+        make_executor(settings.search, settings.run),
+        directory / FILE_NAME,
+        children_digest(settings.search),
+    )
+
+
+def _in_words(rows: list[dict[str, Any]], settings: RealCompareSettings) -> str:
+    lines = []
+    for place, contestant in enumerate(settings.contestants):
+        own = rows[place :: len(settings.contestants)]
+        cells = [f"{row['mean']:.2f} +- {row['std']:.2f}" for row in own]
+        rewards = f"{own[-2]['reward']:.2f} +- {own[-2]['reward_std']:.2f}"
+        learned = f"{own[-2]['first']:.1f} to {own[-2]['last']:.1f}"
+        lines.append([*cells, rewards, learned, contestant.title])
+    least = rows[-1]["seconds"]
+    header = [f"{budget:,} evaluations" for budget in sorted(settings.budgets)]
+    header += [f"{duration(least)} of training", "reward", "mean accuracy", "agent"]
+    return "\n".join(
+        [
+            f"Validation accuracy of the best block by reward, in percent: mean +- standard "
+            f"deviation of {settings.seeds} seeds",
+            "",
+            table(header, lines),
+            "",
+            f"{duration(least)} is what the run of the fewest seconds took; reward is that of the "
+            "best block after all",
+            "evaluations; mean accuracy goes from the first quarter of the evaluations to the last",
+        ]
+    )

@@ -1,0 +1,158 @@
+"""One agent against a table: what it has found after how many evaluations."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from agents.contract import Agent, Episode
+from agents.registry import make_agent
+from blockqnn.accuracy_table import AccuracyTable
+from blockqnn.contestants import Contestant
+from networks.designs import make_space
+
+DRAWS_PER_EVALUATION = 100
+"""Suggestions of what is known cost nothing, but there is an end to patience."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Improvement:
+    """A design that was better than all before it.
+
+    Attributes:
+        evaluations: of different designs up to and with this one.
+        searched: its accuracy as the search sees it, in percent.
+        judged: its accuracy as it is judged, in percent.
+    """
+
+    evaluations: int
+    searched: float
+    judged: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """What came of a run.
+
+    Attributes:
+        contestant: who played, by title.
+        budget: evaluations that it was sized to.
+        seed: of the agent.
+        evaluations: of different designs; fewer than the budget if it drew
+            nothing new any more.
+        improvements: in order.
+    """
+
+    contestant: str
+    budget: int
+    seed: int
+    evaluations: int
+    improvements: tuple[Improvement, ...]
+
+    def best_at(self, evaluations: int) -> Improvement:
+        """The best design by the search's accuracy after a number of evaluations."""
+        return [i for i in self.improvements if i.evaluations <= evaluations][-1]
+
+
+def play(
+    contestant: Contestant, space: str, table: AccuracyTable, budget: int, seed: int
+) -> Played:
+    """Lets an agent search in a table.
+
+    An evaluation is a design that was not seen before in the run. A design
+    that is suggested again is learned from again and costs nothing.
+
+    Args:
+        contestant: who plays.
+        space: `nsc` or `nasbench201`.
+        table: with two columns, what the search sees and what is judged by.
+        budget: evaluations.
+        seed: of the agent.
+
+    Returns:
+        What came of it.
+    """
+    agent = make_agent(contestant.config(budget), make_space(space), seed)
+    count, improvements = play_agent(agent, contestant.batch(budget), table, budget)
+    return Played(contestant.title, budget, seed, count, improvements)
+
+
+def play_agent(
+    agent: Agent, batch: int, table: AccuracyTable, budget: int
+) -> tuple[int, tuple[Improvement, ...]]:
+    """Lets any agent search in a table; see `play`.
+
+    Args:
+        agent: that has learned nothing.
+        batch: episodes of an iteration.
+        table: with two columns, what the search sees and what is judged by.
+        budget: evaluations.
+
+    Returns:
+        How many evaluations there were, and the improvements in order.
+    """
+    run = _Run(table, budget)
+    while run.goes_on:
+        run.evaluate(agent, batch)
+    return len(run.seen), tuple(run.improvements)
+
+
+class _Run:
+    """A run under way."""
+
+    def __init__(self, table: AccuracyTable, budget: int):
+        self._table, self._budget = table, budget
+        self._draws = 0
+        self._best = -math.inf
+        self.seen: set[int] = set()
+        self.improvements: list[Improvement] = []
+
+    @property
+    def goes_on(self) -> bool:
+        return len(self.seen) < self._budget and self._draws < DRAWS_PER_EVALUATION * self._budget
+
+    def evaluate(self, agent: Agent, batch: int) -> None:
+        episodes = []
+        for actions in agent.suggest(batch):
+            self._draws += 1
+            found = self._table.find(actions)
+            if found is None:
+                # What nobody has measured cannot be had; it is as bad as can be.
+                episodes.append(Episode(actions, 0.0))
+                continue
+            position, (searched, judged) = found
+            if position not in self.seen and len(self.seen) < self._budget:
+                self.seen.add(position)
+                if searched > self._best:
+                    self._best = searched
+                    self.improvements.append(Improvement(len(self.seen), searched, judged))
+            episodes.append(Episode(actions, searched / 100))
+        agent.update(episodes)
+
+
+def as_json(played: Played) -> dict[str, Any]:
+    """A run as JSON can hold it."""
+    return dataclasses.asdict(played) | {
+        "improvements": [dataclasses.astuple(i) for i in played.improvements]
+    }
+
+
+def from_json(fields: dict[str, Any]) -> Played:
+    """The run that `as_json` wrote.
+
+    Raises:
+        TypeError, ValueError or KeyError: if it did not.
+    """
+    improvements = tuple(
+        Improvement(int(n), float(s), float(j)) for n, s, j in fields["improvements"]
+    )
+    if not improvements:
+        raise ValueError("a run without a design")
+    return Played(
+        str(fields["contestant"]),
+        int(fields["budget"]),
+        int(fields["seed"]),
+        int(fields["evaluations"]),
+        improvements,
+    )

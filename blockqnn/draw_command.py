@@ -1,0 +1,164 @@
+"""The verb `draw`: a block, or two side by side, as a picture or as text."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from typing import TYPE_CHECKING, TextIO
+
+from blockqnn.block_reference import BlockReference, resolve
+from blockqnn.drawing.palette import ADDED, REMOVED
+from blockqnn.drawing.terminal import for_stream
+from blockqnn.errors import UserError
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import Code, write
+from networks.layout import Layout
+from networks.matching import Matching, match
+
+if TYPE_CHECKING:
+    from blockqnn.drawing.arrangement import Arrangement
+
+SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawSettings:
+    """What to draw.
+
+    Attributes:
+        references: one block, or two to compare.
+        out: file to write, or None to print text.
+        canonical: whether to draw what the codes mean instead of as written.
+        dots_per_inch: of a .png, in which 72 points are an inch.
+        max_layers: most layers of a code, Terminal not counted.
+        layout: whose first stage gives the widths of a block that no run gives a layout.
+    """
+
+    references: tuple[str, ...]
+    out: pathlib.Path | None
+    canonical: bool
+    dots_per_inch: int
+    max_layers: int
+    layout: Layout
+
+
+def draw(settings: DrawSettings, stream: TextIO) -> None:
+    """Draws one block or two into a file, or prints the drawing.
+
+    Args:
+        settings: what to draw.
+        stream: where to print.
+
+    Raises:
+        UserError: if there is no such block, or the file cannot be written.
+        CodeError: if a code breaks a rule.
+    """
+    if settings.out is not None and settings.out.suffix.lower() not in SUFFIXES:
+        raise UserError(
+            f"--out is {str(settings.out)!r}; allowed: a name that ends in {', '.join(SUFFIXES)}."
+        )
+    found = [resolve(reference, settings.max_layers) for reference in settings.references]
+    drawn = [_Drawn(settings, block) for block in found]
+    if len({one.title for one in drawn}) < len(drawn):
+        for place, one in zip(("first", "second"), drawn, strict=True):
+            one.title = f"{place} {one.title}"
+    matching = match(drawn[0].block, drawn[1].block) if len(drawn) > 1 else None
+    if settings.out is None:
+        _print(drawn, matching, stream)
+        return
+    arrangement = _arranged(drawn, matching)
+    title = " and ".join(f"{one.title}: {write(one.block)}" for one in found)
+    _write(settings.out, _painted(arrangement, title, settings))
+    size = f"{arrangement.width:.0f} x {arrangement.height:.0f} points"
+    print(f"Drew {' and '.join(one.title for one in drawn)}: {settings.out}, {size}.", file=stream)
+    if matching is not None:
+        print(_summary(drawn, matching), file=stream)
+
+
+class _Drawn:
+    """A block as it is to be drawn."""
+
+    def __init__(self, settings: DrawSettings, found: BlockReference):
+        self.title = found.title
+        self.layout = found.layout or settings.layout
+        self.block: Code | CanonicalBlock = (
+            canonical_form(found.block) if settings.canonical else found.block
+        )
+
+
+def _print(drawn: list[_Drawn], matching: Matching | None, stream: TextIO) -> None:
+    if matching is None:
+        print(for_stream(drawn[0].block, drawn[0].layout, stream), file=stream)
+        return
+    sides = ((matching.only_first, REMOVED), (matching.only_second, ADDED))
+    for one, (nodes, mark) in zip(drawn, sides, strict=True):
+        text = for_stream(one.block, one.layout, stream, dict.fromkeys(nodes, mark))
+        print(f"{one.title}:\n\n{text}\n", file=stream)
+    print(_summary(drawn, matching), file=stream)
+
+
+def _summary(drawn: list[_Drawn], matching: Matching) -> str:
+    first, second = matching.only_first, matching.only_second
+    first_edges, second_edges = matching.edges_only_first, matching.edges_only_second
+    if not (first or second or first_edges or second_edges):
+        return "Nothing differs."
+    return "\n".join(
+        f"{sign} {colour}, only in {one.title}: {_count(len(nodes), 'layer')}, "
+        f"{_count(len(edges), 'edge')}"
+        for sign, colour, one, nodes, edges in (
+            ("-", "red", drawn[0], first, first_edges),
+            ("+", "green", drawn[1], second, second_edges),
+        )
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def _arranged(drawn: list[_Drawn], matching: Matching | None) -> Arrangement:
+    # igraph takes a while to import, and text needs none.
+    from blockqnn.drawing.arrangement import arrange
+    from blockqnn.drawing.difference import beside
+
+    arrangements = [arrange(one.block, one.layout) for one in drawn]
+    if matching is None:
+        return arrangements[0]
+    titles = (drawn[0].title, drawn[1].title)
+    return beside(arrangements[0], arrangements[1], matching, titles)
+
+
+def _painted(arrangement: Arrangement, title: str, settings: DrawSettings) -> bytes:
+    assert settings.out is not None
+    suffix = settings.out.suffix.lower()
+    if suffix == ".svg":
+        from blockqnn.drawing.svg import svg
+
+        return f"{svg(arrangement, title)}\n".encode()
+    if suffix == ".dot":
+        from blockqnn.drawing.dot import dot
+
+        return dot(arrangement, title).encode()
+    from blockqnn.drawing.raster import pdf, png
+
+    return png(arrangement, settings.dots_per_inch) if suffix == ".png" else pdf(arrangement)
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file wholly or not at all."""
+    unfinished = path.parent / f".blockqnn-{os.getpid()}"
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(0, "it is a directory")
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+            raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"--out: {str(path)!r} cannot be written: {reason}.") from error

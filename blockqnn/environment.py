@@ -1,0 +1,321 @@
+"""The writing of blocks as a Gymnasium environment, so that any agent can play it.
+
+Importing this module registers `BlockQNN-v0`. Gymnasium has no entry points any
+more, but imports what stands before a colon:
+`gymnasium.make("blockqnn.environment:BlockQNN-v0")`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, SupportsFloat
+
+import gymnasium
+import numpy as np
+from gymnasium.error import InvalidAction, ResetNeeded
+
+from blockqnn.action_list import TERMINAL_ACTION, ActionList
+from blockqnn.datasets import describe
+from blockqnn.errors import UserError
+from blockqnn.evaluators import DRY, TRAIN, Evaluator, make_evaluator
+from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
+from blockqnn.trial import Job, Outcome, Status, child_seed
+from networks.canonical import CanonicalBlock, canonical_form
+from networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
+from networks.cost import Limits, cost, infeasible_reason
+from networks.designs import as_block
+from networks.layout import Layout
+
+ID = "BlockQNN-v0"
+END, RAISE = "end", "raise"
+BLOCK, LAYER = "block", "layer"
+
+AnyEvaluator = str | Evaluator | Callable[[Code], float]
+
+
+class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
+    """Writes a block, layer by layer; the reward comes with Terminal.
+
+    An episode is a block. An action is the number of a layer (`ActionList`);
+    `info["action_mask"]`, int8 [actions], has a 1 for each that is legal, and
+    `action_masks()` is the same as bool, as sb3-contrib asks for it.
+
+    The observation, int64, is the block so far, [max_layers + 1, 5]: a row for
+    each layer, its index, type, kernel and predecessors as the paper's Table 1
+    has them, and zeros for what is not written yet. With
+    `observation="layer"` it is the layer written last, [5], all zeros at the
+    start: the state of the paper, from which its agent learns.
+
+    Every step earns 0 but the last. Terminal earns the reward of equation 7 in
+    percent, as in a search; a block that cannot be trained, an illegal action
+    and a child that fails earn the accuracy of guessing. The last `info` says
+    more: `code`, `hash`, `status` (`completed`, `known`, `infeasible`, `failed`
+    or `illegal`), `reason`, `parameters`, `flops`, `block_flops`, `density`, and
+    `accuracy` in percent where there is one. A block that has been trained
+    before is known, whichever way it was written, and not trained again.
+
+    Nothing is random but what the evaluator does, and that depends on
+    `run_seed` and the block alone. Any policy can play; this one draws legal
+    actions uniformly:
+
+    >>> import gymnasium, blockqnn.environment
+    >>> environment = gymnasium.make("BlockQNN-v0", max_layers=4)
+    >>> environment.action_space.seed(1)
+    1
+    >>> observation, info = environment.reset(seed=0)
+    >>> ended = False
+    >>> while not ended:
+    ...     action = environment.action_space.sample(info["action_mask"])
+    ...     observation, reward, ended, _, info = environment.step(action)
+    >>> print(info["status"], round(reward, 2), info["code"])
+    completed 38.91 [(1,2,1,0,0),(2,1,1,1,0),(3,2,3,2,0),(4,6,0,0,3),(5,7,0,0,0)]
+    """
+
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}  # noqa: RUF012
+
+    def __init__(
+        self,
+        evaluator: AnyEvaluator = DRY,
+        *,
+        max_layers: int = MAX_LAYERS,
+        data: DataSettings | None = None,
+        layout: Layout | None = None,
+        limits: Limits | None = None,
+        recipe: Recipe | None = None,
+        reward: RewardSettings | None = None,
+        run_seed: int = 0,
+        observation: str = BLOCK,
+        illegal_action: str = END,
+        render_mode: str | None = None,
+    ):
+        """Creates the environment; its defaults are the digits and made-up accuracies.
+
+        Args:
+            evaluator: `dry` for accuracies that are made up at once, `train` to
+                train children in this process, a function from a code to its
+                accuracy in percent, or an object as
+                `blockqnn.evaluators.make_evaluator` returns it.
+            max_layers: most layers of a block, Terminal not counted.
+            data: the images; None for the digits.
+            layout: of the child networks; None for that of the digits preset
+                with the size of the images.
+            limits: what a child may cost; None for the paper's.
+            recipe: how a child is trained; None for the paper's.
+            reward: coefficients of equation 7; None for the paper's.
+            run_seed: fixes the seed of each child, as `--seed` of a search.
+            observation: `block` or `layer`.
+            illegal_action: `end` to end the episode with the accuracy of
+                guessing, or `raise` for `gymnasium.error.InvalidAction`.
+            render_mode: `ansi` for text, `rgb_array` for a picture, or None.
+
+        Raises:
+            UserError: if an argument is none of these, or the data cannot be read.
+        """
+        _one_of("observation", observation, (BLOCK, LAYER))
+        _one_of("illegal_action", illegal_action, (END, RAISE))
+        _one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
+        if max_layers < 1:
+            raise UserError(f"max_layers is {max_layers}; allowed: at least 1.")
+        data, self._recipe = data or DataSettings(), recipe or Recipe()
+        self.layout = layout or _layout(data, images_needed=evaluator == TRAIN)
+        self._limits, self._reward = limits or Limits(), reward or RewardSettings()
+        self._evaluate = _evaluation(evaluator, data, self._recipe, self.layout)
+        self._run_seed = run_seed
+        self._whole_block, self._raise = observation == BLOCK, illegal_action == RAISE
+        self.render_mode = render_mode
+        self.actions = ActionList(max_layers)
+        self.action_space = gymnasium.spaces.Discrete(len(self.actions))
+        highest = np.array([max_layers + 1, 7, 5, *[max(1, max_layers - 1)] * 2], np.int64)
+        if self._whole_block:
+            highest = np.tile(highest, (max_layers + 1, 1))
+        self.observation_space = gymnasium.spaces.Box(
+            np.zeros_like(highest), highest, dtype=np.int64
+        )
+        self._layers: list[LayerCode] = []
+        self._over = True
+        self._trained: dict[str, float] = {}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begins an empty block.
+
+        Args:
+            seed: as Gymnasium has it; nothing here is drawn from it.
+            options: none are known.
+
+        Returns:
+            The observation and the info.
+        """
+        super().reset(seed=seed)
+        self._layers, self._over = [], False
+        return self._observation(), self._info()
+
+    def step(self, action: SupportsFloat) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Writes a layer.
+
+        Args:
+            action: its number.
+
+        Returns:
+            The observation, the reward in percent, whether the episode has
+            ended, False, and the info.
+
+        Raises:
+            ResetNeeded: if the episode has ended before.
+            InvalidAction: if the action is no number of a layer, or is illegal
+                here and the environment was told to raise.
+        """
+        if self._over:
+            raise ResetNeeded("The block has ended; reset() begins another.")
+        if not self.action_space.contains(action):
+            raise InvalidAction(f"An action is 0 to {len(self.actions) - 1}, given {action!r}.")
+        number = int(action)  # type: ignore[call-overload]
+        position = len(self._layers) + 1
+        if not self.actions.mask(position)[number]:
+            return self._step_illegal(number, position)
+        self._layers.append(self.actions.layer(number, position))
+        if number != TERMINAL_ACTION:
+            return self._observation(), 0.0, False, False, self._info()
+        self._over = True
+        reward, result = self._assess(tuple(self._layers))
+        return self._observation(), reward, True, False, self._info() | result
+
+    def action_masks(self) -> np.ndarray:
+        """Which actions are legal now: bool [actions], none once the block has ended."""
+        if self._over:
+            return np.zeros(len(self.actions), np.bool_)
+        return self.actions.mask(len(self._layers) + 1)
+
+    def render(self) -> Any:
+        """Draws the block as it would be if it ended here.
+
+        Returns:
+            Text, uint8 [H, W, 3], or None, as `render_mode` has it.
+        """
+        if self.render_mode is None:
+            return None
+        if self.render_mode == "ansi":
+            from blockqnn.drawing.terminal import in_text
+
+            return in_text(self._ended())
+        return _picture(self._ended())
+
+    def _step_illegal(
+        self, action: int, position: int
+    ) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        layer = self.actions.layer(action, position)
+        reason = f"{tuple(map(int, layer))} may not stand at position {position}"
+        if self._raise:
+            raise InvalidAction(f"Action {action}: {reason}; see action_masks().")
+        self._over = True
+        result = {"status": "illegal", "reason": reason}
+        guessing = guessing_accuracy(self.layout.classes)
+        return self._observation(), guessing, True, False, self._info() | result
+
+    def _assess(self, code: Code) -> tuple[float, dict[str, Any]]:
+        """What a block earns, in percent, and what there is to say of it."""
+        block = canonical_form(code)
+        spent = cost(block, self.layout)
+        bytes_per_number = 2 if self._recipe.bfloat16 else 4
+        reason = infeasible_reason(
+            block, spent, self._limits, self._recipe.batch_size, bytes_per_number
+        )
+        if reason:
+            status = Status.INFEASIBLE
+        elif block.hash in self._trained:
+            status = Status.KNOWN
+        else:
+            seed = child_seed(self._run_seed, block.hash)
+            outcome = self._evaluate(Job(len(self._trained) + 1, code, block.hash, seed))
+            status, reason = outcome.status, outcome.reason
+            if status is Status.COMPLETED:
+                self._trained[block.hash] = outcome.accuracies[-1]
+        facts: dict[str, Any] = {
+            "code": write(code),
+            "hash": block.hash,
+            "status": status.value,
+            "reason": reason or "",
+            "parameters": spent.parameters,
+            "flops": spent.flops,
+            "block_flops": spent.block_flops,
+            "density": block.density,
+        }
+        if status not in (Status.COMPLETED, Status.KNOWN):
+            return guessing_accuracy(self.layout.classes), facts
+        accuracy = self._trained[block.hash]
+        reward = corrected_reward(accuracy, spent.block_flops, block.density, self._reward)
+        return reward, facts | {"accuracy": accuracy}
+
+    def _observation(self) -> np.ndarray:
+        shape = self.observation_space.shape
+        assert shape is not None
+        observation = np.zeros(shape, np.int64)
+        if self._whole_block:
+            observation[: len(self._layers)] = np.reshape(np.array(self._layers, np.int64), (-1, 5))
+        elif self._layers:
+            observation[:] = np.array(self._layers[-1])
+        return observation
+
+    def _info(self) -> dict[str, Any]:
+        return {"action_mask": self.action_masks().astype(np.int8)}
+
+    def _ended(self) -> Code | CanonicalBlock:
+        """The block as it is with a Terminal; one that passes its input on has no code."""
+        layers = [layer for layer in self._layers if layer.type != terminal(0).type]
+        return (*layers, terminal(len(layers) + 1)) if layers else CanonicalBlock((), (0,))
+
+
+def _one_of(name: str, given: str | None, allowed: tuple[str | None, ...]) -> None:
+    if given not in allowed:
+        raise UserError(f"{name} is {given!r}; allowed: {', '.join(map(repr, allowed))}.")
+
+
+def _layout(data: DataSettings, images_needed: bool) -> Layout:
+    info = describe(data, images_needed)
+    height, width, channels = info.shape
+    return Layout(
+        filters=(16, 32),
+        repeats=1,
+        height=height,
+        width=width,
+        channels=channels,
+        classes=info.classes,
+    )
+
+
+def _evaluation(
+    evaluator: AnyEvaluator, data: DataSettings, recipe: Recipe, layout: Layout
+) -> Callable[[Job], Outcome]:
+    """One way to evaluate from the several that may be given."""
+    if isinstance(evaluator, str):
+        _one_of("evaluator", evaluator, (DRY, TRAIN))
+        evaluator = make_evaluator(evaluator, data, recipe, layout, WorkerSettings())
+    evaluate = getattr(evaluator, "evaluate", None)
+    if evaluate is not None:
+        return lambda job: evaluate(job, slot=0)
+    if not callable(evaluator):
+        raise UserError(
+            f"An evaluator is {DRY!r}, {TRAIN!r}, a function from a code to its accuracy in "
+            f"percent, or has a method evaluate; given {evaluator!r}."
+        )
+    function = evaluator
+    return lambda job: Outcome(accuracies=(float(function(as_block(job.code))),))
+
+
+def _picture(block: Code | CanonicalBlock) -> np.ndarray:
+    # Most players never look, and these take a while to load.
+    import PIL.Image
+
+    from blockqnn.drawing.arrangement import arrange
+    from blockqnn.drawing.raster import png
+
+    painted = PIL.Image.open(io.BytesIO(png(arrange(block)))).convert("RGBA")
+    ground = PIL.Image.new("RGBA", painted.size, "white")
+    return np.array(PIL.Image.alpha_composite(ground, painted).convert("RGB"))
+
+
+if ID not in gymnasium.registry:
+    gymnasium.register(ID, entry_point="blockqnn.environment:BlockEnvironment")

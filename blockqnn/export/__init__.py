@@ -1,0 +1,1 @@
+"""A network handed over: weights, source code and compiled form, for those without the project."""

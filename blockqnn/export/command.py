@@ -1,0 +1,161 @@
+"""The verb `export`: a network as a folder that others can use without the project."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from blockqnn.errors import UserError
+from blockqnn.export.description import describe, readme
+from blockqnn.export.subject import Subject, find_subject
+from networks.layout import Layout
+
+SOURCE, WEIGHTS, ORBAX = "network.py", "weights.safetensors", "weights.orbax"
+FORWARD, DESCRIPTION, README = "network.stablehlo", "network.json", "README.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportSettings:
+    """What to export.
+
+    Attributes:
+        reference: a checkpoint, a training's directory, a run, one of its trials,
+            or a block.
+        to: the folder to make.
+        fresh_weights: whether a block without trained weights gets initial ones.
+        seed: of those.
+        layout: for a block that no run gives a layout.
+        max_layers: most layers of a code, Terminal not counted.
+    """
+
+    reference: str
+    to: pathlib.Path
+    fresh_weights: bool
+    seed: int
+    layout: Layout
+    max_layers: int
+
+
+def export(settings: ExportSettings, stream: TextIO) -> None:
+    """Writes a network into a new folder.
+
+    Args:
+        settings: which network, and where to.
+        stream: where to say what was written.
+
+    Raises:
+        UserError: if there is no such network, or the folder cannot be written.
+        CodeError: if a code breaks a rule.
+    """
+    _refuse_taken(settings.to)
+    subject = find_subject(
+        settings.reference,
+        settings.layout,
+        settings.fresh_weights,
+        settings.seed,
+        settings.max_layers,
+    )
+    with _appearing(settings.to) as folder:
+        write_export(subject, folder)
+    facts = describe(subject)
+    # It comes from a file, and may hold what a terminal obeys.
+    title = subject.title if subject.title.isprintable() else ascii(subject.title)
+    print(f"{title}: {facts['code']}", file=stream)
+    if subject.training is None:
+        print("NOT TRAINED: the weights are initial ones.", file=stream)
+    else:
+        print(f"Trained for {subject.training['epochs']} epochs.", file=stream)
+    width = max(map(len, _CONTENTS))
+    print(f"\nWrote {settings.to}:", file=stream)
+    for name, what in _CONTENTS.items():
+        print(f"  {name:{width}}  {what}", file=stream)
+
+
+_CONTENTS = {
+    README: "how each of these is loaded",
+    SOURCE: "the network in plain Flax NNX",
+    WEIGHTS: "its weights",
+    ORBAX: "the same weights as an Orbax checkpoint",
+    FORWARD: "images to logits as StableHLO, for any batch size",
+    DESCRIPTION: "block, layout, layers, normalisation, training",
+}
+
+
+def write_export(subject: Subject, folder: pathlib.Path) -> None:
+    """Writes all files of an export.
+
+    Args:
+        subject: the network.
+        folder: an empty one.
+    """
+    from blockqnn.export.flax_source import flax_source
+    from blockqnn.export.forward import export_forward
+    from blockqnn.export.weights import as_tree, write_orbax, write_safetensors
+
+    facts = describe(subject)
+    tree = as_tree(subject.plan, subject.parameters, subject.statistics)
+    (folder / SOURCE).write_text(flax_source(subject))
+    write_safetensors(folder / WEIGHTS, tree)
+    write_orbax(folder / ORBAX, tree)
+    (folder / FORWARD).write_bytes(export_forward(subject))
+    (folder / DESCRIPTION).write_text(_as_text(_finite(facts)))
+    (folder / README).write_text(readme(subject))
+
+
+def _refuse_taken(path: pathlib.Path) -> None:
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from error
+    if taken:
+        raise UserError(f"--to {path} exists already and is not an empty folder; name another one.")
+
+
+@contextlib.contextmanager
+def _appearing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder that gets its name when all of it has been written, or is removed."""
+    unfinished = path.absolute().with_name(f".{path.absolute().name}.{os.getpid()}")
+    try:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.mkdir()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        yield unfinished
+        unfinished.rename(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _cannot_write(path: pathlib.Path, error: Exception) -> UserError:
+    return UserError(f"--to {path} cannot be written: {getattr(error, 'strerror', None) or error}.")
+
+
+def _as_text(facts: dict[str, Any]) -> str:
+    """JSON with a line for each entry, and for each layer."""
+    lines = []
+    for name, value in facts.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            text = "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]"
+        lines.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity and no NaN."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    if isinstance(value, float) and not -float("inf") < value < float("inf"):
+        return None
+    return value

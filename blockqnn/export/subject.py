@@ -1,0 +1,161 @@
+"""What is exported: a network with its weights, from a checkpoint or made anew."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from blockqnn.block_reference import BEST, is_run, resolve
+from blockqnn.checkpoint import by_layer, load_checkpoint
+from blockqnn.errors import UserError
+from blockqnn.store import FILE_NAME
+from networks.canonical import canonical_form
+from networks.codes import Code, parse
+from networks.layout import Layout
+from networks.plan import Plan, make_plan
+from networks.published import PUBLISHED
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Of pixels whose data set is not known: they become numbers from -1 to 1.
+_MIDDLE = 127.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A network to export.
+
+    Attributes:
+        title: how the user calls it.
+        code: the block.
+        layout: what stands around it.
+        parameters: for each layer of the plan its trained arrays, float32.
+        statistics: for each layer of the plan its running statistics, float32.
+        mean: of each channel, on the scale of 0 to 255; taken from images first.
+        deviation: of each channel; by which they are divided then.
+        class_names: in the order of the labels; empty if not known.
+        training: facts about the training; None if the weights are initial ones.
+        seed: of the weights.
+    """
+
+    title: str
+    code: Code
+    layout: Layout
+    parameters: list[dict[str, np.ndarray]]
+    statistics: list[dict[str, np.ndarray]]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    class_names: tuple[str, ...]
+    training: Mapping[str, Any] | None
+    seed: int
+
+    @property
+    def plan(self) -> Plan:
+        """Of the network."""
+        return make_plan(canonical_form(self.code), self.layout)
+
+
+def find_subject(
+    reference: str, layout: Layout, fresh_weights: bool, seed: int, max_layers: int
+) -> Subject:
+    """Finds the network that a user means.
+
+    Args:
+        reference: a checkpoint, a training's directory, or what `show` takes for a block.
+        layout: for a block that no run gives a layout.
+        fresh_weights: whether a block without trained weights gets initial ones.
+        seed: of those.
+        max_layers: most layers of a code, Terminal not counted.
+
+    Returns:
+        The network with its weights.
+
+    Raises:
+        UserError: if there is none, it cannot be read, or it has no weights.
+        CodeError: if a code breaks a rule.
+    """
+    if is_run(reference):
+        if not (pathlib.Path(reference) / FILE_NAME).exists():
+            return _trained(pathlib.Path(reference))
+        reference = f"{reference}#{BEST}"
+    elif not (reference in PUBLISHED or "#" in reference or reference.lstrip().startswith("[")):
+        raise UserError(
+            f"There is no checkpoint {reference!r}; allowed: the directory of a training or of "
+            "one of its checkpoints, or with --fresh_weights a run, RUN_DIR#NUMBER, RUN_DIR#best, "
+            f"a code, {', '.join(PUBLISHED)}."
+        )
+    found = resolve(reference, max_layers)
+    if not fresh_weights:
+        raise UserError(
+            f"{found.title} has no trained weights: a search keeps none. Train it (python -m "
+            f"blockqnn train {reference!r}) and export the checkpoint, or export it with initial "
+            "weights (--fresh_weights)."
+        )
+    from networks.initial import initial_parameters, initial_statistics
+
+    layout = found.layout or layout
+    plan = make_plan(canonical_form(found.block), layout)
+    return Subject(
+        title=found.title,
+        code=found.block,
+        layout=layout,
+        parameters=initial_parameters(plan, seed),
+        statistics=initial_statistics(plan),
+        mean=(_MIDDLE,) * layout.channels,
+        deviation=(_MIDDLE,) * layout.channels,
+        class_names=(),
+        training=None,
+        seed=seed,
+    )
+
+
+def _trained(path: pathlib.Path) -> Subject:
+    checkpoint = load_checkpoint(path)
+    metadata = checkpoint.metadata
+    layout, plan = metadata.child_layout, metadata.plan
+    parameters = by_layer(plan, checkpoint.parameters)
+    statistics = by_layer(plan, checkpoint.statistics)
+    mean, deviation = (_of_channels(v, layout) for v in (metadata.mean, metadata.deviation))
+    if mean is None or deviation is None:
+        raise UserError(
+            f"The checkpoint {checkpoint.path} does not say by which mean and deviation of its "
+            f"{layout.channels} channels images are normalised."
+        )
+    for layer, arrays in zip(plan, parameters, strict=True):
+        found = {name: tuple(array.shape) for name, array in arrays.items()}
+        if found != layer.parameter_shapes:
+            raise UserError(
+                f"The checkpoint {checkpoint.path} holds the weights of another network: "
+                f"{layer.name} has {found}, wanted is {layer.parameter_shapes}."
+            )
+    return Subject(
+        title=metadata.title,
+        code=parse(metadata.code, max_layers=1_000_000),
+        layout=layout,
+        parameters=parameters,
+        statistics=statistics,
+        mean=mean,
+        deviation=deviation,
+        class_names=tuple(metadata.class_names),
+        training={
+            "data": metadata.data,
+            "recipe": metadata.recipe,
+            "steps": metadata.step,
+            "epochs": len(metadata.history),
+            "last_epoch": metadata.history[-1] if metadata.history else None,
+        },
+        seed=metadata.seed,
+    )
+
+
+def _of_channels(values: Sequence[Any], layout: Layout) -> tuple[float, ...] | None:
+    """A number for each channel of the images, or None if that is not what is given."""
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == layout.channels and all(map(isfinite, numbers)) else None

@@ -1,0 +1,203 @@
+"""One agent against real children: the search loop itself, up to a number of evaluations."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from agents.registry import make_agent
+from blockqnn.contestants import Contestant
+from blockqnn.executors import Executor
+from blockqnn.search import Search
+from blockqnn.settings import SearchSettings
+from blockqnn.store import Store
+from blockqnn.trial import Status, Trial
+from networks.designs import make_space
+
+_IDLE_ITERATIONS = 200
+"""An agent that suggests nothing new for so long has come to its end."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """A child that was trained.
+
+    Attributes:
+        seconds: that it had a device to itself.
+        reward: in percent.
+        accuracy: in percent.
+    """
+
+    seconds: float
+    reward: float
+    accuracy: float
+
+
+@dataclasses.dataclass(frozen=True)
+class RealRun:
+    """What came of a run.
+
+    Attributes:
+        contestant: who played, by title.
+        budget: evaluations that it was sized to.
+        seed: of the agent and of the children.
+        evaluations: of different blocks, in the order of suggestion.
+    """
+
+    contestant: str
+    budget: int
+    seed: int
+    evaluations: tuple[Evaluation, ...]
+
+    def best_after(self, count: int) -> Evaluation:
+        """The one of the highest reward among the first so many."""
+        return max(self.evaluations[: max(1, count)], key=lambda e: e.reward)
+
+    def within(self, seconds: float) -> int:
+        """How many evaluations end within a number of seconds."""
+        total, count = 0.0, 0
+        for evaluation in self.evaluations:
+            total += evaluation.seconds
+            if total > seconds:
+                break
+            count += 1
+        return count
+
+    @property
+    def seconds(self) -> float:
+        """Of all evaluations."""
+        return sum(evaluation.seconds for evaluation in self.evaluations)
+
+
+def play_real(
+    contestant: Contestant, settings: SearchSettings, budget: int, seed: int, executor: Executor
+) -> RealRun:
+    """Lets an agent search with real children.
+
+    The iteration in which the budget is reached is finished, and what goes
+    beyond it is left out.
+
+    Args:
+        contestant: who plays.
+        settings: of the search, without agent, seed and schedule.
+        budget: evaluations of different blocks that were trained.
+        seed: of the agent and of the children, so that agents with one seed
+            train one block to the same accuracy.
+        executor: evaluates.
+
+    Returns:
+        What came of it.
+    """
+    config = contestant.config(budget, settings)
+    space = make_space(settings.space, settings.max_layers)
+    settings = dataclasses.replace(
+        settings, agent=config, seed=seed, schedule=((1.0, 100 * budget),)
+    )
+    store = Store.create_or_open(pathlib.Path(":memory:"))
+    try:
+        search = Search(settings, make_agent(config, space, seed), store)
+        trained: list[Trial] = []
+        idle = 0
+        while len(trained) < budget and idle < _IDLE_ITERATIONS:
+            found = [
+                trial
+                for trial in search.run_iteration(executor)
+                if trial.status is Status.COMPLETED
+            ]
+            trained += sorted(found, key=lambda trial: trial.number)
+            idle = 0 if found else idle + 1
+    finally:
+        store.close()
+    return RealRun(
+        contestant.title,
+        budget,
+        seed,
+        tuple(
+            Evaluation(trial.seconds, trial.reward or 0.0, trial.accuracy or 0.0)
+            for trial in trained[:budget]
+        ),
+    )
+
+
+def real_rows(
+    runs: Sequence[RealRun], titles: Sequence[str], budgets: Sequence[int]
+) -> list[dict[str, Any]]:
+    """A row for each agent and budget, and one for equal seconds.
+
+    Args:
+        runs: of all agents with the same seeds.
+        titles: of the agents, in the order of the rows.
+        budgets: evaluations.
+
+    Returns:
+        `agent`, `budget` (None for equal seconds: those of the run that took the
+        fewest), `seconds`, `mean` and `std` of the accuracy of the best block by
+        reward, `reward` and `reward_std` of that block, `first` and `last`, the
+        mean accuracy of the first and the last quarter of the evaluations, and
+        `seeds`.
+    """
+    least = min(run.seconds for run in runs)
+    rows = []
+    for budget in [*sorted(budgets), None]:
+        for title in titles:
+            own = [run for run in runs if run.contestant == title]
+            best = [run.best_after(run.within(least) if budget is None else budget) for run in own]
+            accuracy, spread = _mean_and_deviation([e.accuracy for e in best])
+            reward, reward_spread = _mean_and_deviation([e.reward for e in best])
+            rows.append(
+                {
+                    "agent": title,
+                    "budget": budget,
+                    "seconds": least if budget is None else None,
+                    "mean": accuracy,
+                    "std": spread,
+                    "reward": reward,
+                    "reward_std": reward_spread,
+                    "first": statistics.fmean(_quarter(run, first=True) for run in own),
+                    "last": statistics.fmean(_quarter(run, first=False) for run in own),
+                    "seeds": len(own),
+                }
+            )
+    return rows
+
+
+def real_run_as_json(run: RealRun) -> dict[str, Any]:
+    """A run as JSON can hold it."""
+    return dataclasses.asdict(run) | {
+        "evaluations": [dataclasses.astuple(e) for e in run.evaluations]
+    }
+
+
+def real_run_from_json(fields: dict[str, Any]) -> RealRun:
+    """The run that `real_run_as_json` wrote.
+
+    Args:
+        fields: what it wrote.
+
+    Returns:
+        The run.
+
+    Raises:
+        TypeError: if it did not write it.
+        ValueError: likewise.
+        KeyError: likewise.
+    """
+    evaluations = tuple(Evaluation(*map(float, e)) for e in fields["evaluations"])
+    if not evaluations:
+        raise ValueError("a run without an evaluation")
+    return RealRun(
+        str(fields["contestant"]), int(fields["budget"]), int(fields["seed"]), evaluations
+    )
+
+
+def _quarter(run: RealRun, first: bool) -> float:
+    count = max(1, len(run.evaluations) // 4)
+    part = run.evaluations[:count] if first else run.evaluations[-count:]
+    return statistics.fmean(evaluation.accuracy for evaluation in part)
+
+
+def _mean_and_deviation(values: list[float]) -> tuple[float, float]:
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0

@@ -1,0 +1,192 @@
+"""The verb `rescore`: a run's trials ranked under other coefficients of the reward."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any, TextIO
+
+from blockqnn.errors import UserError
+from blockqnn.listing import DRY_NOTICE, in_units, number, table
+from blockqnn.reward import corrected_reward
+from blockqnn.run_record import RunRecord, read_run
+from blockqnn.settings import RewardSettings
+from blockqnn.trial import Status, Trial
+from networks.designs import write
+
+
+@dataclasses.dataclass(frozen=True)
+class RescoreSettings:
+    """What to rank, and by what.
+
+    Attributes:
+        run_dir: the run.
+        mu: weight of log(FLOPs in millions); None for the run's own.
+        rho: weight of log(density); None for the run's own.
+        top: best blocks to list; 0 for all.
+        as_json: print one JSON object.
+    """
+
+    run_dir: pathlib.Path
+    mu: float | None
+    rho: float | None
+    top: int
+    as_json: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Rescored:
+    """A trained trial under other coefficients.
+
+    Attributes:
+        trial: as the run has it.
+        reward: under the other coefficients, in percent.
+        rank: by that reward, from 1.
+        old_rank: by the run's reward, from 1.
+    """
+
+    trial: Trial
+    reward: float
+    rank: int
+    old_rank: int
+
+
+def rescore(settings: RescoreSettings, stream: TextIO) -> None:
+    """Prints a run's best blocks under other coefficients; trains and writes nothing.
+
+    Args:
+        settings: which run, and the coefficients.
+        stream: where to print.
+
+    Raises:
+        UserError: if there is no such run.
+    """
+    run = read_run(settings.run_dir)
+    old = run_reward(run)
+    new = RewardSettings(
+        mu=old.mu if settings.mu is None else settings.mu,
+        rho=old.rho if settings.rho is None else settings.rho,
+    )
+    ranked = rescored(run, new)
+    shown = ranked[: settings.top or None]
+    if settings.as_json:
+        facts = {
+            "run": str(run.path),
+            "dry": run.dry,
+            "trained": len(ranked),
+            "mu": new.mu,
+            "rho": new.rho,
+            "old_mu": old.mu,
+            "old_rho": old.rho,
+            "best": [_facts(row) for row in shown],
+        }
+        print(json.dumps(facts), file=stream)
+        return
+    if run.dry:
+        print(DRY_NOTICE, file=stream)
+    if not ranked:
+        print("No block has been trained yet.", file=stream)
+        return
+    moved = sum(row.rank != row.old_rank for row in ranked)
+    print(
+        f"{len(ranked)} trained blocks under mu = {new.mu:g}, rho = {new.rho:g}; the run has "
+        f"mu = {old.mu:g}, rho = {old.rho:g}. {moved} have another rank.\n",
+        file=stream,
+    )
+    print(_table(shown), file=stream)
+
+
+def rescored(run: RunRecord, reward: RewardSettings) -> list[Rescored]:
+    """The trained trials of a run under other coefficients.
+
+    Args:
+        run: as `read_run` returns it.
+        reward: the coefficients.
+
+    Returns:
+        Best first, earlier trials before equals.
+    """
+    trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
+    old_rank = {trial.number: rank for rank, trial in enumerate(run.best(len(trained)), start=1)}
+    rewards = {
+        trial.number: corrected_reward(
+            trial.accuracies[-1], trial.block_flops, trial.density, reward
+        )
+        for trial in trained
+    }
+    order = sorted(trained, key=lambda trial: (-rewards[trial.number], trial.number))
+    return [
+        Rescored(trial, rewards[trial.number], rank, old_rank[trial.number])
+        for rank, trial in enumerate(order, start=1)
+    ]
+
+
+def run_reward(run: RunRecord) -> RewardSettings:
+    """The coefficients that a run was made with.
+
+    Args:
+        run: as `read_run` returns it.
+
+    Returns:
+        The coefficients; the paper's where the run does not say.
+
+    Raises:
+        UserError: if its flags are no numbers.
+    """
+    usual = RewardSettings()
+    try:
+        return RewardSettings(
+            mu=float(run.flags.get("mu", usual.mu)), rho=float(run.flags.get("rho", usual.rho))
+        )
+    except ValueError as error:
+        raise UserError(f"The run in {run.path} has a --mu or --rho that is no number.") from error
+
+
+def _facts(row: Rescored) -> dict[str, Any]:
+    trial = row.trial
+    return {
+        "rank": row.rank,
+        "old_rank": row.old_rank,
+        "number": trial.number,
+        "reward": row.reward,
+        "old_reward": trial.reward,
+        "accuracy": trial.accuracy,
+        "parameters": trial.parameters,
+        "block_flops": trial.block_flops,
+        "density": trial.density,
+        "hash": trial.hash,
+        "code": write(trial.code),
+    }
+
+
+def _table(rows: list[Rescored]) -> str:
+    return table(
+        [
+            "rank",
+            "old rank",
+            "trial",
+            "reward",
+            "old reward",
+            "accuracy %",
+            "parameters",
+            "block FLOPs",
+            "density",
+            "code",
+        ],
+        [
+            [
+                str(row.rank),
+                str(row.old_rank),
+                str(row.trial.number),
+                number(row.reward),
+                number(row.trial.reward),
+                number(row.trial.accuracy),
+                in_units(row.trial.parameters),
+                in_units(row.trial.block_flops),
+                number(row.trial.density),
+                write(row.trial.code),
+            ]
+            for row in rows
+        ],
+    )

@@ -1,0 +1,226 @@
+"""A run as Python and notebooks see it; `blockqnn.open_run` opens one."""
+
+from __future__ import annotations
+
+import collections
+import html
+import operator
+import os
+import pathlib
+from typing import SupportsIndex
+
+import pandas as pd
+
+from blockqnn.block import Block, Blocks
+from blockqnn.block_reference import BEST, find_trial
+from blockqnn.errors import UserError
+from blockqnn.explanation import next_layers, read_knowledge
+from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.run_record import RunRecord, read_run
+from blockqnn.trial import Status, Trial
+from blockqnn.trials_frame import trials_frame
+from networks.codes import describe, parse_prefix
+from networks.designs import write
+from networks.layout import Layout
+
+_SHOWN = 5
+_WORDS = {
+    Status.COMPLETED: "trained",
+    Status.KNOWN: "known",
+    Status.INFEASIBLE: "infeasible",
+    Status.FAILED: "failed",
+}
+
+
+class Run:
+    """What a run had found when it was opened, or last refreshed.
+
+    All that one has at hand belongs to one moment: a search that goes on
+    changes nothing here until `refresh` is called.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        """Reads a run.
+
+        Args:
+            path: its directory.
+
+        Raises:
+            UserError: if there is no run, or it cannot be read.
+        """
+        self._path = pathlib.Path(path)
+        self._frame: pd.DataFrame | None = None
+        self._record = read_run(self._path)
+
+    def refresh(self) -> Run:
+        """Reads the run again.
+
+        Returns:
+            This run, with what has finished by now.
+
+        Raises:
+            UserError: if it cannot be read any more; what was read stays.
+        """
+        self._record, self._frame = read_run(self._path), None
+        return self
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Its directory."""
+        return self._path
+
+    @property
+    def record(self) -> RunRecord:
+        """What was read, without pandas."""
+        return self._record
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """All trials that have finished, one a row; `blockqnn.trials_frame` explains the columns.
+
+        The frame is yours: changing it changes nothing here.
+        """
+        if self._frame is None:
+            self._frame = trials_frame(self._record.trials)
+        return self._frame.copy()
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """What the search is, as one would type it, by flag."""
+        return dict(self._record.flags)
+
+    @property
+    def layout(self) -> Layout:
+        """Of its child networks."""
+        return self._record.layout
+
+    @property
+    def iterations(self) -> int:
+        """How many the agent has learned from."""
+        return self._record.iterations
+
+    @property
+    def dry(self) -> bool:
+        """Whether its accuracies were made up."""
+        return self._record.dry
+
+    def best(self, count: int = _SHOWN) -> Blocks:
+        """The trained blocks of highest reward.
+
+        Args:
+            count: how many at most.
+
+        Returns:
+            Blocks, best first; a tuple that a notebook displays as drawings.
+
+        Raises:
+            UserError: if the count is negative.
+        """
+        if count < 0:
+            raise UserError(f"The number of blocks is {count}; allowed: at least 0.")
+        return Blocks(map(self._block, self._record.best(count)))
+
+    def block(self, which: SupportsIndex | str = BEST) -> Block:
+        """One block.
+
+        Args:
+            which: the number of a trial, or `best`.
+
+        Returns:
+            The block.
+
+        Raises:
+            UserError: if there is no such trial.
+        """
+        name = which if isinstance(which, str) else str(operator.index(which))
+        return self._block(find_trial(self._record, name))
+
+    def explain(self, prefix: str = "") -> pd.DataFrame:
+        """What the agent expects of the layers that may follow the beginning of a block.
+
+        The agent's table is read now, perhaps later than the trials were.
+
+        Args:
+            prefix: a code without its Terminal, such as `[(1,4,0,0,0)]`;
+                nothing for the start of a block.
+
+        Returns:
+            A row for each legal layer, the highest Q-value first: `layer` as
+            the code has it, `meaning` in words, its Q-value `q`, on the scale
+            on which a reward of 100 % is 1, the number of `updates` that made
+            it, and the number of `trials` in which the layer followed.
+
+        Raises:
+            UserError: if the agent has no table, or has learned nothing yet.
+            CodeError: if no block of the run begins with the prefix.
+        """
+        knowledge = read_knowledge(self._path)
+        begun = parse_prefix(prefix, knowledge.space.max_layers)
+        return pd.DataFrame(
+            [
+                {
+                    "layer": write((found.layer,))[1:-1],
+                    "meaning": describe(found.layer),
+                    "q": found.q,
+                    "updates": found.updates,
+                    "trials": found.trials,
+                }
+                for found in next_layers(knowledge, begun)
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self._record.trials)
+
+    def __repr__(self) -> str:
+        lines = [f"Run {str(self._path)!r}: {self._summary()}"]
+        best = self._record.best(1)
+        if best:
+            lines.append(
+                f"  best: trial {best[0].number}, reward {number(best[0].reward)}, accuracy "
+                f"{number(best[0].accuracy)} %, {write(best[0].code)}"
+            )
+        if self.dry:
+            lines.append(f"  {DRY_NOTICE}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        header = ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs", "code"]
+        rows = [
+            [
+                str(rank),
+                str(trial.number),
+                number(trial.reward),
+                number(trial.accuracy),
+                in_units(trial.parameters),
+                in_units(trial.flops),
+                write(trial.code),
+            ]
+            for rank, trial in enumerate(self._record.best(_SHOWN), start=1)
+        ]
+        parts = [f"<p><b>{html.escape(str(self._path))}</b>: {html.escape(self._summary())}</p>"]
+        if self.dry:
+            parts.append(f"<p><b>{html.escape(DRY_NOTICE)}</b></p>")
+        if rows:
+            parts.append(
+                f"<table>{_row('th', header)}{''.join(_row('td', r) for r in rows)}</table>"
+            )
+        return "".join(parts)
+
+    def _block(self, trial: Trial) -> Block:
+        return Block(trial, self.layout, self.dry)
+
+    def _summary(self) -> str:
+        counts = collections.Counter(trial.status for trial in self._record.trials)
+        words = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
+        return f"{len(self)} trials, {words}; the agent learned from {self.iterations} iterations"
+
+
+def _row(cell: str, texts: list[str]) -> str:
+    # The last column is long, and text.
+    aligned = ["right"] * (len(texts) - 1) + ["left"]
+    cells = (
+        f'<{cell} style="text-align:{side}">{html.escape(text)}</{cell}>'
+        for side, text in zip(aligned, texts, strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>"

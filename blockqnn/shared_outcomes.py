@@ -1,0 +1,104 @@
+"""Outcomes of children that several searches share, so that none is trained twice."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import json
+import pathlib
+import sqlite3
+
+from blockqnn.errors import UserError
+from blockqnn.executors import Executor
+from blockqnn.settings import SearchSettings
+from blockqnn.trial import Job, Outcome, Status
+
+FILE_NAME = "outcomes.sqlite"
+
+
+def children_digest(settings: SearchSettings) -> str:
+    """Names all that an outcome depends on besides the block and its seed.
+
+    Args:
+        settings: of a search.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    what = [
+        settings.evaluator,
+        dataclasses.asdict(settings.data),
+        dataclasses.asdict(settings.recipe),
+        dataclasses.asdict(settings.layout),
+        dataclasses.asdict(settings.table),
+    ]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class SharingExecutor:
+    """An executor that looks outcomes up before it has a child evaluated.
+
+    A child that trained in another search counts with the seconds that it took
+    there. What failed is tried again.
+    """
+
+    def __init__(self, executor: Executor, path: pathlib.Path, digest: str):
+        """Opens the outcomes that are shared.
+
+        Args:
+            executor: evaluates what is not known.
+            path: of the file.
+            digest: see `children_digest`.
+
+        Raises:
+            UserError: if the file is none of outcomes.
+        """
+        self._executor, self._digest = executor, digest
+        self._known: collections.deque[tuple[int, Outcome]] = collections.deque()
+        self._jobs: dict[int, Job] = {}
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS outcomes (children TEXT, hash TEXT, seed INTEGER, "
+                "outcome TEXT NOT NULL, PRIMARY KEY (children, hash, seed)) WITHOUT ROWID"
+            )
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{path} holds no outcomes ({error}).") from error
+
+    @property
+    def slots(self) -> int:
+        """See `Executor.slots`."""
+        return self._executor.slots
+
+    def submit(self, job: Job) -> None:
+        """See `Executor.submit`."""
+        row = self._connection.execute(
+            "SELECT outcome FROM outcomes WHERE children = ? AND hash = ? AND seed = ?",
+            (self._digest, job.hash, job.seed),
+        ).fetchone()
+        if row is None:
+            self._jobs[job.number] = job
+            self._executor.submit(job)
+        else:
+            fields = json.loads(row[0])
+            outcome = Outcome(**fields | {"accuracies": tuple(fields["accuracies"])})
+            self._known.append((job.number, outcome))
+
+    def next_outcome(self) -> tuple[int, Outcome]:
+        """See `Executor.next_outcome`."""
+        if self._known:
+            return self._known.popleft()
+        number, outcome = self._executor.next_outcome()
+        job = self._jobs.pop(number)
+        if outcome.status is Status.COMPLETED:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?)",
+                (self._digest, job.hash, job.seed, json.dumps(dataclasses.asdict(outcome))),
+            )
+        return number, outcome
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._connection.close()
+        self._executor.close()

@@ -1,0 +1,216 @@
+"""Two blocks side by side, in words and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import textwrap
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from blockqnn.block_reference import BlockReference
+from blockqnn.comparison import Row, compare, leaves_of
+from blockqnn.listing import DRY_NOTICE, in_units, wrapped_code
+from blockqnn.show_block import block_facts, layer_name, layout_in_words, writable_cost
+from blockqnn.terminal import Style, Terminal, terminal_of
+from networks.canonical import canonical_form
+from networks.codes import Code, LayerCode, as_lists, write
+from networks.layout import Layout
+
+_TITLES = {
+    "nodes": "nodes",
+    "edges": "edges",
+    "density": "density",
+    "leaves": "leaves",
+    "depth": "depth",
+    "parameters": "parameters",
+    "flops": "FLOPs",
+    "block_flops": "block FLOPs",
+    "accuracy": "accuracy %",
+    "reward": "reward",
+}
+_FRACTIONS = {"density": 3, "accuracy": 2, "reward": 2}
+_LARGE = ("parameters", "flops", "block_flops")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """One of the two blocks.
+
+    Attributes:
+        reference: what the user named.
+        layout: of its child network.
+        facts: its figures as JSON.
+        hash: of its canonical form.
+    """
+
+    reference: BlockReference
+    layout: Layout
+    facts: Mapping[str, Any]
+    hash: str
+
+
+def show_comparison(
+    first: BlockReference, second: BlockReference, default: Layout, as_json: bool, stream: TextIO
+) -> None:
+    """Prints two blocks side by side.
+
+    Args:
+        first: a block.
+        second: another.
+        default: layout where neither comes from a run; where one does, its
+            run's layout is that of both.
+        as_json: print one JSON object.
+        stream: where to print.
+
+    Raises:
+        UserError: if a child network is too large.
+    """
+    one = _side(first, first.layout or second.layout or default)
+    other = _side(second, second.layout or first.layout or default)
+    rows = compare(first.block, second.block)
+    if as_json:
+        print(json.dumps(_facts(one, other, rows)), file=stream)
+        return
+    terminal = terminal_of(stream)
+    lines = []
+    if first.dry or second.dry:
+        lines.append(DRY_NOTICE)
+    lines += [
+        *_title("- A  ", first, Style.RED, terminal),
+        *_title("+ B  ", second, Style.GREEN, terminal),
+        "",
+    ]
+    if one.hash == other.hash:
+        ways = "" if first.block == second.block else ", written in two ways"
+        lines += [f"A and B are the same block{ways} (canonical form {one.hash}).", ""]
+    lines += [*_figures(one, other, terminal), ""]
+    if one.layout == other.layout:
+        networks = [f"in a child network: {layout_in_words(one.layout)}"]
+    else:
+        networks = [
+            f"A in a child network: {layout_in_words(one.layout)}",
+            f"B in a child network: {layout_in_words(other.layout)}",
+        ]
+    for network in networks:
+        lines += textwrap.wrap(network, terminal.width or 200, subsequent_indent="  ")
+    lines.append("")
+    lines += _layers(first.block, second.block, rows, terminal)
+    print("\n".join(lines), file=stream)
+
+
+def _title(sign: str, reference: BlockReference, style: Style, terminal: Terminal) -> list[str]:
+    code = write(reference.block)
+    if terminal.width is None or len(sign + reference.title + code) + 2 <= terminal.width:
+        return [terminal.styled(f"{sign}{reference.title}: {code}", style)]
+    lines = wrapped_code(code, terminal.width - len(sign))
+    text = [f"{sign}{reference.title}:", *(" " * len(sign) + line for line in lines)]
+    return [terminal.styled(line, style) for line in text]
+
+
+def _side(reference: BlockReference, layout: Layout) -> _Side:
+    block = canonical_form(reference.block)
+    facts = block_facts(reference.block, block, writable_cost(block, layout))
+    trial = reference.trial
+    facts |= {"accuracy": trial and trial.accuracy, "reward": trial and trial.reward}
+    return _Side(reference, layout, facts, block.hash)
+
+
+def _difference(name: str, one: _Side, other: _Side) -> Any:
+    a, b = one.facts[name], other.facts[name]
+    return None if a is None or b is None else b - a
+
+
+def _facts(one: _Side, other: _Side, rows: list[Row]) -> dict[str, Any]:
+    sides = [
+        {
+            "title": side.reference.title,
+            "trial": side.reference.trial and side.reference.trial.number,
+            "dry": side.reference.dry,
+            "layout": dataclasses.asdict(side.layout),
+            **side.facts,
+        }
+        for side in (one, other)
+    ]
+    return {
+        "first": sides[0],
+        "second": sides[1],
+        "same_block": one.hash == other.hash,
+        "difference": {name: _difference(name, one, other) for name in _TITLES},
+        "rows": [
+            {
+                "first": row.first and as_lists([row.first])[0],
+                "second": row.second and as_lists([row.second])[0],
+                "equal": row.equal,
+            }
+            for row in rows
+        ],
+    }
+
+
+def _figures(one: _Side, other: _Side, terminal: Terminal) -> list[str]:
+    rows = []
+    for name, title in _TITLES.items():
+        a, b = one.facts[name], other.facts[name]
+        if a is None and b is None:
+            continue
+        rows.append((title, _text(name, a), _text(name, b), _change(name, a, b), a != b))
+    widths = [max(len(row[place]) for row in rows) for place in (1, 2)]
+    widths = [max(width, 8) for width in widths]
+    lines = [f"{'':13}{'A':>{widths[0]}}    {'B':>{widths[1]}}    B - A"]
+    for title, a, b, change, differs in rows:
+        styles = ((Style.RED,), (Style.GREEN,)) if differs else ((), ())
+        signs = ("-", "+") if differs else (" ", " ")
+        first = terminal.styled(f"{signs[0]}{a:>{widths[0]}}", *styles[0])
+        second = terminal.styled(f"{signs[1]}{b:>{widths[1]}}", *styles[1])
+        lines.append(f"{title:12}{first}   {second}    {change}".rstrip())
+    return lines
+
+
+def _text(name: str, value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    if name in _FRACTIONS:
+        return f"{value:.{_FRACTIONS[name]}f}"
+    return in_units(int(value)) if name in _LARGE else str(value)
+
+
+def _change(name: str, a: float | int | None, b: float | int | None) -> str:
+    if a is None or b is None or a == b:
+        return ""
+    sign = "+" if b > a else "-"
+    text = sign + _text(name, abs(b - a))
+    if name in _LARGE and a:
+        # Whole numbers, since widths multiply: these may be too large for a float.
+        text += f"  ({sign}{int(abs(b - a)) * 100 // int(a)} %)"
+    return text
+
+
+def _layers(first: Code, second: Code, rows: list[Row], terminal: Terminal) -> list[str]:
+    leaves = leaves_of(first), leaves_of(second)
+    cells = []
+    for row in rows:
+        a, b = ("" if row.equal else "- "), ("" if row.equal else "+ ")
+        cells.append(
+            (
+                _layer(row.first, leaves[0], a or "  "),
+                _layer(row.second, leaves[1], b or "  "),
+                row.equal,
+            )
+        )
+    width = max(28, *(len(a) for a, _, _ in cells))
+    lines = [terminal.styled(f"{'  A':{width}}  {'  B'}", Style.BOLD)]
+    for a, b, equal in cells:
+        left, right = f"{a:{width}}", b
+        if not equal:
+            left, right = terminal.styled(left, Style.RED), terminal.styled(b, Style.GREEN)
+        lines.append(f"{left}  {right}".rstrip())
+    return lines
+
+
+def _layer(layer: LayerCode | None, leaves: set[int], sign: str) -> str:
+    if layer is None:
+        return ""
+    inputs = ", ".join("input" if source == 0 else str(source) for source in layer.predecessors)
+    leaf = "  -> output" if layer.index in leaves else ""
+    return f"{sign}{layer.index:2}  {layer_name(layer.type, layer.kernel)}({inputs}){leaf}"

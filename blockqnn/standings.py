@@ -1,0 +1,166 @@
+"""What a tournament shows: means, deviations, significance, regret, evaluations to a target."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from blockqnn.contest import Played
+from blockqnn.contestants import Contestant
+from blockqnn.tournament import Key
+
+_CURVE_POINTS = 40
+
+
+def judged(
+    runs: dict[Key, Played], contestant: Contestant, budget: int, budgets: Sequence[int], seeds: int
+) -> list[float]:
+    """The judged accuracy of the best design by the search, for each seed.
+
+    Args:
+        runs: that have ended.
+        contestant: whose.
+        budget: after how many evaluations.
+        budgets: of the tournament.
+        seeds: how many.
+
+    Returns:
+        Accuracies in percent.
+    """
+    sized = budget if contestant.is_sized else max(budgets)
+    return [runs[contestant.title, sized, seed].best_at(budget).judged for seed in range(seeds)]
+
+
+def welch_p(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Two-sided p of Welch's t-test for unequal means.
+
+    Args:
+        first: values of one sample.
+        second: values of the other.
+
+    Returns:
+        The probability; None where there are fewer than two values or none varies.
+    """
+    from scipy import stats
+
+    if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
+        return None
+    with warnings.catch_warnings():
+        # One agent may find the optimum with every seed: a sample that does not vary is no fault.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(stats.ttest_ind(first, second, equal_var=False).pvalue)
+
+
+def rows(
+    runs: dict[Key, Played],
+    contestants: Sequence[Contestant],
+    budgets: Sequence[int],
+    seeds: int,
+    reference: Contestant,
+) -> list[dict[str, Any]]:
+    """A row for each agent and budget.
+
+    Args:
+        runs: that have ended, all of them.
+        contestants: in the order of the rows.
+        budgets: evaluations.
+        seeds: how many runs of each.
+        reference: whom the others are compared with.
+
+    Returns:
+        `agent`, `budget`, `mean` and `std` of the judged accuracy in percent
+        (the standard deviation over seeds, of a sample), `seeds`, and `p` of
+        Welch's test against the reference, None for itself.
+    """
+    found = []
+    for budget in sorted(budgets):
+        against = judged(runs, reference, budget, budgets, seeds)
+        for contestant in contestants:
+            values = judged(runs, contestant, budget, budgets, seeds)
+            found.append(
+                {
+                    "agent": contestant.title,
+                    "budget": budget,
+                    "mean": statistics.fmean(values),
+                    "std": statistics.stdev(values) if seeds > 1 else 0.0,
+                    "seeds": seeds,
+                    "p": None if contestant is reference else welch_p(values, against),
+                }
+            )
+    return found
+
+
+def targets(
+    runs: dict[Key, Played],
+    contestants: Sequence[Contestant],
+    budgets: Sequence[int],
+    seeds: int,
+    target: float,
+) -> list[dict[str, Any]]:
+    """How many evaluations it takes until the best design by the search reaches a target.
+
+    Args:
+        runs: that have ended, all of them.
+        contestants: in the order of the rows.
+        budgets: evaluations; runs of the largest are looked at.
+        seeds: how many runs.
+        target: judged accuracy in percent.
+
+    Returns:
+        `agent`, `reached` (the share of runs that do) and the median
+        `evaluations`, None where fewer than half of the runs reach it.
+    """
+    found = []
+    for contestant in contestants:
+        needed = []
+        for seed in range(seeds):
+            run = runs[contestant.title, max(budgets), seed]
+            first = next((i.evaluations for i in run.improvements if i.judged >= target), math.inf)
+            needed.append(first)
+        median = statistics.median_low(needed)
+        found.append(
+            {
+                "agent": contestant.title,
+                "reached": sum(map(math.isfinite, needed)) / seeds,
+                "evaluations": int(median) if math.isfinite(median) else None,
+            }
+        )
+    return found
+
+
+def regret_curves(
+    runs: dict[Key, Played],
+    contestants: Sequence[Contestant],
+    budgets: Sequence[int],
+    seeds: int,
+    optimum: float,
+) -> list[dict[str, Any]]:
+    """Simple regret: how far the best design by the search is from the optimum.
+
+    Args:
+        runs: that have ended, all of them.
+        contestants: in the order of the curves.
+        budgets: evaluations; runs of the largest are looked at.
+        seeds: how many runs.
+        optimum: the highest judged accuracy, in percent.
+
+    Returns:
+        `agent`, `evaluations` in logarithmic steps, and the mean `regret` over
+        seeds at each, in percentage points.
+    """
+    largest = max(budgets)
+    points = sorted({round(x) for x in np.geomspace(1, largest, _CURVE_POINTS).tolist()})
+    curves = []
+    for contestant in contestants:
+        played = [runs[contestant.title, largest, seed] for seed in range(seeds)]
+        regret = [
+            statistics.fmean(optimum - run.best_at(point).judged for run in played)
+            for point in points
+        ]
+        curves.append({"agent": contestant.title, "evaluations": points, "regret": regret})
+    return curves

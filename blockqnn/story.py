@@ -1,0 +1,122 @@
+"""A trial's story: its place in its run, and what its reward is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from typing import Any
+
+from blockqnn.reward import RewardTerms, reward_terms
+from blockqnn.run_record import RunRecord
+from blockqnn.settings import RewardSettings
+from blockqnn.trial import Status, Trial
+
+
+@dataclasses.dataclass(frozen=True)
+class Story:
+    """What a run tells of one of its trials.
+
+    Attributes:
+        trial: which one.
+        seconds_into_run: by the clock, from when the run's first child was
+            begun to when the trial finished; None where no time is known.
+        rank: by reward among the trained blocks, from 1, of the trial whose
+            result it has; None where it has none.
+        ranked: how many blocks were trained.
+        terms: of the reward, in percent; None where it is not made of them.
+        coefficients: mu and rho of the run; None where they are not known.
+        others: trials that suggested the same block, in order of number.
+    """
+
+    trial: Trial
+    seconds_into_run: float | None
+    rank: int | None
+    ranked: int
+    terms: RewardTerms | None
+    coefficients: RewardSettings | None
+    others: tuple[Trial, ...]
+
+
+def story(run: RunRecord, trial: Trial) -> Story:
+    """Tells the story of a trial.
+
+    Args:
+        run: the trial's run.
+        trial: one of its trials.
+
+    Returns:
+        The story.
+    """
+    ranking = [ranked.number for ranked in run.best(len(run.trials))]
+    result = trial.source if trial.source is not None else trial.number
+    coefficients = reward_settings(run)
+    return Story(
+        trial=trial,
+        seconds_into_run=_seconds_into_run(run, trial),
+        rank=ranking.index(result) + 1 if result in ranking else None,
+        ranked=len(ranking),
+        terms=_terms(trial, coefficients),
+        coefficients=coefficients,
+        others=tuple(t for t in run.trials if t.hash == trial.hash and t.number != trial.number),
+    )
+
+
+def reward_settings(run: RunRecord) -> RewardSettings | None:
+    """The coefficients of a run's reward, or None where its store does not say."""
+    try:
+        found = RewardSettings(mu=float(run.flags["mu"]), rho=float(run.flags["rho"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return found if math.isfinite(found.mu) and math.isfinite(found.rho) else None
+
+
+def finished_at(trial: Trial) -> datetime.datetime | None:
+    """When a trial finished, in the time zone of this machine; None where it is not known."""
+    if trial.finished is None:
+        return None
+    try:
+        return datetime.datetime.fromtimestamp(trial.finished, datetime.UTC).astimezone()
+    except (OverflowError, ValueError, OSError):  # A time that no calendar has.
+        return None
+
+
+def story_facts(told: Story) -> dict[str, Any]:
+    """A story as JSON; null where there is no value.
+
+    Args:
+        told: the story.
+
+    Returns:
+        What `trial_facts` does not have; rewards in percent, times in ISO 8601.
+    """
+    moment = finished_at(told.trial)
+    terms, coefficients = told.terms, told.coefficients
+    return {
+        "finished_at": moment and moment.isoformat(timespec="seconds"),
+        "seconds_into_run": told.seconds_into_run,
+        "rank": told.rank,
+        "ranked": told.ranked,
+        "reward_terms": terms and terms._asdict(),
+        "mu": coefficients and coefficients.mu,
+        "rho": coefficients and coefficients.rho,
+        "same_block": [{"number": t.number, "status": t.status.value} for t in told.others],
+    }
+
+
+def _terms(trial: Trial, coefficients: RewardSettings | None) -> RewardTerms | None:
+    if coefficients is None or trial.accuracy is None:
+        return None
+    if trial.status not in (Status.COMPLETED, Status.KNOWN):
+        return None  # What cannot be trained earns what guessing does.
+    try:
+        return reward_terms(trial.accuracy, trial.block_flops, trial.density, coefficients)
+    except (OverflowError, ValueError):  # Costs that no search has rewarded.
+        return None
+
+
+def _seconds_into_run(run: RunRecord, trial: Trial) -> float | None:
+    begun = [t.finished - t.seconds for t in run.trials if t.finished is not None]
+    if trial.finished is None or not begun:
+        return None
+    return trial.finished - min(begun)

@@ -1,0 +1,1 @@
+"""TensorBoard's files, written without TensorFlow: scalars, hparams and drawings of a run."""

@@ -1,0 +1,154 @@
+"""The flags of `compare`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from agents.registry import AGENTS
+from blockqnn.compare_command import CompareSettings
+from blockqnn.compare_real import RealCompareSettings
+from blockqnn.contestants import Contestant, parse_contestant
+from blockqnn.errors import UserError
+from blockqnn.evaluators import DRY, TABLE, TRAIN
+from flags import parsing, search
+from networks.designs import SPACES
+from networks.layout import NASBENCH201
+
+_AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
+_BUDGETS = (100, 200, 500, 1000)
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `compare`, at their defaults."""
+    flags = parsing.FlagSet(
+        "compare",
+        "",
+        "Lets agents search a table of accuracies, or real children, and says who finds what.",
+    )
+    flags.group("Who and where")
+    flags.special(
+        "agents",
+        _AGENTS,
+        f"with commas between them: {', '.join(AGENTS)}; fields of an agent's settings are changed "
+        "after colons, as in evolution:population=50; the others are tested against the first",
+        _words,
+        "names with commas between them",
+    )
+    flags.choice("space", NASBENCH201, SPACES, "blocks of the paper, or cells of NAS-Bench-201")
+    flags.text("table", "", "CSV file of accuracies in percent with a column code or arch_str")
+    flags.text("search_column", "cifar10_valid_hp12", "of the table: what the agents see")
+    flags.text(
+        "judge_column",
+        "cifar10_test_hp200_mean",
+        "of the table: what the best by the other column is judged by",
+    )
+    flags.group("With real children")
+    flags.choice(
+        "evaluator",
+        TABLE,
+        (TABLE, TRAIN, DRY),
+        "look accuracies up, train children, or make accuracies up",
+    )
+    flags.text(
+        "preset",
+        parsing.DEFAULT_PRESET,
+        f"of the search that is carried out: {', '.join(parsing.preset_names())}",
+    )
+    flags.text(
+        "search_flags", "", "file of flags of search, one a line, that override the preset's"
+    )
+    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.group("How much")
+    flags.special(
+        "budgets",
+        _BUDGETS,
+        "evaluations, with commas between them",
+        _budgets,
+        "positive integers with commas between them",
+    )
+    flags.integer("seeds", 100, "runs of each agent", 1)
+    flags.number(
+        "target",
+        0.0,
+        "judged accuracy to reach, in percent; 0 for 0.2 points below the best",
+        least=0,
+        most=100,
+    )
+    flags.integer("workers", 0, "processes; 0 for one a core, or as search has it")
+    flags.group("Output")
+    flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
+    flags.text("out_dir", "runs/compare", "directory of the runs; the same command continues there")
+    flags.text("out", "", "file for the curve of simple regret: .svg, .png or .pdf")
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
+    """Turns the command line of `compare` into settings.
+
+    Args:
+        arguments: what follows `compare`.
+
+    Returns:
+        What to compare.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define()
+    words = flags.parse(arguments)
+    if words:
+        raise UserError(
+            f"compare takes flags alone, given {words[0]!r}. See: python -m blockqnn compare --help"
+        )
+    value = flags.chosen()
+    contestants = tuple(parse_contestant(title) for title in value["agents"])
+    if value["evaluator"] != TABLE:
+        return _with_children(value, contestants)
+    if not value["table"]:
+        raise UserError("compare needs --table. See: python -m blockqnn compare --help")
+    return CompareSettings(
+        contestants=contestants,
+        space=value["space"],
+        table=value["table"],
+        search_column=value["search_column"],
+        judge_column=value["judge_column"],
+        budgets=value["budgets"],
+        seeds=value["seeds"],
+        target=value["target"],
+        workers=value["workers"],
+        out_dir=pathlib.Path(value["out_dir"]),
+        figure=pathlib.Path(value["out"]) if value["out"] else None,
+        as_json=value["format"] == "json",
+    )
+
+
+def _with_children(
+    value: dict[str, Any], contestants: tuple[Contestant, ...]
+) -> RealCompareSettings:
+    words = [f"--preset={value['preset']}"]
+    if value["search_flags"]:
+        words.append(f"--flagfile={value['search_flags']}")
+    if value["data_dir"]:
+        words.append(f"--data_dir={value['data_dir']}")
+    words += [f"--evaluator={value['evaluator']}", f"--run_dir={value['out_dir']}"]
+    words.append(f"--workers={value['workers']}")
+    found, run = search.parse(words)
+    return RealCompareSettings(
+        contestants, found, run, value["budgets"], value["seeds"], value["format"] == "json"
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words) or len(set(words)) < len(words):
+        raise ValueError
+    return words
+
+
+def _budgets(text: str) -> tuple[int, ...]:
+    budgets = tuple(sorted({int(word.replace("_", "")) for word in text.split(",")}))
+    if budgets[0] < 1 or budgets[-1] > 10**9:
+        raise ValueError
+    return budgets

@@ -1,0 +1,65 @@
+"""The flags of the verb `draw`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from blockqnn.draw_command import DrawSettings
+from blockqnn.errors import UserError
+from flags import child_network, parsing
+from networks.codes import MAX_LAYERS
+from networks.layout import Layout
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `draw`, at their defaults."""
+    flags = parsing.FlagSet(
+        "draw",
+        "BLOCK ...",
+        "Draws a block, or two side by side with what differs in red and green. BLOCK is a "
+        "published name (inception, residual, block-qnn-a, block-qnn-b, block-qnn-s), a code, "
+        "RUN_DIR#NUMBER or RUN_DIR#best.",
+    )
+    flags.group("Output")
+    flags.text("out", "", "file that ends in .svg, .png, .pdf or .dot; empty prints text")
+    flags.switch("canonical", False, "draw what a code means instead of as it was written")
+    flags.integer("dots_per_inch", 144, "of a .png; an inch is 72 points", 1)
+    flags.group("Widths, at the first stage (for a run's block, the run's layout is taken)")
+    layout = Layout(repeats=2)
+    child_network.define_layout(flags, layout)
+    child_network.define_images(flags, layout)
+    flags.group("Rules")
+    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> DrawSettings:
+    """Turns the command line of `draw` into settings.
+
+    Args:
+        arguments: what follows `draw`.
+
+    Returns:
+        What to draw.
+
+    Raises:
+        UserError: if the command line cannot be used.
+        LayoutError: if the layout cannot be built.
+    """
+    flags = define()
+    words = flags.parse(arguments)
+    if len(words) not in (1, 2):
+        raise UserError(
+            f"draw takes one BLOCK or two, given {' '.join(words) or 'nothing'!r}. "
+            "See: python -m blockqnn draw --help"
+        )
+    value = flags.chosen()
+    return DrawSettings(
+        references=tuple(words),
+        out=pathlib.Path(value["out"]) if value["out"] else None,
+        canonical=value["canonical"],
+        dots_per_inch=value["dots_per_inch"],
+        max_layers=value["max_layers"],
+        layout=child_network.layout(value),
+    )

@@ -1,0 +1,69 @@
+"""The flags of the verb that tells what an agent has learned: `explain`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from blockqnn import heat_map
+from blockqnn.errors import UserError
+from blockqnn.explain_command import ExplainSettings
+from flags import parsing
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `explain`, at their defaults."""
+    flags = parsing.FlagSet(
+        "explain",
+        "RUN_DIR [PREFIX]",
+        "Tells what a run's agent has learned: the Q-values of the layers that may follow "
+        'PREFIX, a code without its Terminal such as "[(1,4,0,0,0),(2,1,3,1,0)]" or nothing for '
+        "the start, the block that the table would write now, and the value of each layer type "
+        "by position.",
+    )
+    flags.group("Output")
+    flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
+    flags.integer("top", 10, "next layers to list", 1)
+    flags.choice(
+        "value",
+        heat_map.MEAN,
+        tuple(heat_map.WHICH),
+        "of the heat map: mean of a type's Q-values, weighted by updates, or the highest",
+    )
+    flags.text(
+        "out",
+        "",
+        f"file for the heat map, {', '.join(heat_map.SUFFIXES)} by its name; empty for none",
+    )
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> ExplainSettings:
+    """Turns the command line of `explain` into settings.
+
+    Args:
+        arguments: what follows `explain`.
+
+    Returns:
+        What to explain.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define()
+    words = flags.words(arguments, "one RUN_DIR and perhaps one PREFIX", most=2)
+    value = flags.chosen()
+    out = pathlib.Path(value["out"]) if value["out"] else None
+    if out is not None and out.suffix.lower() not in heat_map.SUFFIXES:
+        raise UserError(
+            f"--out is {value['out']!r}; allowed: a name that ends in "
+            f"{' or '.join(heat_map.SUFFIXES)}."
+        )
+    return ExplainSettings(
+        run_dir=pathlib.Path(words[0]),
+        prefix=words[1] if len(words) > 1 else "",
+        top=value["top"],
+        value=value["value"],
+        out=out,
+        as_json=value["format"] == "json",
+    )

@@ -1,0 +1,69 @@
+"""The flags of `export`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from blockqnn.errors import UserError
+from blockqnn.export.command import ExportSettings
+from flags import child_network, parsing
+from networks.codes import MAX_LAYERS
+from networks.layout import Layout
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `export`, at their defaults."""
+    flags = parsing.FlagSet(
+        "export",
+        "CHECKPOINT",
+        "Writes a trained network as a folder that needs nothing of this project: weights, "
+        "source, StableHLO. CHECKPOINT is a checkpoint or the directory of a training; what "
+        "`show` takes for a block, RUN_DIR#best for instance, has no trained weights and needs "
+        "--fresh_weights.",
+    )
+    flags.group("Output")
+    flags.text("to", "", "the folder to write, which must not exist or be empty; required")
+    flags.group("Weights")
+    flags.switch("fresh_weights", False, "export initial weights where there are no trained ones")
+    flags.integer("seed", 0, "of initial weights")
+    flags.group("Network (for a block that is of no run and no checkpoint)")
+    layout = Layout(repeats=2)
+    child_network.define_layout(flags, layout)
+    child_network.define_images(flags, layout)
+    flags.group("Rules")
+    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> ExportSettings:
+    """Turns the command line of `export` into settings.
+
+    Args:
+        arguments: what follows `export`.
+
+    Returns:
+        What to export.
+
+    Raises:
+        UserError: if the command line cannot be used.
+        LayoutError: if the layout cannot be built.
+    """
+    flags = define()
+    words = flags.parse(arguments)
+    value = flags.chosen()
+    if len(words) != 1:
+        given = " ".join(words) or "nothing"
+        raise UserError(
+            f"export takes one CHECKPOINT, given {given!r}. See: python -m blockqnn export --help"
+        )
+    if not value["to"]:
+        raise UserError("export needs --to=DIR, the folder to write.")
+    return ExportSettings(
+        reference=words[0],
+        to=pathlib.Path(value["to"]),
+        fresh_weights=value["fresh_weights"],
+        seed=value["seed"],
+        layout=child_network.layout(value),
+        max_layers=value["max_layers"],
+    )

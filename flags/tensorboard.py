@@ -1,0 +1,51 @@
+"""The flags of `tensorboard`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from blockqnn.errors import UserError
+from blockqnn.tensorboard.command import TensorBoardSettings
+from flags import parsing
+
+
+def define() -> parsing.FlagSet:
+    """The flags of `tensorboard`, at their defaults."""
+    flags = parsing.FlagSet(
+        "tensorboard",
+        "RUN_DIR",
+        "Writes a run's trials as events for TensorBoard: of a run that was made without "
+        "--tensorboard, that died, or that goes on elsewhere. Called again, it adds what is new.",
+    )
+    flags.group("Output")
+    flags.text(
+        "out",
+        "",
+        "directory of the events; empty for tensorboard/NAME here, NAME being the run "
+        "directory's, since reading leaves a run as it is",
+    )
+    return flags
+
+
+def parse(arguments: Sequence[str]) -> TensorBoardSettings:
+    """Turns the command line of `tensorboard` into settings.
+
+    Args:
+        arguments: what follows `tensorboard`.
+
+    Returns:
+        Which run, and where to.
+
+    Raises:
+        UserError: if the command line cannot be used.
+    """
+    flags = define()
+    words = flags.parse(arguments)
+    if len(words) != 1:
+        raise UserError(
+            f"tensorboard takes one RUN_DIR, given {' '.join(words) or 'nothing'!r}. "
+            "See: python -m blockqnn tensorboard --help"
+        )
+    out = flags.chosen()["out"]
+    return TensorBoardSettings(pathlib.Path(words[0]), pathlib.Path(out) if out else None)

@@ -1,0 +1,272 @@
+"""Which layers of two blocks correspond: what two blocks share, and what differs.
+
+Numbers of layers say little, since a block can be written in many orders. Layers
+are matched by what they compute and by where they stand: each pair gets a
+likeness from what lies before and after, and partners are then exchanged for as
+long as more edges agree. For equal canonical forms the result is exact; the
+largest agreement of two graphs is hard to find in general, and for others the
+result is a good one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+
+from networks.canonical import CanonicalBlock, canonical_numbers, computes_nothing
+from networks.codes import Code
+from networks.graph import BlockGraph, block_graph
+
+_INPUT, _OUTPUT = (-1, 0), (-2, 0)
+"""Labels of the nodes that are no layers."""
+
+_ROUNDS = 6
+"""How far likeness looks before and after a layer."""
+
+Edges = tuple[tuple[int, int], ...]
+"""Source and target of each edge, ascending and with repetitions."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Matching:
+    """What two blocks share and what differs; each block's nodes have its own numbers.
+
+    Attributes:
+        same: pairs of nodes that correspond, ascending by the first block's;
+            type and kernel are equal. The inputs and the outputs are among them.
+        changed: pairs of layers that stand in each other's place but differ in
+            kernel or in type.
+        only_first: layers of the first block with no pair in `same`.
+        only_second: layers of the second block with no pair in `same`.
+        edges_only_first: edges of the first block that the second lacks, all
+            pairs being taken for each other, those in `changed` too.
+        edges_only_second: edges of the second block that the first lacks.
+    """
+
+    same: tuple[tuple[int, int], ...]
+    changed: tuple[tuple[int, int], ...]
+    only_first: tuple[int, ...]
+    only_second: tuple[int, ...]
+    edges_only_first: Edges
+    edges_only_second: Edges
+
+
+def match(first: CanonicalBlock | Code, second: CanonicalBlock | Code) -> Matching:
+    """Matches the layers of two blocks.
+
+    Args:
+        first: a block, as written or in canonical form.
+        second: another, in either form.
+
+    Returns:
+        The matching, in the numbers of the blocks as they were given. Layers
+        that compute nothing are matched after those that do.
+    """
+    one, other = _Sides(block_graph(first)), _Sides(block_graph(second))
+    meaning, places = _meaning(first)
+    other_meaning, other_places = _meaning(second)
+    together = {0: 0, one.output: other.output}
+    for node, partner in _corresponding(meaning, other_meaning).items():
+        together[places[node]] = other_places[partner]
+    _extend(together, one, other)
+    pairs = {n: p for n, p in together.items() if _worth(one, other, n, p) == 1}
+    return Matching(
+        same=tuple(sorted(pairs.items())),
+        changed=tuple(sorted(together.items() - pairs.items())),
+        only_first=tuple(sorted(set(range(one.output)) - set(pairs))),
+        only_second=tuple(sorted(set(range(other.output)) - set(pairs.values()))),
+        edges_only_first=_left_over(one, other, together),
+        edges_only_second=_left_over(other, one, {p: n for n, p in together.items()}),
+    )
+
+
+def _meaning(block: CanonicalBlock | Code) -> tuple[CanonicalBlock, dict[int, int]]:
+    """The canonical form, and for each of its layers the number that it has in the block."""
+    if isinstance(block, CanonicalBlock):
+        return block, {node: node for node in range(1, len(block.layers) + 1)}
+    canonical, nodes = canonical_numbers(block)
+    written = {}
+    for layer in block[:-1]:
+        if not computes_nothing(layer):
+            written[nodes[layer.index]] = layer.index
+    return canonical, written
+
+
+def _corresponding(first: CanonicalBlock, second: CanonicalBlock) -> dict[int, int]:
+    """Pairs of layers that agree in as many edges as can be found, and if they can in kind."""
+    if first == second:
+        return {node: node for node in range(1, len(first.layers) + 1)}
+    one, other = _Sides(block_graph(first)), _Sides(block_graph(second))
+    best: dict[int, int] = {}
+    best_value = -1.0
+    for above, below in ((0.5, 0.5), (0.9, 0.1), (0.1, 0.9)):
+        likeness = _likeness(one, other, above, below)
+        pairs, (value, _) = _exchanged(one, other, _greedy(likeness), likeness)
+        if value > best_value:
+            best, best_value = pairs, value
+    # Layers that share no edge have at most their name in common.
+    while alone := [n for n, p in best.items() if n and not _agreeing_at(one, other, best, n, p)]:
+        best = {node: partner for node, partner in best.items() if node not in alone}
+    return {node: partner for node, partner in best.items() if 0 < node < one.output}
+
+
+class _Sides:
+    """A graph with what each node reads and what reads it."""
+
+    def __init__(self, graph: BlockGraph):
+        self.output = graph.output
+        self.inputs: list[tuple[int, ...]] = [(), *(layer.inputs for layer in graph.layers)]
+        self.inputs.append(graph.outputs)
+        self.readers: list[list[int]] = [[] for _ in self.inputs]
+        for source, target in graph.edges:
+            self.readers[source].append(target)
+        self.labels = [_INPUT, *((layer.type, layer.kernel) for layer in graph.layers), _OUTPUT]
+        self.edges = Counter(graph.edges)
+
+    def edges_at(self, node: int) -> int:
+        """How many edges end at a node."""
+        return len(self.inputs[node]) + len(self.readers[node])
+
+
+def _worth(one: _Sides, other: _Sides, node: int, partner: int) -> float:
+    """What it is worth that two nodes are partners, in halves of an edge; 0 if they cannot be."""
+    (kind, kernel), (other_kind, other_kernel) = one.labels[node], other.labels[partner]
+    if kind == other_kind:
+        return 1.0 if kernel == other_kernel else 0.5
+    if min(kind, other_kind) < 0 or len(one.inputs[node]) != len(other.inputs[partner]):
+        return 0.0
+    return 0.25
+
+
+Likeness = dict[tuple[int, int], float]
+
+
+def _likeness(one: _Sides, other: _Sides, above: float, below: float) -> Likeness:
+    """How alike two nodes and what surrounds them are, from 0 to 1, where they can be partners."""
+    worths = {
+        (node, partner): worth
+        for node in range(one.output + 1)
+        for partner in range(other.output + 1)
+        if (worth := _worth(one, other, node, partner))
+    }
+    found = dict(worths)
+    for _ in range(_ROUNDS):
+        found = {
+            (node, partner): worth
+            * (
+                0.2
+                + 0.8 * above * _overlap(one.inputs[node], other.inputs[partner], found)
+                + 0.8 * below * _overlap(one.readers[node], other.readers[partner], found)
+            )
+            for (node, partner), worth in worths.items()
+        }
+    return found
+
+
+def _overlap(nodes: Sequence[int], others: Sequence[int], likeness: Likeness) -> float:
+    """How alike two groups of nodes are, as a share of the larger."""
+    if not nodes and not others:
+        return 1.0
+    ranked = sorted(
+        (
+            (likeness.get((a, b), 0.0), i, j)
+            for i, a in enumerate(nodes)
+            for j, b in enumerate(others)
+        ),
+        reverse=True,
+    )
+    total, taken, other_taken = 0.0, set(), set()
+    for value, i, j in ranked:
+        if i not in taken and j not in other_taken:
+            taken.add(i)
+            other_taken.add(j)
+            total += value
+    return total / max(len(nodes), len(others))
+
+
+def _greedy(likeness: Likeness) -> dict[int, int]:
+    """Pairs by falling likeness; the inputs and the outputs are always pairs."""
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    for node, partner in sorted(likeness, key=lambda pair: (-likeness[pair], pair)):
+        if node not in pairs and partner not in taken:
+            pairs[node] = partner
+            taken.add(partner)
+    return pairs
+
+
+def _exchanged(
+    one: _Sides, other: _Sides, pairs: dict[int, int], likeness: Likeness
+) -> tuple[dict[int, int], tuple[float, float]]:
+    """Exchanges partners for as long as that is worth more; returns the pairs and their worth."""
+
+    def worth(candidate: dict[int, int]) -> tuple[float, float]:
+        alike = sum(likeness[pair] for pair in candidate.items())
+        named = sum(_worth(one, other, *pair) for pair in candidate.items())
+        return 2 * _agreeing(one, other, candidate) + named, round(alike, 9)
+
+    moves = sorted(pair for pair in likeness if 0 < pair[0] < one.output)
+    best = worth(pairs)
+    improved = True
+    while improved:
+        improved = False
+        for node, partner in moves:
+            if pairs.get(node) == partner:
+                continue
+            changed = dict(pairs)
+            owner = next((n for n, p in pairs.items() if p == partner), None)
+            before = changed.pop(node, None)
+            if owner is not None:
+                del changed[owner]
+                if before is not None and (owner, before) in likeness:
+                    changed[owner] = before
+            changed[node] = partner
+            value = worth(changed)
+            if value > best:
+                pairs, best, improved = changed, value, True
+    return pairs, best
+
+
+def _agreeing(one: _Sides, other: _Sides, pairs: dict[int, int]) -> int:
+    """How many edges two graphs share when nodes are taken for their partners."""
+    return sum(
+        min(count, other.edges[pairs[source], pairs[target]])
+        for (source, target), count in one.edges.items()
+        if source in pairs and target in pairs
+    )
+
+
+def _agreeing_at(one: _Sides, other: _Sides, pairs: dict[int, int], node: int, partner: int) -> int:
+    """How many of the edges at a node are also at its partner."""
+    mapped = Counter((pairs.get(source, -1), partner) for source in one.inputs[node])
+    mapped += Counter((partner, pairs.get(target, -1)) for target in one.readers[node])
+    return sum(min(count, other.edges[edge]) for edge, count in mapped.items())
+
+
+def _extend(pairs: dict[int, int], one: _Sides, other: _Sides) -> None:
+    """Adds pairs of nodes that have no partner yet, those that share most edges first."""
+    while True:
+        taken = set(pairs.values())
+        candidates = [
+            (shared, worth, -node, -partner)
+            for node in range(1, one.output)
+            if node not in pairs
+            for partner in range(1, other.output)
+            if partner not in taken
+            and (worth := _worth(one, other, node, partner))
+            and (shared := _agreeing_at(one, other, pairs, node, partner))
+        ]
+        if not candidates:
+            return
+        _, _, node, partner = max(candidates)
+        pairs[-node] = -partner
+
+
+def _left_over(one: _Sides, other: _Sides, pairs: dict[int, int]) -> Edges:
+    """The edges of a graph that the other lacks."""
+    left: list[tuple[int, int]] = []
+    for (source, target), count in one.edges.items():
+        partner = (pairs.get(source, -1), pairs.get(target, -1))
+        left += [(source, target)] * (count - min(count, other.edges[partner]))
+    return tuple(sorted(left))

@@ -1,0 +1,144 @@
+"""Motifs: what is to be found in a block, by names in words.
+
+They are read off the canonical form, so that two codes of one block have the
+same. A branch is a tensor that several readers take, the output among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from networks.canonical import CanonicalBlock, CanonicalLayer
+from networks.codes import LayerType
+from networks.graph import block_graph
+
+_POOLING = (LayerType.MAX_POOLING, LayerType.AVERAGE_POOLING)
+_JOINING = (LayerType.ADD, LayerType.CONCAT)
+
+
+def motifs(block: CanonicalBlock) -> dict[str, bool]:
+    """Which motifs a block has.
+
+    Args:
+        block: the block in canonical form.
+
+    Returns:
+        Every motif by name, in the order of `MOTIFS`, and whether the block has it.
+    """
+    view = _View(block)
+    return {name: found(view) for name, found in MOTIFS.items()}
+
+
+class _View:
+    """A block with the readers of each node and what lies before each."""
+
+    def __init__(self, block: CanonicalBlock):
+        self.outputs = block.outputs
+        self.layers: list[CanonicalLayer | None] = [None, *block.layers]
+        self.readers: list[list[int]] = [[] for _ in range(block.nodes)]
+        for source, target in block_graph(block).edges:
+            self.readers[source].append(target)
+
+    def is_convolution(self, node: int) -> bool:
+        return self._type(node) == LayerType.CONVOLUTION
+
+    def is_pooling(self, node: int) -> bool:
+        return self._type(node) in _POOLING
+
+    def is_joining(self, node: int) -> bool:
+        return self._type(node) in _JOINING
+
+    def kernel(self, node: int) -> int:
+        layer = self.layers[node]
+        return layer.kernel if layer else 0
+
+    def of(self, kind: LayerType) -> list[CanonicalLayer]:
+        return [layer for layer in self.layers if layer and layer.type == kind]
+
+    def reads(self) -> list[tuple[int, int]]:
+        """Source and target of each edge between two layers."""
+        return [
+            (source, target)
+            for target, layer in enumerate(self.layers)
+            if layer
+            for source in layer.inputs
+            if source
+        ]
+
+    def reached(self, through: Callable[[int], bool]) -> set[int]:
+        """The input and all that can be reached from it through layers of one sort."""
+        found = {0}
+        for node, layer in enumerate(self.layers):
+            if layer and through(node) and found.intersection(layer.inputs):
+                found.add(node)
+        return found
+
+    def _type(self, node: int) -> int:
+        layer = self.layers[node] if node < len(self.layers) else None
+        return layer.type if layer else 0
+
+
+def _has_shortcut(view: _View) -> bool:
+    return not view.reached(view.is_joining).isdisjoint(view.outputs)
+
+
+def _is_residual(view: _View) -> bool:
+    """An Add of a tensor and of what convolutions made of that tensor."""
+
+    def made_of(start: int, end: int) -> bool:
+        reached = {start}
+        made: set[int] = set()
+        for node, layer in enumerate(view.layers):
+            if layer and reached.intersection(layer.inputs):
+                reached.add(node)
+                if view.is_convolution(node) or made.intersection(layer.inputs):
+                    made.add(node)
+        return end in made
+
+    return any(
+        made_of(add.inputs[0], add.inputs[1]) or made_of(add.inputs[1], add.inputs[0])
+        for add in view.of(LayerType.ADD)
+    )
+
+
+def _side_by_side(view: _View, one: Callable[[int], bool], other: Callable[[int], bool]) -> bool:
+    """Whether some tensor is read by two different layers, one of each sort."""
+    return any(
+        a != b and one(a) and other(b) for readers in view.readers for a in readers for b in readers
+    )
+
+
+MOTIFS: Mapping[str, Callable[[_View], bool]] = {
+    "several branches": lambda view: any(len(readers) > 1 for readers in view.readers),
+    "several leaves": lambda view: len(view.outputs) > 1,
+    "shortcut from input to output": _has_shortcut,
+    "residual Add around convolutions": _is_residual,
+    "Add of two convolutions": lambda view: any(
+        all(map(view.is_convolution, add.inputs)) for add in view.of(LayerType.ADD)
+    ),
+    "Concat inside": lambda view: bool(view.of(LayerType.CONCAT)),
+    "convolutions in sequence": lambda view: any(
+        view.is_convolution(source) and view.is_convolution(target)
+        for source, target in view.reads()
+    ),
+    "convolutions side by side": lambda view: _side_by_side(
+        view, view.is_convolution, view.is_convolution
+    ),
+    "kernels of several sizes side by side": lambda view: any(
+        len({view.kernel(reader) for reader in readers if view.is_convolution(reader)}) > 1
+        for readers in view.readers
+    ),
+    "1x1 before a larger kernel": lambda view: any(
+        view.is_convolution(source)
+        and view.is_convolution(target)
+        and view.kernel(source) == 1 < view.kernel(target)
+        for source, target in view.reads()
+    ),
+    "pooling beside convolution": lambda view: _side_by_side(
+        view, view.is_pooling, view.is_convolution
+    ),
+    "pooling after convolution": lambda view: any(
+        view.is_convolution(source) and view.is_pooling(target) for source, target in view.reads()
+    ),
+}
+"""Name of a motif to what finds it."""

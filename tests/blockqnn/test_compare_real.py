@@ -1,0 +1,207 @@
+"""Contests with children: what is shared, rows by hand, continuing, the command."""
+
+import contextlib
+import dataclasses
+import json
+
+import pytest
+
+from blockqnn.contestants import parse_contestant
+from blockqnn.evaluators import DryEvaluator
+from blockqnn.executors import InlineExecutor
+from blockqnn.real_contest import (
+    Evaluation,
+    RealRun,
+    play_real,
+    real_rows,
+    real_run_as_json,
+    real_run_from_json,
+)
+from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
+from blockqnn.trial import Status
+from flags.search import parse
+from tests.blockqnn.searching import CONV3, CONV5, job, search_settings
+
+SETTINGS, _ = parse(["--preset=smoke", "--evaluator=dry"])
+
+
+class Counting:
+    """Evaluates in this process and counts what it is given; numbers in `failing` fail."""
+
+    slots = 3
+
+    def __init__(self, failing=()):
+        self.inner = InlineExecutor(DryEvaluator(2, 10))
+        self.hashes, self.failing = [], set(failing)
+
+    def submit(self, job):
+        self.hashes.append((job.hash, job.seed))
+        self.inner.submit(job)
+
+    def next_outcome(self):
+        number, outcome = self.inner.next_outcome()
+        reason = "broken" if number in self.failing else None
+        return number, dataclasses.replace(outcome, reason=reason, train_seconds=2.5)
+
+    def close(self):
+        self.inner.close()
+
+
+@contextlib.contextmanager
+def sharing(tmp_path, digest="a", **settings):
+    counting = Counting(**settings)
+    with contextlib.closing(SharingExecutor(counting, tmp_path / FILE_NAME, digest)) as executor:
+        yield executor, counting
+
+
+def evaluated(executor, *jobs):
+    for one in jobs:
+        executor.submit(one)
+    return dict(executor.next_outcome() for _ in jobs)
+
+
+def test_what_one_had_trained_another_need_not(tmp_path):
+    with sharing(tmp_path) as (executor, counting):
+        first = evaluated(executor, job(1, CONV3), job(2, CONV5))
+        assert len(counting.hashes) == 2
+        assert executor.slots == 3
+    with sharing(tmp_path) as (executor, counting):
+        again = evaluated(
+            executor,
+            dataclasses.replace(job(7, CONV5), seed=job(2, CONV5).seed),
+            dataclasses.replace(job(8, CONV3), seed=job(1, CONV3).seed),
+        )
+        assert counting.hashes == []
+        assert again == {7: first[2], 8: first[1]}
+        assert again[7].train_seconds == 2.5
+
+
+def test_another_seed_another_recipe_and_failures_are_trained(tmp_path):
+    with sharing(tmp_path, failing=[2]) as (executor, _):
+        found = evaluated(executor, job(1, CONV3), job(2, CONV5))
+        assert [found[n].status for n in (1, 2)] == [Status.COMPLETED, Status.FAILED]
+    other_seed = dataclasses.replace(job(1, CONV3), seed=99)
+    with sharing(tmp_path) as (executor, counting):
+        evaluated(executor, other_seed, job(3, CONV5))
+        assert len(counting.hashes) == 2
+    with sharing(tmp_path, digest="b") as (executor, counting):
+        evaluated(executor, job(1, CONV3))
+        assert len(counting.hashes) == 1
+
+
+def test_the_digest_names_what_children_depend_on():
+    one = search_settings()
+    same = dataclasses.replace(one, seed=5, blocks_per_iteration=2)
+    assert children_digest(same) == children_digest(one)
+    recipe = dataclasses.replace(one.recipe, epochs=9)
+    assert children_digest(dataclasses.replace(one, recipe=recipe)) != children_digest(one)
+    layout = dataclasses.replace(one.layout, repeats=3)
+    assert children_digest(dataclasses.replace(one, layout=layout)) != children_digest(one)
+
+
+@pytest.mark.parametrize("name", ["random", "evolution", "q_learning", "q_learning_plus"])
+def test_a_run_is_as_long_as_its_budget_and_the_same_again(name):
+    contestant = parse_contestant(name)
+
+    def played(seed):
+        with contextlib.closing(InlineExecutor(DryEvaluator(2, 10))) as executor:
+            return play_real(contestant, SETTINGS, 13, seed, executor)
+
+    run = played(1)
+    assert len(run.evaluations) == 13
+    assert (run.contestant, run.budget, run.seed) == (name, 13, 1)
+    assert played(1).evaluations == run.evaluations != played(2).evaluations
+    assert real_run_from_json(json.loads(json.dumps(real_run_as_json(run)))) == run
+
+
+def test_q_learning_has_the_settings_of_the_search():
+    config = parse_contestant("q_learning:reward_shaping=false").config(40, SETTINGS)
+    assert config.learning_rate == SETTINGS.agent.learning_rate
+    assert config.replay_updates == SETTINGS.agent.replay_updates
+    assert config.exploration == SETTINGS.agent.exploration
+    assert not config.reward_shaping
+    batch = SETTINGS.blocks_per_iteration
+    assert sum(count for _, count in config.epsilon_schedule) == round(40 / batch)
+    predicted = parse_contestant("random+predictor:pool=7").config(40, SETTINGS)
+    assert (predicted.pool, predicted.agent.exploration) == (7, SETTINGS.agent.exploration)
+
+
+def run_of(title, seed, *evaluations):
+    return RealRun(title, 4, seed, tuple(Evaluation(*e) for e in evaluations))
+
+
+RUNS = [
+    run_of("a", 0, (1, 10, 50), (1, 30, 40), (1, 20, 70), (1, 40, 60)),
+    run_of("a", 1, (1, 50, 60), (1, 10, 20), (1, 10, 20), (1, 60, 90)),
+    run_of("b", 0, (2, 10, 30), (2, 90, 80), (2, 10, 30), (2, 10, 50)),
+    run_of("b", 1, (2, 20, 40), (2, 10, 90), (2, 70, 60), (2, 10, 70)),
+]
+
+
+def test_rows_by_hand():
+    rows = {(r["agent"], r["budget"]): r for r in real_rows(RUNS, ["a", "b"], (4, 2))}
+    assert list(rows) == [("a", 2), ("b", 2), ("a", 4), ("b", 4), ("a", None), ("b", None)]
+    assert rows["a", 2]["mean"] == (40 + 60) / 2
+    assert rows["a", 4]["mean"] == (60 + 90) / 2
+    assert rows["a", 4]["reward"] == (40 + 60) / 2
+    assert rows["a", 4]["std"] == pytest.approx(30 / 2**0.5)
+    assert rows["b", 4]["mean"] == (80 + 60) / 2
+    # The shortest run took 4 seconds, in which b evaluates two.
+    assert rows["b", None]["seconds"] == 4
+    assert rows["b", None]["mean"] == (80 + 40) / 2
+    assert rows["a", None]["mean"] == rows["a", 4]["mean"]
+    assert (rows["a", 4]["first"], rows["a", 4]["last"]) == (55, 75)
+    assert rows["b", 2]["seeds"] == 2
+
+
+def test_within_so_many_seconds():
+    run = RUNS[2]
+    assert [run.within(s) for s in (0, 1.9, 2, 7.9, 8, 100)] == [0, 0, 1, 3, 4, 4]
+    assert run.best_after(0) == run.evaluations[0]
+
+
+ARGUMENTS = (
+    *("compare", "--evaluator=dry", "--preset=smoke", "--budgets=5,20", "--seeds=2"),
+    "--out_dir=real",
+)
+
+
+def test_the_command_prints_shares_and_continues(blockqnn):
+    agents = "--agents=random,q_learning_plus,q_learning:reward_shaping=false"
+    status, out, err = blockqnn(*ARGUMENTS, agents)
+    assert status == 0
+    assert out.startswith("DRY RUN")
+    assert err.count("20 evaluations, best") == 6
+    assert out.splitlines()[5].split()[-1] == "q_learning_plus"
+    again = blockqnn(*ARGUMENTS, agents)
+    assert again == (0, out, ""), "nothing is played again"
+    status, out, err = blockqnn(*ARGUMENTS, "--agents=random,evolution", "--format=json")
+    assert (status, err.count("evaluations, best")) == (0, 2)
+    facts = json.loads(out)
+    assert facts["dry"] is True
+    assert [row["budget"] for row in facts["rows"]] == [5, 5, 20, 20, None, None]
+    assert {row["seeds"] for row in facts["rows"]} == {2}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--preset=none",), "--preset is 'none'"),
+        (("--search_flags=none.flags",), "none.flags"),
+        (("--evaluator=train", "--preset=cifar10", "--data_dir=none"), "There is no data set"),
+        (("--agents=nobody",), "'nobody'"),
+    ],
+)
+def test_wrong_input_is_refused_in_a_sentence(blockqnn, more, words):
+    status, out, err = blockqnn(*ARGUMENTS, *more)
+    assert (status, out) == (2, "")
+    assert words in err
+    assert blockqnn.files() == []
+
+
+def test_another_search_is_refused(blockqnn):
+    assert blockqnn(*ARGUMENTS, "--agents=random")[0] == 0
+    (blockqnn.directory / "own.flags").write_text("--mu=3\n")
+    status, _, err = blockqnn(*ARGUMENTS, "--agents=random", "--search_flags=own.flags")
+    assert status == 2
+    assert "begun with --mu=1; given is --mu=3." in err

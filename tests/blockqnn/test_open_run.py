@@ -1,0 +1,423 @@
+"""A run from Python: data frame, blocks, drawings, modules."""
+
+import dataclasses
+import html.parser
+import json
+import pathlib
+import subprocess
+import sys
+import xml.etree.ElementTree
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+from flax import nnx
+
+import blockqnn as package
+from blockqnn.block import Block, Blocks
+from blockqnn.errors import UserError
+from blockqnn.listing import DRY_NOTICE
+from blockqnn.run_directory import record
+from blockqnn.settings import RunSettings, WorkerSettings
+from blockqnn.store import FILE_NAME, Store
+from blockqnn.trial import Status, Trial
+from blockqnn.trials_frame import trials_frame
+from networks.canonical import canonical_form
+from networks.codes import CodeError, parse, write
+from networks.cost import cost
+from networks.initial import initial_parameters
+from networks.layout import Layout, LayoutError
+from networks.motifs import motifs
+from networks.plan import make_plan
+from tests.blockqnn.executing import ROOT
+from tests.blockqnn.searching import CONV3, LAYOUT
+
+SEARCH = ("--preset=smoke", "--max_layers=4", "--blocks_per_iteration=5", "--run_dir=run")
+POISON = '<script>alert("1")</script>'
+
+
+@pytest.fixture
+def run(blockqnn):
+    blockqnn.search(*SEARCH, "--epsilon_schedule=1.0:4")
+    return package.open_run("run")
+
+
+class Tags(html.parser.HTMLParser):
+    """The tags and the text of a piece of HTML, which must be well formed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self.open = set(), "", []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        if tag != "br":
+            self.open.append(tag)
+        assert not any(name.startswith("on") for name, _ in attributes)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    program = (
+        "import sys, blockqnn\n"
+        "assert blockqnn.open_run\n"
+        "heavy = {'jax', 'flax', 'numpy', 'pandas', 'matplotlib', 'igraph', 'absl'}\n"
+        "assert not heavy & set(sys.modules)\n"
+        "import blockqnn.__main__\n"
+        "heavy = {'jax', 'flax', 'optax', 'pandas', 'matplotlib', 'plotly', 'igraph', 'gymnasium',"
+        " 'tensorboardX'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_opening_a_run_loads_no_jax(run):
+    program = (
+        "import sys, blockqnn\n"
+        "run = blockqnn.open_run('run')\n"
+        "run.trials, repr(run), run._repr_html_(), repr(run.best(2))\n"
+        "assert not {'matplotlib', 'igraph'} & set(sys.modules)\n"
+        "run.best(2)._repr_html_()\n"
+        "assert not {'jax', 'flax', 'absl'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_type_checker_sees_the_types():
+    for name in ("agents", "blockqnn", "flags", "networks"):
+        assert (ROOT / name / "py.typed").is_file()
+        assert f'{name} = ["py.typed"]' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_frame_has_the_trials(run, blockqnn):
+    frame = run.trials
+    facts = blockqnn.trials("run")
+    assert frame.index.name == "trial"
+    assert frame.index.tolist() == [fact["number"] for fact in facts]
+    for name in set(frame.columns) - {"finished", "accuracies"}:
+        theirs = [fact[name] for fact in facts]
+        ours = [None if pd.isna(value) else value for value in frame[name].tolist()]
+        assert ours == theirs, name
+    assert [list(a) or None for a in frame["accuracies"]] == [f["accuracies"] for f in facts]
+    assert all(isinstance(accuracies, tuple) for accuracies in frame["accuracies"])
+    seconds = (frame["finished"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    assert seconds.tolist() == pytest.approx([fact["finished"] for fact in facts], abs=1e-5)
+    fields = {field.name for field in dataclasses.fields(Trial)} - {"number"}
+    assert fields <= set(frame.columns)
+
+
+TYPES = {
+    "iteration": "int64",
+    "epsilon": "float64",
+    "status": "category",
+    "accuracy": "float64",
+    "accuracies": "object",
+    "reward": "float64",
+    "code": "string",
+    "parameters": "int64",
+    "flops": "int64",
+    "seconds": "float64",
+    "seed": "int64",
+    "source": "Int64",
+    "reason": "string",
+    "worker": "Int64",
+}
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_columns_have_types_whatever_is_in_them(count):
+    trials = [Trial(1, 1, 1.0, CONV3, "0", 0, Status.FAILED, 1.0, 1, 1, 1, 1, finished=1.5)]
+    frame = trials_frame(trials[:count])
+    assert len(frame) == count
+    assert {name: str(frame[name].dtype) for name in TYPES} == TYPES
+    assert list(frame["status"].cat.categories) == ["completed", "known", "infeasible", "failed"]
+    assert isinstance(frame["finished"].dtype, pd.DatetimeTZDtype)
+    assert frame.index.dtype == np.int64
+
+
+def test_counts_beyond_64_bits_stay_exact():
+    trial = Trial(1, 1, 1.0, CONV3, "0", 0, Status.INFEASIBLE, 1.0, 2**63, 10**400, 1, 1)
+    frame = trials_frame([trial])
+    assert frame["parameters"].tolist() == [2**63]
+    assert frame["flops"].tolist() == [10**400]
+    assert frame["block_flops"].dtype == np.int64
+
+
+def test_the_frame_is_the_callers_own(run):
+    frame = run.trials
+    frame["reward"] = 0.0
+    frame.loc[1, "code"] = "gone"
+    assert run.trials["reward"].max() > 0
+    assert run.trials.loc[1, "code"] != "gone"
+
+
+def test_the_best_are_those_of_the_command_line(run, blockqnn):
+    frame = run.trials
+    trained = frame[frame["status"] == "completed"].sort_values("reward", ascending=False)
+    assert [block.number for block in run.best(3)] == trained.index[:3].tolist()
+    assert len(run.best(0)) == 0
+    assert len(run.best(10**6)) == len(trained)
+    assert run.block() == run.block("best") == run.best(1)[0]
+
+
+def test_a_block_is_found_by_its_trial(run):
+    for number in (1, "1", np.int64(1)):
+        assert run.block(number).number == 1
+    frame = run.trials
+    for number in frame.index:
+        block = run.block(number)
+        assert isinstance(block, Block)
+        assert write(block.code) == frame.loc[number, "code"]
+        assert block.canonical == canonical_form(parse(frame.loc[number, "code"]))
+        assert block.canonical.hash == frame.loc[number, "hash"]
+        assert block.cost == cost(block.canonical, run.layout)
+        assert block.motifs == motifs(block.canonical)
+        assert block.cost.flops == frame.loc[number, "flops"]
+        assert block.reward == frame.loc[number, "reward"]
+
+
+def test_a_drawing_is_a_picture_in_a_notebook_and_text_elsewhere(run):
+    block = run.block("best")
+    drawing = block.draw()
+    root = xml.etree.ElementTree.fromstring(drawing._repr_svg_())
+    assert root.tag.endswith("svg")
+    texts = [element.text for element in root.iter() if element.text and element.text.strip()]
+    assert f"Trial {block.number}" in texts
+    assert str(run.layout.filters[0]) in texts
+    assert len(repr(drawing).splitlines()) == len(block.code) + 1
+    bare = xml.etree.ElementTree.fromstring(block.draw(widths=False).svg)
+    assert str(run.layout.filters[0]) not in [element.text for element in bare.iter()]
+
+
+def test_the_canonical_form_can_be_drawn(blockqnn):
+    trial = Trial(1, 1, 1.0, parse("[(1,4,0,0,0),(2,1,3,1,0)]"), "0", 0, Status.FAILED, *[1] * 5)
+    block = Block(trial, LAYOUT, False)
+    assert "identity" in repr(block.draw())
+    assert "identity" not in repr(block.draw(canonical=True))
+
+
+def test_two_blocks_are_drawn_side_by_side():
+    codes = ("[(1,1,3,0,0),(2,1,5,1,0)]", "[(1,4,0,0,0),(2,1,3,1,0)]")
+    blocks = [
+        Block(Trial(n, 1, 1.0, parse(code), "0", 0, Status.FAILED, *[1] * 5), LAYOUT, False)
+        for n, code in enumerate(codes, start=1)
+    ]
+    drawing = blocks[0].compare(blocks[1])
+    texts = [e.text for e in xml.etree.ElementTree.fromstring(drawing.svg).iter() if e.text]
+    assert texts.count("conv 3x3") == 2
+    assert texts.count("conv 5x5") == 1
+    assert {"Trial 1 (\u2212)", "Trial 2 (+)"} <= set(texts)
+    first, second = repr(drawing).split("Trial 2:")
+    assert "conv 5x5" in first
+    assert "conv 5x5" not in second
+    (line,) = [line for line in first.splitlines() if " - " in line]
+    assert "conv 5x5" in line
+    same = blocks[0].compare(blocks[0])
+    assert repr(same).count("conv 5x5") == 2
+
+
+def test_a_drawing_can_be_saved(run, tmp_path):
+    drawing = run.block("best").draw()
+    starts = {".svg": b"<svg", ".png": b"\x89PNG", ".PDF": b"%PDF", ".dot": b"digraph"}
+    for suffix, start in starts.items():
+        path = tmp_path / f"block{suffix}"
+        drawing.save(path)
+        assert path.read_bytes().startswith(start)
+    PIL.Image.open(tmp_path / "block.png").load()
+    with pytest.raises(UserError, match=r"\.svg, \.png, \.pdf, \.dot; given '.*block\.gif'"):
+        drawing.save(str(tmp_path / "block.gif"))
+    assert not (tmp_path / "block.gif").exists()
+    with pytest.raises(UserError, match="cannot be written: No such file or directory"):
+        drawing.save(tmp_path / "nowhere" / "block.svg")
+
+
+def test_a_module_is_the_child_that_was_trained(run):
+    block = run.block("best")
+    model = block.module()
+    assert isinstance(model, nnx.Module)
+    layout = run.layout
+    images = jnp.ones((2, *layout.image_shape))
+    logits = model(images)
+    assert logits.shape == (2, layout.classes)
+    count = sum(leaf.size for leaf in nnx.to_flat_state(nnx.state(model, nnx.Param)).leaves)
+    assert count == block.cost.parameters
+    # What the search trains begins with these arrays.
+    weights = initial_parameters(make_plan(block.canonical, layout), block.trial.seed)
+    for unit, arrays in zip(model.layers, weights[1:], strict=True):
+        for part in ("convolution", "linear"):
+            if hasattr(unit, part):
+                np.testing.assert_array_equal(getattr(unit, part).kernel[...], arrays["kernel"])
+    assert not np.array_equal(logits, block.module(seed=block.trial.seed + 1)(images))
+
+
+def test_a_module_can_have_another_layout(run):
+    block = run.block("best")
+    model = block.module(filters=(8,), classes=7, height=16, width=12, channels=3)
+    assert model(jnp.ones((1, 16, 12, 3))).shape == (1, 7)
+    other = Layout(filters=(4,), repeats=1, height=8, width=8, channels=1, classes=3)
+    assert block.module(other)(jnp.ones((1, 8, 8, 1))).shape == (1, 3)
+    assert block.module(other, classes=2)(jnp.ones((1, 8, 8, 1))).shape == (1, 2)
+    assert block.module(dtype=jnp.bfloat16).dtype == jnp.bfloat16
+    with pytest.raises(LayoutError, match="filters of at least 1"):
+        block.module(filters=(0,))
+    with pytest.raises(TypeError):
+        block.module(filter=(8,))
+
+
+def test_a_run_is_as_it_was_until_it_is_refreshed(run, blockqnn):
+    count, best = len(run), run.block("best")
+    blockqnn.search(*SEARCH, "--epsilon_schedule=1.0:4,0.1:4")
+    assert len(run) == len(run.trials) == count
+    assert run.block("best") == best
+    assert run.refresh() is run
+    assert len(run) == len(run.trials) == len(blockqnn.trials("run")) > count
+    assert run.iterations == 8
+    pathlib.Path("run", FILE_NAME).rename("elsewhere")
+    with pytest.raises(UserError, match="There is no run in run"):
+        run.refresh()
+    assert run.iterations == 8
+
+
+def test_reading_writes_nothing(run, blockqnn):
+    def contents():
+        # SQLite counts the readers of a store in its shared memory.
+        return {
+            path: path.is_file() and path.read_bytes()
+            for path in blockqnn.files()
+            if not path.name.endswith("-shm")
+        }
+
+    before = contents()
+    again = package.open_run(pathlib.Path("run"))
+    again.trials, again.best(3)._repr_html_(), again.block(1).draw().svg
+    assert contents() == before
+
+
+def test_what_the_run_is(run, blockqnn):
+    assert run.flags["max_layers"] == "4"
+    assert run.layout == Layout(
+        filters=(4, 8), repeats=1, height=8, width=8, channels=1, classes=10
+    )
+    assert (run.dry, run.iterations, run.path) == (True, 4, pathlib.Path("run"))
+    run.flags["max_layers"] = "5"
+    assert run.flags["max_layers"] == "4"
+
+
+def test_words_for_a_terminal(run):
+    counts = run.trials["status"].value_counts()
+    first, second, third = repr(run).splitlines()
+    assert first == (
+        f"Run 'run': {len(run)} trials, {counts['completed']} trained, {counts['known']} known, "
+        f"{counts['infeasible']} infeasible, 0 failed; the agent learned from 4 iterations"
+    )
+    best = run.block("best")
+    assert second.startswith(f"  best: trial {best.number}, reward {best.reward:.2f}, accuracy ")
+    assert second.endswith(write(best.code))
+    assert third.strip() == DRY_NOTICE
+    words = repr(best).splitlines()
+    assert words[0] == f"Block of trial {best.number} (completed): {write(best.code)}"
+    assert words[1].startswith(f"  reward {best.reward:.2f}, accuracy {best.accuracy:.2f} %, ")
+    assert repr(run.best(2)).splitlines()[:3] == words
+    assert repr(Blocks()) == "no blocks"
+
+
+def test_html_for_a_notebook(run):
+    page = Tags(run._repr_html_())
+    assert {"table", "tr", "th", "td"} <= page.tags
+    for block in run.best(5):
+        assert write(block.code) in page.text
+    assert DRY_NOTICE in page.text
+    page = Tags(run.block("best")._repr_html_())
+    assert {"svg", "table"} <= page.tags
+    assert write(run.block("best").code) in page.text
+    page = Tags(run.best(3)._repr_html_())
+    assert page.text.count("trial ") == 3
+    assert "no blocks" in Tags(Blocks()._repr_html_()).text
+
+
+def test_what_the_agent_knows(run, blockqnn):
+    for prefix in ("", "[(1,1,3,0,0)]"):
+        frame = run.explain(prefix)
+        arguments = ["explain", "run", *([prefix] if prefix else []), "--format=json", "--top=1000"]
+        status, out, _ = blockqnn(*arguments)
+        assert status == 0
+        facts = json.loads(out)["next"]
+        assert facts
+        theirs = [(tuple(f["layer"]), f["q"], f["updates"], f["trials"]) for f in facts]
+        ours = [
+            (tuple(map(int, row.layer[1:-1].split(","))), row.q, row.updates, row.trials)
+            for row in frame.itertuples()
+            if row.updates or row.trials
+        ]
+        assert ours == theirs
+        assert frame["q"].is_monotonic_decreasing
+    # 8 layers of each of two predecessors, Add and Concat of the two, and Terminal.
+    assert len(frame) == 19
+    meanings = dict(zip(frame["layer"], frame["meaning"], strict=True))
+    assert meanings["(2,1,5,1,0)"] == "Convolution 5x5 of layer 1"
+    with pytest.raises(CodeError, match="a prefix has no Terminal"):
+        run.explain("[(1,1,3,0,0),(2,7,0,0,0)]")
+
+
+def test_text_of_a_store_stays_text(tmp_path):
+    path = tmp_path / f"a&b<i>{'x'}"
+    path.mkdir()
+    store = Store.create_or_open(path / FILE_NAME)
+    settings = RunSettings(path, "inline", 1, 1, WorkerSettings(), 1.0, {"dataset": POISON}, "")
+    record(store, settings, {"layout": dataclasses.asdict(LAYOUT), "dry": False})
+    trial = Trial(1, 1, 1.0, CONV3, POISON, 0, Status.FAILED, 1.0, 1, 1, 1, 1, reason=POISON)
+    store.add_trial(trial)
+    store.add_trial(dataclasses.replace(trial, number=2, status=Status.COMPLETED, reward=1.0))
+    store.close()
+    run = package.open_run(path)
+    assert run.trials.loc[1, "reason"] == POISON
+    for text in (run._repr_html_(), run.block(1)._repr_html_(), run.best(1)._repr_html_()):
+        page = Tags(text)
+        assert not page.tags & {"script", "i"}
+        assert "<script" not in text
+    assert POISON in Tags(run.block(1)._repr_html_()).text
+    steering = dataclasses.replace(trial, reason="\x1b[31mred\nnext")
+    assert r"reason \x1b[31mred\nnext" in repr(Block(steering, LAYOUT, False))
+    assert str(path) in Tags(run._repr_html_()).text
+
+
+def test_errors_are_the_sentences_of_the_command_line(run, blockqnn):
+    numbers = f"allowed: 1 to {len(run)}, or best."
+    for which, name in ((0, "0"), (-1, "-1"), (10**6, "1000000"), ("first", "first")):
+        with pytest.raises(UserError) as error:
+            run.block(which)
+        assert str(error.value) == f"The run in run has no trial '{name}'; {numbers}"
+    with pytest.raises(TypeError):
+        run.block(1.5)
+    with pytest.raises(UserError, match="The number of blocks is -1; allowed: at least 0"):
+        run.best(-1)
+    for path in ("nowhere", "no\0where", "run/search.flags"):
+        with pytest.raises(UserError, match="There is no run in"):
+            package.open_run(path)
+    pathlib.Path("text").mkdir()
+    pathlib.Path("text", FILE_NAME).write_text("text")
+    with pytest.raises(UserError, match="is not a store of blockqnn"):
+        package.open_run("text")
+
+
+def test_a_run_without_trained_blocks(blockqnn):
+    blockqnn.search(*SEARCH, "--epsilon_schedule=1.0:1", "--max_parameters=1")
+    run = package.open_run("run")
+    assert len(repr(run).splitlines()) == 2
+    assert "<table" not in run._repr_html_()
+    assert run.best() == ()
+    with pytest.raises(UserError, match="has no trained block yet"):
+        run.block("best")

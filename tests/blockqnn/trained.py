@@ -1,0 +1,76 @@
+"""Trained networks as tests make them up: weights, checkpoints, images."""
+
+import numpy as np
+
+from blockqnn.checkpoint import Metadata, by_name, write_checkpoint
+from networks.canonical import canonical_form
+from networks.codes import check, write
+from networks.initial import initial_parameters, initial_statistics
+from networks.layout import IMAGENET, Layout
+from networks.plan import make_plan
+from networks.published import PUBLISHED
+
+# Every operation: sums of equal and of different widths, pooling of both kinds, all kernels.
+ALL = check(
+    [
+        (1, 1, 3, 0, 0),
+        (2, 1, 5, 1, 0),
+        (3, 5, 0, 1, 2),
+        (4, 2, 3, 3, 0),
+        (5, 3, 3, 1, 0),
+        (6, 6, 0, 4, 5),
+        (7, 1, 1, 6, 0),
+        (8, 5, 0, 6, 7),
+        (9, 6, 0, 0, 7),
+    ]
+)
+CIFAR = Layout(filters=(4, 8), repeats=1, height=11, width=9, channels=3, classes=5)
+IMAGE = Layout(IMAGENET, (4, 8), repeats=1, height=17, width=16, channels=1, classes=3)
+NETWORKS = {"cifar": (ALL, CIFAR), "imagenet": (PUBLISHED["residual"], IMAGE)}
+"""A block and a layout of each kind."""
+
+
+def trained_weights(plan, seed=0):
+    """Weights of which none is what an initial one would be."""
+    random = np.random.default_rng(seed)
+    parameters = initial_parameters(plan, seed)
+    for arrays in parameters:
+        for name in {"scale", "bias"} & set(arrays):
+            arrays[name] = (arrays[name] + random.normal(0, 0.3, arrays[name].shape)).astype("f4")
+    statistics = initial_statistics(plan)
+    for arrays in statistics:
+        for name, array in arrays.items():
+            lowest = 0.5 if name == "variance" else -0.5
+            arrays[name] = (lowest + random.uniform(0, 1, array.shape)).astype(np.float32)
+    return parameters, statistics
+
+
+def write_trained(path, network_layout, code=ALL, **changes):
+    """Writes a checkpoint of made-up weights."""
+    plan = make_plan(canonical_form(code), network_layout)
+    parameters, statistics = trained_weights(plan)
+    fields = {
+        "code": write(code),
+        "hash": canonical_form(code).hash,
+        "title": "my block",
+        "layout": {**vars(network_layout), "filters": list(network_layout.filters)},
+        "recipe": {"epochs": 2},
+        "data": {"source": {"dataset": "digits"}},
+        "mean": [120.5, 60.25, 30.125][: network_layout.channels],
+        "deviation": [60.0, 50.0, 40.0][: network_layout.channels],
+        "class_names": [f"class {i}" for i in range(network_layout.classes)],
+        "seed": 3,
+        "step": 20,
+        "steps_per_epoch": 10,
+        "history": [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": float("nan")}],
+        "epoch_seconds": 0.0,
+        "flags": {},
+    }
+    weights = {"parameters": by_name(plan, parameters), "statistics": by_name(plan, statistics)}
+    write_checkpoint(path, Metadata(**fields | changes), weights, {"step": np.int32(20)})
+    return path
+
+
+def pixels(layout, count=7):
+    random = np.random.default_rng(1)
+    return random.integers(0, 256, (count, *layout.image_shape), np.uint8)

@@ -1,0 +1,66 @@
+"""Blocks as graphs: by hand, and widths against the plan."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from networks.canonical import canonical_form, canonical_numbers
+from networks.codes import LayerType, parse
+from networks.graph import block_graph, widths
+from networks.layout import Layout
+from networks.plan import block_plan
+from networks.published import PUBLISHED
+from tests.strategies import blocks
+
+
+def test_a_code_keeps_what_computes_nothing():
+    graph = block_graph(PUBLISHED["residual"])
+    assert [(layer.type, layer.kernel, layer.inputs) for layer in graph.layers] == [
+        (LayerType.IDENTITY, 0, (0,)),
+        (LayerType.CONVOLUTION, 3, (1,)),
+        (LayerType.CONVOLUTION, 3, (2,)),
+        (LayerType.ADD, 0, (1, 3)),
+    ]
+    assert graph.outputs == (4,)
+    assert graph.edges == [(0, 1), (1, 2), (2, 3), (1, 4), (3, 4), (4, 5)]
+
+
+def test_what_is_read_twice_has_two_edges():
+    # Both leaves are the input, and so are both that the Add reads.
+    block = canonical_form(parse("[(1,4,0,0,0),(2,5,0,0,1),(3,4,0,0,0),(4,4,0,0,0)]"))
+    assert block_graph(block).edges == [(0, 1), (0, 1), (0, 2), (0, 2), (1, 2)]
+
+
+def test_widths_by_hand():
+    graph = block_graph(parse("[(1,6,0,0,0)]".replace("(1,6,0,0,0)", "(1,4,0,0,0),(2,6,0,0,1)")))
+    assert widths(graph, 8) == (8, 8, 16, 16)
+    assert widths(graph, 8, channels=3) == (3, 3, 6, 6)
+    # A convolution narrows, an Add is as wide as the wider, a pool as what it reads.
+    graph = block_graph(
+        parse("[(1,4,0,0,0),(2,6,0,0,1),(3,1,3,2,0),(4,5,0,2,3),(5,2,3,4,0),(6,1,1,0,0)]")
+    )
+    assert widths(graph, 8) == (8, 8, 16, 8, 16, 16, 8, 24)
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [("inception", 96), ("residual", 32), ("block-qnn-a", 160), ("block-qnn-s", 192)],
+)
+def test_widths_of_the_published_blocks(name, output):
+    assert widths(block_graph(PUBLISHED[name]), 32)[-1] == output
+
+
+@given(blocks(max_layers=14), st.integers(1, 64))
+def test_widths_of_the_code_and_of_its_meaning_are_those_of_the_plan(code, filters):
+    block, nodes = canonical_numbers(code)
+    plan = block_plan(block, Layout(filters=(filters,), repeats=1))
+    planned = {layer.name: layer.shape[-1] for layer in plan}
+    means = widths(block_graph(block), filters)
+    assert means[0] == planned["image"]
+    for node in range(1, len(block.layers) + 1):
+        assert means[node] == planned[f"block/layer{node}"]
+    assert means[-1] == plan[-1].shape[-1] or len(block.outputs) == 1
+    assert means[-1] == sum(means[node] for node in block.outputs)
+    written = widths(block_graph(code), filters)
+    assert [means[node] for node in nodes] == list(written[:-1])
+    assert written[-1] == means[-1]
