@@ -400,7 +400,12 @@ def test_the_moving_average_is_what_is_kept(tmp_path):
 
 def test_a_training_goes_on_with_its_flag_file_alone(blockqnn, tmp_path):
     run = tmp_path / "run"
-    words = ["--dataset=synthetic:8x8x1:3:50", "--filters=2", "--compilation_cache=off"]
+    words = [
+        "--dataset=synthetic:8x8x1:3:50",
+        "--filters=2",
+        "--batch_size=10",
+        "--compilation_cache=off",
+    ]
     status, out, _ = blockqnn(
         "train", write(CONV3), *words, "--epochs=2", "--max_seconds=0.000001", f"--out_dir={run}"
     )
