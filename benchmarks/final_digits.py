@@ -35,7 +35,7 @@ RECIPES = {
     "paper": [],
     "modern": [
         "--schedule=cosine",
-        "--warmup_epochs=3",
+        "--warmup_epochs=2",
         "--nesterov",
         "--nodecay_norm",
         "--label_smoothing=0.1",

@@ -34,6 +34,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, as in 1 epoch, 2 epochs."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns under a header; all but the last are aligned to the right."""
     lines = [list(header), *[list(row) for row in rows]]

@@ -10,17 +10,15 @@ from blockqnn.errors import UserError
 from blockqnn.full_training.settings import (
     AUTO,
     NO,
-    SCHEDULES,
     YES,
     FullData,
-    FullRecipe,
     LayoutChoice,
     Machine,
     Saving,
     TrainSettings,
 )
 from blockqnn.settings import DataSettings
-from flags import parsing
+from flags import full_recipe, parsing
 from networks.codes import MAX_LAYERS
 from networks.layout import KINDS
 
@@ -54,7 +52,7 @@ def define() -> parsing.FlagSet:
     )
     _define_training(flags)
     _define_network_and_data(flags)
-    _define_recipe(flags)
+    full_recipe.define(flags)
     return flags
 
 
@@ -159,83 +157,6 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     )
 
 
-def _define_recipe(flags: parsing.FlagSet) -> None:
-    recipe = FullRecipe()
-    flags.group("Recipe")
-    flags.integer("epochs", recipe.epochs, "passes over the training part", 1)
-    flags.integer("batch_size", recipe.batch_size, "images in a step, on all devices together", 1)
-    flags.number("learning_rate", recipe.learning_rate, "SGD's, at its highest", above=0)
-    flags.choice(
-        "schedule", recipe.schedule, SCHEDULES, "reduce it at milestones, or along half a cosine"
-    )
-    flags.special(
-        "milestones",
-        recipe.milestones,
-        "epochs after which the learning rate is reduced, with --schedule=steps",
-        parse_milestones,
-        "epochs with commas between them, as in 150,225, or nothing",
-    )
-    flags.number(
-        "learning_rate_decay",
-        recipe.learning_rate_decay,
-        "factor on it at each milestone",
-        above=0,
-        most=1,
-    )
-    flags.integer("warmup_epochs", recipe.warmup_epochs, "over which it grows linearly at first")
-    flags.number(
-        "momentum",
-        recipe.momentum,
-        "of SGD, share of the last direction that is kept",
-        least=0,
-        most=0.999999,
-    )
-    flags.switch("nesterov", recipe.nesterov, "use Nesterov's momentum")
-    flags.number(
-        "weight_decay",
-        recipe.weight_decay,
-        "times the weights, added to their gradients",
-        least=0,
-    )
-    flags.switch("decay_norm", recipe.decay_norm, "let scales and biases decay, not kernels alone")
-    flags.number(
-        "label_smoothing",
-        recipe.label_smoothing,
-        "share of the label that is spread over all classes",
-        least=0,
-        most=0.999999,
-    )
-    flags.integer(
-        "crop_padding",
-        recipe.crop_padding,
-        "zeros around an image before a random crop, in pixels on each side",
-    )
-    flags.switch("flip", recipe.flip, "mirror images at random")
-    flags.integer("cutout", recipe.cutout, "side of a square blanked in each image; 0 for none")
-    flags.number(
-        "drop_path",
-        recipe.drop_path,
-        "probability, in the last step, that a path into an Add or Concat is dropped; grows "
-        "linearly from 0",
-        least=0,
-        most=0.95,
-    )
-    flags.number(
-        "ema_decay",
-        recipe.ema_decay,
-        "of the moving average of weights that is evaluated and kept; 0 for none",
-        least=0,
-        most=0.999999,
-    )
-    flags.switch("bfloat16", recipe.bfloat16, "compute in bfloat16; weights stay float32")
-    flags.switch(
-        "sync_batch_norm",
-        recipe.sync_batch_norm,
-        "normalise by statistics of the whole batch, or each device's of its own part, which makes "
-        "the result depend on the number of devices",
-    )
-
-
 def parse(arguments: Sequence[str]) -> TrainSettings:
     """Turns the command line of `train` into settings.
 
@@ -268,7 +189,7 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
         max_layers=values["max_layers"],
         layout=LayoutChoice(values["layout"], values["filters"], values["repeats"]),
         data=_data(values),
-        recipe=_recipe(values),
+        recipe=full_recipe.recipe(values),
         seed=values["seed"],
         machine=Machine(
             devices=values["devices"],
@@ -293,14 +214,6 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     )
 
 
-def parse_milestones(text: str) -> tuple[int, ...]:
-    """Reads `--milestones`: ascending epochs with commas between them, or nothing."""
-    milestones = tuple(int(part) for part in text.split(",")) if text else ()
-    if list(milestones) != sorted(set(milestones)) or any(m < 1 for m in milestones):
-        raise ValueError
-    return milestones
-
-
 def _data(values: dict[str, Any]) -> FullData:
     return FullData(
         source=DataSettings(
@@ -314,28 +227,4 @@ def _data(values: dict[str, Any]) -> FullData:
         test_split=values["test_split"],
         resize=values["resize"],
         image_size=values["image_size"],
-    )
-
-
-def _recipe(values: dict[str, Any]) -> FullRecipe:
-    return FullRecipe(
-        epochs=values["epochs"],
-        batch_size=values["batch_size"],
-        learning_rate=values["learning_rate"],
-        schedule=values["schedule"],
-        milestones=values["milestones"],
-        learning_rate_decay=values["learning_rate_decay"],
-        warmup_epochs=values["warmup_epochs"],
-        momentum=values["momentum"],
-        nesterov=values["nesterov"],
-        weight_decay=values["weight_decay"],
-        decay_norm=values["decay_norm"],
-        label_smoothing=values["label_smoothing"],
-        crop_padding=values["crop_padding"],
-        flip=values["flip"],
-        cutout=values["cutout"],
-        drop_path=values["drop_path"],
-        ema_decay=values["ema_decay"],
-        bfloat16=values["bfloat16"],
-        sync_batch_norm=values["sync_batch_norm"],
     )

@@ -9,7 +9,7 @@ from blockqnn.errors import UserError
 from blockqnn.full_training.directory import read_result, refuse_unwritable
 from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare, training_examples
 from blockqnn.full_training.settings import TrainSettings
-from blockqnn.listing import in_units, number, table
+from blockqnn.listing import counted, in_units, number, table
 from blockqnn.search_command import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -120,11 +120,6 @@ def summary(results: list[dict[str, Any]]) -> str:
     measured = "test" if results[0].get("test") else "validation"
     header = [f"{measured} error %", "top-5 %", "parameters", "FLOPs", "seconds", "block"]
     return table([*header, "directory"], rows)
-
-
-def counted(count: int, noun: str) -> str:
-    """A count with its noun, as in 1 epoch, 2 epochs."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _error(figures: dict[str, Any]) -> str:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from blockqnn.checkpoint import Checkpoint, load_checkpoint
 from blockqnn.errors import UserError
-from blockqnn.full_training.command import counted
 from blockqnn.full_training.settings import FullData
 from blockqnn.full_training.splits import FullInfo, Part, describe_full, open_test, open_training
-from blockqnn.listing import in_units, number, table
+from blockqnn.listing import counted, in_units, number, table
 from blockqnn.settings import DataSettings
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from blockqnn.full_training.progress import TrainingProgress
 from blockqnn.full_training.settings import TrainSettings
 from blockqnn.full_training.splits import Part, in_memory, open_test, open_training
 from blockqnn.full_training.trainer import DivergedError, StopRequest, Trainer
+from blockqnn.listing import counted
 from networks.plan import make_plan
 
 
@@ -223,7 +224,7 @@ def _result(one: Prepared, start: Metadata, history: list[dict[str, Any]]) -> di
 
 def _place(start: Metadata) -> str:
     epoch, step = divmod(start.step, start.steps_per_epoch)
-    within = f" and {step:,} steps" if step else ""
+    within = f" and {counted(step, 'step')}" if step else ""
     return f"epoch {epoch}{within}"
 
 

@@ -7,7 +7,6 @@ imports nothing of this package, so the test split stays out of its reach.
 from __future__ import annotations
 
 import dataclasses
-import io
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,10 +20,10 @@ from blockqnn.datasets import (
     training_images,
 )
 from blockqnn.errors import UserError
+from blockqnn.full_training.records import RecordSplit, record_shape
 from blockqnn.full_training.settings import FullData
 from blockqnn.images import ImageInfo, Images, split_indices
 
-_CHUNK = 1000
 _TEST_NOISE = 1
 """Seed of synthetic test images, which have the patterns of the training images."""
 
@@ -95,75 +94,6 @@ class ArraySplit:
         return self._images.take(indices)
 
 
-class RecordSplit:
-    """A split that TFDS has prepared, read record by record."""
-
-    def __init__(self, builder: Any, name: str, split: str, resize: int):
-        """Opens the files of a split.
-
-        Args:
-            builder: as `tfds_source.open_builder` returns it.
-            name: of the data set.
-            split: which.
-            resize: side of the square that an image is made into; 0 for images as they are.
-
-        Raises:
-            UserError: if the files cannot be opened.
-        """
-        import tensorflow_datasets as tfds
-
-        self._name, self._resize = f"The {split} split of {name!r} in {builder.data_path}", resize
-        self._image_key, self._label_key = tfds_source.feature_keys(builder, name)
-        self._classes = builder.info.features[self._label_key].num_classes
-        self.shape = _shape(builder, name, resize)
-        try:
-            self._records = builder.as_data_source(
-                split=split, decoders={self._image_key: tfds.decode.SkipDecoding()}
-            )
-            self._length = len(self._records)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            raise self._unreadable(error) from error
-
-    def __len__(self) -> int:
-        return self._length
-
-    def labels(self) -> np.ndarray:
-        """See `Split.labels`."""
-        chunks = [np.arange(i, min(i + _CHUNK, len(self))) for i in range(0, len(self), _CHUNK)]
-        labels = [r[self._label_key] for chunk in chunks for r in self._read(chunk)]
-        return np.array(labels, np.int32)
-
-    def read(self, indices: np.ndarray) -> Images:
-        """See `Split.read`."""
-        from PIL import Image
-
-        height, width, channels = self.shape
-        images = np.empty((len(indices), height, width, channels), np.uint8)
-        labels = np.empty(len(indices), np.int32)
-        for place, record in enumerate(self._read(indices)):
-            labels[place] = record[self._label_key]
-            try:
-                with Image.open(io.BytesIO(record[self._image_key])) as image:
-                    decoded = image.convert(tfds_source.IMAGE_MODES[channels])
-            except (OSError, SyntaxError, ValueError) as error:
-                raise self._unreadable(error) from error
-            if self._resize:
-                decoded = central_square(decoded, self._resize)
-            images[place] = np.asarray(decoded).reshape(self.shape)
-        if labels.size and not 0 <= labels.min() <= labels.max() < self._classes:
-            raise UserError(f"{self._name} has images without a label.")
-        return Images(images, labels)
-
-    def _read(self, indices: np.ndarray) -> Any:
-        try:
-            return self._records.__getitems__(indices.tolist())
-        except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: Exception) -> UserError:
-        return UserError(f"{self._name} cannot be read: {' '.join(str(error).split())[:300]}.")
-
-
 @dataclasses.dataclass(frozen=True)
 class FullInfo:
     """What is known of a data set before its images are read.
@@ -203,7 +133,7 @@ def describe_full(data: FullData) -> FullInfo:
         builder = tfds_source.open_builder(name, data.source.data_dir)
         _, label_key = tfds_source.feature_keys(builder, name)
         feature, splits = builder.info.features[label_key], builder.info.splits
-        stored, classes = _shape(builder, name, data.resize), feature.num_classes
+        stored, classes = record_shape(builder, name, data.resize), feature.num_classes
         names = tuple(feature.names)
         examples, test = splits["train"].num_examples, _tfds_test_split(data, splits)
     else:
@@ -279,22 +209,6 @@ def tfds_source_reads(name: str) -> bool:
     return name != "digits" and not name.startswith(ours)
 
 
-def central_square(image: Any, side: int) -> Any:
-    """An image scaled so that its shorter side is `side` pixels, and the middle of that.
-
-    Args:
-        image: a `PIL.Image`.
-        side: of the square.
-
-    Returns:
-        A `PIL.Image` of `side` x `side` pixels.
-    """
-    from PIL import ImageOps
-    from PIL.Image import Resampling
-
-    return ImageOps.fit(image, (side, side), Resampling.BILINEAR)
-
-
 def _open(data: FullData, split: str) -> Split:
     name = data.source.dataset
     if tfds_source_reads(name):
@@ -342,14 +256,3 @@ def _tfds_test_split(data: FullData, splits: Any) -> str:
             raise UserError(f"--test_split is {data.test_split!r}; there are: {others}.")
         return data.test_split
     return next((name for name in ("test", "validation") if name in splits), "")
-
-
-def _shape(builder: Any, name: str, resize: int) -> tuple[int, int, int]:
-    """Of the images as they are read."""
-    if not resize:
-        return tfds_source.image_info(builder, name).shape
-    image_key, _ = tfds_source.feature_keys(builder, name)
-    channels = builder.info.features[image_key].shape[-1]
-    if channels not in tfds_source.IMAGE_MODES:
-        raise UserError(f"The images of {name!r} have {channels} channels; allowed: 1, 3 or 4.")
-    return resize, resize, channels

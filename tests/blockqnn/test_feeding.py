@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from blockqnn.errors import UserError
 from blockqnn.full_training.feeding import (
     DeviceFeed,
     StreamFeed,
@@ -105,3 +106,12 @@ def test_statistics_are_those_of_the_training_part(monkeypatch):
     monkeypatch.setattr("blockqnn.full_training.feeding._MOST_FOR_STATISTICS", 3)
     few = channel_statistics(images(1300).images[[0, 649, 1299]])
     np.testing.assert_allclose(normalisation(whole, 2)[0], few[0], rtol=1e-6)
+
+
+def test_what_is_wrong_with_an_image_is_said_by_the_thread_that_met_it():
+    class Broken:
+        def read(self, indices):
+            raise UserError("This image cannot be read.")
+
+    with pytest.raises(UserError, match=r"^This image cannot be read"):
+        list(batches(Broken(), [np.arange(2)] * 3, readers=2))

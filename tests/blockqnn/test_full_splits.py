@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 from blockqnn import array_source
 from blockqnn.datasets import load_search_parts
 from blockqnn.errors import UserError
+from blockqnn.full_training.records import central_square
 from blockqnn.full_training.settings import FullData
 from blockqnn.full_training.splits import (
-    central_square,
     describe_full,
     in_memory,
     open_test,
@@ -176,6 +176,11 @@ def test_images_without_a_label_are_refused(tmp_path, monkeypatch):
     prepare(tmp_path)
     part = open_test(named("little", tmp_path))
     monkeypatch.setattr(part.split, "_classes", 2)
+    with pytest.raises(UserError, match="has images without a label"):
+        everything(part)
+    monkeypatch.undo()
+    real = part.split._read
+    monkeypatch.setattr(part.split, "_read", lambda i: [r | {"label": -1} for r in real(i)])
     with pytest.raises(UserError, match="has images without a label"):
         everything(part)
 

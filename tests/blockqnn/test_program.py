@@ -190,3 +190,20 @@ def test_label_smoothing_by_hand():
 )
 def test_each_of_the_recipes_options_reaches_the_step(options):
     assert steps(program(), 1)[1] != steps(program(**options), 1)[1]
+
+
+def collectives(made):
+    """How often the compiled step of a program adds up over devices."""
+    state = made.start()
+    assert {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(state)} == {2}
+    batch = [jax.device_put(array, made.in_parts) for array in (BATCH.images, BATCH.labels)]
+    assert [shard.data.shape[0] for shard in batch[0].addressable_shards] == [4, 4]
+    text = made._step.lower(state, *batch).compile().as_text()
+    # No device gathers the whole batch; weights and images are where they are needed.
+    assert "all-gather" not in text
+    return text.count("all-reduce(") + text.count("all-reduce-start(")
+
+
+def test_devices_share_the_work_and_meet_in_batch_norm_only_if_asked_to():
+    together, apart = (collectives(program(2, sync_batch_norm=sync)) for sync in (True, False))
+    assert together > apart > 0

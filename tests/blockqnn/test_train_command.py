@@ -1,9 +1,11 @@
 """The verb `train`: what it prints and writes, going on, damage, several blocks, early ends."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 
 import numpy as np
@@ -118,10 +120,40 @@ def test_a_training_that_stopped_goes_on_as_if_it_had_not(tmp_path, finished, mo
     assert status == 130
     assert "The same command continues" in out
     assert read_result(tmp_path / "run") is None
-    status, out = trained(settings(tmp_path / "run", epochs=4))
+    # A fresh machine, to which only the last checkpoint is brought.
+    brought = checkpoints(tmp_path / "run")[-1]
+    shutil.copytree(brought, tmp_path / "fresh" / "checkpoints" / brought.name)
+    status, out = trained(settings(tmp_path / "fresh", epochs=4))
     assert status == 0
-    assert "Continuing after epoch" in out
-    assert same(tmp_path / "run", finished[0])
+    epoch, step = divmod(steps, 6)
+    place = f"epoch {epoch} and {step} step" if step else f"epoch {epoch}."
+    assert f"Continuing after {place}" in out
+    assert same(tmp_path / "fresh", finished[0])
+
+
+def test_the_seconds_of_an_epoch_are_those_of_all_its_parts(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        stopping_after(9, patch)
+        trained(settings(tmp_path, epochs=2))
+    path = checkpoints(tmp_path)[-1] / "metadata.json"
+    before = load_checkpoint(tmp_path).metadata.epoch_seconds
+    assert before > 0
+    path.write_text(path.read_text().replace(str(before), "5000.0"))
+    sums = path.with_name("SHA256SUMS")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    sums.write_text(re.sub(r"\w+  metadata.json", f"{digest}  metadata.json", sums.read_text()))
+    trained(settings(tmp_path, epochs=2))
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["seconds"] < 5000 < json.loads(lines[1])["seconds"]
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_in_a_sentence(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("blockqnn.full_training.keeper.write_checkpoint", full)
+    with pytest.raises(UserError, match=r"step-0+6 cannot be written: .*No space left"):
+        trained(settings(tmp_path))
 
 
 def damage_newest(directory):
@@ -138,15 +170,16 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(
 ):
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
-        stopping_after(15, patch)
+        stopping_after(18, patch)
         trained(settings(run, epochs=4))
     assert len(checkpoints(run)) == 2
+    assert len(figures(run)) == 3
     damage_newest(run)
     status, out = trained(settings(run, epochs=4))
     assert status == 0
     err = capsys.readouterr().err
     assert err.count("warning") == 1
-    assert f"The checkpoint {run / 'checkpoints' / 'step-000000015'} is damaged" in err
+    assert f"The checkpoint {run / 'checkpoints' / 'step-000000018'} is damaged" in err
     assert "Continuing after epoch 2." in out
     assert same(run, finished[0])
 
@@ -367,7 +400,12 @@ def test_the_moving_average_is_what_is_kept(tmp_path):
 
 def test_a_training_goes_on_with_its_flag_file_alone(blockqnn, tmp_path):
     run = tmp_path / "run"
-    words = ["--dataset=synthetic:8x8x1:3:50", "--filters=2", "--compilation_cache=off"]
+    words = [
+        "--dataset=synthetic:8x8x1:3:50",
+        "--filters=2",
+        "--batch_size=10",
+        "--compilation_cache=off",
+    ]
     status, out, _ = blockqnn(
         "train", write(CONV3), *words, "--epochs=2", "--max_seconds=0.000001", f"--out_dir={run}"
     )
@@ -376,4 +414,5 @@ def test_a_training_goes_on_with_its_flag_file_alone(blockqnn, tmp_path):
     status, out, err = blockqnn(*again)
     assert (status, err) == (0, "")
     assert f"In {run}" in out
-    assert "Continuing after epoch 0 and 1 steps." in out or read_result(run)["epochs"] == 2
+    assert "Continuing after epoch 0 and 1 step." in out
+    assert read_result(run)["epochs"] == 2

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import os
 import pathlib
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import jax
 import pytest
 
-from blockqnn import train_evaluator, training
+from blockqnn import compilation, train_evaluator, training
 from blockqnn.errors import UserError
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.train_evaluator import TrainEvaluator
@@ -288,7 +289,7 @@ print(len(pruned))
         done = subprocess.run(
             [sys.executable, "-c", program, str(flag)],
             cwd=pathlib.Path(__file__).parents[2],
-            env=train_evaluator.os.environ | environment,
+            env=os.environ | environment,
             capture_output=True,
             text=True,
             check=True,
@@ -334,6 +335,6 @@ def test_a_cache_that_cannot_be_written_to_is_refused(tmp_path):
     jax.config.update("jax_compilation_cache_dir", None)
     try:
         with pytest.raises(UserError, match=r"--compilation_cache .*file is no directory"):
-            train_evaluator.begin_cache(str(tmp_path / "file"))
+            compilation.begin_cache(str(tmp_path / "file"))
     finally:
         jax.config.update("jax_compilation_cache_dir", before)

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from blockqnn.errors import UserError
+from blockqnn.full_training.settings import FullRecipe
 from flags import evaluation, training
 
 
@@ -104,7 +105,7 @@ def test_every_flag_reaches_its_setting():
     assert found.data == training.FullData(
         training.DataSettings("cifar10", "there", 11, 12), True, False, "validation", 20, 16
     )
-    assert recipe == training.FullRecipe(
+    assert recipe == FullRecipe(
         13, 14, 0.15, "cosine", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.2, 21, False, 22,
         0.23, 0.24, True, False,
     )  # fmt: skip
