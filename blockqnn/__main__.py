@@ -11,10 +11,12 @@ from blockqnn.bench_command import bench
 from blockqnn.errors import UserError
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
+from blockqnn.status_command import status
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
 from flags import inspection
 from flags import search as search_flags
+from flags import status as status_flags
 from flags.parsing import FlagSet
 from networks.codes import CodeError
 from networks.layout import LayoutError
@@ -41,10 +43,16 @@ def _bench(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _status(arguments: Sequence[str]) -> int:
+    status(status_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
     "trials": (inspection.define_trials, _trials),
+    "status": (status_flags.define, _status),
     "bench": (bench_flags.define, _bench),
 }
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")

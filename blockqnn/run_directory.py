@@ -19,6 +19,8 @@ FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
+_BEFORE_THERE_WERE = {"async": "false"}
+"""What runs did that are older than a flag."""
 
 
 @contextlib.contextmanager
@@ -90,7 +92,7 @@ def check_same_search(
         UserError: naming the first flag that differs.
     """
     for name, value in now.items():
-        old = before.get(name, value)
+        old = before.get(name, _BEFORE_THERE_WERE.get(name, value))
         if old == value or (name == _SCHEDULE and _extends(old, value)):
             continue
         more = " or one that begins like it and goes on" if name == _SCHEDULE else ""

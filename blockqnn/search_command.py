@@ -12,17 +12,18 @@ from agents.contract import Agent
 from agents.q_learning import QLearning, QLearningConfig
 from agents.random_search import RandomSearch
 from blockqnn import run_directory
-from blockqnn.evaluators import DRY, make_evaluator
-from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
+from blockqnn.asynchronous_search import AsynchronousSearch
+from blockqnn.evaluators import DRY
+from blockqnn.executor_choice import make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
-from blockqnn.placement import compile_threads, places
 from blockqnn.progress import make_progress
 from blockqnn.run_record import read_run
 from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.status_file import FILE_NAME as STATUS_FILE
+from blockqnn.status_file import FINISHED, StatusFile
 from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
-from blockqnn.worker import encode_settings
 from networks.space import BlockSpace
 
 INTERRUPTED = 130
@@ -49,7 +50,8 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
         UserError: if the run directory or the data set cannot be used.
     """
     with run_directory.opened(run) as store:
-        search = Search(settings, make_agent(settings), store)
+        kind = AsynchronousSearch if settings.asynchronous else Search
+        search = kind(settings, make_agent(settings), store)
         try:
             if not search.finished:
                 _carry_on(search, settings, run, store, stream)
@@ -76,7 +78,9 @@ def make_agent(settings: SearchSettings) -> Agent:
 def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
-    with contextlib.closing(_make_executor(settings, run)) as executor:
+    heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, settings.iterations)
+    executor = make_executor(settings, run, heard.workers)
+    with contextlib.closing(heard), contextlib.closing(executor):
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = dataclasses.asdict(settings.layout)
         facts = {"layout": layout, "dry": settings.evaluator == DRY}
@@ -87,6 +91,7 @@ def _carry_on(
         before = 0
         for trial in store.trials():
             progress.history(trial)
+            heard.history(trial)
             before += 1
         if before:
             print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
@@ -94,6 +99,7 @@ def _carry_on(
         try:
             for trial in search.run(executor):
                 progress.finished(trial)
+                heard.finished(trial)
                 trained_seconds += trial.train_seconds
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
@@ -104,6 +110,7 @@ def _carry_on(
                     trial.reward,
                     trial.reason or "",
                 )
+            heard.state_at_close = FINISHED
         finally:
             progress.close()
         if trained_seconds:
@@ -114,18 +121,6 @@ def _carry_on(
                 "idle, with no child in training.",
                 file=stream,
             )
-
-
-def _make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
-    what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
-    if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what, run.worker))
-    found = places(
-        run.workers, run.cores_per_worker, settings.blocks_per_iteration, settings.evaluator
-    )
-    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker)
-    return LocalExecutor(line, found, run.run_dir, run.child_timeout_seconds)
 
 
 def _print_result(run: RunSettings, stream: TextIO) -> None:

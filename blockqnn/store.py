@@ -7,6 +7,7 @@ was committed, and readers never wait.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -16,10 +17,16 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.trial import Status, Trial
-from networks.codes import CodeError, parse, write
+from networks.codes import Code, CodeError, parse, write
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FILE_NAME = "store.sqlite"
+
+_RUNNING_SINCE = 3
+"""The version that brought the table `running`."""
+_TIMEOUT_SECONDS = 5.0
+_NETWORK_TIMEOUT_SECONDS = 60.0
+"""For how long a writer waits for readers; only without a write-ahead log they can hold it up."""
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -50,69 +57,98 @@ CREATE TABLE trials (
     waiting_seconds REAL NOT NULL,
     saved_seconds REAL NOT NULL
 );
+CREATE TABLE running (
+    number INTEGER PRIMARY KEY,
+    epsilon REAL NOT NULL,
+    code TEXT NOT NULL,
+    suggested REAL NOT NULL
+);
 """
 # In version 1 a device always waited while its child was compiled, and nothing was saved.
 _ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
-_UPGRADE = f"""
-BEGIN IMMEDIATE;
+_UPGRADES = {
+    1: f"""
 ALTER TABLE trials ADD COLUMN waiting_seconds REAL NOT NULL DEFAULT 0.0;
 ALTER TABLE trials ADD COLUMN saved_seconds REAL NOT NULL DEFAULT 0.0;
 UPDATE trials SET waiting_seconds = {_ADDED_IN_2["waiting_seconds"]};
-PRAGMA user_version={SCHEMA_VERSION};
-COMMIT;
-"""
+""",
+    2: """
+CREATE TABLE running (
+    number INTEGER PRIMARY KEY, epsilon REAL NOT NULL, code TEXT NOT NULL, suggested REAL NOT NULL
+);
+""",
+}
+"""What makes a store of one version one of the next."""
 _COLUMNS = [field.name for field in dataclasses.fields(Trial)]
 _INSERT = f"INSERT INTO trials ({','.join(_COLUMNS)}) VALUES ({','.join('?' * len(_COLUMNS))})"
 # Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
 _BIG = ("parameters", "flops", "block_flops")
 
 
+@dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """What an asynchronous search has handed out and what has not finished.
+
+    Attributes:
+        number: of its trial.
+        epsilon: share of random actions of the agent then.
+        code: the block as the agent wrote it.
+        suggested: when, in seconds since 1970.
+    """
+
+    number: int
+    epsilon: float
+    code: Code
+    suggested: float
+
+
 class Store:
     """A run's trials, the agent's state and facts about the run."""
 
-    def __init__(self, connection: sqlite3.Connection):
+    def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
-        self._connection = connection
+        self._connection, self._path = connection, path
         columns = _COLUMNS
         if _version(connection) == 1:
             columns = [_ADDED_IN_2.get(name, name) for name in columns]
         self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
 
     @classmethod
-    def create_or_open(cls, path: pathlib.Path) -> Store:
+    def create_or_open(cls, path: pathlib.Path, on_network: bool = False) -> Store:
         """Opens a store to write to, and creates it where there is none.
 
-        One of version 1 becomes one of this version.
+        One of an older version becomes one of this version; a copy of what it
+        was stays beside it.
 
         Args:
             path: of the file.
+            on_network: whether other machines see the file; there SQLite's
+                write-ahead log does not work, and readers are waited for.
 
         Returns:
             The store.
 
         Raises:
-            UserError: if the file is no store or of a newer version.
+            UserError: if the file is no store, of a newer version, or cannot be written.
         """
+        timeout = _NETWORK_TIMEOUT_SECONDS if on_network else _TIMEOUT_SECONDS
         try:
-            connection = sqlite3.connect(path, isolation_level=None)
+            connection = sqlite3.connect(path, timeout, isolation_level=None)
             if _has_other_tables(connection):
                 raise _not_a_store(path, "it is a database of something else")
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_mode={'TRUNCATE' if on_network else 'WAL'}")
             # A commit outlives the process at once; only a power cut can undo the last ones.
             connection.execute("PRAGMA synchronous=NORMAL")
             if not _has_tables(connection):
                 connection.executescript(
                     f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
                 )
+            _check_version(connection, path)
+            if _version(connection) < SCHEMA_VERSION:
+                _migrate(connection, path)
         except sqlite3.DatabaseError as error:
-            raise _not_a_store(path, error) from error
-        _check_version(connection, path)
-        try:
-            if _version(connection) == 1:
-                connection.executescript(_UPGRADE)
-        except sqlite3.DatabaseError as error:
-            raise _not_a_store(path, error) from error
-        return cls(connection)
+            raise _unwritable(path, error) or _not_a_store(path, error) from error
+        return cls(connection, path)
 
     @classmethod
     def open_read_only(cls, path: pathlib.Path) -> Store:
@@ -141,15 +177,47 @@ class Store:
         if not has_tables:
             raise _not_a_store(path, "it has no trials")
         _check_version(connection, path)
-        return cls(connection)
+        return cls(connection, path)
 
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
 
     def add_trial(self, trial: Trial) -> None:
-        """Commits a finished trial."""
-        self._connection.execute(_INSERT, _to_row(trial))
+        """Commits a finished trial, which runs no longer."""
+        with self._transaction():
+            self._connection.execute(_INSERT, _to_row(trial))
+            self._connection.execute("DELETE FROM running WHERE number = ?", [trial.number])
+
+    def hand_out(self, suggestion: Suggestion, agent_changes: Mapping[str, Any]) -> None:
+        """Commits that a suggestion was made, and the agent's state after it.
+
+        Args:
+            suggestion: which runs until its trial is added.
+            agent_changes: the parts of the agent's state that changed.
+        """
+        row = dataclasses.asdict(suggestion) | {"code": write(suggestion.code)}
+        with self._transaction():
+            self._put("agent", agent_changes)
+            self._connection.execute(
+                "INSERT INTO running (number, epsilon, code, suggested) "
+                "VALUES (:number, :epsilon, :code, :suggested)",
+                row,
+            )
+
+    def running(self) -> list[Suggestion]:
+        """What was handed out and has not finished, in order of number."""
+        if _version(self._connection) < _RUNNING_SINCE:
+            return []
+        query = "SELECT number, epsilon, code, suggested FROM running ORDER BY number"
+        found = []
+        for number, epsilon, code, suggested in self._connection.execute(query):
+            try:
+                block = parse(code, max_layers=1_000_000)
+            except (CodeError, TypeError) as error:
+                raise _unreadable(number, error) from error
+            found.append(Suggestion(number, epsilon, block, suggested))
+        return found
 
     def trials(self, after: int = 0) -> Iterator[Trial]:
         """The finished trials with a number above `after`, in order of number."""
@@ -181,7 +249,7 @@ class Store:
             self._put("facts", facts)
 
     def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection)
+        return _Transaction(self._connection, self._path)
 
     def _put(self, table: str, values: Mapping[str, Any]) -> None:
         rows: Iterable[tuple[str, str]] = ((k, json.dumps(v)) for k, v in values.items())
@@ -195,14 +263,57 @@ class Store:
 class _Transaction:
     """All of it or nothing."""
 
-    def __init__(self, connection: sqlite3.Connection):
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
+        self._connection, self._path = connection, path
 
     def __enter__(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
 
-    def __exit__(self, error_type: object, *_: object) -> None:
-        self._connection.execute("ROLLBACK" if error_type else "COMMIT")
+    def __exit__(self, error_type: object, error: object, traceback: object) -> None:
+        if error is None:
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.OperationalError as failure:
+                error = failure
+        if error is None:
+            return
+        # SQLite has rolled back by itself where a disk is full.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise (_unwritable(self._path, error) or error) from error
+
+
+def _unwritable(path: pathlib.Path, error: sqlite3.Error) -> UserError | None:
+    """What to say where a disk is full or broken; nothing for other errors."""
+    # The low byte is the kind of error.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+    ):
+        return None
+    return UserError(
+        f"{path} cannot be written to ({error}); is the disk full? What has finished is kept. "
+        "When there is space again, the same command continues."
+    )
+
+
+def _migrate(connection: sqlite3.Connection, path: pathlib.Path) -> None:
+    """Makes a store of an older version one of this version, and keeps a copy of it."""
+    version = _version(connection)
+    backup = path.with_name(f"{path.name}.v{version}")
+    if not backup.exists():
+        unfinished = backup.with_name(backup.name + ".new")
+        unfinished.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(unfinished)) as copy:
+            connection.backup(copy)
+            # One file, whatever the mode of the original.
+            copy.execute("PRAGMA journal_mode=DELETE")
+        unfinished.replace(backup)
+    scripts = "".join(_UPGRADES[step] for step in range(version, SCHEMA_VERSION))
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {scripts} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+    )
 
 
 def _to_row(trial: Trial) -> list[Any]:
@@ -222,8 +333,12 @@ def _from_row(row: tuple[Any, ...]) -> Trial:
         values["status"] = Status(values["status"])
         values["accuracies"] = tuple(json.loads(values["accuracies"]))
     except (CodeError, ValueError, TypeError) as error:
-        raise UserError(f"Trial {values['number']} in the store cannot be read: {error}") from error
+        raise _unreadable(values["number"], error) from error
     return Trial(**values)
+
+
+def _unreadable(number: object, error: Exception) -> UserError:
+    return UserError(f"Trial {number} in the store cannot be read: {error}")
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
@@ -238,10 +353,10 @@ def _has_other_tables(connection: sqlite3.Connection) -> bool:
 
 def _check_version(connection: sqlite3.Connection, path: pathlib.Path) -> None:
     version = _version(connection)
-    if version not in (1, SCHEMA_VERSION):
+    if not 1 <= version <= SCHEMA_VERSION:
         connection.close()
         raise UserError(
-            f"{path} has version {version} of the store; this program reads versions 1 and "
+            f"{path} has version {version} of the store; this program reads versions 1 to "
             f"{SCHEMA_VERSION}. Use the version of blockqnn that wrote it."
         )
 
