@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 import os
 
@@ -17,6 +18,32 @@ from blockqnn.worker import encode_settings
 from blockqnn.worker_state import Watcher
 
 _MOST_COMPILE_THREADS = 8
+
+
+def check_executor(run: RunSettings) -> None:
+    """Refuses an executor that cannot be made, before anything else is done.
+
+    Args:
+        run: names it.
+
+    Raises:
+        UserError: if Ray is missing or cannot be reached in the way that is asked for.
+    """
+    if run.executor != RAY:
+        return
+    ray = run.ray
+    if importlib.util.find_spec("ray") is None:
+        raise UserError(
+            "--executor=ray needs Ray, which is not installed: pip install 'blockqnn[ray]'."
+        )
+    if "://" in ray.address:
+        raise UserError(
+            f"--ray_address is {ray.address}; allowed: HOST:PORT of the cluster's head, auto or "
+            "local. Start the search on a machine of the cluster."
+        )
+    for name, value in (("gpus_per_child", ray.gpus), ("tpus_per_child", ray.tpus)):
+        if value > 1 and value % 1:
+            raise UserError(f"--{name} is {value:g}; allowed: a part of one, or a whole number.")
 
 
 def make_executor(
@@ -60,15 +87,6 @@ def make_executor(
 
 def _order(settings: SearchSettings, run: RunSettings, line: str, cpus: float) -> Order:
     ray = run.ray
-    if "://" in ray.address:
-        raise UserError(
-            f"--ray_address is {ray.address}; allowed: HOST:PORT of the cluster's head, auto or "
-            "local. Start the search on a machine of the cluster."
-        )
-    if ray.gpus > 1 and ray.gpus % 1:
-        raise UserError(
-            f"--gpus_per_child is {ray.gpus:g}; allowed: a part of one, or a whole number."
-        )
     dry = settings.evaluator == DRY
     return Order(
         address=ray.address,

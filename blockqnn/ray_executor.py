@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import itertools
 import json
 import logging
@@ -70,10 +69,6 @@ class RayExecutor(WorkerPool):
         Raises:
             UserError: if the cluster cannot be reached or a worker cannot start.
         """
-        if importlib.util.find_spec("ray") is None:
-            raise UserError(
-                "--executor=ray needs Ray, which is not installed: pip install 'blockqnn[ray]'."
-            )
         self._fixed, self._most = bool(workers), most
         self._cluster = _Cluster(order, log_dir / _LOG_FILE, lambda line: self._said(None, line))
         try:

@@ -14,7 +14,7 @@ from agents.random_search import RandomSearch
 from blockqnn import run_directory
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DRY
-from blockqnn.executor_choice import make_executor
+from blockqnn.executor_choice import check_executor, make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.progress import make_progress
 from blockqnn.run_record import read_run
@@ -49,6 +49,7 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
     Raises:
         UserError: if the run directory or the data set cannot be used.
     """
+    check_executor(run)
     with run_directory.opened(run) as store:
         kind = AsynchronousSearch if settings.asynchronous else Search
         search = kind(settings, make_agent(settings), store)
@@ -93,6 +94,8 @@ def _carry_on(
             progress.history(trial)
             heard.history(trial)
             before += 1
+        if notice := run_directory.network_notice(run.run_dir):
+            print(notice, file=stream)
         if before:
             print(f"Continuing {run.run_dir} after {before} trials.", file=stream)
         begun, trained_seconds = time.monotonic(), 0.0

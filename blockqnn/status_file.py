@@ -23,6 +23,8 @@ from blockqnn.worker_state import ChildState, WorkerState
 
 FILE_NAME = "status.json"
 SEARCHING, STOPPED, FINISHED = "searching", "stopped", "finished"
+_MISSED = 5
+"""A driver that has not written for so many times its interval is silent."""
 _LARGEST_BYTES = 64_000_000
 
 
@@ -63,7 +65,15 @@ class RunStatus:
     @property
     def silent(self) -> bool:
         """Whether the driver ought to have written since, by this machine's clock."""
-        return self.state == SEARCHING and time.time() - self.written > 5 * self.every
+        # One that trains by itself writes when it begins with a child.
+        if self.executor == "inline":
+            return False
+        return self.state == SEARCHING and time.time() - self.written > _MISSED * self.every
+
+    @property
+    def alive(self) -> bool:
+        """Whether the driver has written lately, by this machine's clock."""
+        return self.state == SEARCHING and not self.silent
 
 
 class StatusFile:

@@ -170,7 +170,7 @@ class Store:
         if missing:
             raise UserError(f"There is no run in {path.parent}: it has no {path.name}.")
         try:
-            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            connection = _connected_read_only(path)
             has_tables = _has_tables(connection)
         except sqlite3.DatabaseError as error:
             raise _not_a_store(path, error) from error
@@ -293,8 +293,8 @@ def _unwritable(path: pathlib.Path, error: sqlite3.Error) -> UserError | None:
     ):
         return None
     return UserError(
-        f"{path} cannot be written to ({error}); is the disk full? What has finished is kept. "
-        "When there is space again, the same command continues."
+        f"{path} cannot be written to: {error}. What has finished is kept; make space if the disk "
+        "is full, and the same command continues."
     )
 
 
@@ -339,6 +339,21 @@ def _from_row(row: tuple[Any, ...]) -> Trial:
 
 def _unreadable(number: object, error: Exception) -> UserError:
     return UserError(f"Trial {number} in the store cannot be read: {error}")
+
+
+def _connected_read_only(path: pathlib.Path) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True)
+    try:
+        _version(connection)
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        # On a read-only file system there is no place for the index of the write-ahead log;
+        # without a log nobody is writing, and none is needed.
+        connection = sqlite3.connect(f"{address}&immutable=1", uri=True)
+    return connection
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
