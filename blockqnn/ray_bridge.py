@@ -45,7 +45,6 @@ def main() -> None:
             stream.write(json.dumps(message) + "\n")
 
     order = Order(**json.loads(sys.stdin.readline()))
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         _connect(order)
         nodes = _alive_nodes()
@@ -116,11 +115,11 @@ class _Crew:
                 lines = answer.result()
             except Exception as error:
                 del self._actors[number]
+                killed = isinstance(error, ray.exceptions.RayActorError)
+                self._say({"ended": number, "how": how_it_ended(error), "killed": killed})
                 if isinstance(error, ray.exceptions.ActorUnavailableError):
                     # What it said meanwhile is lost, so it is of no use any more.
                     ray.kill(actor, no_restart=True)
-                killed = isinstance(error, ray.exceptions.RayActorError)
-                self._say({"ended": number, "how": how_it_ended(error), "killed": killed})
                 continue
             self._say({"said": number, "lines": lines})
             self._listen(number, actor)
@@ -178,6 +177,7 @@ def how_it_ended(error: Exception) -> str:
         ("its node has died", "was lost with its machine"),
         ("node failure", "was lost with its machine"),
         ("worker process has died", "was killed or crashed, perhaps for lack of memory"),
+        ("unavailable", "could not be reached any more"),
         ("ray.kill", "was ended"),
     ):
         if sign in text:

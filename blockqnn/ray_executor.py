@@ -186,8 +186,7 @@ class _Cluster:
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 text=True,
-                # It must see sooner than by Ray's default that the head is gone.
-                env={"RAY_gcs_rpc_server_reconnect_timeout_s": "20"} | dict(os.environ),
+                env=bridge_environment(os.environ),
                 process_group=0,
             )
         first: queue.Queue[str] = queue.Queue()
@@ -228,6 +227,9 @@ class _Cluster:
                 self._process = None
                 lost, self._links = list(self._links.values()), {}
         process.wait()
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
         self._lose(lost)
 
     def _hear(self, line: str) -> None:
@@ -250,6 +252,29 @@ class _Cluster:
     def _lose(self, links: list[_Link]) -> None:
         for link in links:
             link.end("was lost with the Ray cluster", killed=True, blameless=True)
+
+
+def bridge_environment(
+    environment: Mapping[str, str], home: pathlib.Path | None = None
+) -> dict[str, str]:
+    """The environment of the process that is connected to the cluster.
+
+    Args:
+        environment: the driver's, which wins.
+        home: of the user, where Ray keeps a token; None for the real one.
+
+    Returns:
+        Its variables.
+    """
+    # It must see sooner than by Ray's default that the head is gone.
+    added = {"RAY_gcs_rpc_server_reconnect_timeout_s": "20", "RAY_USAGE_STATS_ENABLED": "0"}
+    token = (home or pathlib.Path("~").expanduser()) / ".ray" / "auth_token"
+    tokens = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(environment)
+    if tokens or token.is_file():
+        # `ray start` makes the cluster ask for the token then, but those who connect do not
+        # show it unless they are told to.
+        added["RAY_AUTH_MODE"] = "token"
+    return added | dict(environment)
 
 
 def _write(process: subprocess.Popen[str], line: str) -> None:

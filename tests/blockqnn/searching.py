@@ -4,6 +4,7 @@ import dataclasses
 
 from agents.contract import Episode
 from agents.q_learning import QLearningConfig
+from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.search import Search
@@ -116,7 +117,8 @@ def job(number, code):
 def start(settings, store, agent=None):
     """A search as a new process would make it, and its agent."""
     agent = agent or make_agent(settings)
-    return Search(settings, agent, store), agent
+    kind = AsynchronousSearch if settings.asynchronous else Search
+    return kind(settings, agent, store), agent
 
 
 def without_times(trials):
