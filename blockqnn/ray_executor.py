@@ -71,11 +71,6 @@ class RayExecutor(WorkerPool):
         """
         self._fixed, self._most = bool(workers), most
         self._cluster = _Cluster(order, log_dir / _LOG_FILE, lambda line: self._said(None, line))
-        try:
-            self._cluster.connect(patience=0.0)
-        except BaseException:
-            self._cluster.close()
-            raise
         super().__init__(
             self._cluster.spawn,
             workers or 1,
@@ -128,7 +123,10 @@ class _Link:
 
 
 class _Cluster:
-    """The process that is connected to a cluster, and the next one when it has ended."""
+    """The process that is connected to a cluster, and the next one when it has ended.
+
+    It is started with the first worker, when whoever listens is ready to.
+    """
 
     def __init__(self, order: Order, log: pathlib.Path, said: Callable[[str], None]):
         self._order, self._log, self._said = order, log, said
@@ -138,28 +136,12 @@ class _Cluster:
         self._process: subprocess.Popen[str] | None = None
         self._silent: set[subprocess.Popen[str]] = set()
 
-    def connect(self, patience: float) -> None:
-        """Starts a process that is connected; tries again for `patience` seconds."""
-        give_up = time.monotonic() + patience
-        while True:
-            answer = self._start()
-            if "connected" in answer:
-                return
-            if time.monotonic() >= give_up:
-                raise UserError(
-                    f"The Ray cluster at --ray_address={self._order.address} cannot be reached "
-                    f"({answer['error']}); start it (ray start --head), name another, or give "
-                    f"--ray_address=local. See {self._log}."
-                )
-            time.sleep(_BETWEEN_ATTEMPTS_SECONDS)
-
     def spawn(self, number: int, said: Callable[[str], None]) -> _Link:
         """Starts a worker; connects again first if need be."""
         with self._lock:
             connected = self._process is not None
         if not connected:
-            _log.warning("the Ray cluster was lost; connecting again")
-            self.connect(RECONNECT_SECONDS)
+            self._connect()
         link = _Link(next(self._numbers), self._tell, said)
         with self._lock:
             self._links[link.number] = link
@@ -176,6 +158,21 @@ class _Cluster:
             process, self._process = self._process, None
         if process is not None:
             _end(process)
+
+    def _connect(self) -> None:
+        """Starts a process that is connected; tries for a while if there was one before."""
+        give_up = time.monotonic()
+        if self._silent:
+            _log.warning("the Ray cluster was lost; connecting again")
+            give_up += RECONNECT_SECONDS
+        while "connected" not in (answer := self._start()):
+            if time.monotonic() >= give_up:
+                raise UserError(
+                    f"The Ray cluster at --ray_address={self._order.address} cannot be reached "
+                    f"({answer['error']}); start it (ray start --head), name another, or give "
+                    f"--ray_address=local. See {self._log}."
+                )
+            time.sleep(_BETWEEN_ATTEMPTS_SECONDS)
 
     def _start(self) -> dict[str, Any]:
         """Starts the process; returns the first that it says."""

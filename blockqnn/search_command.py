@@ -80,6 +80,8 @@ def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, settings.iterations)
+    for trial in store.trials():
+        heard.history(trial)
     executor = make_executor(settings, run, heard.workers)
     with contextlib.closing(heard), contextlib.closing(executor):
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
@@ -92,7 +94,6 @@ def _carry_on(
         before = 0
         for trial in store.trials():
             progress.history(trial)
-            heard.history(trial)
             before += 1
         if notice := run_directory.network_notice(run.run_dir):
             print(notice, file=stream)

@@ -20,6 +20,8 @@ SCHEDULE = "1.0:4,0.5:3,0.1:3"
 BLOCKS = 20
 """At least 200 blocks, infeasible ones not counted."""
 
+MOST_SECONDS = 240.0
+
 
 def search_command(run_dir, *arguments):
     """A search of dry children."""
@@ -93,6 +95,9 @@ def run_under_fire(run_dir, *arguments, worker_kills, driver_kills, environment=
         ) as driver:
             shots = dice.randint(1, 3)
             while driver.poll() is None:
+                if time.monotonic() - begun > MOST_SECONDS:
+                    driver.kill()
+                    raise AssertionError("it does not come to an end")
                 time.sleep(dice.uniform(0.2, 0.8))
                 victims = [pid for pid in working(run_dir) if is_alive(pid) and is_worker(pid)]
                 if not victims:
@@ -110,4 +115,3 @@ def run_under_fire(run_dir, *arguments, worker_kills, driver_kills, environment=
         if driver.returncode == 0:
             return killed
         assert driver.returncode == -signal.SIGKILL, err
-        assert time.monotonic() - begun < 300, "it does not come to an end"

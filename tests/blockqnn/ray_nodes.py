@@ -66,6 +66,8 @@ class Node:
 
     def kill(self):
         """Ends everything of it at once, as when a machine is switched off."""
+        if self._process.returncode is not None:
+            return
         everything = descendants(self._process.pid)
         for pid in everything:
             with contextlib.suppress(ProcessLookupError):

@@ -220,7 +220,13 @@ def test_nodes_come_and_go_and_the_head_is_restarted_while_a_search_runs(undistu
 
 
 def test_a_real_child_is_the_same_on_ray_and_here(four_cpus, tmp_path):
-    arguments = ("--preset=smoke", "--evaluator=train", "--epsilon_schedule=1.0:1", "--seed=0")
+    arguments = [
+        "--preset=smoke",
+        "--evaluator=train",
+        "--epsilon_schedule=1.0:1",
+        "--blocks_per_iteration=1",
+        "--max_layers=3",
+    ]
     for name, how in (
         ("local", ["--executor=local", "--workers=1"]),
         ("ray", on_ray(four_cpus.address, "--workers=1")),
