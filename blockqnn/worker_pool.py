@@ -298,7 +298,10 @@ class WorkerPool:
             return
         worker.heard = time.monotonic()
         try:
-            self._understand(worker, json.loads(line))
+            message = json.loads(line)
+            if not isinstance(message, dict):
+                raise ValueError("no message")
+            self._understand(worker, message)
         except UserError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -332,6 +335,9 @@ class WorkerPool:
             if not worker.jobs and self._worn(worker):
                 worker.being_killed = True
                 worker.process.kill()
+
+        elif "alive" not in message:
+            raise ValueError("neither an answer nor a sign of life")
 
     def _worn(self, worker: _Worker) -> bool:
         return bool(self._children_per_worker) and worker.given >= self._children_per_worker

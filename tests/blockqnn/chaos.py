@@ -98,7 +98,7 @@ def run_under_fire(run_dir, *arguments, worker_kills, driver_kills, environment=
                 if time.monotonic() - begun > MOST_SECONDS:
                     driver.kill()
                     raise AssertionError("it does not come to an end")
-                time.sleep(dice.uniform(0.2, 0.8))
+                time.sleep(dice.uniform(0.1, 0.6))
                 victims = [pid for pid in working(run_dir) if is_alive(pid) and is_worker(pid)]
                 if not victims:
                     continue
