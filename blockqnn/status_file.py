@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import platform
@@ -160,7 +161,9 @@ def read_status(path: pathlib.Path) -> RunStatus | None:
         if path.stat().st_size > _LARGEST_BYTES:
             return None
         return _from_json(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, ArithmeticError, TypeError, LookupError, AttributeError):
+        return None
+    except RecursionError:
         return None
 
 
@@ -171,14 +174,14 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         node=str(fields["node"]),
         process=int(fields["process"]),
         executor=str(fields["executor"]),
-        begun=float(fields["begun"]),
-        written=float(fields["written"]),
-        every=float(fields["every"]),
+        begun=_seconds(fields["begun"]),
+        written=_seconds(fields["written"]),
+        every=_seconds(fields["every"]),
         iteration=int(fields["iteration"]),
         iterations=int(fields["iterations"]),
-        epsilon=float(fields["epsilon"]),
+        epsilon=_seconds(fields["epsilon"]),
         counts={str(name): int(count) for name, count in fields["counts"].items()},
-        best=None if best is None else (int(best[0]), float(best[1])),
+        best=None if best is None else (int(best[0]), _seconds(best[1])),
         workers=tuple(_worker(worker) for worker in fields["workers"]),
     )
 
@@ -190,10 +193,10 @@ def _worker(fields: dict[str, Any]) -> WorkerState:
         process=_optional(int, fields["process"]),
         device=str(fields["device"]),
         state=str(fields["state"]),
-        since=float(fields["since"]),
-        heard=_optional(float, fields["heard"]),
+        since=_seconds(fields["since"]),
+        heard=_optional(_seconds, fields["heard"]),
         children=tuple(
-            ChildState(int(child["number"]), _optional(float, child["begun"]))
+            ChildState(int(child["number"]), _optional(_seconds, child["begun"]))
             for child in fields["children"]
         ),
     )
@@ -201,3 +204,10 @@ def _worker(fields: dict[str, Any]) -> WorkerState:
 
 def _optional(kind: Callable[[Any], Any], value: Any) -> Any:
     return None if value is None else kind(value)
+
+
+def _seconds(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no finite number")
+    return number

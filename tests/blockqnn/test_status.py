@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import signal
@@ -10,7 +11,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blockqnn.status_file import SEARCHING, RunStatus, StatusFile, read_status
@@ -151,6 +152,10 @@ FIELDS = [field.name for field in dataclasses.fields(RunStatus)]
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
+@example({"iteration": math.inf})
+@example({"written": math.nan})
+@example({"best": []})
+@example({"workers": {}})
 def test_any_change_of_any_field_is_read_or_is_no_status(tmp_path_factory, changes):
     path = tmp_path_factory.mktemp("run") / "status.json"
     StatusFile(path, "local", 3).workers([worker()])
