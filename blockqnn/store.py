@@ -12,7 +12,7 @@ import dataclasses
 import json
 import pathlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from blockqnn.errors import UserError
@@ -79,10 +79,22 @@ CREATE TABLE running (
 """,
 }
 """What makes a store of one version one of the next."""
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite raises where a file is damaged; it has names in its messages that are no text."""
 _COLUMNS = [field.name for field in dataclasses.fields(Trial)]
 _INSERT = f"INSERT INTO trials ({','.join(_COLUMNS)}) VALUES ({','.join('?' * len(_COLUMNS))})"
 # Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
 _BIG = ("parameters", "flops", "block_flops")
+_KINDS: Mapping[str, Any] = (
+    dict.fromkeys(["code", "hash", "status", "accuracies", *_BIG], str)
+    | dict.fromkeys(["number", "iteration", "seed", "depth", "restarts"], int)
+    | dict.fromkeys(["epsilon", "density"], float)
+    | dict.fromkeys([name for name in _COLUMNS if name.endswith("_seconds")], float)
+    | dict.fromkeys(["reward", "finished"], float | None)
+    | dict.fromkeys(["source", "worker"], int | None)
+    | dict.fromkeys(["reason", "device"], str | None)
+)
+"""What SQLite must return for each column; it does not mind what is written there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +158,7 @@ class Store:
             _check_version(connection, path)
             if _version(connection) < SCHEMA_VERSION:
                 _migrate(connection, path)
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             raise _unwritable(path, error) or _not_a_store(path, error) from error
         return cls(connection, path)
 
@@ -171,13 +183,12 @@ class Store:
             raise UserError(f"There is no run in {path.parent}: it has no {path.name}.")
         try:
             connection = _connected_read_only(path)
-            has_tables = _has_tables(connection)
-        except sqlite3.DatabaseError as error:
+            if not _has_tables(connection):
+                raise _not_a_store(path, "it has no trials")
+            _check_version(connection, path)
+            return cls(connection, path)
+        except _DAMAGE as error:
             raise _not_a_store(path, error) from error
-        if not has_tables:
-            raise _not_a_store(path, "it has no trials")
-        _check_version(connection, path)
-        return cls(connection, path)
 
     def close(self) -> None:
         """Closes the file."""
@@ -211,17 +222,17 @@ class Store:
             return []
         query = "SELECT number, epsilon, code, suggested FROM running ORDER BY number"
         found = []
-        for number, epsilon, code, suggested in self._connection.execute(query):
+        for number, epsilon, code, suggested in self._rows(query):
             try:
                 block = parse(code, max_layers=1_000_000)
-            except (CodeError, TypeError) as error:
+                found.append(Suggestion(number, float(epsilon), block, float(suggested)))
+            except (CodeError, TypeError, ValueError) as error:
                 raise _unreadable(number, error) from error
-            found.append(Suggestion(number, epsilon, block, suggested))
         return found
 
     def trials(self, after: int = 0) -> Iterator[Trial]:
         """The finished trials with a number above `after`, in order of number."""
-        for row in self._connection.execute(self._query, (after,)):
+        for row in self._rows(self._query, (after,)):
             yield _from_row(row)
 
     def end_iteration(self, iteration: int, agent_changes: Mapping[str, Any]) -> None:
@@ -256,20 +267,37 @@ class Store:
         self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)
 
     def _get(self, table: str) -> dict[str, Any]:
-        rows = self._connection.execute(f"SELECT name, value FROM {table}")
-        return {name: json.loads(value) for name, value in rows}
+        found = {}
+        for name, value in self._rows(f"SELECT name, value FROM {table}"):
+            try:
+                found[str(name)] = json.loads(value)
+            except (ValueError, TypeError, RecursionError) as error:
+                raise _damaged(self._path, f"{name} in {table}: {error}") from error
+        return found
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        try:
+            # Not `yield from`, which would close the cursor of a reader that has closed already.
+            for row in self._connection.execute(query, values):  # noqa: UP028
+                yield row
+        except _DAMAGE as error:
+            raise _damaged(self._path, error) from error
 
 
 class _Transaction:
-    """All of it or nothing."""
+    """All of it or nothing; within another one it is a part of that."""
 
     def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
         self._connection, self._path = connection, path
 
     def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._inner = self._connection.in_transaction
+        if not self._inner:
+            self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, error_type: object, error: object, traceback: object) -> None:
+        if self._inner:
+            return
         if error is None:
             try:
                 self._connection.execute("COMMIT")
@@ -284,7 +312,7 @@ class _Transaction:
             raise (_unwritable(self._path, error) or error) from error
 
 
-def _unwritable(path: pathlib.Path, error: sqlite3.Error) -> UserError | None:
+def _unwritable(path: pathlib.Path, error: Exception) -> UserError | None:
     """What to say where a disk is full or broken; nothing for other errors."""
     # The low byte is the kind of error.
     if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (
@@ -328,11 +356,14 @@ def _to_row(trial: Trial) -> list[Any]:
 def _from_row(row: tuple[Any, ...]) -> Trial:
     values = dict(zip(_COLUMNS, row, strict=True))
     try:
+        for name, kinds in _KINDS.items():
+            if not isinstance(values[name], kinds):
+                raise ValueError(f"{name} is {values[name]!r}")
         values |= {name: int(values[name]) for name in _BIG}
         values["code"] = parse(values["code"], max_layers=1_000_000)
         values["status"] = Status(values["status"])
-        values["accuracies"] = tuple(json.loads(values["accuracies"]))
-    except (CodeError, ValueError, TypeError) as error:
+        values["accuracies"] = tuple(map(float, json.loads(values["accuracies"])))
+    except (CodeError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(values["number"], error) from error
     return Trial(**values)
 
@@ -379,6 +410,10 @@ def _check_version(connection: sqlite3.Connection, path: pathlib.Path) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
+
+
+def _damaged(path: pathlib.Path, why: object) -> UserError:
+    return UserError(f"{path} cannot be read: {why}.")
 
 
 def _not_a_store(path: pathlib.Path, why: object) -> UserError:
