@@ -115,7 +115,7 @@ class DryEvaluator:
         """See `Evaluator.evaluate`."""
         begun = time.perf_counter()
         if self._seconds:
-            time.sleep(self._seconds * math.exp(self._spread * _deviate(job.hash)))
+            time.sleep(self._seconds * math.exp(self._spread * deviate(job.hash)))
         block = canonical_form(job.code)
         final = self._guessing + (95 - self._guessing) * _made_up_quality(block)
         accuracies = tuple(
@@ -126,8 +126,15 @@ class DryEvaluator:
         return Outcome(accuracies=(*accuracies, final), device=self.device, train_seconds=seconds)
 
 
-def _deviate(block_hash: str) -> float:
-    """A standard normal number, the same for the same block."""
+def deviate(block_hash: str) -> float:
+    """A standard normal number, the same for the same block.
+
+    Args:
+        block_hash: names the block's canonical form.
+
+    Returns:
+        The number.
+    """
     digest = hashlib.sha256(f"seconds {block_hash}".encode()).digest()
     return statistics.NormalDist().inv_cdf((int.from_bytes(digest[:4], "big") + 0.5) / 2**32)
 
