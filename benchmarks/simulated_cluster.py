@@ -91,7 +91,7 @@ class Simulation:
 
 
 class SimulatedWorker:
-    """See `blockqnn.worker_pool.WorkerLink`."""
+    """See `blockqnn.worker_link.WorkerLink`."""
 
     alive, placed, ending, killed, blameless, log = True, True, "", False, False, ""
 

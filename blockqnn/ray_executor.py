@@ -92,7 +92,7 @@ class RayExecutor(WorkerPool):
 
 @dataclasses.dataclass
 class _Link:
-    """A worker on the cluster; see `blockqnn.worker_pool.WorkerLink`."""
+    """A worker on the cluster; see `blockqnn.worker_link.WorkerLink`."""
 
     number: int
     tell: Callable[[Mapping[str, Any]], None]

@@ -7,7 +7,6 @@ was committed, and readers never wait.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import pathlib
@@ -15,70 +14,26 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from blockqnn import store_schema
 from blockqnn.errors import UserError
+from blockqnn.store_schema import (
+    ADDED_IN_2,
+    RUNNING_SINCE,
+    SCHEMA_VERSION,
+    has_other_tables,
+    has_tables,
+    migrate,
+    version_of,
+)
 from blockqnn.trial import Status, Trial
 from networks.codes import Code, CodeError, parse, write
 
-SCHEMA_VERSION = 3
 FILE_NAME = "store.sqlite"
 
-_RUNNING_SINCE = 3
-"""The version that brought the table `running`."""
 _TIMEOUT_SECONDS = 5.0
 _NETWORK_TIMEOUT_SECONDS = 60.0
 """For how long a writer waits for readers; only without a write-ahead log they can hold it up."""
 
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE agent (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE trials (
-    number INTEGER PRIMARY KEY,
-    iteration INTEGER NOT NULL,
-    epsilon REAL NOT NULL,
-    code TEXT NOT NULL,
-    hash TEXT NOT NULL,
-    seed INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    density REAL NOT NULL,
-    parameters TEXT NOT NULL,
-    flops TEXT NOT NULL,
-    block_flops TEXT NOT NULL,
-    depth INTEGER NOT NULL,
-    reason TEXT,
-    source INTEGER,
-    accuracies TEXT NOT NULL,
-    reward REAL,
-    restarts INTEGER NOT NULL,
-    compile_seconds REAL NOT NULL,
-    train_seconds REAL NOT NULL,
-    device TEXT,
-    worker INTEGER,
-    finished REAL,
-    waiting_seconds REAL NOT NULL,
-    saved_seconds REAL NOT NULL
-);
-CREATE TABLE running (
-    number INTEGER PRIMARY KEY,
-    epsilon REAL NOT NULL,
-    code TEXT NOT NULL,
-    suggested REAL NOT NULL
-);
-"""
-# In version 1 a device always waited while its child was compiled, and nothing was saved.
-_ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
-_UPGRADES = {
-    1: f"""
-ALTER TABLE trials ADD COLUMN waiting_seconds REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE trials ADD COLUMN saved_seconds REAL NOT NULL DEFAULT 0.0;
-UPDATE trials SET waiting_seconds = {_ADDED_IN_2["waiting_seconds"]};
-""",
-    2: """
-CREATE TABLE running (
-    number INTEGER PRIMARY KEY, epsilon REAL NOT NULL, code TEXT NOT NULL, suggested REAL NOT NULL
-);
-""",
-}
-"""What makes a store of one version one of the next."""
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; it has names in its messages that are no text."""
 _COLUMNS = [field.name for field in dataclasses.fields(Trial)]
@@ -121,8 +76,8 @@ class Store:
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
         self._connection, self._path = connection, path
         columns = _COLUMNS
-        if _version(connection) == 1:
-            columns = [_ADDED_IN_2.get(name, name) for name in columns]
+        if version_of(connection) == 1:
+            columns = [ADDED_IN_2.get(name, name) for name in columns]
         self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
 
     @classmethod
@@ -146,18 +101,16 @@ class Store:
         timeout = _NETWORK_TIMEOUT_SECONDS if on_network else _TIMEOUT_SECONDS
         try:
             connection = sqlite3.connect(path, timeout, isolation_level=None)
-            if _has_other_tables(connection):
+            if has_other_tables(connection):
                 raise _not_a_store(path, "it is a database of something else")
             connection.execute(f"PRAGMA journal_mode={'TRUNCATE' if on_network else 'WAL'}")
             # A commit outlives the process at once; only a power cut can undo the last ones.
             connection.execute("PRAGMA synchronous=NORMAL")
-            if not _has_tables(connection):
-                connection.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-                )
+            if not has_tables(connection):
+                store_schema.create(connection)
             _check_version(connection, path)
-            if _version(connection) < SCHEMA_VERSION:
-                _migrate(connection, path)
+            if version_of(connection) < SCHEMA_VERSION:
+                migrate(connection, path)
         except _DAMAGE as error:
             raise _unwritable(path, error) or _not_a_store(path, error) from error
         return cls(connection, path)
@@ -183,7 +136,7 @@ class Store:
             raise UserError(f"There is no run in {path.parent}: it has no {path.name}.")
         try:
             connection = _connected_read_only(path)
-            if not _has_tables(connection):
+            if not has_tables(connection):
                 raise _not_a_store(path, "it has no trials")
             _check_version(connection, path)
             return cls(connection, path)
@@ -218,7 +171,7 @@ class Store:
 
     def running(self) -> list[Suggestion]:
         """What was handed out and has not finished, in order of number."""
-        if _version(self._connection) < _RUNNING_SINCE:
+        if version_of(self._connection) < RUNNING_SINCE:
             return []
         query = "SELECT number, epsilon, code, suggested FROM running ORDER BY number"
         found = []
@@ -326,24 +279,6 @@ def _unwritable(path: pathlib.Path, error: Exception) -> UserError | None:
     )
 
 
-def _migrate(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    """Makes a store of an older version one of this version, and keeps a copy of it."""
-    version = _version(connection)
-    backup = path.with_name(f"{path.name}.v{version}")
-    if not backup.exists():
-        unfinished = backup.with_name(backup.name + ".new")
-        unfinished.unlink(missing_ok=True)
-        with contextlib.closing(sqlite3.connect(unfinished)) as copy:
-            connection.backup(copy)
-            # One file, whatever the mode of the original.
-            copy.execute("PRAGMA journal_mode=DELETE")
-        unfinished.replace(backup)
-    scripts = "".join(_UPGRADES[step] for step in range(version, SCHEMA_VERSION))
-    connection.executescript(
-        f"BEGIN IMMEDIATE; {scripts} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-    )
-
-
 def _to_row(trial: Trial) -> list[Any]:
     values = {name: getattr(trial, name) for name in _COLUMNS}
     values |= {name: str(values[name]) for name in _BIG}
@@ -376,7 +311,7 @@ def _connected_read_only(path: pathlib.Path) -> sqlite3.Connection:
     address = f"{path.resolve().as_uri()}?mode=ro"
     connection = sqlite3.connect(address, uri=True)
     try:
-        _version(connection)
+        version_of(connection)
     except sqlite3.OperationalError:
         connection.close()
         if path.with_name(path.name + "-wal").exists():
@@ -387,29 +322,14 @@ def _connected_read_only(path: pathlib.Path) -> sqlite3.Connection:
     return connection
 
 
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    query = "SELECT count(*) FROM sqlite_master WHERE name IN ('facts', 'agent', 'trials')"
-    return bool(connection.execute(query).fetchone()[0])
-
-
-def _has_other_tables(connection: sqlite3.Connection) -> bool:
-    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
-    return bool(connection.execute(query).fetchone()[0]) and not _has_tables(connection)
-
-
 def _check_version(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    version = _version(connection)
+    version = version_of(connection)
     if not 1 <= version <= SCHEMA_VERSION:
         connection.close()
         raise UserError(
             f"{path} has version {version} of the store; this program reads versions 1 to "
             f"{SCHEMA_VERSION}. Use the version of blockqnn that wrote it."
         )
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
 
 
 def _damaged(path: pathlib.Path, why: object) -> UserError:

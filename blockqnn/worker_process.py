@@ -15,7 +15,7 @@ from blockqnn.placement import Place
 
 
 class WorkerProcess:
-    """A process that reads lines and writes lines; see `blockqnn.worker_pool.WorkerLink`."""
+    """A process that reads lines and writes lines; see `blockqnn.worker_link.WorkerLink`."""
 
     placed = True
     blameless = False
