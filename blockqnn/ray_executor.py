@@ -85,8 +85,10 @@ class RayExecutor(WorkerPool):
         self._cluster.close()
 
     def _cluster_said(self, line: str) -> None:
+        room = json.loads(line)["capacity"]
+        if not room:
+            _log.warning("the Ray cluster has no room for a worker now; waiting for machines")
         if not self._fixed:
-            room = json.loads(line)["capacity"]
             self._grow(min(room, self._most) if self._most else room)
 
 
@@ -102,7 +104,13 @@ class _Link:
     ending: str = ""
     killed: bool = False
     blameless: bool = False
-    log = "the logs of its machine, in /tmp/ray/session_latest/logs"
+
+    @property
+    def log(self) -> str:
+        """See `WorkerLink.log`."""
+        if not self.placed:
+            return "`ray status` for what the cluster has, and --cpus_per_child and the like"
+        return "the logs of its machine, in /tmp/ray/session_latest/logs"
 
     def send(self, line: str) -> None:
         """See `WorkerLink.send`."""

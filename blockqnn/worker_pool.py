@@ -85,7 +85,8 @@ class WorkerPool:
     def slots(self) -> int:
         """See `Executor.slots`."""
         # A worker that has just been replaced will have as many as the others.
-        return len(self._workers) * max(worker.slots for worker in self._workers)
+        placed = sum(bool(worker.slots) or worker.process.placed for worker in self._workers)
+        return placed * max(worker.slots for worker in self._workers)
 
     @property
     def room(self) -> int:
