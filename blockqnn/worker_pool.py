@@ -219,7 +219,11 @@ class WorkerPool:
 
     def _understand(self, worker: PoolWorker, message: dict[str, object]) -> None:
         if "error" in message:
-            raise UserError(str(message["error"]))
+            where = ""
+            if any(other.slots for other in self._workers):
+                # The others can do what this one cannot.
+                where = f" (worker {worker.number} on {worker.node})"
+            raise UserError(f"{message['error']}{where}")
         if "here" in message:
             worker.node, worker.since = str(message["here"]), time.monotonic()
             worker.pid = int(str(message["process"]))
@@ -240,7 +244,6 @@ class WorkerPool:
             if not worker.jobs and self._worn(worker):
                 worker.being_killed = True
                 worker.process.kill()
-
         elif "alive" not in message:
             raise ValueError("neither an answer nor a sign of life")
 
@@ -296,7 +299,11 @@ class WorkerPool:
 
     def _may_go(self, task: Task, worker: PoolWorker) -> bool:
         """Whether a worker is another than those with whom the task failed, if there is one."""
-        return worker.number not in task.avoided or len(task.avoided) >= len(self._workers)
+        if worker.number not in task.avoided:
+            return True
+        # One that has no place yet may never get one.
+        there = (other for other in self._workers if other.slots or other.process.placed)
+        return all(other.number in task.avoided for other in there)
 
     def _takes_more(self, worker: PoolWorker) -> bool:
         if not worker.slots or len(worker.jobs) >= worker.slots + worker.ahead:

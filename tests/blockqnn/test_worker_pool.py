@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from blockqnn.errors import UserError
 from blockqnn.trial import Status
 from blockqnn.worker_pool import WorkerPool
 from tests.blockqnn.executing import outcomes, wait_for
@@ -108,6 +109,26 @@ def test_a_child_whose_worker_dies_is_tried_again_at_another_one():
     second.begin(1)
     second.answer(1)
     assert [scripted.pool.next_outcome()[1].status for _ in range(2)] == [Status.COMPLETED] * 2
+
+
+def test_nobody_waits_for_a_worker_that_has_no_place():
+    scripted = Scripted(2, child_retries=1)
+    first, second = scripted.workers
+    scripted.submit(1)
+    assert first.told == [1]
+    scripted.pool._workers[1].slots, second.placed = 0, False
+    first.begin(1)
+    first.die()
+    scripted.settle()
+    assert scripted.workers[2].told == [1]
+
+
+def test_an_error_of_one_worker_among_others_says_where_it_is():
+    scripted = Scripted(2)
+    scripted.settle()
+    scripted.workers[1].say({"error": "There is no data set here."})
+    with pytest.raises(UserError, match=r"^There is no data set here\. \(worker 1 on machine-1\)$"):
+        scripted.settle()
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
