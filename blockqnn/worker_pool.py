@@ -71,6 +71,7 @@ class WorkerPool:
         self._ended: collections.deque[tuple[int, Outcome]] = collections.deque()
         self._events: queue.Queue[tuple[PoolWorker | None, str]] = queue.Queue()
         self._workers: list[PoolWorker] = []
+        self._more_room = False
         self._alarm = math.inf
         self._worked = time.monotonic()
         try:
@@ -91,12 +92,12 @@ class WorkerPool:
     @property
     def room(self) -> int:
         """See `Executor.room`."""
-        free = sum(
-            max(0, worker.slots + worker.ahead - len(worker.jobs))
-            for worker in self._workers
-            if worker.slots and not worker.being_killed and not self._worn(worker)
-        )
-        idle = not self._jobs and not self._ended and not any(w.jobs for w in self._workers)
+        free, idle = 0, not self._jobs and not self._ended
+        for worker in self._workers:
+            has = len(worker.jobs)
+            idle = idle and not has
+            if has < worker.slots + worker.ahead and self._may_take(worker):
+                free += worker.slots + worker.ahead - has
         return max(free - len(self._jobs), int(idle))
 
     def submit(self, job: Job) -> None:
@@ -112,10 +113,10 @@ class WorkerPool:
 
     def next_outcome_or_room(self) -> tuple[int, Outcome] | None:
         """See `Executor.next_outcome_or_room`."""
-        before = self.room
         while not self._ended:
+            self._more_room = False
             self._wait()
-            if not self._ended and self.room > before:
+            if self._more_room and not self._ended and self.room:
                 return None
         return self._ended.popleft()
 
@@ -231,6 +232,7 @@ class WorkerPool:
             worker.slots, worker.ahead = int(str(message["slots"])), int(str(message["ahead"]))
             worker.device, worker.since = str(message["ready"]), time.monotonic()
             worker.failed_starts = 0
+            self._more_room = True
         elif "started" in message:
             begun = time.monotonic()
             worker.jobs[int(str(message["started"]))].begun = begun
@@ -308,16 +310,17 @@ class WorkerPool:
     def _takes_more(self, worker: PoolWorker) -> bool:
         if not worker.slots or len(worker.jobs) >= worker.slots + worker.ahead:
             return False
-        # One that is being killed may still have answered; it gets nothing more to do.
-        if worker.being_killed or worker.talked_nonsense or self._worn(worker):
-            return False
-        if not worker.process.alive:
+        if not self._may_take(worker) or not worker.process.alive:
             return False
         if len(worker.jobs) < worker.slots:
             return True
         # Those that are about to be ready will have free slots.
         starting = sum(not other.slots and other.process.placed for other in self._workers)
         return len(self._jobs) > starting * worker.slots
+
+    def _may_take(self, worker: PoolWorker) -> bool:
+        # One that is being killed may still have answered; it gets nothing more to do.
+        return not (worker.being_killed or worker.talked_nonsense or self._worn(worker))
 
 
 def _load(worker: PoolWorker) -> int:

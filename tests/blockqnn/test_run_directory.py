@@ -5,7 +5,6 @@ import errno
 import fcntl
 import json
 import platform
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -112,13 +111,18 @@ def test_a_file_system_without_locks_is_refused(blockqnn, monkeypatch):
 
 def searched_with_little_space(run_dir, limit):
     """A search whose files must not grow beyond a limit, as on a full disk."""
+    program = (
+        "import os, resource, sys;"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = search_command(run_dir, "--executor=inline")
     return subprocess.run(
-        search_command(run_dir, "--executor=inline"),
+        [sys.executable, "-c", program, *command],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
 
 
