@@ -43,6 +43,7 @@ class AsynchronousSearch(Search):
         self._running: dict[int, Trial] = {}
         self._waiting: dict[str, list[Trial]] = {}
         self._in_flight: set[int] = set()
+        self._epsilon = float(agent.statistics()["epsilon"])
 
     def run(self, executor: Executor) -> Iterator[Trial]:
         """See `Search.run`."""
@@ -69,12 +70,11 @@ class AsynchronousSearch(Search):
 
     def _next(self) -> Trial:
         """Draws a block and has it in the store before anything else is done with it."""
-        epsilon = float(self._agent.statistics()["epsilon"])
         (actions,) = self._agent.suggest(1)
         self._last += 1
-        trial = self._make_trial(self._last, self.ended_iterations + 1, epsilon, actions)
+        trial = self._make_trial(self._last, self.ended_iterations + 1, self._epsilon, actions)
         self._store.hand_out(
-            Suggestion(trial.number, epsilon, trial.code, time.time()),
+            Suggestion(trial.number, trial.epsilon, trial.code, time.time()),
             self._agent.get_state(changed_only=True),
         )
         return trial
@@ -126,6 +126,8 @@ class AsynchronousSearch(Search):
         if self._feasible < blocks and not drawn_in_vain:
             return
         self._agent.update(episodes(self._batch))
+        # Statistics look at the whole table, which is too much for every suggestion.
+        self._epsilon = float(self._agent.statistics()["epsilon"])
         self.ended_iterations += 1
         self._store.end_iteration(self.ended_iterations, self._agent.get_state(changed_only=True))
         self._batch, self._feasible = [], 0
