@@ -21,6 +21,7 @@ from blockqnn.report.command import report, serve
 from blockqnn.rescore_command import rescore
 from blockqnn.search_command import INTERRUPTED, run_search
 from blockqnn.show_command import show
+from blockqnn.status_command import status
 from blockqnn.tensorboard.command import write_tensorboard
 from blockqnn.trials_command import list_trials
 from flags import bench as bench_flags
@@ -32,6 +33,7 @@ from flags import explain as explain_flags
 from flags import export as export_flags
 from flags import report as report_flags
 from flags import search as search_flags
+from flags import status as status_flags
 from flags import tensorboard as tensorboard_flags
 from flags import training as training_flags
 from flags.parsing import FlagSet
@@ -117,6 +119,11 @@ def _serve(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _status(arguments: Sequence[str]) -> int:
+    status(status_flags.parse(arguments), sys.stdout)
+    return 0
+
+
 _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] = {
     "search": (search_flags.define, _search),
     "show": (inspection.define_show, _show),
@@ -125,6 +132,7 @@ _VERBS: dict[str, tuple[Callable[[], FlagSet], Callable[[Sequence[str]], int]]] 
     "report": (report_flags.define_report, _report),
     "serve": (report_flags.define_serve, _serve),
     "trials": (inspection.define_trials, _trials),
+    "status": (status_flags.define, _status),
     "tensorboard": (tensorboard_flags.define, _tensorboard),
     "calibrate": (calibration.define_calibrate, _calibrate),
     "rescore": (calibration.define_rescore, _rescore),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import statistics
+import time
 from typing import Protocol
 
 from blockqnn.accuracy_table import AccuracyTable, TableEvaluator
@@ -80,7 +82,7 @@ def make_evaluator(
         UserError: if the data set cannot be read, or the machine is not as `worker` has it.
     """
     if name == DRY:
-        return DryEvaluator(recipe.epochs, layout.classes)
+        return DryEvaluator(recipe.epochs, layout.classes, worker.dry_seconds, worker.dry_spread)
     if name == TABLE:
         return TableEvaluator(AccuracyTable(table.path, (table.column,)))
     # The driver of a search must not import JAX, and this imports it.
@@ -90,7 +92,7 @@ def make_evaluator(
 
 
 class DryEvaluator:
-    """Makes accuracies up, at once, from the canonical form alone.
+    """Makes accuracies up, from the canonical form alone, at once or as slowly as is asked for.
 
     More convolutions help up to a point, so do larger kernels and shortcuts,
     and a hash adds noise: enough structure for an agent to learn something.
@@ -100,14 +102,17 @@ class DryEvaluator:
     slots = 1
     ahead = 0
 
-    def __init__(self, epochs: int, classes: int):
+    def __init__(self, epochs: int, classes: int, seconds: float = 0.0, spread: float = 0.0):
         """Creates the evaluator.
 
         Args:
             epochs: number of accuracies to make up.
             classes: of the data set that is pretended.
+            seconds: that a child takes, which it sleeps; the median.
+            spread: standard deviation of their logarithm.
         """
         self._epochs = epochs
+        self._seconds, self._spread = seconds, spread
         self._guessing = guessing_accuracy(classes)
 
     def prepare(self, job: Job, slot: int) -> None:
@@ -115,12 +120,29 @@ class DryEvaluator:
 
     def evaluate(self, job: Job, slot: int) -> Outcome:
         """See `Evaluator.evaluate`."""
+        begun = time.perf_counter()
+        if self._seconds:
+            time.sleep(self._seconds * math.exp(self._spread * deviate(job.hash)))
         final = self._guessing + (95 - self._guessing) * _made_up_quality(design_of(job.code))
         accuracies = tuple(
             final + (self._guessing - final) * math.exp(-2.0 * epoch)
             for epoch in range(1, self._epochs)
         )
-        return Outcome(accuracies=(*accuracies, final), device=self.device)
+        seconds = time.perf_counter() - begun if self._seconds else 0.0
+        return Outcome(accuracies=(*accuracies, final), device=self.device, train_seconds=seconds)
+
+
+def deviate(block_hash: str) -> float:
+    """A standard normal number, the same for the same block.
+
+    Args:
+        block_hash: names the block's canonical form.
+
+    Returns:
+        The number.
+    """
+    digest = hashlib.sha256(f"seconds {block_hash}".encode()).digest()
+    return statistics.NormalDist().inv_cdf((int.from_bytes(digest[:4], "big") + 0.5) / 2**32)
 
 
 def _made_up_quality(design: Design) -> float:

@@ -3,33 +3,101 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import math
+import os
 
-from blockqnn.evaluators import make_evaluator
-from blockqnn.executors import INLINE, Executor, InlineExecutor, LocalExecutor
-from blockqnn.placement import compile_threads, places
+from blockqnn.errors import UserError
+from blockqnn.evaluators import TRAIN, make_evaluator
+from blockqnn.executors import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
+from blockqnn.placement import available_cores, compile_threads, places
+from blockqnn.ray_executor import RayExecutor
+from blockqnn.ray_resources import Order, passed_on
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.worker import encode_settings
+from blockqnn.worker_state import Watcher
+
+_MOST_COMPILE_THREADS = 8
 
 
-def make_executor(settings: SearchSettings, run: RunSettings) -> Executor:
+def check_executor(run: RunSettings) -> None:
+    """Refuses an executor that cannot be made, before anything else is done.
+
+    Args:
+        run: names it.
+
+    Raises:
+        UserError: if Ray is missing or cannot be reached in the way that is asked for.
+    """
+    if run.executor != RAY:
+        return
+    ray = run.ray
+    if importlib.util.find_spec("ray") is None:
+        raise UserError(
+            "--executor=ray needs Ray, which is not installed: pip install 'blockqnn[ray]'."
+        )
+    if "://" in ray.address:
+        raise UserError(
+            f"--ray_address is {ray.address}; allowed: HOST:PORT of the cluster's head, auto or "
+            "local. Start the search on a machine of the cluster."
+        )
+    for name, value in (("gpus_per_child", ray.gpus), ("tpus_per_child", ray.tpus)):
+        if value > 1 and value % 1:
+            raise UserError(f"--{name} is {value:g}; allowed: a part of one, or a whole number.")
+
+
+def make_executor(
+    settings: SearchSettings, run: RunSettings, watcher: Watcher | None = None
+) -> Executor:
     """Creates the executor of a run, its workers ready.
 
     Args:
         settings: what the children are.
         run: where they are evaluated.
+        watcher: told now and then how the workers are.
 
     Returns:
         The executor, to be closed.
 
     Raises:
-        UserError: if a worker cannot start.
+        UserError: if there are no workers to be had, or they cannot read the data.
     """
     what = (settings.evaluator, settings.data, settings.recipe, settings.layout)
+    limits = (run.child_timeout_seconds, run.child_retries, run.children_per_worker, watcher)
+    # In an iteration no more workers can be busy than it has blocks.
+    most = 0 if settings.asynchronous else settings.blocks_per_iteration
     if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what, run.worker, settings.table))
+        return InlineExecutor(make_evaluator(*what, run.worker, settings.table), watcher)
+    if run.executor == RAY:
+        cpus = run.ray.cpus or max(1, run.cores_per_worker)
+        threads = max(1, min(math.floor(cpus), _MOST_COMPILE_THREADS))
+        worker = dataclasses.replace(run.worker, compile_threads=threads)
+        line = encode_settings(*what, worker, settings.table)
+        order = _order(settings, run, line, cpus)
+        return RayExecutor(order, run.workers, most, run.run_dir, *limits)
     found = places(
-        run.workers, run.cores_per_worker, settings.blocks_per_iteration, settings.evaluator
+        run.workers,
+        run.cores_per_worker,
+        most or len(available_cores()),
+        settings.evaluator,
+        gpus_per_worker=run.ray.gpus,
     )
     worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
     line = encode_settings(*what, worker, settings.table)
-    return LocalExecutor(line, found, run.run_dir, run.child_timeout_seconds)
+    return LocalExecutor(line, found, run.run_dir, *limits)
+
+
+def _order(settings: SearchSettings, run: RunSettings, line: str, cpus: float) -> Order:
+    ray = run.ray
+    idle = settings.evaluator != TRAIN
+    return Order(
+        address=ray.address,
+        settings=line,
+        cpus=cpus,
+        gpus=ray.gpus or (0.0 if idle else None),
+        tpus=ray.tpus or (0.0 if idle else None),
+        cores=0 if idle else run.cores_per_worker,
+        # A cluster of one's own has room for what was asked for.
+        local_cpus=max(len(available_cores()), math.ceil(cpus * run.workers)),
+        environment=passed_on(os.environ),
+    )

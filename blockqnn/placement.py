@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import math
 import os
 import pathlib
 import shutil
@@ -42,6 +43,7 @@ def places(
     most: int,
     evaluator: str,
     environment: Mapping[str, str] = os.environ,
+    gpus_per_worker: float = 0.0,
 ) -> list[Place]:
     """Divides the machine among workers.
 
@@ -52,6 +54,7 @@ def places(
         most: workers that can be busy at once; more are started only if asked for.
         evaluator: whatever but `train` takes no time, so that one worker is enough.
         environment: the driver's.
+        gpus_per_worker: a part of a GPU lets as many workers share one; 0 for one each.
 
     Returns:
         A place for each worker.
@@ -60,7 +63,8 @@ def places(
         workers = workers or 1
     gpus = visible_gpus(environment)
     if gpus:
-        return _on_gpus(workers or len(gpus), gpus, environment)
+        sharing = math.floor(1 / gpus_per_worker + 1e-4) if 0 < gpus_per_worker < 1 else 1
+        return _on_gpus(workers or sharing * len(gpus), gpus, environment)
     if _has_tpu(environment):
         # One process must own all cores of a TPU.
         return [Place()] * (workers or 1)

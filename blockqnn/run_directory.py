@@ -9,16 +9,21 @@ import os
 import pathlib
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from blockqnn.errors import UserError
+from blockqnn.file_system import network_file_system
 from blockqnn.settings import RunSettings
+from blockqnn.status_file import FILE_NAME as STATUS_FILE
+from blockqnn.status_file import read_status
 from blockqnn.store import FILE_NAME, Store
 
 FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
+_BEFORE_THERE_WERE = {"async": "false"}
+"""What runs did that are older than a flag."""
 
 
 @contextlib.contextmanager
@@ -40,26 +45,76 @@ def opened(settings: RunSettings) -> Iterator[Store]:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / _LOCK_FILE).open("a+")
     except OSError as error:
-        raise UserError(f"--run_dir {path} cannot be used: {error.strerror or error}.") from error
+        raise _unusable(path, error) from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise UserError(
-                f"{path} is being searched by another process ({holder}); wait for it, end it, "
-                "or name another --run_dir."
-            ) from error
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {platform.node()}\n")
-        lock.flush()
-        with contextlib.closing(Store.create_or_open(path / FILE_NAME)) as store:
+        network = network_file_system(path)
+        _take(lock, path, network)
+        store = Store.create_or_open(path / FILE_NAME, on_network=network is not None)
+        with contextlib.closing(store):
             before = store.facts().get("flags")
             if before is not None:
                 check_same_search(before, settings.flag_values, path)
             with _logging_to(path / LOG_FILE):
                 yield store
+
+
+def network_notice(path: pathlib.Path) -> str | None:
+    """What to say of a run directory on a network file system.
+
+    Args:
+        path: of the directory.
+
+    Returns:
+        A sentence or two; None where it is on a local one, or nothing is known.
+    """
+    network = network_file_system(path)
+    if network is None:
+        return None
+    return (
+        f"{path} is on a network file system ({network}): the store does without its write-ahead "
+        "log there, each commit takes longer, and readers are waited for. A local disk is better; "
+        "`status` works from any machine either way."
+    )
+
+
+def _take(lock: TextIO, path: pathlib.Path, network: str | None) -> None:
+    """Makes this process the only driver, or says who is."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _driven(path, _holder(lock)) from error
+    except OSError as error:
+        raise UserError(
+            f"Files in {path} cannot be locked ({error.strerror or error}), so that nothing would "
+            "keep a second search away; name a --run_dir on another file system."
+        ) from error
+    status = read_status(path / STATUS_FILE)
+    # Some network file systems lock for one machine alone.
+    elsewhere = status is not None and status.node != platform.node()
+    if network and status is not None and elsewhere and status.alive:
+        raise _driven(path, f"process {status.process} on {status.node}")
+    try:
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}\n")
+        lock.flush()
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _holder(lock: TextIO) -> str:
+    lock.seek(0)
+    return lock.read().strip() or "unknown"
+
+
+def _driven(path: pathlib.Path, holder: str) -> UserError:
+    return UserError(
+        f"{path} is being searched by another process ({holder}); wait for it, end it, "
+        "or name another --run_dir."
+    )
+
+
+def _unusable(path: pathlib.Path, error: OSError) -> UserError:
+    return UserError(f"--run_dir {path} cannot be used: {error.strerror or error}.")
 
 
 def record(store: Store, settings: RunSettings, facts: Mapping[str, Any]) -> None:
@@ -90,7 +145,7 @@ def check_same_search(
         UserError: naming the first flag that differs.
     """
     for name, value in now.items():
-        old = before.get(name, value)
+        old = before.get(name, _BEFORE_THERE_WERE.get(name, value))
         if old == value or (name == _SCHEDULE and _extends(old, value)):
             continue
         more = " or one that begins like it and goes on" if name == _SCHEDULE else ""
@@ -128,13 +183,26 @@ def _expand(schedule: str) -> Sequence[float]:
 def _replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file so that it is either the old one or the new one."""
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text)
-    temporary.replace(path)
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        raise _unusable(path.parent, error) from error
+
+
+class _Log(logging.FileHandler):
+    """A log that keeps silent where the disk is full; the store has the last word there."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Ignores what went wrong."""
 
 
 @contextlib.contextmanager
 def _logging_to(path: pathlib.Path) -> Iterator[None]:
-    handler = logging.FileHandler(path)
+    try:
+        handler = _Log(path)
+    except OSError as error:
+        raise _unusable(path.parent, error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("blockqnn")
     logger.addHandler(handler)
@@ -144,4 +212,5 @@ def _logging_to(path: pathlib.Path) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()

@@ -56,14 +56,17 @@ def read_run(path: pathlib.Path) -> RunRecord:
         trials = list(store.trials())
     if "layout" not in facts:
         raise UserError(f"The run in {path} has not begun yet.")
-    return RunRecord(
-        path,
-        trials,
-        Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])}),
-        bool(facts.get("dry")),
-        dict(facts.get("flags", {})),
-        int(facts.get("iterations", 0)),
-    )
+    try:
+        return RunRecord(
+            path,
+            trials,
+            Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])}),
+            bool(facts.get("dry")),
+            dict(facts.get("flags", {})),
+            int(facts.get("iterations", 0)),
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(f"The facts in the store of {path} cannot be read: {error}.") from error
 
 
 def read_agent_state(path: pathlib.Path) -> dict[str, Any]:

@@ -47,9 +47,9 @@ class Search:
         for trial in store.trials():
             self._record(trial)
         self.ended_iterations: int = store.facts().get("iterations", 0)
-        if self.ended_iterations:
+        if state := store.agent_state():
             learned = [t for t in self._trials.values() if t.iteration <= self.ended_iterations]
-            agent.set_state(store.agent_state(), _episodes(learned))
+            agent.set_state(state, episodes(learned))
 
     @property
     def finished(self) -> bool:
@@ -106,7 +106,7 @@ class Search:
             else:
                 for repeat in repeats:
                     yield self._finish_known(repeat)
-        self._agent.update(_episodes([self._trials[t.number] for t in suggested]))
+        self._agent.update(episodes([self._trials[t.number] for t in suggested]))
         self._store.end_iteration(iteration, self._agent.get_state(changed_only=True))
         self.ended_iterations = iteration
 
@@ -197,9 +197,9 @@ class Search:
             self._source.setdefault(trial.hash, trial.number)
 
 
-def _episodes(trials: list[Trial]) -> list[Episode]:
-    """What the agent learns from: the code as it was written, and the reward."""
+def episodes(trials: list[Trial]) -> list[Episode]:
+    """What the agent learns from, in its order: the code as it was written, and the reward."""
     return [
         Episode(trial.code, (trial.reward or 0.0) / AGENT_SCALE)
-        for trial in sorted(trials, key=lambda trial: trial.number)
+        for trial in sorted(trials, key=lambda trial: (trial.iteration, trial.number))
     ]

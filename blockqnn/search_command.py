@@ -10,13 +10,16 @@ from typing import TextIO
 
 from agents.registry import make_agent
 from blockqnn import run_directory
+from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DRY
-from blockqnn.executor_choice import make_executor
+from blockqnn.executor_choice import check_executor, make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.progress import Progress, make_progress
 from blockqnn.run_record import read_run
 from blockqnn.search import Search
 from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.status_file import FILE_NAME as STATUS_FILE
+from blockqnn.status_file import FINISHED, StatusFile
 from blockqnn.store import Store
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
@@ -45,9 +48,11 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
     Raises:
         UserError: if the run directory or the data set cannot be used.
     """
+    check_executor(run)
     with run_directory.opened(run) as store:
         space = make_space(settings.space, settings.max_layers)
-        search = Search(settings, make_agent(settings.agent, space, settings.seed), store)
+        kind = AsynchronousSearch if settings.asynchronous else Search
+        search = kind(settings, make_agent(settings.agent, space, settings.seed), store)
         try:
             if not search.finished:
                 _carry_on(search, settings, run, store, stream)
@@ -68,9 +73,14 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
 def _carry_on(
     search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
 ) -> None:
+    heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, settings.iterations)
+    before = list(store.trials())
+    for trial in before:
+        heard.history(trial)
+    executor = make_executor(settings, run, heard.workers)
     with contextlib.ExitStack() as stack:
-        executor = stack.enter_context(contextlib.closing(make_executor(settings, run)))
-        before = list(store.trials())
+        stack.enter_context(contextlib.closing(heard))
+        stack.enter_context(contextlib.closing(executor))
         listeners: list[Progress] = []
         if run.tensorboard:
             listeners.append(_tensorboard(search, settings, run, before))
@@ -86,6 +96,8 @@ def _carry_on(
         for trial in before:
             for listener in listeners:
                 listener.history(trial)
+        if notice := run_directory.network_notice(run.run_dir):
+            print(notice, file=stream)
         if before:
             print(f"Continuing {run.run_dir} after {len(before)} trials.", file=stream)
         begun, trained_seconds = time.monotonic(), 0.0
@@ -93,6 +105,7 @@ def _carry_on(
             for trial in search.run(executor):
                 for listener in listeners:
                     listener.finished(trial)
+                heard.finished(trial)
                 trained_seconds += trial.train_seconds
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
@@ -103,6 +116,7 @@ def _carry_on(
                     trial.reward,
                     trial.reason or "",
                 )
+            heard.state_at_close = FINISHED
         finally:
             progress.close()
         if trained_seconds:

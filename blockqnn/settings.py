@@ -113,6 +113,8 @@ class SearchSettings:
         reward: how accuracy is corrected.
         evaluator: `train`, `table` for measured accuracies, or `dry` for made-up ones.
         table: where `table` looks them up.
+        asynchronous: whether a worker that is free gets a new suggestion at
+            once, instead of waiting for the end of the iteration.
     """
 
     agent: AgentConfig
@@ -128,6 +130,7 @@ class SearchSettings:
     reward: RewardSettings
     evaluator: str
     table: TableSettings = NO_TABLE
+    asynchronous: bool = False
 
     @property
     def iterations(self) -> int:
@@ -145,11 +148,32 @@ class WorkerSettings:
         compilation_cache: directory of compiled programs, `off` for none, or
             empty for one per user.
         compile_threads: children compiled at once while others train.
+        dry_seconds: that a child takes whose accuracies are made up.
+        dry_spread: standard deviation of the logarithm of these seconds.
     """
 
     devices: int = 0
     compilation_cache: str = ""
     compile_threads: int = 1
+    dry_seconds: float = 0.0
+    dry_spread: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RaySettings:
+    """Which Ray cluster, and what a worker takes of it.
+
+    Attributes:
+        address: of the cluster, `auto` for the one that runs here, `local` to start one.
+        cpus: CPUs set aside for a worker; 0 for as many as it is bound to, at least one.
+        gpus: GPUs or a part of one; 0 for one where the cluster has any.
+        tpus: TPU chips; 0 for all of a machine where the cluster has any.
+    """
+
+    address: str = "auto"
+    cpus: float = 0.0
+    gpus: float = 0.0
+    tpus: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,8 +182,8 @@ class RunSettings:
 
     Attributes:
         run_dir: holds the store, the flags and the log.
-        executor: `local` for worker processes, `inline` for none.
-        workers: worker processes; 0 for as many as the machine has room for.
+        executor: `local` for worker processes, `ray` for a cluster, `inline` for none.
+        workers: worker processes; 0 for as many as there is room for.
         cores_per_worker: to which each worker is bound where the CPU trains; 0
             for no binding.
         worker: what each worker is told of its machine.
@@ -168,6 +192,9 @@ class RunSettings:
             value of one of them is another search.
         flag_file: the text to keep in the run directory.
         tensorboard: write events for TensorBoard into the run directory.
+        child_retries: how often a child is tried again whose worker died or hung.
+        children_per_worker: after which a worker is replaced; 0 for never.
+        ray: which cluster, and what a worker takes of it.
     """
 
     run_dir: pathlib.Path
@@ -179,3 +206,6 @@ class RunSettings:
     flag_values: dict[str, Any]
     flag_file: str
     tensorboard: bool = False
+    child_retries: int = 0
+    children_per_worker: int = 0
+    ray: RaySettings = RaySettings()

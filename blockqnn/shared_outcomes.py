@@ -71,6 +71,11 @@ class SharingExecutor:
         """See `Executor.slots`."""
         return self._executor.slots
 
+    @property
+    def room(self) -> int:
+        """See `Executor.room`."""
+        return self._executor.room
+
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
         row = self._connection.execute(
@@ -89,7 +94,22 @@ class SharingExecutor:
         """See `Executor.next_outcome`."""
         if self._known:
             return self._known.popleft()
-        number, outcome = self._executor.next_outcome()
+        return self._kept(*self._executor.next_outcome())
+
+    def next_outcome_or_room(self) -> tuple[int, Outcome] | None:
+        """See `Executor.next_outcome_or_room`."""
+        if self._known:
+            return self._known.popleft()
+        ended = self._executor.next_outcome_or_room()
+        return None if ended is None else self._kept(*ended)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._connection.close()
+        self._executor.close()
+
+    def _kept(self, number: int, outcome: Outcome) -> tuple[int, Outcome]:
+        """Keeps what a child became for the searches that come later."""
         job = self._jobs.pop(number)
         if outcome.status is Status.COMPLETED:
             self._connection.execute(
@@ -97,8 +117,3 @@ class SharingExecutor:
                 (self._digest, job.hash, job.seed, json.dumps(dataclasses.asdict(outcome))),
             )
         return number, outcome
-
-    def close(self) -> None:
-        """See `Executor.close`."""
-        self._connection.close()
-        self._executor.close()

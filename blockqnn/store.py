@@ -11,109 +11,110 @@ import dataclasses
 import json
 import pathlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from blockqnn import store_schema
 from blockqnn.errors import UserError
+from blockqnn.store_schema import (
+    ADDED_IN_2,
+    RUNNING_SINCE,
+    SCHEMA_VERSION,
+    has_other_tables,
+    has_tables,
+    migrate,
+    version_of,
+)
 from blockqnn.trial import Status, Trial
 from networks.codes import CodeError
 from networks.designs import parse, write
 
-SCHEMA_VERSION = 2
 FILE_NAME = "store.sqlite"
 
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE agent (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE trials (
-    number INTEGER PRIMARY KEY,
-    iteration INTEGER NOT NULL,
-    epsilon REAL NOT NULL,
-    code TEXT NOT NULL,
-    hash TEXT NOT NULL,
-    seed INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    density REAL NOT NULL,
-    parameters TEXT NOT NULL,
-    flops TEXT NOT NULL,
-    block_flops TEXT NOT NULL,
-    depth INTEGER NOT NULL,
-    reason TEXT,
-    source INTEGER,
-    accuracies TEXT NOT NULL,
-    reward REAL,
-    restarts INTEGER NOT NULL,
-    compile_seconds REAL NOT NULL,
-    train_seconds REAL NOT NULL,
-    device TEXT,
-    worker INTEGER,
-    finished REAL,
-    waiting_seconds REAL NOT NULL,
-    saved_seconds REAL NOT NULL
-);
-"""
-# In version 1 a device always waited while its child was compiled, and nothing was saved.
-_ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
-_UPGRADE = f"""
-BEGIN IMMEDIATE;
-ALTER TABLE trials ADD COLUMN waiting_seconds REAL NOT NULL DEFAULT 0.0;
-ALTER TABLE trials ADD COLUMN saved_seconds REAL NOT NULL DEFAULT 0.0;
-UPDATE trials SET waiting_seconds = {_ADDED_IN_2["waiting_seconds"]};
-PRAGMA user_version={SCHEMA_VERSION};
-COMMIT;
-"""
+_TIMEOUT_SECONDS = 5.0
+_NETWORK_TIMEOUT_SECONDS = 60.0
+"""For how long a writer waits for readers; only without a write-ahead log they can hold it up."""
+
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite raises where a file is damaged; it has names in its messages that are no text."""
 _COLUMNS = [field.name for field in dataclasses.fields(Trial)]
 _INSERT = f"INSERT INTO trials ({','.join(_COLUMNS)}) VALUES ({','.join('?' * len(_COLUMNS))})"
 # Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
 _BIG = ("parameters", "flops", "block_flops")
+_KINDS: Mapping[str, Any] = (
+    dict.fromkeys(["code", "hash", "status", "accuracies", *_BIG], str)
+    | dict.fromkeys(["number", "iteration", "seed", "depth", "restarts"], int)
+    | dict.fromkeys(["epsilon", "density"], float)
+    | dict.fromkeys([name for name in _COLUMNS if name.endswith("_seconds")], float)
+    | dict.fromkeys(["reward", "finished"], float | None)
+    | dict.fromkeys(["source", "worker"], int | None)
+    | dict.fromkeys(["reason", "device"], str | None)
+)
+"""What SQLite must return for each column; it does not mind what is written there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """What an asynchronous search has handed out and what has not finished.
+
+    Attributes:
+        number: of its trial.
+        epsilon: share of random actions of the agent then.
+        code: the block as the agent wrote it.
+        suggested: when, in seconds since 1970.
+    """
+
+    number: int
+    epsilon: float
+    code: AnyCode
+    suggested: float
 
 
 class Store:
     """A run's trials, the agent's state and facts about the run."""
 
-    def __init__(self, connection: sqlite3.Connection):
+    def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
-        self._connection = connection
+        self._connection, self._path = connection, path
         columns = _COLUMNS
-        if _version(connection) == 1:
-            columns = [_ADDED_IN_2.get(name, name) for name in columns]
+        if version_of(connection) == 1:
+            columns = [ADDED_IN_2.get(name, name) for name in columns]
         self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
 
     @classmethod
-    def create_or_open(cls, path: pathlib.Path) -> Store:
+    def create_or_open(cls, path: pathlib.Path, on_network: bool = False) -> Store:
         """Opens a store to write to, and creates it where there is none.
 
-        One of version 1 becomes one of this version.
+        One of an older version becomes one of this version; a copy of what it
+        was stays beside it.
 
         Args:
             path: of the file.
+            on_network: whether other machines see the file; there SQLite's
+                write-ahead log does not work, and readers are waited for.
 
         Returns:
             The store.
 
         Raises:
-            UserError: if the file is no store or of a newer version.
+            UserError: if the file is no store, of a newer version, or cannot be written.
         """
+        timeout = _NETWORK_TIMEOUT_SECONDS if on_network else _TIMEOUT_SECONDS
         try:
-            connection = sqlite3.connect(path, isolation_level=None)
-            if _has_other_tables(connection):
+            connection = sqlite3.connect(path, timeout, isolation_level=None)
+            if has_other_tables(connection):
                 raise _not_a_store(path, "it is a database of something else")
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_mode={'TRUNCATE' if on_network else 'WAL'}")
             # A commit outlives the process at once; only a power cut can undo the last ones.
             connection.execute("PRAGMA synchronous=NORMAL")
-            if not _has_tables(connection):
-                connection.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-                )
-        except sqlite3.DatabaseError as error:
-            raise _not_a_store(path, error) from error
-        _check_version(connection, path)
-        try:
-            if _version(connection) == 1:
-                connection.executescript(_UPGRADE)
-        except sqlite3.DatabaseError as error:
-            raise _not_a_store(path, error) from error
-        return cls(connection)
+            if not has_tables(connection):
+                store_schema.create(connection)
+            _check_version(connection, path)
+            if version_of(connection) < SCHEMA_VERSION:
+                migrate(connection, path)
+        except _DAMAGE as error:
+            raise _unwritable(path, error) or _not_a_store(path, error) from error
+        return cls(connection, path)
 
     @classmethod
     def open_read_only(cls, path: pathlib.Path) -> Store:
@@ -135,35 +136,57 @@ class Store:
         if missing:
             raise UserError(f"There is no run in {path.parent}: it has no {path.name}.")
         try:
-            connection, has_tables = _connected(path, "mode=ro")
-        except sqlite3.OperationalError as error:
-            # Where nobody may write, SQLite cannot make the files that readers share with a
-            # writer. Where the log is empty, the file can be read as it is.
-            log = path.with_name(f"{path.name}-wal")
-            if log.exists() and log.stat().st_size:
-                raise _not_a_store(path, error) from error
-            try:
-                connection, has_tables = _connected(path, "immutable=1")
-            except sqlite3.DatabaseError as second:
-                raise _not_a_store(path, second) from second
-        except sqlite3.DatabaseError as error:
+            connection = _connected_read_only(path)
+            if not has_tables(connection):
+                raise _not_a_store(path, "it has no trials")
+            _check_version(connection, path)
+            return cls(connection, path)
+        except _DAMAGE as error:
             raise _not_a_store(path, error) from error
-        if not has_tables:
-            raise _not_a_store(path, "it has no trials")
-        _check_version(connection, path)
-        return cls(connection)
 
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
 
     def add_trial(self, trial: Trial) -> None:
-        """Commits a finished trial."""
-        self._connection.execute(_INSERT, _to_row(trial))
+        """Commits a finished trial, which runs no longer."""
+        with self._transaction():
+            self._connection.execute(_INSERT, _to_row(trial))
+            self._connection.execute("DELETE FROM running WHERE number = ?", [trial.number])
+
+    def hand_out(self, suggestion: Suggestion, agent_changes: Mapping[str, Any]) -> None:
+        """Commits that a suggestion was made, and the agent's state after it.
+
+        Args:
+            suggestion: which runs until its trial is added.
+            agent_changes: the parts of the agent's state that changed.
+        """
+        row = dataclasses.asdict(suggestion) | {"code": write(suggestion.code)}
+        with self._transaction():
+            self._put("agent", agent_changes)
+            self._connection.execute(
+                "INSERT INTO running (number, epsilon, code, suggested) "
+                "VALUES (:number, :epsilon, :code, :suggested)",
+                row,
+            )
+
+    def running(self) -> list[Suggestion]:
+        """What was handed out and has not finished, in order of number."""
+        if version_of(self._connection) < RUNNING_SINCE:
+            return []
+        query = "SELECT number, epsilon, code, suggested FROM running ORDER BY number"
+        found = []
+        for number, epsilon, code, suggested in self._rows(query):
+            try:
+                block = parse(code, max_layers=1_000_000)
+                found.append(Suggestion(number, float(epsilon), block, float(suggested)))
+            except (CodeError, TypeError, ValueError) as error:
+                raise _unreadable(number, error) from error
+        return found
 
     def trials(self, after: int = 0) -> Iterator[Trial]:
         """The finished trials with a number above `after`, in order of number."""
-        for row in self._connection.execute(self._query, (after,)):
+        for row in self._rows(self._query, (after,)):
             yield _from_row(row)
 
     def end_iteration(self, iteration: int, agent_changes: Mapping[str, Any]) -> None:
@@ -191,31 +214,70 @@ class Store:
             self._put("facts", facts)
 
     def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection)
+        return _Transaction(self._connection, self._path)
 
     def _put(self, table: str, values: Mapping[str, Any]) -> None:
         rows: Iterable[tuple[str, str]] = ((k, json.dumps(v)) for k, v in values.items())
         self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)
 
     def _get(self, table: str) -> dict[str, Any]:
-        rows = self._connection.execute(f"SELECT name, value FROM {table}")
+        found = {}
+        for name, value in self._rows(f"SELECT name, value FROM {table}"):
+            try:
+                found[str(name)] = json.loads(value)
+            except (ValueError, TypeError, RecursionError) as error:
+                raise _damaged(self._path, f"{name} in {table}: {error}") from error
+        return found
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         try:
-            return {name: json.loads(value) for name, value in rows}
-        except ValueError as error:
-            raise UserError(f"Table {table} of the store cannot be read: {error}.") from error
+            # Not `yield from`, which would close the cursor of a reader that has closed already.
+            for row in self._connection.execute(query, values):  # noqa: UP028
+                yield row
+        except _DAMAGE as error:
+            raise _damaged(self._path, error) from error
 
 
 class _Transaction:
-    """All of it or nothing."""
+    """All of it or nothing; within another one it is a part of that."""
 
-    def __init__(self, connection: sqlite3.Connection):
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
+        self._connection, self._path = connection, path
 
     def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._inner = self._connection.in_transaction
+        if not self._inner:
+            self._connection.execute("BEGIN IMMEDIATE")
 
-    def __exit__(self, error_type: object, *_: object) -> None:
-        self._connection.execute("ROLLBACK" if error_type else "COMMIT")
+    def __exit__(self, error_type: object, error: object, traceback: object) -> None:
+        if self._inner:
+            return
+        if error is None:
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.OperationalError as failure:
+                error = failure
+        if error is None:
+            return
+        # SQLite has rolled back by itself where a disk is full.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise (_unwritable(self._path, error) or error) from error
+
+
+def _unwritable(path: pathlib.Path, error: Exception) -> UserError | None:
+    """What to say where a disk is full or broken; nothing for other errors."""
+    # The low byte is the kind of error.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+    ):
+        return None
+    return UserError(
+        f"{path} cannot be written to: {error}. What has finished is kept; make space if the disk "
+        "is full, and the same command continues."
+    )
 
 
 def _to_row(trial: Trial) -> list[Any]:
@@ -230,48 +292,49 @@ def _to_row(trial: Trial) -> list[Any]:
 def _from_row(row: tuple[Any, ...]) -> Trial:
     values = dict(zip(_COLUMNS, row, strict=True))
     try:
+        for name, kinds in _KINDS.items():
+            if not isinstance(values[name], kinds):
+                raise ValueError(f"{name} is {values[name]!r}")
         values |= {name: int(values[name]) for name in _BIG}
         values["code"] = parse(values["code"], max_layers=1_000_000)
         values["status"] = Status(values["status"])
-        values["accuracies"] = tuple(json.loads(values["accuracies"]))
-    except (CodeError, ValueError, TypeError) as error:
-        raise UserError(f"Trial {values['number']} in the store cannot be read: {error}") from error
+        values["accuracies"] = tuple(map(float, json.loads(values["accuracies"])))
+    except (CodeError, ValueError, TypeError, RecursionError) as error:
+        raise _unreadable(values["number"], error) from error
     return Trial(**values)
 
 
-def _connected(path: pathlib.Path, how: str) -> tuple[sqlite3.Connection, bool]:
-    """A connection that writes nothing, and whether it finds a store's tables."""
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)
+def _unreadable(number: object, error: Exception) -> UserError:
+    return UserError(f"Trial {number} in the store cannot be read: {error}")
+
+
+def _connected_read_only(path: pathlib.Path) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True)
     try:
-        return connection, _has_tables(connection)
-    except sqlite3.DatabaseError:
+        version_of(connection)
+    except sqlite3.OperationalError:
         connection.close()
-        raise
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    query = "SELECT count(*) FROM sqlite_master WHERE name IN ('facts', 'agent', 'trials')"
-    return bool(connection.execute(query).fetchone()[0])
-
-
-def _has_other_tables(connection: sqlite3.Connection) -> bool:
-    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
-    return bool(connection.execute(query).fetchone()[0]) and not _has_tables(connection)
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        # On a read-only file system there is no place for the index of the write-ahead log;
+        # without a log nobody is writing, and none is needed.
+        connection = sqlite3.connect(f"{address}&immutable=1", uri=True)
+    return connection
 
 
 def _check_version(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    version = _version(connection)
-    if version not in (1, SCHEMA_VERSION):
+    version = version_of(connection)
+    if not 1 <= version <= SCHEMA_VERSION:
         connection.close()
         raise UserError(
-            f"{path} has version {version} of the store; this program reads versions 1 and "
+            f"{path} has version {version} of the store; this program reads versions 1 to "
             f"{SCHEMA_VERSION}. Use the version of blockqnn that wrote it."
         )
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
+def _damaged(path: pathlib.Path, why: object) -> UserError:
+    return UserError(f"{path} cannot be read: {why}.")
 
 
 def _not_a_store(path: pathlib.Path, why: object) -> UserError:

@@ -25,7 +25,8 @@ class Trial:
 
     Attributes:
         number: position among all suggestions of the run, from 1.
-        iteration: in which it was suggested, from 1.
+        iteration: in which it was suggested, from 1; in an asynchronous search,
+            in which it ended.
         epsilon: share of random actions of the agent then.
         code: the block, or the cell, as the agent wrote it.
         hash: names its canonical form.

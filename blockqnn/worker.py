@@ -1,8 +1,9 @@
 """The process that trains children: jobs come in on stdin, outcomes go out on stdout.
 
 Both are lines of JSON. The first line in holds the settings; the first line
-out says that the worker is ready and for how many jobs, or why it cannot be.
-Then each job is answered twice: when it is begun and when it has ended.
+out says where the worker is, the next that it is ready and for how many jobs,
+or why it cannot be. Then each job is answered twice: when it is begun and when
+it has ended. In between the worker says now and then that it is alive.
 Whatever else writes to standard output is sent to standard error, which the
 driver keeps as a log.
 """
@@ -12,11 +13,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 import os
+import platform
 import queue
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
@@ -25,6 +30,9 @@ from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, Wor
 from blockqnn.trial import Job, Outcome
 from networks.designs import parse, write
 from networks.layout import Layout
+
+HEARTBEAT_SECONDS = 5.0
+"""Between two signs of life."""
 
 
 def encode_settings(
@@ -54,18 +62,67 @@ def encode_job(job: Job) -> str:
 
 
 def decode_outcome(message: dict[str, Any], worker: int) -> Outcome:
-    """The outcome that a worker's answer holds."""
-    fields = message["outcome"] | {"worker": worker}
-    return Outcome(**fields | {"accuracies": tuple(fields["accuracies"])})
+    """The outcome that a worker's answer holds.
+
+    Args:
+        message: the answer.
+        worker: who gave it.
+
+    Returns:
+        The outcome.
+
+    Raises:
+        ValueError: if the answer is not as a worker gives it.
+    """
+    fields = message["outcome"]
+    if not isinstance(fields, dict):
+        raise ValueError("an outcome without fields")
+    outcome = Outcome(
+        **fields | {"accuracies": tuple(map(_finite, fields["accuracies"])), "worker": worker}
+    )
+    for name in ("compile_seconds", "train_seconds", "waiting_seconds", "saved_seconds"):
+        _finite(getattr(outcome, name))
+    for name in ("reason", "device"):
+        if not isinstance(getattr(outcome, name), str | None):
+            raise ValueError(f"{name} is no text")
+    if type(outcome.restarts) is not int:
+        raise ValueError("restarts is no integer")
+    if outcome.reason is None and not outcome.accuracies:
+        raise ValueError("neither an accuracy nor a reason")
+    return outcome
+
+
+def _finite(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no finite number")
+    return float(value)
 
 
 def main() -> None:
     """Answers jobs until standard input closes, which also ends children under way."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    answers = _Answers(os.fdopen(os.dup(1), "w", buffering=1))
+    stream, lock = os.fdopen(os.dup(1), "w", buffering=1), threading.Lock()
     os.dup2(2, 1)
+
+    def write(line: str) -> None:
+        with lock:
+            stream.write(line + "\n")
+
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(sys.stdin, lines), daemon=True).start()
+    serve(lines, write)
+
+
+def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
+    """Answers jobs for ever, or until it has said why it cannot.
+
+    Args:
+        lines: what the worker is told, settings first.
+        say: passes an answer on; called from several threads.
+    """
+    answers = _Answers(say)
+    answers.write({"here": platform.node(), "process": os.getpid()})
+    threading.Thread(target=_beat, args=(answers,), daemon=True).start()
     settings = json.loads(lines.get())
     layout = settings["layout"] | {"filters": tuple(settings["layout"]["filters"])}
     try:
@@ -91,15 +148,20 @@ def main() -> None:
         min(slots, key=lambda slot: slot.load).take(Job(**fields | {"code": code}))
 
 
-class _Answers:
-    """Lines to the driver, from all threads."""
+def _beat(answers: _Answers) -> None:
+    while True:
+        time.sleep(HEARTBEAT_SECONDS)
+        answers.write({"alive": True})
 
-    def __init__(self, stream: TextIO):
-        self._stream, self._lock = stream, threading.Lock()
+
+class _Answers:
+    """Messages to the driver, from all threads."""
+
+    def __init__(self, say: Callable[[str], None]):
+        self._say = say
 
     def write(self, message: dict[str, Any]) -> None:
-        with self._lock:
-            self._stream.write(json.dumps(message) + "\n")
+        self._say(json.dumps(message))
 
 
 class _Slot:

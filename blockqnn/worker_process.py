@@ -15,7 +15,10 @@ from blockqnn.placement import Place
 
 
 class WorkerProcess:
-    """A process that reads lines and writes lines."""
+    """A process that reads lines and writes lines; see `blockqnn.worker_link.WorkerLink`."""
+
+    placed = True
+    blameless = False
 
     def __init__(self, place: Place, settings: str, log: pathlib.Path, said: Callable[[str], None]):
         """Starts the process.
@@ -27,6 +30,7 @@ class WorkerProcess:
             said: called with each line that it writes, and at last, when it has
                 ended, with an empty one; in another thread.
         """
+        self._log = log
         with log.open("a") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "blockqnn.worker"],
@@ -64,6 +68,16 @@ class WorkerProcess:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
+
+    @property
+    def log(self) -> str:
+        """Where its standard error goes."""
+        return str(self._log)
+
+    @property
+    def killed(self) -> bool:
+        """Whether a signal ended it."""
+        return self._process.wait() < 0
 
     @property
     def alive(self) -> bool:

@@ -204,6 +204,9 @@ class FlagSet:
             raise UserError(self._refusal(error)) from error
         except UnicodeDecodeError as error:
             raise UserError(f"A flag file is not text: {error}.") from error
+        except (ValueError, OSError) as error:
+            # A name with a null byte, or one that is too long.
+            raise UserError(f"A flag file cannot be read: {error}.") from error
 
     def flag_file(self) -> str:
         """All flags with their values, as a file that `--flagfile` reads."""

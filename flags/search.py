@@ -9,9 +9,10 @@ from typing import Any
 from blockqnn.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TABLE, TRAIN
-from blockqnn.executors import INLINE, LOCAL
+from blockqnn.executors import INLINE, LOCAL, RAY
 from blockqnn.settings import (
     DataSettings,
+    RaySettings,
     Recipe,
     RewardSettings,
     RunSettings,
@@ -36,6 +37,14 @@ _OPERATIONAL = (
     "devices_per_worker",
     "compilation_cache",
     "child_timeout_seconds",
+    "child_retries",
+    "children_per_worker",
+    "ray_address",
+    "cpus_per_child",
+    "gpus_per_child",
+    "tpus_per_child",
+    "dry_seconds",
+    "dry_spread",
     "data_dir",
     "execution",
     "tensorboard",
@@ -69,14 +78,22 @@ def define() -> parsing.FlagSet:
     flags.choice(
         "executor",
         LOCAL,
-        (LOCAL, INLINE),
-        "in worker processes, or in this one, without timeout, for debugging",
+        (LOCAL, RAY, INLINE),
+        "in worker processes on this machine, on a Ray cluster, or in this process, without "
+        "timeout, for debugging",
     )
     flags.integer(
         "workers",
         0,
         "worker processes; 0 for one a GPU, one for a TPU, or else one for each cores_per_worker "
-        "cores, but at most blocks_per_iteration",
+        "cores, but at most blocks_per_iteration; on Ray as many as the cluster has room for, "
+        "and more when machines join",
+    )
+    flags.switch(
+        "async",
+        False,
+        "a free worker gets a new suggestion at once, and epsilon counts finished trials; else "
+        "an iteration is suggested as a whole, and ends when its last child has",
     )
     flags.integer(
         "cores_per_worker",
@@ -97,6 +114,45 @@ def define() -> parsing.FlagSet:
     )
     flags.number("child_timeout_seconds", 3600.0, "after which a child is given up", above=0)
     flags.switch("tensorboard", False, "write events for TensorBoard to RUN_DIR/tensorboard")
+    flags.integer(
+        "child_retries",
+        3,
+        "how often a child is tried again elsewhere if its worker died, hung or ran out of memory; "
+        "an error that the child itself reports is final",
+    )
+    flags.integer("children_per_worker", 0, "after which a worker process is renewed; 0 for never")
+    flags.number(
+        "dry_seconds", 0.0, "median of what a made-up child takes, to try workers", least=0
+    )
+    flags.number("dry_spread", 0.0, "standard deviation of their logarithm", least=0, most=10)
+
+    flags.group("Ray cluster (--executor=ray)")
+    flags.text(
+        "ray_address",
+        "auto",
+        "HOST:PORT of the cluster's head, auto for the cluster that this machine is part of, "
+        "local to start one on this machine for this run",
+    )
+    flags.number(
+        "cpus_per_child",
+        0.0,
+        "CPUs that Ray sets aside for a worker, or a part of one; 0 for cores_per_worker, at "
+        "least one",
+        least=0,
+    )
+    flags.number(
+        "gpus_per_child",
+        0.0,
+        "GPUs of a worker, or a part of one, as 0.5, with its share of the memory; 0 for one "
+        "where there are any; workers on this machine share GPUs so too",
+        least=0,
+    )
+    flags.number(
+        "tpus_per_child",
+        0.0,
+        "TPU chips of a worker; 0 for all of a machine where there are any",
+        least=0,
+    )
 
     flags.group("Agent")
     define_agents(flags)
@@ -198,8 +254,18 @@ def parse(arguments: Sequence[str]) -> tuple[SearchSettings, RunSettings]:
         worker=WorkerSettings(
             devices=values["devices_per_worker"],
             compilation_cache=values["compilation_cache"],
+            dry_seconds=values["dry_seconds"],
+            dry_spread=values["dry_spread"],
         ),
         child_timeout_seconds=values["child_timeout_seconds"],
+        child_retries=values["child_retries"],
+        children_per_worker=values["children_per_worker"],
+        ray=RaySettings(
+            address=values["ray_address"],
+            cpus=values["cpus_per_child"],
+            gpus=values["gpus_per_child"],
+            tpus=values["tpus_per_child"],
+        ),
         flag_values={
             name: parsing.as_text(value)
             for name, value in values.items()
@@ -259,6 +325,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         reward=RewardSettings(mu=values["mu"], rho=values["rho"]),
         evaluator=values["evaluator"],
         table=TableSettings(values["table"], values["search_column"]),
+        asynchronous=values["async"],
     )
 
 

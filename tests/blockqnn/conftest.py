@@ -85,13 +85,15 @@ def local_executor(tmp_path):
     """Makes local executors and closes them."""
     with contextlib.ExitStack() as stack:
 
-        def make(workers=1, timeout=600.0, dataset="digits", slots=1, ahead=0, where=None):
+        def make(
+            workers=1, timeout=600.0, dataset="digits", slots=1, ahead=0, where=None, **limits
+        ):
             worker = WorkerSettings(slots, compile_threads=ahead + 1)
             settings = encode_settings(
                 "dry", DataSettings(dataset), Recipe(epochs=2), LAYOUT, worker
             )
             where = where or [Place()] * workers
-            executor = LocalExecutor(settings, where, tmp_path, timeout)
+            executor = LocalExecutor(settings, where, tmp_path, timeout, **limits)
             return stack.enter_context(contextlib.closing(executor))
 
         yield make

@@ -5,6 +5,7 @@ import dataclasses
 from agents.contract import Episode
 from agents.q_learning import QLearningConfig
 from agents.registry import make_agent
+from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.search import Search
@@ -119,7 +120,8 @@ def start(settings, store, agent=None):
     """A search as a new process would make it, and its agent."""
     space = make_space(settings.space, settings.max_layers)
     agent = agent or make_agent(settings.agent, space, settings.seed)
-    return Search(settings, agent, store), agent
+    kind = AsynchronousSearch if settings.asynchronous else Search
+    return kind(settings, agent, store), agent
 
 
 def without_times(trials):

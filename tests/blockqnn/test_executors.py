@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_from_outside_costs_its_child_alone(local_execut
 def test_a_worker_that_is_killed_while_it_waits_costs_no_child(local_executor):
     executor = local_executor()
     executor._workers[0].process.kill()
-    wait_for(executor._events.qsize)
+    wait_for(lambda: not executor._workers[0].process.alive)
     executor.submit(job(1, FINE))
     assert executor.next_outcome()[1].status is Status.COMPLETED
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from blockqnn import executors
+from blockqnn import worker_pool
 from blockqnn.errors import UserError
 from blockqnn.placement import Place, places
 from blockqnn.trial import Status
@@ -145,6 +145,7 @@ def test_children_beside_one_that_hangs_are_tried_again(local_executor, tmp_path
     take_note(executor, lambda: begun_jobs(executor) == {1, 2})
     before = executor._workers[0]
     before.jobs[1].begun -= 600
+    executor._kill_overdue()
     number, outcome = executor.next_outcome()
     assert number == 1
     assert outcome.status is Status.FAILED
@@ -165,7 +166,7 @@ def test_a_job_that_kills_workers_before_it_is_begun_is_given_up(local_executor)
 
 @pytest.mark.usefixtures("odd_workers")
 def test_a_worker_that_is_never_ready_is_given_up(local_executor, monkeypatch, tmp_path):
-    monkeypatch.setattr(executors, "START_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(worker_pool, "START_TIMEOUT_SECONDS", 0.5)
     never = Place({"ODD_WORKER_START": str(tmp_path / "start")})
     with pytest.raises(
         UserError, match=r"^Worker 0 was not ready after 0\.5 seconds; see .*log\.$"
@@ -179,7 +180,7 @@ def test_so_is_one_that_replaces_another(local_executor, monkeypatch, tmp_path):
     start.touch()
     executor = local_executor(where=[Place({"ODD_WORKER_START": str(start)})])
     start.unlink()
-    monkeypatch.setattr(executors, "START_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(worker_pool, "START_TIMEOUT_SECONDS", 0.5)
     submit(executor, KILLED, FINE)
     assert executor.next_outcome()[0] == 1
     with pytest.raises(UserError, match="Worker 0 was not ready"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agents.contract import Episode
 from agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
-from blockqnn.store import SCHEMA_VERSION, Store
+from blockqnn.store import SCHEMA_VERSION, Store, Suggestion
 from blockqnn.trial import Status, Trial
 from networks.codes import check
 from networks.published import PUBLISHED
@@ -320,6 +320,97 @@ def test_a_store_of_version_1_is_continued(old):
                 store.add_trial(added)
     with read_only(old) as store:
         assert list(store.trials()) == [OF_VERSION_1, added]
+
+
+VERSION_2 = (
+    VERSION_1.replace(
+        "finished REAL\n)",
+        """finished REAL,
+    waiting_seconds REAL NOT NULL, saved_seconds REAL NOT NULL
+)""",
+    )
+    .replace("1e9\n)", "1e9, 2.5, 0.0\n)")
+    .replace("user_version=1", "user_version=2")
+)
+
+
+@pytest.fixture(params=[1, 2])
+def older(request, path):
+    """A store of each older version, and its number."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript({1: VERSION_1, 2: VERSION_2}[request.param])
+    return request.param
+
+
+def test_a_store_that_is_migrated_leaves_a_copy_of_what_it_was(older, path):
+    Store.create_or_open(path).close()
+    backup = path.with_name(f"store.sqlite.v{older}")
+    assert {p.name for p in path.parent.iterdir()} == {path.name, backup.name}
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    for file in (path, backup):
+        with read_only(file) as store:
+            assert list(store.trials()) == [OF_VERSION_1]
+            assert store.running() == []
+    with contextlib.closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (older,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_an_older_copy_is_not_overwritten(older, path):
+    backup = path.with_name(f"store.sqlite.v{older}")
+    backup.write_text("precious")
+    Store.create_or_open(path).close()
+    assert backup.read_text() == "precious"
+
+
+def test_a_migration_that_was_cut_short_begins_again(older, path):
+    path.with_name(f"store.sqlite.v{older}.new").write_text("half a copy")
+    Store.create_or_open(path).close()
+    with read_only(path.with_name(f"store.sqlite.v{older}")) as store:
+        assert list(store.trials()) == [OF_VERSION_1]
+    assert not path.with_name(f"store.sqlite.v{older}.new").exists()
+
+
+SUGGESTION = Suggestion(2, 0.25, check([(1, 1, 5, 0, 0)]), 1e9)
+
+
+def test_a_suggestion_runs_until_its_trial_is_added(store):
+    store.add_trial(TRIAL)
+    store.hand_out(SUGGESTION, {"random": 5})
+    assert store.running() == [SUGGESTION]
+    assert store.agent_state() == {"random": 5}
+    assert list(store.trials()) == [TRIAL]
+    store.add_trial(dataclasses.replace(TRIAL, number=2))
+    assert store.running() == []
+
+
+def test_a_suggestion_and_the_agents_state_are_one(store):
+    store.hand_out(SUGGESTION, {"random": 5})
+    with pytest.raises(sqlite3.IntegrityError):
+        store.hand_out(SUGGESTION, {"random": 6})
+    assert store.agent_state() == {"random": 5}
+
+
+def test_a_suggestion_that_cannot_be_read_is_named(store, path):
+    store.hand_out(SUGGESTION, {})
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE running SET code = '[(1,9,0,0,0)]'")
+    with pytest.raises(UserError, match="Trial 2 in the store"):
+        store.running()
+
+
+def test_on_a_network_file_system_there_is_no_write_ahead_log(path):
+    with contextlib.closing(Store.create_or_open(path, on_network=True)) as store:
+        store.add_trial(TRIAL)
+        assert {p.name for p in path.parent.iterdir()} <= {path.name, f"{path.name}-journal"}
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() != ("wal",)
+    # And back again.
+    with contextlib.closing(Store.create_or_open(path)) as store:
+        assert list(store.trials()) == [TRIAL]
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_reader_of_version_1_goes_on_while_it_is_upgraded(old):

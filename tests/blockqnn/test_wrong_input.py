@@ -85,7 +85,7 @@ def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
         "--epsilon_schedule=1:1:1",
         "--layout=resnet",
         "--evaluator=none",
-        "--executor=ray",
+        "--executor=kubernetes",
         "--agent=human",
         "--exploration=greedy",
         "--execution=fast",

@@ -1,0 +1,133 @@
+"""The search loop in which no worker waits for another."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from agents.contract import Agent
+from blockqnn.executors import Executor
+from blockqnn.search import DRAWS_PER_BLOCK, Search, episodes
+from blockqnn.settings import SearchSettings
+from blockqnn.store import Store, Suggestion
+from blockqnn.trial import Job, Outcome, Status, Trial
+
+
+class AsynchronousSearch(Search):
+    """A search that suggests a block whenever a worker has nothing to do.
+
+    An iteration is over when as many blocks have finished as it has, whenever
+    they were suggested: then the agent learns from them, in the order of their
+    numbers, and its epsilon moves on. What is suggested depends on what has
+    finished by then, so no two runs are alike. Each suggestion is in the store
+    before it is evaluated, together with the agent's random state, and one that
+    did not finish is evaluated again when the search goes on.
+    """
+
+    def __init__(self, settings: SearchSettings, agent: Agent, store: Store):
+        """Puts the agent where the store says that it stood.
+
+        Args:
+            settings: of the search.
+            agent: a fresh one.
+            store: of this search, perhaps with trials.
+        """
+        super().__init__(settings, agent, store)
+        self._batch = [t for t in self._trials.values() if t.iteration > self.ended_iterations]
+        self._feasible = sum(trial.status is not Status.INFEASIBLE for trial in self._batch)
+        self._handed_out = store.running()
+        numbers = [*self._trials, *(suggestion.number for suggestion in self._handed_out)]
+        self._last = max(numbers, default=0)
+        self._running: dict[int, Trial] = {}
+        self._waiting: dict[str, list[Trial]] = {}
+        self._in_flight: set[int] = set()
+        self._epsilon = float(agent.statistics()["epsilon"])
+
+    def run(self, executor: Executor) -> Iterator[Trial]:
+        """See `Search.run`."""
+        for suggestion in self._handed_out:
+            trial = self._make_trial(
+                suggestion.number, self.ended_iterations + 1, suggestion.epsilon, suggestion.code
+            )
+            yield from self._begin(trial, executor)
+        # The process may have ended between the last trial of an iteration and its end.
+        self._end_iteration_if_over()
+        while not self.finished:
+            if self._wants_more() and executor.room:
+                yield from self._begin(self._next(), executor)
+            elif (ended := executor.next_outcome_or_room()) is not None:
+                yield from self._end(*ended, executor)
+
+    def _wants_more(self) -> bool:
+        """Whether suggestions are missing to the end of the schedule."""
+        blocks = self._settings.blocks_per_iteration
+        if len(self._batch) >= DRAWS_PER_BLOCK * blocks:
+            return False
+        wanted = (self._settings.iterations - self.ended_iterations) * blocks
+        return self._feasible + len(self._in_flight) < wanted
+
+    def _next(self) -> Trial:
+        """Draws a block and has it in the store before anything else is done with it."""
+        (actions,) = self._agent.suggest(1)
+        self._last += 1
+        trial = self._make_trial(self._last, self.ended_iterations + 1, self._epsilon, actions)
+        self._store.hand_out(
+            Suggestion(trial.number, trial.epsilon, trial.code, time.time()),
+            self._agent.get_state(changed_only=True),
+        )
+        return trial
+
+    def _begin(self, trial: Trial, executor: Executor) -> Iterator[Trial]:
+        """Evaluates a block, unless that is needless or another one like it is under way."""
+        if trial.status is Status.INFEASIBLE:
+            yield self._finish(trial, reward=self._guessing)
+        elif trial.hash in self._source:
+            yield self._finish_known(trial)
+        else:
+            self._in_flight.add(trial.number)
+            if trial.hash in self._waiting:
+                self._waiting[trial.hash].append(trial)
+            else:
+                self._waiting[trial.hash] = []
+                self._start(trial, executor)
+
+    def _start(self, trial: Trial, executor: Executor) -> None:
+        self._running[trial.number] = trial
+        executor.submit(Job(trial.number, trial.code, trial.hash, trial.seed))
+
+    def _end(self, number: int, outcome: Outcome, executor: Executor) -> Iterator[Trial]:
+        """Records an outcome, and what becomes of those that waited for it."""
+        trial = self._running.pop(number)
+        repeats = self._waiting.pop(trial.hash)
+        if outcome.status is Status.FAILED and repeats:
+            # What failed is tried again, by the next one that suggested it.
+            self._waiting[trial.hash] = repeats[1:]
+            self._start(repeats[0], executor)
+            repeats = []
+        yield self._finish_evaluated(trial, outcome)
+        for repeat in repeats:
+            yield self._finish_known(repeat)
+
+    def _finish(self, trial: Trial, **changes: Any) -> Trial:
+        # It belongs to the iteration whose learning it is part of.
+        trial = dataclasses.replace(trial, iteration=self.ended_iterations + 1)
+        trial = super()._finish(trial, **changes)
+        self._in_flight.discard(trial.number)
+        self._batch.append(trial)
+        self._feasible += trial.status is not Status.INFEASIBLE
+        self._end_iteration_if_over()
+        return trial
+
+    def _end_iteration_if_over(self) -> None:
+        blocks = self._settings.blocks_per_iteration
+        drawn_in_vain = len(self._batch) >= DRAWS_PER_BLOCK * blocks and not self._in_flight
+        if self._feasible < blocks and not drawn_in_vain:
+            return
+        self._agent.update(episodes(self._batch))
+        # Statistics look at the whole table, which is too much for every suggestion.
+        self._epsilon = float(self._agent.statistics()["epsilon"])
+        self.ended_iterations += 1
+        self._store.end_iteration(self.ended_iterations, self._agent.get_state(changed_only=True))
+        self._batch, self._feasible = [], 0

@@ -1,0 +1,213 @@
+"""The file in which a driver says how its search and its workers are.
+
+It is replaced as a whole every few seconds, so that whoever sees the run
+directory can read it without disturbing anyone; the store could not be read
+from another machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import platform
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from blockqnn.trial import Status, Trial
+from blockqnn.worker_pool import WATCH_SECONDS
+from blockqnn.worker_state import ChildState, WorkerState
+
+FILE_NAME = "status.json"
+SEARCHING, STOPPED, FINISHED = "searching", "stopped", "finished"
+_MISSED = 5
+"""A driver that has not written for so many times its interval is silent."""
+_LARGEST_BYTES = 64_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class RunStatus:
+    """A search at one moment.
+
+    Attributes:
+        state: `searching`, `stopped` or `finished`.
+        node: machine of the driver.
+        process: of the driver, on that machine.
+        executor: `local`, `ray` or `inline`.
+        begun: when the driver began, in seconds since 1970.
+        written: when this was written, in seconds since 1970.
+        every: seconds between two writings.
+        iteration: of the last trial that finished; 0 before the first.
+        iterations: of the whole search.
+        epsilon: of that trial.
+        counts: finished trials by status.
+        best: number and reward of the best trained trial.
+        workers: all of them.
+    """
+
+    state: str
+    node: str
+    process: int
+    executor: str
+    begun: float
+    written: float
+    every: float
+    iteration: int
+    iterations: int
+    epsilon: float
+    counts: dict[str, int]
+    best: tuple[int, float] | None
+    workers: tuple[WorkerState, ...]
+
+    @property
+    def silent(self) -> bool:
+        """Whether the driver ought to have written since, by this machine's clock."""
+        # One that trains by itself writes when it begins with a child.
+        if self.executor == "inline":
+            return False
+        return self.state == SEARCHING and time.time() - self.written > _MISSED * self.every
+
+    @property
+    def alive(self) -> bool:
+        """Whether the driver has written lately, by this machine's clock."""
+        return self.state == SEARCHING and not self.silent
+
+
+class StatusFile:
+    """Listens to a search and its executor, and writes what there is to say."""
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        executor: str,
+        iterations: int,
+        now: Callable[[], float] = time.time,
+    ):
+        """Begins to listen.
+
+        Args:
+            path: of the file.
+            executor: what evaluates.
+            iterations: of the whole search.
+            now: the time in seconds since 1970.
+        """
+        self._path, self._now = path, now
+        self.state_at_close = STOPPED
+        self._status = RunStatus(
+            state=SEARCHING,
+            node=platform.node(),
+            process=os.getpid(),
+            executor=executor,
+            begun=now(),
+            written=now(),
+            every=WATCH_SECONDS,
+            iteration=0,
+            iterations=iterations,
+            epsilon=1.0,
+            counts={status.value: 0 for status in Status if status is not Status.RUNNING},
+            best=None,
+            workers=(),
+        )
+
+    def history(self, trial: Trial) -> None:
+        """See `blockqnn.progress.Progress.history`."""
+        status = self._status
+        status.counts[trial.status.value] += 1
+        best = status.best
+        reward = trial.reward if trial.status is Status.COMPLETED else None
+        if reward is not None and (best is None or reward > best[1]):
+            best = (trial.number, reward)
+        self._status = dataclasses.replace(
+            status, iteration=trial.iteration, epsilon=trial.epsilon, best=best
+        )
+
+    def finished(self, trial: Trial) -> None:
+        """See `blockqnn.progress.Progress.finished`."""
+        self.history(trial)
+
+    def workers(self, states: Sequence[WorkerState]) -> None:
+        """Writes how the workers are; see `blockqnn.worker_state.Watcher`."""
+        self._status = dataclasses.replace(self._status, workers=tuple(states))
+        self._write()
+
+    def close(self) -> None:
+        """Writes that the driver has ended."""
+        self._status = dataclasses.replace(self._status, state=self.state_at_close, workers=())
+        self._write()
+
+    def _write(self) -> None:
+        fields = dataclasses.asdict(self._status) | {"written": self._now()}
+        unfinished = self._path.with_name(self._path.name + ".new")
+        # A full disk stops the search where it matters, at the store.
+        with contextlib.suppress(OSError):
+            unfinished.write_text(json.dumps(fields))
+            unfinished.replace(self._path)
+
+
+def read_status(path: pathlib.Path) -> RunStatus | None:
+    """Reads the file of a run.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        What it says, or None where there is none that can be understood.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            return None
+        return _from_json(json.loads(path.read_bytes()))
+    except (OSError, ValueError, ArithmeticError, TypeError, LookupError, AttributeError):
+        return None
+    except RecursionError:
+        return None
+
+
+def _from_json(fields: dict[str, Any]) -> RunStatus:
+    best = fields["best"]
+    return RunStatus(
+        state=str(fields["state"]),
+        node=str(fields["node"]),
+        process=int(fields["process"]),
+        executor=str(fields["executor"]),
+        begun=_seconds(fields["begun"]),
+        written=_seconds(fields["written"]),
+        every=_seconds(fields["every"]),
+        iteration=int(fields["iteration"]),
+        iterations=int(fields["iterations"]),
+        epsilon=_seconds(fields["epsilon"]),
+        counts={str(name): int(count) for name, count in fields["counts"].items()},
+        best=None if best is None else (int(best[0]), _seconds(best[1])),
+        workers=tuple(_worker(worker) for worker in fields["workers"]),
+    )
+
+
+def _worker(fields: dict[str, Any]) -> WorkerState:
+    return WorkerState(
+        number=int(fields["number"]),
+        node=str(fields["node"]),
+        process=_optional(int, fields["process"]),
+        device=str(fields["device"]),
+        state=str(fields["state"]),
+        since=_seconds(fields["since"]),
+        heard=_optional(_seconds, fields["heard"]),
+        children=tuple(
+            ChildState(int(child["number"]), _optional(_seconds, child["begun"]))
+            for child in fields["children"]
+        ),
+    )
+
+
+def _optional(kind: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else kind(value)
+
+
+def _seconds(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no finite number")
+    return number

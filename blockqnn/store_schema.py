@@ -1,0 +1,113 @@
+"""The tables of a store, and how one of an older version becomes one of this version."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import sqlite3
+
+SCHEMA_VERSION = 3
+RUNNING_SINCE = 3
+"""The version that brought the table `running`."""
+
+SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE agent (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE trials (
+    number INTEGER PRIMARY KEY,
+    iteration INTEGER NOT NULL,
+    epsilon REAL NOT NULL,
+    code TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    density REAL NOT NULL,
+    parameters TEXT NOT NULL,
+    flops TEXT NOT NULL,
+    block_flops TEXT NOT NULL,
+    depth INTEGER NOT NULL,
+    reason TEXT,
+    source INTEGER,
+    accuracies TEXT NOT NULL,
+    reward REAL,
+    restarts INTEGER NOT NULL,
+    compile_seconds REAL NOT NULL,
+    train_seconds REAL NOT NULL,
+    device TEXT,
+    worker INTEGER,
+    finished REAL,
+    waiting_seconds REAL NOT NULL,
+    saved_seconds REAL NOT NULL
+);
+CREATE TABLE running (
+    number INTEGER PRIMARY KEY,
+    epsilon REAL NOT NULL,
+    code TEXT NOT NULL,
+    suggested REAL NOT NULL
+);
+"""
+# In version 1 a device always waited while its child was compiled, and nothing was saved.
+ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
+_UPGRADES = {
+    1: f"""
+ALTER TABLE trials ADD COLUMN waiting_seconds REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE trials ADD COLUMN saved_seconds REAL NOT NULL DEFAULT 0.0;
+UPDATE trials SET waiting_seconds = {ADDED_IN_2["waiting_seconds"]};
+""",
+    2: """
+CREATE TABLE running (
+    number INTEGER PRIMARY KEY, epsilon REAL NOT NULL, code TEXT NOT NULL, suggested REAL NOT NULL
+);
+""",
+}
+"""What makes a store of one version one of the next."""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Makes the tables, in a transaction.
+
+    Args:
+        connection: to an empty database.
+    """
+    connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+
+
+def migrate(connection: sqlite3.Connection, path: pathlib.Path) -> None:
+    """Makes a store of an older version one of this version, and keeps a copy beside it.
+
+    Args:
+        connection: to the store.
+        path: of its file; the copy is called like it, with `.v` and the older version.
+    """
+    version = version_of(connection)
+    backup = path.with_name(f"{path.name}.v{version}")
+    if not backup.exists():
+        unfinished = backup.with_name(backup.name + ".new")
+        unfinished.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(unfinished)) as copy:
+            connection.backup(copy)
+            # One file, whatever the mode of the original.
+            copy.execute("PRAGMA journal_mode=DELETE")
+        unfinished.replace(backup)
+    scripts = "".join(_UPGRADES[step] for step in range(version, SCHEMA_VERSION))
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {scripts} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+    )
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Whether there are tables of a store."""
+    query = "SELECT count(*) FROM sqlite_master WHERE name IN ('facts', 'agent', 'trials')"
+    return bool(connection.execute(query).fetchone()[0])
+
+
+def has_other_tables(connection: sqlite3.Connection) -> bool:
+    """Whether there are tables, and none of a store."""
+    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+    return bool(connection.execute(query).fetchone()[0]) and not has_tables(connection)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of its tables, 0 if none was set."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
