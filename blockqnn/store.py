@@ -27,7 +27,7 @@ from blockqnn.store_schema import (
 )
 from blockqnn.trial import Status, Trial
 from networks.codes import CodeError
-from networks.designs import parse, write
+from networks.designs import AnyCode, parse, write
 
 FILE_NAME = "store.sqlite"
 
