@@ -182,7 +182,7 @@ def dry_run(blockqnn):
         ),
         (["run", "--out=none/a.svg"], "there is no folder none"),
         (["run", "--workers=x"], "workers"),
-        (["run", "--executor=x"], "allowed: local or inline"),
+        (["run", "--executor=x"], "allowed: local or "),
         (["run", "--calibration_dir=run"], "run holds a search; name another --calibration_dir"),
         (["run", "--calibration_dir=run/store.sqlite"], "cannot be used"),
     ],
