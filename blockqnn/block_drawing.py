@@ -13,6 +13,7 @@ from blockqnn.drawing.raster import pdf, png
 from blockqnn.drawing.svg import svg
 from blockqnn.drawing.terminal import in_text
 from blockqnn.errors import UserError
+from blockqnn.whole_file import write_whole
 from networks import matching
 from networks.canonical import CanonicalBlock
 from networks.codes import Code
@@ -69,10 +70,7 @@ class Drawing:
                     f"A drawing is written to a file that ends in {', '.join(SUFFIXES)}; given "
                     f"{str(path)!r}."
                 )
-        try:
-            target.write_bytes(content)
-        except OSError as error:
-            raise UserError(f"{target} cannot be written: {error.strerror or error}.") from error
+        write_whole(target, content, name="")
 
 
 def drawing(block: Code | CanonicalBlock, layout: Layout | None, title: str) -> Drawing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import pathlib
 from typing import Any, TextIO
@@ -15,6 +16,7 @@ from blockqnn.errors import UserError
 from blockqnn.listing import table
 from blockqnn.placement import available_cores
 from blockqnn.tournament import Results, carry_out, show_progress, table_digest, wanted_runs
+from blockqnn.whole_file import write_whole
 
 FIGURES = (".svg", ".png", ".pdf")
 _NOTICED = 0.05
@@ -171,9 +173,6 @@ def _draw(facts: dict[str, Any], figure: pathlib.Path) -> None:
     )
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
-    temporary = figure.with_name(f".{figure.name}.new{figure.suffix}")
-    try:
-        drawing.savefig(temporary, dpi=150)
-        temporary.replace(figure)
-    except OSError as error:
-        raise UserError(f"--out {figure} cannot be written: {error.strerror}.") from error
+    content = io.BytesIO()
+    drawing.savefig(content, format=figure.suffix[1:], dpi=150)
+    write_whole(figure, content.getvalue())

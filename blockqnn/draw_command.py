@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import pathlib
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,6 +10,7 @@ from blockqnn.block_reference import BlockReference, resolve
 from blockqnn.drawing.palette import ADDED, REMOVED
 from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
+from blockqnn.whole_file import write_whole
 from networks.canonical import CanonicalBlock, canonical_form
 from networks.codes import Code, write
 from networks.layout import Layout
@@ -70,7 +69,7 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
         return
     arrangement = _arranged(drawn, matching)
     title = " and ".join(f"{one.title}: {write(one.block)}" for one in found)
-    _write(settings.out, _painted(arrangement, title, settings))
+    write_whole(settings.out, _painted(arrangement, title, settings))
     size = f"{arrangement.width:.0f} x {arrangement.height:.0f} points"
     print(f"Drew {' and '.join(one.title for one in drawn)}: {settings.out}, {size}.", file=stream)
     if matching is not None:
@@ -144,21 +143,3 @@ def _painted(arrangement: Arrangement, title: str, settings: DrawSettings) -> by
     from blockqnn.drawing.raster import pdf, png
 
     return png(arrangement, settings.dots_per_inch) if suffix == ".png" else pdf(arrangement)
-
-
-def _write(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file wholly or not at all."""
-    unfinished = path.parent / f".blockqnn-{os.getpid()}"
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(0, "it is a directory")
-        try:
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
-            raise
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"--out: {str(path)!r} cannot be written: {reason}.") from error

@@ -24,6 +24,7 @@ from blockqnn.explanation import (
 from blockqnn.listing import DRY_NOTICE, number, table, wrapped_code
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status
+from blockqnn.whole_file import write_whole
 from networks.codes import LayerType, as_lists, describe, parse_prefix, write
 
 
@@ -69,7 +70,7 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
     if settings.out is not None:
         title = f"Value of each layer type by position, {knowledge.iterations} iterations"
         content = heat_map.figure(values, settings.value, settings.out.suffix.lower(), title)
-        heat_map.write_figure(settings.out, content)
+        write_whole(settings.out, content)
     if settings.as_json:
         facts = {
             "run": str(settings.run_dir),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import pathlib
 from collections.abc import Sequence
 
-from blockqnn.errors import UserError
 from blockqnn.explanation import TypeValue
 from blockqnn.terminal import Rgb, Style, Terminal, readable_on
 from networks.codes import LayerType
@@ -122,23 +120,6 @@ def figure(values: Sequence[TypeValue], which: str, suffix: str, title: str) -> 
         metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
         canvas.savefig(content, format=suffix[1:], dpi=144, metadata=metadata)
     return content.getvalue()
-
-
-def write_figure(path: pathlib.Path, content: bytes) -> None:
-    """Writes a figure where the user asked for it.
-
-    Args:
-        path: of the file.
-        content: of it.
-
-    Raises:
-        UserError: if it cannot be written.
-    """
-    try:
-        path.write_bytes(content)
-    except (OSError, ValueError) as error:  # A ValueError where the name holds a null byte.
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"--out {path} cannot be written: {reason}.") from error
 
 
 def colour(number: float, low: float, high: float) -> Rgb:

@@ -315,10 +315,11 @@ def _connected_read_only(path: pathlib.Path) -> sqlite3.Connection:
         version_of(connection)
     except sqlite3.OperationalError:
         connection.close()
-        if path.with_name(path.name + "-wal").exists():
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
             raise
-        # On a read-only file system there is no place for the index of the write-ahead log;
-        # without a log nobody is writing, and none is needed.
+        # Where nobody may write there is no place for the index of the write-ahead log; while
+        # the log is empty none is needed.
         connection = sqlite3.connect(f"{address}&immutable=1", uri=True)
     return connection
 

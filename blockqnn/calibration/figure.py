@@ -7,6 +7,7 @@ import pathlib
 
 from blockqnn.calibration.findings import EARLY, FITTED, PAPER, Findings
 from blockqnn.errors import UserError
+from blockqnn.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf")
 _PANELS = {
@@ -78,10 +79,7 @@ def draw_figure(findings: Findings, path: pathlib.Path, epochs: int, dry: bool) 
     drawn = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "blockqnn", "svg.fonttype": "none"}):
         figure.savefig(drawn, format=kind, dpi=150, metadata=_without_date(kind))
-    try:
-        path.write_bytes(drawn.getvalue())
-    except OSError as error:
-        raise UserError(f"--out {path} cannot be written: {error.strerror or error}.") from error
+    write_whole(path, drawn.getvalue())
 
 
 def _without_date(kind: str) -> dict[str, None]:

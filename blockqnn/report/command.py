@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import pathlib
-import tempfile
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.run_record import RunRecord, read_run
+from blockqnn.whole_file import write_whole
 
 SUFFIX = ".html"
 _TOP = 20
@@ -72,7 +71,10 @@ def report(settings: ReportSettings, stream: TextIO) -> None:
         text = page(title, {"kind": "comparison", "comparison": found, "style": drawings.style()})
     else:
         text = page(_title(runs[0].path), run_payload(runs[0], settings.top or _TOP))
-    size = _write(settings.out, text)
+    # A lone surrogate, which a store's JSON or a file's name can hold, has no form in UTF-8.
+    content = text.encode(errors="replace")
+    write_whole(settings.out, content)
+    size = len(content)
     print(
         f"{settings.out}: {size / 1e6:.1f} MB, opens in a browser without a network.", file=stream
     )
@@ -142,27 +144,3 @@ def _check_different(runs: Sequence[pathlib.Path]) -> None:
     for index, path in enumerate(runs):
         if path.resolve() in [earlier.resolve() for earlier in runs[:index]]:
             raise UserError(f"{path} is given twice; a run is compared with others.")
-
-
-def _write(path: pathlib.Path, text: str) -> int:
-    """Writes a file whole or not at all; returns its size in bytes."""
-    # A lone surrogate, which a store's JSON or a file's name can hold, has no form in UTF-8.
-    content = text.encode(errors="replace")
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except (OSError, ValueError) as error:  # Of a null byte in the name it is a ValueError.
-        raise UserError(f"--out cannot be written: {error}.") from error
-    temporary = pathlib.Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        # A temporary file is for its owner alone; a report is like any other file.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"--out {path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return len(content)

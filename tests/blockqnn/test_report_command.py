@@ -2,11 +2,11 @@
 
 import json
 import os
+import pathlib
 import re
 import stat
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
@@ -152,22 +152,23 @@ def test_a_run_that_has_not_begun_has_no_report_yet(blockqnn):
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused(blockqnn, run, monkeypatch):
-    def fail(**_):
+    def fail(*_):
         raise PermissionError(13, "Permission denied")
 
     # Nothing is forbidden to root, who may run this test.
-    monkeypatch.setattr(tempfile, "mkstemp", fail)
-    assert "--out cannot be written" in refused(blockqnn, ["report", "run"])
+    monkeypatch.setattr(pathlib.Path, "write_bytes", fail)
+    assert "cannot be written: Permission denied." in refused(blockqnn, ["report", "run"])
 
 
 def test_a_write_that_fails_leaves_the_old_report(blockqnn, run, monkeypatch):
     blockqnn("report", "run")
     old = (blockqnn.directory / "report.html").read_bytes()
 
-    def fail(*_):
+    def fail(path, content):
+        path.touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fdopen", fail)
+    monkeypatch.setattr(pathlib.Path, "write_bytes", fail)
     assert "No space left" in refused(blockqnn, ["report", "run"])
     assert (blockqnn.directory / "report.html").read_bytes() == old
 
