@@ -65,7 +65,8 @@ def read_run(path: pathlib.Path) -> RunRecord:
             dict(facts.get("flags", {})),
             int(facts.get("iterations", 0)),
         )
-    except (TypeError, KeyError, ValueError) as error:
+    # JSON may hold numbers that are infinite.
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise UserError(f"The facts in the store of {path} cannot be read: {error}.") from error
 
 

@@ -227,6 +227,8 @@ def test_a_new_trial_shows_without_reloading_while_a_search_writes(browser, tmp_
         "search",
         "--preset=digits",
         "--evaluator=dry",
+        # One that is as quick as it can be would leave the browser no core.
+        "--dry_seconds=0.05",
         "--workers=1",
         "--max_layers=10",
         "--blocks_per_iteration=8",
