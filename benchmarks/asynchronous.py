@@ -23,7 +23,6 @@ from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.executor_choice import make_executor
 from blockqnn.listing import table
 from blockqnn.search import Search
-from blockqnn.search_command import make_agent
 from blockqnn.store import Store
 from flags import search as search_flags
 
@@ -65,7 +64,7 @@ def measure(own: dict[str, str], seed: int, asynchronous: bool) -> tuple[float, 
             while any(state.state != "idle" for state in executor.states()):  # type: ignore[attr-defined]
                 executor._wait()  # type: ignore[attr-defined]
             kind = AsynchronousSearch if asynchronous else Search
-            search = kind(settings, make_agent(settings), store)
+            search = kind(settings, settings.make_agent(), store)
             begun = time.perf_counter()
             trials = list(search.run(executor))
             took = time.perf_counter() - begun

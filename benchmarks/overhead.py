@@ -25,7 +25,6 @@ import time
 from blockqnn.executor_choice import make_executor
 from blockqnn.listing import table
 from blockqnn.search import Search
-from blockqnn.search_command import make_agent
 from blockqnn.store import Store
 from blockqnn.trial import Status
 from flags import search as search_flags
@@ -62,7 +61,7 @@ def measure(
     ):
         while any(state.state != "idle" for state in executor.states()):  # type: ignore[attr-defined]
             executor._wait()  # type: ignore[attr-defined]
-        search = Search(settings, make_agent(settings), store)
+        search = Search(settings, settings.make_agent(), store)
         begun, processor = time.perf_counter(), time.process_time()
         trained = sum(trial.status is Status.COMPLETED for trial in search.run(executor))
         took = time.perf_counter() - begun

@@ -29,7 +29,6 @@ from typing import Any
 
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DryEvaluator, deviate
-from blockqnn.search_command import make_agent
 from blockqnn.status_file import StatusFile
 from blockqnn.store import Store
 from blockqnn.trial import Job
@@ -153,7 +152,7 @@ def main() -> None:
         heard = StatusFile(pathlib.Path(directory) / "status.json", "simulated", iterations)
         watch = Stopwatch()
         with contextlib.closing(Store.create_or_open(path)) as store:
-            agent = make_agent(settings)
+            agent = settings.make_agent()
             watch.watch("agent", agent, "suggest", "update", "get_state")
             watch.watch("store", store, "hand_out", "add_trial", "end_iteration")
             watch.watch("status file", heard, "workers")

@@ -8,14 +8,12 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from agents.registry import make_agent
 from blockqnn.contestants import Contestant
 from blockqnn.executors import Executor
 from blockqnn.search import Search
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
-from networks.designs import make_space
 
 _IDLE_ITERATIONS = 200
 """An agent that suggests nothing new for so long has come to its end."""
@@ -92,13 +90,12 @@ def play_real(
         What came of it.
     """
     config = contestant.config(budget, settings)
-    space = make_space(settings.space, settings.max_layers)
     settings = dataclasses.replace(
         settings, agent=config, seed=seed, schedule=((1.0, 100 * budget),)
     )
     store = Store.create_or_open(pathlib.Path(":memory:"))
     try:
-        search = Search(settings, make_agent(config, space, seed), store)
+        search = Search(settings, settings.make_agent(), store)
         trained: list[Trial] = []
         idle = 0
         while len(trained) < budget and idle < _IDLE_ITERATIONS:

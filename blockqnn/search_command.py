@@ -8,7 +8,6 @@ import logging
 import time
 from typing import TextIO
 
-from agents.registry import make_agent
 from blockqnn import run_directory
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DRY
@@ -23,7 +22,6 @@ from blockqnn.status_file import FINISHED, StatusFile
 from blockqnn.store import Store
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
-from networks.designs import make_space
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -50,9 +48,8 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
     """
     check_executor(run)
     with run_directory.opened(run) as store:
-        space = make_space(settings.space, settings.max_layers)
         kind = AsynchronousSearch if settings.asynchronous else Search
-        search = kind(settings, make_agent(settings.agent, space, settings.seed), store)
+        search = kind(settings, settings.make_agent(), store)
         try:
             if not search.finished:
                 _carry_on(search, settings, run, store, stream)

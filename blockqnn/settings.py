@@ -6,8 +6,10 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from agents.registry import AgentConfig
+from agents.contract import Agent
+from agents.registry import AgentConfig, make_agent
 from networks.cost import Limits
+from networks.designs import make_space
 from networks.layout import Layout
 
 
@@ -136,6 +138,10 @@ class SearchSettings:
     def iterations(self) -> int:
         """How many iterations the schedule has."""
         return sum(count for _, count in self.schedule)
+
+    def make_agent(self) -> Agent:
+        """An agent that has learned nothing, for this search."""
+        return make_agent(self.agent, make_space(self.space, self.max_layers), self.seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,6 @@ import dataclasses
 
 from agents.contract import Episode
 from agents.q_learning import QLearningConfig
-from agents.registry import make_agent
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DryEvaluator
 from blockqnn.executors import InlineExecutor
@@ -14,7 +13,6 @@ from blockqnn.trial import Job, Outcome
 from networks.canonical import canonical_form
 from networks.codes import check
 from networks.cost import Limits
-from networks.designs import make_space
 from networks.layout import Layout
 
 SCHEDULE = ((1.0, 2), (0.5, 2))
@@ -118,8 +116,7 @@ def job(number, code):
 
 def start(settings, store, agent=None):
     """A search as a new process would make it, and its agent."""
-    space = make_space(settings.space, settings.max_layers)
-    agent = agent or make_agent(settings.agent, space, settings.seed)
+    agent = agent or settings.make_agent()
     kind = AsynchronousSearch if settings.asynchronous else Search
     return kind(settings, agent, store), agent
 
