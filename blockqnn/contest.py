@@ -113,6 +113,7 @@ class _Run:
         return len(self.seen) < self._budget and self._draws < DRAWS_PER_EVALUATION * self._budget
 
     def evaluate(self, agent: Agent, batch: int) -> None:
+        """One iteration: looks up what the agent suggests, and lets it learn."""
         episodes = []
         for actions in agent.suggest(batch):
             self._draws += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flags import parsing
+from networks.codes import MAX_LAYERS
 from networks.layout import KINDS, Layout
 
 
@@ -36,6 +37,21 @@ def define_images(flags: parsing.FlagSet, default: Layout) -> None:
     flags.integer("image_size", default.height, "height and width of the images in pixels", 1)
     flags.integer("channels", default.channels, "channels of the images", 1)
     flags.integer("classes", default.classes, "number of classes", 1)
+
+
+def define_blocks(flags: parsing.FlagSet, title: str) -> None:
+    """Adds the flags of a verb that takes any BLOCK, also one that no run gives a layout.
+
+    Args:
+        flags: that are added to.
+        title: of the group of the layout.
+    """
+    default = Layout(repeats=2)
+    flags.group(title)
+    define_layout(flags, default)
+    define_images(flags, default)
+    flags.group("Rules")
+    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
 
 
 def layout(

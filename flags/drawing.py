@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from blockqnn.draw_command import DrawSettings
 from flags import child_network, parsing
-from networks.codes import MAX_LAYERS
-from networks.layout import Layout
 
 
 def define() -> parsing.FlagSet:
@@ -24,12 +22,9 @@ def define() -> parsing.FlagSet:
     flags.text("out", "", "file that ends in .svg, .png, .pdf or .dot; empty prints text")
     flags.switch("canonical", False, "draw what a code means instead of as it was written")
     flags.integer("dots_per_inch", 144, "of a .png; an inch is 72 points", 1)
-    flags.group("Widths, at the first stage (for a run's block, the run's layout is taken)")
-    layout = Layout(repeats=2)
-    child_network.define_layout(flags, layout)
-    child_network.define_images(flags, layout)
-    flags.group("Rules")
-    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    child_network.define_blocks(
+        flags, "Widths, at the first stage (for a run's block, the run's layout is taken)"
+    )
     return flags
 
 

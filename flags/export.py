@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from blockqnn.errors import UserError
 from blockqnn.export.command import ExportSettings
 from flags import child_network, parsing
-from networks.codes import MAX_LAYERS
-from networks.layout import Layout
 
 
 def define() -> parsing.FlagSet:
@@ -27,12 +25,7 @@ def define() -> parsing.FlagSet:
     flags.group("Weights")
     flags.switch("fresh_weights", False, "export initial weights where there are no trained ones")
     flags.integer("seed", 0, "of initial weights")
-    flags.group("Network (for a block that is of no run and no checkpoint)")
-    layout = Layout(repeats=2)
-    child_network.define_layout(flags, layout)
-    child_network.define_images(flags, layout)
-    flags.group("Rules")
-    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    child_network.define_blocks(flags, "Network (for a block that is of no run and no checkpoint)")
     return flags
 
 

@@ -13,8 +13,6 @@ from blockqnn.show_command import ShowSettings
 from blockqnn.trial import Status
 from blockqnn.trials_command import FORMATS, TABLE, TrialsSettings
 from flags import child_network, parsing
-from networks.codes import MAX_LAYERS
-from networks.layout import Layout
 
 _LEAST = {"reward": "reward in percent", "accuracy": "accuracy in percent"}
 _MOST = {
@@ -68,12 +66,9 @@ def define_show() -> parsing.FlagSet:
         _parse_features,
         f"some of {', '.join(selection.FEATURES)}, with commas between them",
     )
-    flags.group("Child network (where a block is of a run, the run's layout is taken)")
-    layout = Layout(repeats=2)
-    child_network.define_layout(flags, layout)
-    child_network.define_images(flags, layout)
-    flags.group("Rules")
-    flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    child_network.define_blocks(
+        flags, "Child network (where a block is of a run, the run's layout is taken)"
+    )
     return flags
 
 

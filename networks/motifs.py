@@ -86,6 +86,7 @@ def _is_residual(view: _View) -> bool:
     """An Add of a tensor and of what convolutions made of that tensor."""
 
     def made_of(start: int, end: int) -> bool:
+        """Whether convolutions lead from one node to the other."""
         reached = {start}
         made: set[int] = set()
         for node, layer in enumerate(view.layers):

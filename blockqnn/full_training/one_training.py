@@ -120,6 +120,7 @@ def _carry_on(
         validation = in_memory(validation)
 
     def measured(state: State, part: Part) -> Measured:
+        """Loss and errors of a part, as `measure` has them."""
         return measure(
             lambda images: program.logits(state, images),
             part,
