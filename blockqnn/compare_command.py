@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import json
 import pathlib
 from typing import Any, TextIO
@@ -15,11 +14,9 @@ from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
 from blockqnn.listing import table
 from blockqnn.placement import available_cores
+from blockqnn.regret_figure import check_figure, draw_regret
 from blockqnn.tournament import Results, carry_out, show_progress, table_digest, wanted_runs
-from blockqnn.whole_file import write_whole
 
-FIGURES = (".svg", ".png", ".pdf")
-_NOTICED = 0.05
 _TARGET_BELOW_OPTIMUM = 0.2
 
 
@@ -74,7 +71,7 @@ def compare(settings: CompareSettings, stream: TextIO, progress: TextIO) -> None
             f"--budgets has {max(settings.budgets):,}; the table has {len(accuracies.codes):,} "
             "designs."
         )
-    _check_figure(settings.figure)
+    check_figure(settings.figure)
     identity = {
         "space": settings.space,
         "table": table_digest(settings.table),
@@ -95,7 +92,7 @@ def compare(settings: CompareSettings, stream: TextIO, progress: TextIO) -> None
                 show_progress(progress, done, len(wanted))
     facts = _facts(settings, results, accuracies)
     if settings.figure is not None:
-        _draw(facts, settings.figure)
+        draw_regret(facts["curves"], settings.figure)
     print(json.dumps(facts) if settings.as_json else _in_words(facts, settings), file=stream)
 
 
@@ -126,53 +123,17 @@ def _in_words(facts: dict[str, Any], settings: CompareSettings) -> str:
         by_budget.setdefault(row["budget"], []).append(row)
     lines = []
     for place, contestant in enumerate(settings.contestants):
-        cells = []
-        for same in by_budget.values():
-            row = same[place]
-            mark = "" if row["p"] is None or row["p"] >= _NOTICED else "*"
-            cells.append(f"{row['mean']:.2f} +- {row['std']:.2f}{mark:1}")
-        reached = facts["targets"][place]
-        needed = "-" if reached["evaluations"] is None else f"{reached['evaluations']:,}"
-        lines.append([*cells, f"{reached['reached']:.0%}", needed, contestant.title])
+        cells = [standings.mean_cell(same[place]) for same in by_budget.values()]
+        reached = standings.reached_cells(facts["targets"][place])
+        lines.append([*cells, *reached, contestant.title])
     header = [f"{budget:,} evaluations" for budget in by_budget]
     header += [f"reach {facts['target']:.2f}", "median after", "agent"]
     parts.append(table(header, lines))
     parts += [
         "",
-        f"* other than {reference} by Welch's test, p < {_NOTICED}; optimum "
-        f"{facts['optimum']:.2f}; an evaluation is a design not seen before in the run",
+        f"{standings.marked(reference)}; optimum {facts['optimum']:.2f}; an evaluation is a design "
+        "not seen before in the run",
     ]
     if settings.figure is not None:
         parts.append(f"Simple regret: {settings.figure}")
     return "\n".join(parts)
-
-
-def _check_figure(figure: pathlib.Path | None) -> None:
-    if figure is None:
-        return
-    if figure.suffix not in FIGURES:
-        raise UserError(f"--out is {str(figure)!r}; allowed: a name that ends {', '.join(FIGURES)}")
-    if not figure.parent.is_dir():
-        raise UserError(f"--out is {str(figure)!r}, but there is no directory {figure.parent}.")
-
-
-def _draw(facts: dict[str, Any], figure: pathlib.Path) -> None:
-    from matplotlib.figure import Figure
-
-    drawing = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = drawing.subplots()
-    styles = ("-", "--", "-.", ":")
-    for place, curve in enumerate(facts["curves"]):
-        style = styles[place % len(styles)]
-        axes.plot(curve["evaluations"], curve["regret"], style, label=curve["agent"])
-    axes.set(
-        xlabel="evaluations",
-        ylabel="simple regret, percentage points",
-        xscale="log",
-        yscale="log",
-    )
-    axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
-    content = io.BytesIO()
-    drawing.savefig(content, format=figure.suffix[1:], dpi=150)
-    write_whole(figure, content.getvalue())

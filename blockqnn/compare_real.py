@@ -8,6 +8,7 @@ import json
 import pathlib
 from typing import Any, TextIO
 
+from blockqnn import standings
 from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY
@@ -17,10 +18,11 @@ from blockqnn.listing import DRY_NOTICE, duration, table
 from blockqnn.real_contest import (
     RealRun,
     play_real,
-    real_rows,
     real_run_as_json,
     real_run_from_json,
 )
+from blockqnn.real_standings import RealStandings, real_standings
+from blockqnn.regret_figure import check_figure, draw_regret
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
 from blockqnn.tournament import Results
@@ -31,12 +33,14 @@ class RealCompareSettings:
     """What to compare with real children.
 
     Attributes:
-        contestants: the agents.
+        contestants: the agents; the first is what the others are tested against.
         search: a search without agent, seed and schedule.
         run: how children are trained; its directory holds the runs and the
             outcomes that they share.
         budgets: evaluations; runs are of the largest.
         seeds: runs of each agent.
+        target: accuracy in percent; 0 for what the first agent reaches on average.
+        figure: file for the curve of simple regret, or None.
         as_json: print one JSON object.
     """
 
@@ -45,6 +49,8 @@ class RealCompareSettings:
     run: RunSettings
     budgets: tuple[int, ...]
     seeds: int
+    target: float
+    figure: pathlib.Path | None
     as_json: bool
 
 
@@ -62,6 +68,7 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
     Raises:
         UserError: if the data set or the directory cannot be used.
     """
+    check_figure(settings.figure)
     directory = settings.run.run_dir
     identity: dict[str, Any] = {
         name: str(value)
@@ -90,15 +97,19 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
                         f"best {run.best_after(budget).accuracy:.2f} %",
                         file=progress,
                     )
-        runs = [results.runs[c.title, budget, seed] for c, seed in wanted]
-    rows = real_rows(runs, [c.title for c in settings.contestants], settings.budgets)
+        runs = {(c.title, budget, seed): results.runs[c.title, budget, seed] for c, seed in wanted}
+    found = real_standings(
+        runs, settings.contestants, settings.budgets, settings.seeds, settings.target
+    )
+    if settings.figure is not None:
+        draw_regret(found.curves, settings.figure)
     dry = settings.search.evaluator == DRY
     if settings.as_json:
-        print(json.dumps({"rows": rows, "dry": dry}), file=stream)
+        print(json.dumps(dataclasses.asdict(found) | {"dry": dry}), file=stream)
         return
     if dry:
         print(DRY_NOTICE, file=stream)
-    print(_in_words(rows, settings), file=stream)
+    print(_in_words(found, settings), file=stream)
 
 
 def _executor(settings: RealCompareSettings, directory: pathlib.Path) -> Executor:
@@ -109,26 +120,35 @@ def _executor(settings: RealCompareSettings, directory: pathlib.Path) -> Executo
     )
 
 
-def _in_words(rows: list[dict[str, Any]], settings: RealCompareSettings) -> str:
+def _in_words(found: RealStandings, settings: RealCompareSettings) -> str:
     lines = []
     for place, contestant in enumerate(settings.contestants):
-        own = rows[place :: len(settings.contestants)]
-        cells = [f"{row['mean']:.2f} +- {row['std']:.2f}" for row in own]
-        rewards = f"{own[-2]['reward']:.2f} +- {own[-2]['reward_std']:.2f}"
-        learned = f"{own[-2]['first']:.1f} to {own[-2]['last']:.1f}"
-        lines.append([*cells, rewards, learned, contestant.title])
-    least = rows[-1]["seconds"]
+        own = found.rows[place :: len(settings.contestants)]
+        last = own[-2]
+        lines.append(
+            [
+                *map(standings.mean_cell, own),
+                f"{last['reward']:.2f} +- {last['reward_std']:.2f}",
+                f"{last['first']:.1f} to {last['last']:.1f}",
+                *standings.reached_cells(found.targets[place]),
+                contestant.title,
+            ]
+        )
+    least = duration(found.rows[-1]["seconds"])
     header = [f"{budget:,} evaluations" for budget in sorted(settings.budgets)]
-    header += [f"{duration(least)} of training", "reward", "mean accuracy", "agent"]
-    return "\n".join(
-        [
-            f"Validation accuracy of the best block by reward, in percent: mean +- standard "
-            f"deviation of {settings.seeds} seeds",
-            "",
-            table(header, lines),
-            "",
-            f"{duration(least)} is what the run of the fewest seconds took; reward is that of the "
-            "best block after all",
-            "evaluations; mean accuracy goes from the first quarter of the evaluations to the last",
-        ]
-    )
+    header += [f"{least} of training", "reward", "mean accuracy"]
+    header += [f"reach {found.target:.2f}", "median after", "agent"]
+    parts = [
+        f"Validation accuracy of the best block by reward, in percent: mean +- standard "
+        f"deviation of {settings.seeds} seeds",
+        "",
+        table(header, lines),
+        "",
+        f"{standings.marked(settings.contestants[0].title)}; {least} is what the run of the fewest "
+        "seconds took;",
+        "reward is that of the best block after all evaluations; mean accuracy goes from the first",
+        f"quarter of the evaluations to the last; the best block of any run has {found.best:.2f} %",
+    ]
+    if settings.figure is not None:
+        parts.append(f"Simple regret: {settings.figure}")
+    return "\n".join(parts)

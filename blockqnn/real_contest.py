@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import statistics
-from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.contestants import Contestant
@@ -119,48 +117,6 @@ def play_real(
     )
 
 
-def real_rows(
-    runs: Sequence[RealRun], titles: Sequence[str], budgets: Sequence[int]
-) -> list[dict[str, Any]]:
-    """A row for each agent and budget, and one for equal seconds.
-
-    Args:
-        runs: of all agents with the same seeds.
-        titles: of the agents, in the order of the rows.
-        budgets: evaluations.
-
-    Returns:
-        `agent`, `budget` (None for equal seconds: those of the run that took the
-        fewest), `seconds`, `mean` and `std` of the accuracy of the best block by
-        reward, `reward` and `reward_std` of that block, `first` and `last`, the
-        mean accuracy of the first and the last quarter of the evaluations, and
-        `seeds`.
-    """
-    least = min(run.seconds for run in runs)
-    rows = []
-    for budget in [*sorted(budgets), None]:
-        for title in titles:
-            own = [run for run in runs if run.contestant == title]
-            best = [run.best_after(run.within(least) if budget is None else budget) for run in own]
-            accuracy, spread = _mean_and_deviation([e.accuracy for e in best])
-            reward, reward_spread = _mean_and_deviation([e.reward for e in best])
-            rows.append(
-                {
-                    "agent": title,
-                    "budget": budget,
-                    "seconds": least if budget is None else None,
-                    "mean": accuracy,
-                    "std": spread,
-                    "reward": reward,
-                    "reward_std": reward_spread,
-                    "first": statistics.fmean(_quarter(run, first=True) for run in own),
-                    "last": statistics.fmean(_quarter(run, first=False) for run in own),
-                    "seeds": len(own),
-                }
-            )
-    return rows
-
-
 def real_run_as_json(run: RealRun) -> dict[str, Any]:
     """A run as JSON can hold it."""
     return dataclasses.asdict(run) | {
@@ -188,13 +144,3 @@ def real_run_from_json(fields: dict[str, Any]) -> RealRun:
     return RealRun(
         str(fields["contestant"]), int(fields["budget"]), int(fields["seed"]), evaluations
     )
-
-
-def _quarter(run: RealRun, first: bool) -> float:
-    count = max(1, len(run.evaluations) // 4)
-    part = run.evaluations[:count] if first else run.evaluations[-count:]
-    return statistics.fmean(evaluation.accuracy for evaluation in part)
-
-
-def _mean_and_deviation(values: list[float]) -> tuple[float, float]:
-    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0

@@ -15,6 +15,7 @@ from blockqnn.contestants import Contestant
 from blockqnn.tournament import Key
 
 _CURVE_POINTS = 40
+_NOTICED = 0.05
 
 
 def judged(
@@ -164,3 +165,20 @@ def regret_curves(
         ]
         curves.append({"agent": contestant.title, "evaluations": points, "regret": regret})
     return curves
+
+
+def mean_cell(row: dict[str, Any]) -> str:
+    """Mean and deviation of a row, and a star where chance hardly makes the difference."""
+    star = "" if row["p"] is None or row["p"] >= _NOTICED else "*"
+    return f"{row['mean']:.2f} +- {row['std']:.2f}{star:1}"
+
+
+def marked(reference: str) -> str:
+    """What the star of `mean_cell` says, where the others are compared with `reference`."""
+    return f"* other than {reference} by Welch's test, p < {_NOTICED}"
+
+
+def reached_cells(row: dict[str, Any]) -> list[str]:
+    """Of a row of `targets`: the share of the runs, and after how many evaluations."""
+    evaluations = row["evaluations"]
+    return [f"{row['reached']:.0%}", "-" if evaluations is None else f"{evaluations:,}"]

@@ -18,6 +18,9 @@ from networks.layout import NASBENCH201
 
 _AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
 _BUDGETS = (100, 200, 500, 1000)
+_AUTO = "auto"
+_OF_TABLES = ("table", "search_column", "judge_column")
+_OF_CHILDREN = ("preset", "search_flags", "data_dir")
 
 
 def define() -> parsing.FlagSet:
@@ -36,7 +39,13 @@ def define() -> parsing.FlagSet:
         _words,
         "names with commas between them",
     )
-    flags.choice("space", NASBENCH201, SPACES, "blocks of the paper, or cells of NAS-Bench-201")
+    flags.choice(
+        "space",
+        _AUTO,
+        (_AUTO, *SPACES),
+        "blocks of the paper, or cells of NAS-Bench-201; auto: cells with a table, with real "
+        "children what the preset has",
+    )
     flags.text("table", "", "CSV file of accuracies in percent with a column code or arch_str")
     flags.text("search_column", "cifar10_valid_hp12", "of the table: what the agents see")
     flags.text(
@@ -72,7 +81,8 @@ def define() -> parsing.FlagSet:
     flags.number(
         "target",
         0.0,
-        "judged accuracy to reach, in percent; 0 for 0.2 points below the best",
+        "judged accuracy to reach, in percent; 0 for 0.2 points below the best of a table, or for "
+        "the first agent's mean with real children",
         least=0,
         most=100,
     )
@@ -104,13 +114,15 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
         )
     value = flags.chosen()
     contestants = tuple(parse_contestant(title) for title in value["agents"])
-    if value["evaluator"] != TABLE:
+    with_table = value["evaluator"] == TABLE
+    _refuse_meaningless(value, _OF_CHILDREN if with_table else _OF_TABLES)
+    if not with_table:
         return _with_children(value, contestants)
     if not value["table"]:
         raise UserError("compare needs --table. See: python -m blockqnn compare --help")
     return CompareSettings(
         contestants=contestants,
-        space=value["space"],
+        space=NASBENCH201 if value["space"] == _AUTO else value["space"],
         table=value["table"],
         search_column=value["search_column"],
         judge_column=value["judge_column"],
@@ -119,7 +131,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
         target=value["target"],
         workers=value["workers"],
         out_dir=pathlib.Path(value["out_dir"]),
-        figure=pathlib.Path(value["out"]) if value["out"] else None,
+        figure=_figure(value),
         as_json=value["format"] == "json",
     )
 
@@ -132,12 +144,35 @@ def _with_children(
         words.append(f"--flagfile={value['search_flags']}")
     if value["data_dir"]:
         words.append(f"--data_dir={value['data_dir']}")
+    if value["space"] != _AUTO:
+        words.append(f"--space={value['space']}")
     words += [f"--evaluator={value['evaluator']}", f"--run_dir={value['out_dir']}"]
     words.append(f"--workers={value['workers']}")
     found, run = search.parse(words)
     return RealCompareSettings(
-        contestants, found, run, value["budgets"], value["seeds"], value["format"] == "json"
+        contestants=contestants,
+        search=found,
+        run=run,
+        budgets=value["budgets"],
+        seeds=value["seeds"],
+        target=value["target"],
+        figure=_figure(value),
+        as_json=value["format"] == "json",
     )
+
+
+def _refuse_meaningless(value: dict[str, Any], names: Sequence[str]) -> None:
+    """Refuses flags that were changed and would change nothing."""
+    flags = define()
+    flags.parse([])
+    usual = flags.chosen()
+    for name in names:
+        if value[name] != usual[name]:
+            raise UserError(f"--{name} changes nothing with --evaluator={value['evaluator']}.")
+
+
+def _figure(value: dict[str, Any]) -> pathlib.Path | None:
+    return pathlib.Path(value["out"]) if value["out"] else None
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -6,17 +6,18 @@ import json
 
 import pytest
 
-from blockqnn.contestants import parse_contestant
+from blockqnn.contest import Improvement
+from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.evaluators import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.real_contest import (
     Evaluation,
     RealRun,
     play_real,
-    real_rows,
     real_run_as_json,
     real_run_from_json,
 )
+from blockqnn.real_standings import as_played, real_rows, real_standings
 from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
 from blockqnn.trial import Status
 from flags.search import parse
@@ -135,16 +136,18 @@ def run_of(title, seed, *evaluations):
     return RealRun(title, 4, seed, tuple(Evaluation(*e) for e in evaluations))
 
 
-RUNS = [
+RUN_LIST = [
     run_of("a", 0, (1, 10, 50), (1, 30, 40), (1, 20, 70), (1, 40, 60)),
     run_of("a", 1, (1, 50, 60), (1, 10, 20), (1, 10, 20), (1, 60, 90)),
     run_of("b", 0, (2, 10, 30), (2, 90, 80), (2, 10, 30), (2, 10, 50)),
     run_of("b", 1, (2, 20, 40), (2, 10, 90), (2, 70, 60), (2, 10, 70)),
 ]
+RUNS = {(run.contestant, run.budget, run.seed): run for run in RUN_LIST}
+A, B = Contestant("a", "random", {}), Contestant("b", "q_learning_plus", {})
 
 
 def test_rows_by_hand():
-    rows = {(r["agent"], r["budget"]): r for r in real_rows(RUNS, ["a", "b"], (4, 2))}
+    rows = {(r["agent"], r["budget"]): r for r in real_rows(RUNS, [A, B], (4, 2), 2)}
     assert list(rows) == [("a", 2), ("b", 2), ("a", 4), ("b", 4), ("a", None), ("b", None)]
     assert rows["a", 2]["mean"] == (40 + 60) / 2
     assert rows["a", 4]["mean"] == (60 + 90) / 2
@@ -157,10 +160,39 @@ def test_rows_by_hand():
     assert rows["a", None]["mean"] == rows["a", 4]["mean"]
     assert (rows["a", 4]["first"], rows["a", 4]["last"]) == (55, 75)
     assert rows["b", 2]["seeds"] == 2
+    # Samples 40, 60 and 80, 40: t = -10 / sqrt(100 + 400), by Welch 1.47 degrees of freedom.
+    assert rows["b", 2]["p"] == pytest.approx(0.71172, abs=1e-5)
+    assert [rows["a", budget]["p"] for budget in (2, 4, None)] == [None] * 3
+    # 75 +- 21.2 and 60 +- 28.3 at equal seconds.
+    assert rows["b", None]["p"] == pytest.approx(0.61357, abs=1e-5)
+
+
+def test_improvements_are_by_reward_and_judged_by_accuracy():
+    assert as_played(RUN_LIST[0]).improvements == (
+        Improvement(1, 10, 50),
+        Improvement(2, 30, 40),
+        Improvement(4, 40, 60),
+    )
+
+
+def test_standings_by_hand():
+    found = real_standings(RUNS, [A, B], (4, 2), 2, 0.0)
+    assert (found.best, found.target) == (90, (60 + 90) / 2)
+    # Of a, seed 1 has 75 % with its fourth block; of b, seed 0 with its second. Also sized agents
+    # have but one run here.
+    assert found.targets == [
+        {"agent": "a", "reached": 0.5, "evaluations": 4},
+        {"agent": "b", "reached": 0.5, "evaluations": 2},
+    ]
+    a, b = found.curves
+    assert a["evaluations"] == b["evaluations"] == [1, 2, 3, 4]
+    assert a["regret"] == [35, 40, 40, 15]
+    assert b["regret"] == [90 - (30 + 40) / 2, 30, 20, 20]
+    assert real_standings(RUNS, [A, B], (4, 2), 2, 30).target == 30
 
 
 def test_within_so_many_seconds():
-    run = RUNS[2]
+    run = RUN_LIST[2]
     assert [run.within(s) for s in (0, 1.9, 2, 7.9, 8, 100)] == [0, 0, 1, 3, 4, 4]
     assert run.best_after(0) == run.evaluations[0]
 
@@ -180,12 +212,19 @@ def test_the_command_prints_shares_and_continues(blockqnn):
     assert out.splitlines()[5].split()[-1] == "q_learning_plus"
     again = blockqnn(*ARGUMENTS, agents)
     assert again == (0, out, ""), "nothing is played again"
-    status, out, err = blockqnn(*ARGUMENTS, "--agents=random,evolution", "--format=json")
+    status, out, err = blockqnn(
+        *ARGUMENTS, "--agents=random,evolution", "--format=json", "--out=regret.svg", "--target=3"
+    )
     assert (status, err.count("evaluations, best")) == (0, 2)
+    assert "<svg" in (blockqnn.directory / "regret.svg").read_text()
     facts = json.loads(out)
     assert facts["dry"] is True
     assert [row["budget"] for row in facts["rows"]] == [5, 5, 20, 20, None, None]
     assert {row["seeds"] for row in facts["rows"]} == {2}
+    assert (facts["target"], [row["agent"] for row in facts["targets"]]) == (
+        3,
+        ["random", "evolution"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,6 +234,10 @@ def test_the_command_prints_shares_and_continues(blockqnn):
         (("--search_flags=none.flags",), "none.flags"),
         (("--evaluator=train", "--preset=cifar10", "--data_dir=none"), "There is no data set"),
         (("--agents=nobody",), "'nobody'"),
+        (("--table=t.csv",), "--table changes nothing with --evaluator=dry."),
+        (("--space=nasbench201",), "--space=nasbench201 does not go with --layout=cifar"),
+        (("--out=regret.txt",), "--out is 'regret.txt'"),
+        (("--evaluator=table", "--table=t.csv"), "--preset changes nothing with --evaluator=table"),
     ],
 )
 def test_wrong_input_is_refused_in_a_sentence(blockqnn, more, words):

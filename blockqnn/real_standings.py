@@ -1,0 +1,149 @@
+"""What a contest with real children shows: the standings, and those at equal seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from blockqnn import standings
+from blockqnn.contest import Improvement, Played
+from blockqnn.contestants import Contestant
+from blockqnn.real_contest import RealRun
+from blockqnn.tournament import Key
+
+Runs = dict[Key, RealRun]
+
+
+@dataclasses.dataclass(frozen=True)
+class RealStandings:
+    """Who found what.
+
+    Attributes:
+        rows: for each budget, and last for equal seconds, one for each agent;
+            see `real_rows`.
+        target: accuracy in percent.
+        targets: see `standings.targets`.
+        best: the highest accuracy of a run's best block by reward, in percent;
+            nobody knows the optimum.
+        curves: see `standings.regret_curves`; regret is the distance from `best`.
+    """
+
+    rows: list[dict[str, Any]]
+    target: float
+    targets: list[dict[str, Any]]
+    best: float
+    curves: list[dict[str, Any]]
+
+
+def as_played(run: RealRun) -> Played:
+    """A run as the standings of a table know it: searched by reward, judged by accuracy.
+
+    Args:
+        run: with at least one evaluation.
+
+    Returns:
+        Its improvements.
+    """
+    improvements: list[Improvement] = []
+    for count, evaluation in enumerate(run.evaluations, 1):
+        if not improvements or evaluation.reward > improvements[-1].searched:
+            improvements.append(Improvement(count, evaluation.reward, evaluation.accuracy))
+    return Played(run.contestant, run.budget, run.seed, len(run.evaluations), tuple(improvements))
+
+
+def real_standings(
+    runs: Runs,
+    contestants: Sequence[Contestant],
+    budgets: Sequence[int],
+    seeds: int,
+    target: float,
+) -> RealStandings:
+    """Compares the agents with the first of them.
+
+    Args:
+        runs: of the largest budget, all of them.
+        contestants: in the order of the rows.
+        budgets: evaluations.
+        seeds: how many runs of each.
+        target: accuracy to reach, in percent; 0 for the mean of the first
+            agent after all evaluations.
+
+    Returns:
+        The standings.
+    """
+    # Children cost too much for a run of each budget: the smaller ones are read off the largest.
+    played = {
+        (title, budget, seed): as_played(run)
+        for (title, _, seed), run in runs.items()
+        for budget in budgets
+    }
+    best = max(run.improvements[-1].judged for run in played.values())
+    rows = real_rows(runs, contestants, budgets, seeds)
+    target = target or next(row["mean"] for row in rows if row["budget"] == max(budgets))
+    common = played, contestants, budgets, seeds
+    return RealStandings(
+        rows,
+        target,
+        standings.targets(*common, target),
+        best,
+        standings.regret_curves(*common, best),
+    )
+
+
+def real_rows(
+    runs: Runs, contestants: Sequence[Contestant], budgets: Sequence[int], seeds: int
+) -> list[dict[str, Any]]:
+    """A row for each agent and budget, and one for equal seconds.
+
+    Args:
+        runs: of the largest budget, all of them.
+        contestants: in the order of the rows; the others are compared with the first.
+        budgets: evaluations.
+        seeds: how many runs of each.
+
+    Returns:
+        `agent`, `budget` (None for equal seconds: those of the run that took the
+        fewest), `seconds`, `mean` and `std` of the accuracy of the best block by
+        reward, `seeds`, `p` of Welch's test against the first agent (None for
+        itself), `reward` and `reward_std` of that block, and `first` and `last`,
+        the mean accuracy of the first and the last quarter of the evaluations.
+    """
+    least = min(run.seconds for run in runs.values())
+    rows = []
+    for budget in [*sorted(budgets), None]:
+        reference: list[float] | None = None
+        for contestant in contestants:
+            own = [runs[contestant.title, max(budgets), seed] for seed in range(seeds)]
+            best = [run.best_after(run.within(least) if budget is None else budget) for run in own]
+            accuracies = [evaluation.accuracy for evaluation in best]
+            rewards = [evaluation.reward for evaluation in best]
+            rows.append(
+                {
+                    "agent": contestant.title,
+                    "budget": budget,
+                    "seconds": least if budget is None else None,
+                    "mean": statistics.fmean(accuracies),
+                    "std": _deviation(accuracies),
+                    "seeds": seeds,
+                    "p": standings.welch_p(accuracies, reference) if reference else None,
+                    "reward": statistics.fmean(rewards),
+                    "reward_std": _deviation(rewards),
+                    "first": statistics.fmean(_quarter(run, first=True) for run in own),
+                    "last": statistics.fmean(_quarter(run, first=False) for run in own),
+                }
+            )
+            reference = reference or accuracies
+    return rows
+
+
+def _quarter(run: RealRun, first: bool) -> float:
+    """Mean accuracy of the first or the last quarter of the evaluations, in percent."""
+    count = max(1, len(run.evaluations) // 4)
+    part = run.evaluations[:count] if first else run.evaluations[-count:]
+    return statistics.fmean(evaluation.accuracy for evaluation in part)
+
+
+def _deviation(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
