@@ -8,12 +8,16 @@ prediction is passed on. The agent learns only from what was passed on.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from agents.contract import Action, Agent, Episode, SearchSpace, State
+
+FOREST = "forest"
+"""What the flags of a run call this predictor."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +193,9 @@ def held_out_predictions(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the forest predicted of each episode, fitted only to those before it.
 
+    It is fitted again after `refit` episodes, or a quarter more where that is
+    longer, so that the time does not grow with the square of their number.
+
     Args:
         features: [N, F] of the different episodes, in order.
         rewards: [N].
@@ -201,12 +208,23 @@ def held_out_predictions(
     places: list[int] = []
     means: list[float] = []
     deviations: list[float] = []
-    start = max(config.after, config.refit)
-    for begin in range(-(-start // config.refit) * config.refit, len(rewards), config.refit):
-        forest = RewardForest(np.array(features[:begin]), np.array(rewards[:begin]), config.trees)
-        stop = min(begin + config.refit, len(rewards))
+    begin = -(-max(config.after, config.refit) // config.refit) * config.refit
+    while begin < len(rewards):
+        stop = min(begin + max(config.refit, begin // 4), len(rewards))
+        forest = _forest_of(
+            tuple(map(tuple, features[:begin])), tuple(rewards[:begin]), config.trees
+        )
         mean, deviation = forest.predict(np.array(features[begin:stop]))
         places += range(begin, stop)
         means += mean.tolist()
         deviations += deviation.tolist()
+        begin = stop
     return np.array(places, int), np.array(means), np.array(deviations)
+
+
+@functools.lru_cache(maxsize=32)
+def _forest_of(
+    features: tuple[tuple[float, ...], ...], rewards: tuple[float, ...], trees: int
+) -> RewardForest:
+    """A run that is looked at again while it goes on has nearly all of its forests already."""
+    return RewardForest(np.array(features), np.array(rewards), trees)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from agents.predictor import PredictorConfig, held_out_predictions
-from blockqnn.run_record import RunRecord
-from blockqnn.trial import Status
-from networks.designs import NSC, make_space
+from blockqnn.rank_correlation import Interval, bootstrap, spearman
+from blockqnn.trial import Status, Trial
+from networks.designs import NSC, is_cell, make_space
+from networks.layout import NASBENCH201
+
+MOST_BLOCKS = 1000
+"""Fits to more take longer than all else that a report says."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,58 +27,64 @@ class PredictionCheck:
         predicted: rewards in percent.
         deviations: how unsure the model was, in percent.
         rewards: what they were, in percent.
-        spearman: rank correlation of predicted and actual rewards; None where
+        spearman: rank correlation of predicted and actual rewards; NaN where
             either does not vary.
         within_one: share of the rewards within one deviation; 0.68 if errors
             are normal and the deviations right.
         within_two: within two deviations; 0.95 likewise.
+        left_out: blocks trained later, beyond the first `MOST_BLOCKS`.
     """
 
     numbers: tuple[int, ...]
     predicted: tuple[float, ...]
     deviations: tuple[float, ...]
     rewards: tuple[float, ...]
-    spearman: float | None
+    spearman: Interval
     within_one: float
     within_two: float
+    left_out: int
 
 
-def check_predictions(run: RunRecord) -> PredictionCheck | None:
+def check_predictions(
+    trials: Sequence[Trial], after: int = PredictorConfig.after
+) -> PredictionCheck | None:
     """Predicts each trained block of a run from those before it.
 
     The blocks of a run with a predictor are those that it liked, so the
     correlation is one among good blocks.
 
     Args:
-        run: whose predictor settings are taken, or else the defaults.
+        trials: of a run, in order of number.
+        after: trained blocks before the first prediction.
 
     Returns:
         The check; None where too few blocks have been trained.
     """
-    from scipy import stats
-
-    flags = run.flags
-    config = PredictorConfig(
-        None,
-        pool=int(flags.get("predictor_pool", PredictorConfig.pool)),
-        after=int(flags.get("predictor_after", PredictorConfig.after)),
-    )
-    trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
-    space: Any = make_space(flags.get("space", NSC))
-    rewards = [trial.reward or 0.0 for trial in trained]
-    features = [space.features(trial.code) for trial in trained]
+    trained = [t for t in trials if t.status is Status.COMPLETED and _is_number(t.reward)]
+    chosen = trained[:MOST_BLOCKS]
+    if len(chosen) < after + 3:
+        return None
+    space = make_space(NASBENCH201 if is_cell(chosen[0].code) else NSC)
+    rewards = [trial.reward or 0.0 for trial in chosen]
+    features = [space.features(trial.code) for trial in chosen]  # type: ignore[arg-type]
+    config = PredictorConfig(None, after=after)
     places, mean, deviation = held_out_predictions(features, rewards, config)
     if len(places) < 3:
         return None
     actual = np.array(rewards)[places]
-    varies = np.ptp(actual) > 0 and np.ptp(mean) > 0
     errors = np.abs(actual - mean)
     return PredictionCheck(
-        numbers=tuple(trained[place].number for place in places),
+        numbers=tuple(chosen[place].number for place in places),
         predicted=tuple(mean.tolist()),
         deviations=tuple(deviation.tolist()),
         rewards=tuple(actual.tolist()),
-        spearman=float(stats.spearmanr(mean, actual).statistic) if varies else None,
+        spearman=bootstrap(spearman, mean, actual),
         within_one=float(np.mean(errors <= deviation)),
         within_two=float(np.mean(errors <= 2 * deviation)),
+        left_out=len(trained) - len(chosen),
     )
+
+
+def _is_number(reward: float | None) -> bool:
+    # A column of SQLite can hold text whatever its type is called.
+    return isinstance(reward, int | float) and abs(reward) < math.inf

@@ -7,14 +7,14 @@ from typing import Any
 from agents.evolution import EvolutionConfig
 from agents.exploration import DISTRIBUTIONS
 from agents.local_search import LocalSearchConfig
-from agents.predictor import PredictorConfig
+from agents.predictor import FOREST, PredictorConfig
 from agents.q_learning import QLearningConfig
 from agents.q_learning_plus import QLearningPlusConfig
 from agents.random_search import RandomSearchConfig
 from agents.registry import AGENTS, AgentConfig
 from flags import parsing
 
-NONE, FOREST = "none", "forest"
+NONE = "none"
 
 
 def define_agents(flags: parsing.FlagSet) -> None:

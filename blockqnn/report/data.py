@@ -9,6 +9,7 @@ from blockqnn.report.columns import STATUSES
 from blockqnn.report.curves import distributions, learning_curves
 from blockqnn.report.findings import findings, planned_iterations
 from blockqnn.report.pareto import pareto_front
+from blockqnn.report.prediction import prediction
 from blockqnn.report.spending import reasons, time_spent
 from blockqnn.run_directory import FLAG_FILE
 from blockqnn.run_record import RunRecord
@@ -43,6 +44,7 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         },
         "top": top_blocks(run, top),
         "motifs": common_motifs(run, top),
+        "prediction": prediction(trials, run.flags),
         "spending": time_spent(trials),
         "reasons": reasons(trials),
         "flags": run.flags,

@@ -25,6 +25,7 @@ SCRIPTS = (
     "gallery.js",
     "motifs.js",
     "distributions.js",
+    "prediction.js",
     "spending.js",
     "table.js",
     "flags.js",

@@ -64,7 +64,7 @@ def test_it_loads_from_a_file_without_a_word_of_complaint(browser, trials):
     charts = browser.script(
         "[...document.querySelectorAll('.chart')].map((chart) => chart.data.length)"
     )
-    assert len(charts) == 7
+    assert len(charts) == 8
     assert min(charts) >= 1
     assert browser.script("performance.getEntriesByType('resource').length") == 0
     assert browser.script("document.querySelectorAll('[src], [href]').length") == 0
@@ -83,6 +83,19 @@ def test_the_charts_have_the_trials_figures(browser, trials):
         if trial["iteration"] == 1 and trial["status"] in ("completed", "known")
     ]
     assert means[0] == pytest.approx(math.fsum(first) / len(first))
+
+
+def test_a_run_is_predicted_block_by_block(browser, trials):
+    trained = [trial for trial in trials.values() if trial["status"] == "completed"]
+    points = browser.script("document.getElementById('prediction-chart').data[1]")
+    assert points["customdata"] == [trial["number"] for trial in trained[30:]]
+    assert points["y"] == pytest.approx([trial["reward"] for trial in trained[30:]], rel=1e-5)
+    assert browser.text("#prediction-words").startswith(
+        f"{len(trained) - 30} blocks were predicted"
+    )
+    number = browser.point_at("prediction-chart", 1, 0)
+    browser.wait("!document.getElementById('card').hidden")
+    assert browser.text("#card h3") == f"Trial {number}"
 
 
 def test_a_point_shows_its_block_when_it_is_pointed_at_and_keeps_it_when_clicked(browser, trials):

@@ -33,6 +33,7 @@
     blockqnn.gallery.show(),
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
+    blockqnn.prediction.build(),
     ...blockqnn.spending.build(),
     blockqnn.table.build(),
     blockqnn.flags.show(),
@@ -50,6 +51,7 @@
     blockqnn.findings.show();
     blockqnn.gallery.show();
     blockqnn.motifs.show();
+    blockqnn.prediction.show();
     blockqnn.spending.show();
     blockqnn.table.update();
     blockqnn.flags.show();
@@ -59,6 +61,7 @@
 
   heading();
   hideWhatBlocksAloneHave();
+  blockqnn.prediction.show();
   blockqnn.spending.show();
   if (payload.live) blockqnn.live.start(payload);
 })();
