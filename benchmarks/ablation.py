@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import itertools
 import multiprocessing
+import pathlib
 import statistics
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from agents.contract import Action, Agent, Episode
 from agents.exploration import UNIFORM, draw
@@ -32,6 +34,18 @@ from networks.nasbench201 import EDGES, CellSpace
 
 SPACE = CellSpace()
 _ATTEMPTS = 50
+
+
+class Variant(NamedTuple):
+    """An agent that takes part.
+
+    Attributes:
+        make: makes it for a budget and a seed.
+        batch: episodes of an iteration, by budget.
+    """
+
+    make: Callable[[int, int], Agent]
+    batch: Callable[[int], int]
 
 
 class WithRepeats(QLearningPlus):
@@ -150,61 +164,89 @@ def _number(state: Any) -> int:
     return int(state[0]) * 100 + int(state[1])
 
 
-def _plus(kind: type[QLearningPlus] = QLearningPlus, **settings: Any) -> Callable[..., Agent]:
-    def make(budget: int, seed: int) -> Agent:
-        config = QLearningPlusConfig(budget, exploration=UNIFORM)
-        return kind(SPACE, dataclasses.replace(config, **settings), seed)
-
-    return make
-
-
-def _paper(kind: type[QLearning], **settings: Any) -> Callable[..., Agent]:
-    def make(budget: int, seed: int) -> Agent:
-        config = parse_contestant("q_learning").config(budget)
-        return kind(SPACE, dataclasses.replace(config, **settings), seed)  # type: ignore[arg-type]
-
-    return make
+def plus(kind: type[QLearningPlus] = QLearningPlus, **settings: Any) -> Variant:
+    """A variant of q_learning_plus, of a class, with settings changed."""
+    return Variant(
+        functools.partial(_make_plus, kind, settings), parse_contestant("q_learning_plus").batch
+    )
 
 
-VARIANTS: dict[str, Callable[..., Agent]] = {
-    "q_learning_plus": _plus(),
-    "a mean return instead of the best": _plus(OfMeans),
-    "the last action as state instead of the position": _plus(OfLastAction),
-    "the paper's epsilon schedule": _plus(
+def paper(kind: type[QLearning], replays: int = 1, **settings: Any) -> Variant:
+    """A variant of the paper's Q-learning, of a class, with settings changed.
+
+    Args:
+        kind: the class.
+        replays: for each episode.
+        settings: of `QLearningConfig`.
+
+    Returns:
+        The variant; iterations are as many as in the paper.
+    """
+    return Variant(
+        functools.partial(_make_paper, kind, replays, settings),
+        parse_contestant("q_learning").batch,
+    )
+
+
+def _make_plus(
+    kind: type[QLearningPlus], settings: dict[str, Any], budget: int, seed: int
+) -> Agent:
+    config = QLearningPlusConfig(budget, exploration=UNIFORM)
+    return kind(SPACE, dataclasses.replace(config, **settings), seed)
+
+
+def _make_paper(
+    kind: type[QLearning], replays: int, settings: dict[str, Any], budget: int, seed: int
+) -> Agent:
+    contestant = parse_contestant("q_learning")
+    config = contestant.config(budget)
+    settings = {"replay_updates": replays * contestant.batch(budget)} | settings
+    return kind(SPACE, dataclasses.replace(config, **settings), seed)  # type: ignore[arg-type]
+
+
+VARIANTS: dict[str, Variant] = {
+    "q_learning_plus": plus(),
+    "a mean return instead of the best": plus(OfMeans),
+    "the last action as state instead of the position": plus(OfLastAction),
+    "the paper's epsilon schedule": plus(
         epsilon_schedule=tuple((epsilon, count / 178) for epsilon, count in PAPER_SCHEDULE)
     ),
-    "without a random phase": _plus(epsilon_schedule=((0.0, 1.0),)),
-    "one ceiling": _plus(ceilings=1),
-    "epsilon 1/6 instead of an exploring start": _plus(
+    "without a random phase": plus(epsilon_schedule=((0.0, 1.0),)),
+    "one ceiling": plus(ceilings=1),
+    "epsilon 1/6 instead of an exploring start": plus(
         WithoutExploringStart, epsilon_schedule=((1.0, 0.25), (1 / 6, 0.75))
     ),
-    "with repeats": _plus(WithRepeats),
-    "q_learning, the paper's": _paper(QLearning),
-    "q_learning without repeats": _paper(WithoutRepeats),
-    "q_learning, alpha 0.1, 16 replays an evaluation": _paper(
-        QLearning, learning_rate=0.1, replay_updates=16
+    "with repeats": plus(WithRepeats),
+    "q_learning, the paper's": paper(QLearning),
+    "q_learning without repeats": paper(WithoutRepeats),
+    "q_learning, alpha 0.1, 16 replays an evaluation": paper(
+        QLearning, learning_rate=0.1, replays=16
     ),
-    "the same without repeats": _paper(WithoutRepeats, learning_rate=0.1, replay_updates=16),
+    "the same without repeats": paper(WithoutRepeats, learning_rate=0.1, replays=16),
 }
 
 
-def play(name: str, budget: int, seeds: range, path: str, columns: tuple[str, str]) -> list[float]:
+def play(
+    make: Callable[[int, int], Agent],
+    batch: int,
+    budget: int,
+    seeds: range,
+    path: str,
+    columns: tuple[str, str],
+) -> list[float]:
     """Judged accuracies of the best cells of a variant, in percent."""
     accuracies = AccuracyTable(path, columns)
     found = []
     for seed in seeds:
-        batch = (
-            parse_contestant("q_learning").batch(budget) if name.startswith("q_learning,") else 1
-        )
-        _, improvements = play_agent(VARIANTS[name](budget, seed), batch, accuracies, budget)
+        _, improvements = play_agent(make(budget, seed), batch, accuracies, budget)
         found.append(improvements[-1].judged)
     return found
 
 
-def main() -> None:
+def main(variants: Mapping[str, Variant] = VARIANTS) -> None:
     """Plays every variant and prints the table."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
-        sys.exit("usage: python -m benchmarks.ablation TABLE [flags]")
+        sys.exit(f"usage: {pathlib.Path(sys.argv[0]).stem} TABLE [flags]")
     given = dict(word.removeprefix("--").split("=") for word in sys.argv[2:])
     columns = (
         given.get("search_column", "cifar10_valid_hp12"),
@@ -215,11 +257,16 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(len(available_cores()), context) as pool:
         futures = {
-            (name, budget): pool.submit(play, name, budget, seeds, sys.argv[1], columns)
-            for name, budget in itertools.product(VARIANTS, budgets)
+            (name, budget): pool.submit(
+                play,
+                variants[name].make,
+                variants[name].batch(budget),
+                *(budget, seeds, sys.argv[1], columns),
+            )
+            for name, budget in itertools.product(variants, budgets)
         }
         rows = []
-        for name in VARIANTS:
+        for name in variants:
             cells = []
             for budget in budgets:
                 values = futures[name, budget].result()
