@@ -123,7 +123,8 @@ def _in_words(facts: dict[str, Any], settings: CompareSettings) -> str:
         by_budget.setdefault(row["budget"], []).append(row)
     lines = []
     for place, contestant in enumerate(settings.contestants):
-        cells = [standings.mean_cell(same[place]) for same in by_budget.values()]
+        own = [same[place] for same in by_budget.values()]
+        cells = [standings.mean_cell(row["mean"], row["std"], row["p"]) for row in own]
         reached = standings.reached_cells(facts["targets"][place])
         lines.append([*cells, *reached, contestant.title])
     header = [f"{budget:,} evaluations" for budget in by_budget]

@@ -39,7 +39,7 @@ class RealCompareSettings:
             outcomes that they share.
         budgets: evaluations; runs are of the largest.
         seeds: runs of each agent.
-        target: accuracy in percent; 0 for what the first agent reaches on average.
+        target: reward in percent; 0 for what the first agent reaches on average.
         figure: file for the curve of simple regret, or None.
         as_json: print one JSON object.
     """
@@ -121,33 +121,39 @@ def _executor(settings: RealCompareSettings, directory: pathlib.Path) -> Executo
 
 
 def _in_words(found: RealStandings, settings: RealCompareSettings) -> str:
-    lines = []
+    rewards, accuracies = [], []
     for place, contestant in enumerate(settings.contestants):
         own = found.rows[place :: len(settings.contestants)]
-        last = own[-2]
-        lines.append(
+        rewards.append(
             [
-                *map(standings.mean_cell, own),
-                f"{last['reward']:.2f} +- {last['reward_std']:.2f}",
-                f"{last['first']:.1f} to {last['last']:.1f}",
+                *(standings.mean_cell(r["reward"], r["reward_std"], r["reward_p"]) for r in own),
                 *standings.reached_cells(found.targets[place]),
                 contestant.title,
             ]
         )
+        accuracies.append(
+            [
+                *(standings.mean_cell(r["mean"], r["std"], r["p"]) for r in own),
+                f"{own[0]['first']:.1f} to {own[0]['last']:.1f}",
+                contestant.title,
+            ]
+        )
     least = duration(found.rows[-1]["seconds"])
-    header = [f"{budget:,} evaluations" for budget in sorted(settings.budgets)]
-    header += [f"{least} of training", "reward", "mean accuracy"]
-    header += [f"reach {found.target:.2f}", "median after", "agent"]
+    when = [f"{budget:,} evaluations" for budget in sorted(settings.budgets)]
+    when.append(f"{least} of training")
     parts = [
-        f"Validation accuracy of the best block by reward, in percent: mean +- standard "
-        f"deviation of {settings.seeds} seeds",
+        f"Reward of the best block: mean +- standard deviation of {settings.seeds} seeds",
         "",
-        table(header, lines),
+        table([*when, f"reach {found.target:.2f}", "median after", "agent"], rewards),
+        "",
+        "Validation accuracy of that block in percent, and the mean one of the first and the last",
+        "quarter of the evaluations",
+        "",
+        table([*when, "quarters", "agent"], accuracies),
         "",
         f"{standings.marked(settings.contestants[0].title)}; {least} is what the run of the fewest "
         "seconds took;",
-        "reward is that of the best block after all evaluations; mean accuracy goes from the first",
-        f"quarter of the evaluations to the last; the best block of any run has {found.best:.2f} %",
+        f"the best reward of any run is {found.best:.2f}",
     ]
     if settings.figure is not None:
         parts.append(f"Simple regret: {settings.figure}")

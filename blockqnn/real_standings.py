@@ -23,10 +23,9 @@ class RealStandings:
     Attributes:
         rows: for each budget, and last for equal seconds, one for each agent;
             see `real_rows`.
-        target: accuracy in percent.
+        target: reward in percent.
         targets: see `standings.targets`.
-        best: the highest accuracy of a run's best block by reward, in percent;
-            nobody knows the optimum.
+        best: the highest reward of any run, in percent; nobody knows the optimum.
         curves: see `standings.regret_curves`; regret is the distance from `best`.
     """
 
@@ -38,7 +37,7 @@ class RealStandings:
 
 
 def as_played(run: RealRun) -> Played:
-    """A run as the standings of a table know it: searched by reward, judged by accuracy.
+    """A run as the standings of a table know it, searched and judged by reward.
 
     Args:
         run: with at least one evaluation.
@@ -49,7 +48,7 @@ def as_played(run: RealRun) -> Played:
     improvements: list[Improvement] = []
     for count, evaluation in enumerate(run.evaluations, 1):
         if not improvements or evaluation.reward > improvements[-1].searched:
-            improvements.append(Improvement(count, evaluation.reward, evaluation.accuracy))
+            improvements.append(Improvement(count, evaluation.reward, evaluation.reward))
     return Played(run.contestant, run.budget, run.seed, len(run.evaluations), tuple(improvements))
 
 
@@ -67,8 +66,8 @@ def real_standings(
         contestants: in the order of the rows.
         budgets: evaluations.
         seeds: how many runs of each.
-        target: accuracy to reach, in percent; 0 for the mean of the first
-            agent after all evaluations.
+        target: reward to reach, in percent; 0 for the mean of the first agent
+            after all evaluations.
 
     Returns:
         The standings.
@@ -81,7 +80,7 @@ def real_standings(
     }
     best = max(run.improvements[-1].judged for run in played.values())
     rows = real_rows(runs, contestants, budgets, seeds)
-    target = target or next(row["mean"] for row in rows if row["budget"] == max(budgets))
+    target = target or next(row["reward"] for row in rows if row["budget"] == max(budgets))
     common = played, contestants, budgets, seeds
     return RealStandings(
         rows,
@@ -105,15 +104,16 @@ def real_rows(
 
     Returns:
         `agent`, `budget` (None for equal seconds: those of the run that took the
-        fewest), `seconds`, `mean` and `std` of the accuracy of the best block by
-        reward, `seeds`, `p` of Welch's test against the first agent (None for
-        itself), `reward` and `reward_std` of that block, and `first` and `last`,
-        the mean accuracy of the first and the last quarter of the evaluations.
+        fewest), `seconds`, `seeds`; `mean`, `std` and `p` of the accuracy of the
+        best block by reward, `reward`, `reward_std` and `reward_p` of its reward,
+        where p is Welch's against the first agent, None for itself; `first` and
+        `last`, the mean accuracy of the first and the last quarter of the
+        evaluations.
     """
     least = min(run.seconds for run in runs.values())
     rows = []
     for budget in [*sorted(budgets), None]:
-        reference: list[float] | None = None
+        reference: tuple[list[float], list[float]] | None = None
         for contestant in contestants:
             own = [runs[contestant.title, max(budgets), seed] for seed in range(seeds)]
             best = [run.best_after(run.within(least) if budget is None else budget) for run in own]
@@ -127,14 +127,15 @@ def real_rows(
                     "mean": statistics.fmean(accuracies),
                     "std": _deviation(accuracies),
                     "seeds": seeds,
-                    "p": standings.welch_p(accuracies, reference) if reference else None,
+                    "p": standings.welch_p(accuracies, reference[0]) if reference else None,
                     "reward": statistics.fmean(rewards),
                     "reward_std": _deviation(rewards),
+                    "reward_p": standings.welch_p(rewards, reference[1]) if reference else None,
                     "first": statistics.fmean(_quarter(run, first=True) for run in own),
                     "last": statistics.fmean(_quarter(run, first=False) for run in own),
                 }
             )
-            reference = reference or accuracies
+            reference = reference or (accuracies, rewards)
     return rows
 
 

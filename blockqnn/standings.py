@@ -167,10 +167,10 @@ def regret_curves(
     return curves
 
 
-def mean_cell(row: dict[str, Any]) -> str:
-    """Mean and deviation of a row, and a star where chance hardly makes the difference."""
-    star = "" if row["p"] is None or row["p"] >= _NOTICED else "*"
-    return f"{row['mean']:.2f} +- {row['std']:.2f}{star:1}"
+def mean_cell(mean: float, deviation: float, p: float | None) -> str:
+    """Mean and deviation, and a star where chance hardly makes the difference."""
+    star = "" if p is None or p >= _NOTICED else "*"
+    return f"{mean:.2f} +- {deviation:.2f}{star:1}"
 
 
 def marked(reference: str) -> str:

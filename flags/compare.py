@@ -81,8 +81,8 @@ def define() -> parsing.FlagSet:
     flags.number(
         "target",
         0.0,
-        "judged accuracy to reach, in percent; 0 for 0.2 points below the best of a table, or for "
-        "the first agent's mean with real children",
+        "judged accuracy to reach, in percent, or with real children the reward; 0 for 0.2 points "
+        "below the best of the table, or for the first agent's mean reward",
         least=0,
         most=100,
     )

@@ -163,31 +163,33 @@ def test_rows_by_hand():
     # Samples 40, 60 and 80, 40: t = -10 / sqrt(100 + 400), by Welch 1.47 degrees of freedom.
     assert rows["b", 2]["p"] == pytest.approx(0.71172, abs=1e-5)
     assert [rows["a", budget]["p"] for budget in (2, 4, None)] == [None] * 3
+    # Rewards 30, 50 and 90, 20: t = 15 / sqrt(100 + 1225).
+    assert rows["b", 2]["reward_p"] == pytest.approx(0.74335, abs=1e-5)
     # 75 +- 21.2 and 60 +- 28.3 at equal seconds.
     assert rows["b", None]["p"] == pytest.approx(0.61357, abs=1e-5)
 
 
-def test_improvements_are_by_reward_and_judged_by_accuracy():
+def test_improvements_are_by_reward():
     assert as_played(RUN_LIST[0]).improvements == (
-        Improvement(1, 10, 50),
-        Improvement(2, 30, 40),
-        Improvement(4, 40, 60),
+        Improvement(1, 10, 10),
+        Improvement(2, 30, 30),
+        Improvement(4, 40, 40),
     )
 
 
 def test_standings_by_hand():
     found = real_standings(RUNS, [A, B], (4, 2), 2, 0.0)
-    assert (found.best, found.target) == (90, (60 + 90) / 2)
-    # Of a, seed 1 has 75 % with its fourth block; of b, seed 0 with its second. Also sized agents
-    # have but one run here.
+    assert (found.best, found.target) == (90, (40 + 60) / 2)
+    # Of a, seed 1 has 50 with its first block; of b, seeds 0 and 1 with the second and the third.
+    # Also agents that are sized to a budget have but one run here.
     assert found.targets == [
-        {"agent": "a", "reached": 0.5, "evaluations": 4},
-        {"agent": "b", "reached": 0.5, "evaluations": 2},
+        {"agent": "a", "reached": 0.5, "evaluations": 1},
+        {"agent": "b", "reached": 1.0, "evaluations": 2},
     ]
     a, b = found.curves
     assert a["evaluations"] == b["evaluations"] == [1, 2, 3, 4]
-    assert a["regret"] == [35, 40, 40, 15]
-    assert b["regret"] == [90 - (30 + 40) / 2, 30, 20, 20]
+    assert a["regret"] == [90 - (10 + 50) / 2, 90 - (30 + 50) / 2, 50, 90 - (40 + 60) / 2]
+    assert b["regret"] == [90 - (10 + 20) / 2, 90 - (90 + 20) / 2, 10, 10]
     assert real_standings(RUNS, [A, B], (4, 2), 2, 30).target == 30
 
 
@@ -209,7 +211,11 @@ def test_the_command_prints_shares_and_continues(blockqnn):
     assert status == 0
     assert out.startswith("DRY RUN")
     assert err.count("20 evaluations, best") == 6
-    assert out.splitlines()[5].split()[-1] == "q_learning_plus"
+    lines = out.splitlines()
+    titles = ["agent", "random", "q_learning_plus", "q_learning:reward_shaping=false"]
+    assert [line.split()[-1] for line in lines[3:7]] == titles
+    assert [line.split()[-1] for line in lines[11:15]] == titles
+    assert lines[3].split()[:4] == ["5", "evaluations", "20", "evaluations"]
     again = blockqnn(*ARGUMENTS, agents)
     assert again == (0, out, ""), "nothing is played again"
     status, out, err = blockqnn(
