@@ -11,6 +11,8 @@ from blockqnn.errors import UserError
 from blockqnn.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf")
+_LEAST = 0.005
+"""Percentage points that are rounded to nothing where accuracies have two decimals."""
 _STYLES = ("-", "--", "-.", ":")
 
 
@@ -43,21 +45,32 @@ def draw_regret(curves: Sequence[dict[str, Any]], figure: pathlib.Path) -> None:
     Raises:
         UserError: if it cannot be written.
     """
+    from matplotlib import ticker
     from matplotlib.figure import Figure
 
     drawing = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = drawing.subplots()
     for place, curve in enumerate(curves):
         style = _STYLES[place % len(_STYLES)]
-        axes.plot(curve["evaluations"], curve["regret"], style, label=curve["agent"])
+        # A logarithmic axis has no zero: a regret of nothing is drawn as one below the axis.
+        regret = [max(value, _LEAST / 10) for value in curve["regret"]]
+        axes.plot(curve["evaluations"], regret, style, label=curve["agent"])
     axes.set(
         xlabel="evaluations",
         ylabel="simple regret, percentage points",
         xscale="log",
         yscale="log",
     )
-    axes.grid(visible=True, which="both", alpha=0.3)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(ticker.NullFormatter())
+    axes.grid(visible=True, alpha=0.3)
     axes.legend()
+    # Curves of agents that find the best with every seed would else pull the axis to nothing.
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, _LEAST), max(high, 10 * _LEAST))
     content = io.BytesIO()
-    drawing.savefig(content, format=figure.suffix[1:], dpi=150)
+    undated: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    drawing.savefig(content, format=figure.suffix[1:], dpi=150, metadata=undated.get(figure.suffix))
     write_whole(figure, content.getvalue())
