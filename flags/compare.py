@@ -35,7 +35,8 @@ def define() -> parsing.FlagSet:
         "agents",
         _AGENTS,
         f"with commas between them: {', '.join(AGENTS)}; fields of an agent's settings are changed "
-        "after colons, as in evolution:population=50; the others are tested against the first",
+        "after colons, as in evolution:population=50, and +predictor puts one in front, as in "
+        "random+predictor:pool=50; the others are tested against the first",
         _words,
         "names with commas between them",
     )
