@@ -4,27 +4,21 @@ import contextlib
 import dataclasses
 import io
 import pathlib
-import signal
 import statistics
 import struct
-import subprocess
-import sys
-import time
 
 import PIL.Image
 import pytest
-from tensorboard.backend.event_processing import event_accumulator, event_file_loader
 from tensorboard.plugins.hparams import metadata
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.run_record import read_run
-from blockqnn.tensorboard import event_file
 from blockqnn.tensorboard.listener import TensorBoard
 from blockqnn.tensorboard.scalars import hyperparameter
-from blockqnn.trial import Status, Trial
-from tests.blockqnn.searching import CONV3, LAYOUT, NO_CONVOLUTION
-from tests.blockqnn.test_killed_runs import finished_trials
+from blockqnn.trial import Status
+from tests.blockqnn.reading_events import about, raw_steps, read, scalars, session
+from tests.blockqnn.searching import LAYOUT
 
 SEARCH = (
     "--preset=smoke",
@@ -34,42 +28,6 @@ SEARCH = (
     "--run_dir=run",
 )
 LONGER = "--epsilon_schedule=1.0:2,0.5:2,0.1:1"
-
-
-def read(directory):
-    """What TensorBoard makes of a directory."""
-    everything = dict.fromkeys(event_accumulator.DEFAULT_SIZE_GUIDANCE, 0)
-    accumulator = event_accumulator.EventAccumulator(str(directory), everything)
-    return accumulator.Reload()
-
-
-def scalars(accumulator):
-    """Step and value of all scalars, by tag."""
-    return {
-        tag: [(event.step, event.value) for event in accumulator.Scalars(tag)]
-        for tag in accumulator.Tags()["scalars"]
-    }
-
-
-def raw_steps(directory, tag):
-    """The steps of a tag in order of writing, nothing purged."""
-    return [
-        event.step
-        for path in sorted(pathlib.Path(directory).glob("*tfevents*"))
-        for event in event_file_loader.EventFileLoader(str(path)).Load()
-        for value in event.summary.value
-        if value.tag == tag
-    ]
-
-
-def session(accumulator, name, parse):
-    content = accumulator.SummaryMetadata(f"_hparams_/{name}").plugin_data.content
-    return parse(content)
-
-
-def about(value):
-    """Scalars are floats of 32 bits."""
-    return pytest.approx(value, rel=1e-6)
 
 
 def test_a_search_writes_its_trials(blockqnn):
@@ -206,14 +164,6 @@ def test_a_search_that_cannot_write_events_does_not_begin(blockqnn):
     assert blockqnn("trials", "run")[2] == "blockqnn: The run in run has not begun yet.\n"
 
 
-def test_what_is_written_can_be_read_before_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(event_file, "_FLUSH_SECONDS", 0.0)
-    with listener(tmp_path) as events:
-        for number in (1, 2, 3):
-            events.finished(trial(number))
-            assert raw_steps(tmp_path, "trial/epsilon") == list(range(1, number + 1))
-
-
 def test_a_search_that_has_ended_writes_events_when_it_is_called_again(blockqnn):
     blockqnn.search(*SEARCH)
     blockqnn.search(*SEARCH, "--tensorboard")
@@ -308,110 +258,15 @@ def test_what_a_run_has_is_written_while_it_goes_on(blockqnn, monkeypatch):
     ]
 
 
-def trial(number, reward=50.0, status=Status.COMPLETED, iteration=1, **changes):
-    code = NO_CONVOLUTION if status is Status.INFEASIBLE else CONV3
-    accuracies = (reward,) if status in (Status.COMPLETED, Status.KNOWN) else ()
-    return dataclasses.replace(
-        Trial(number, iteration, 1.0, code, f"{number:016}", 0, status, 1.0, 10, 20, 10, 1),
-        accuracies=accuracies,
-        reward=reward,
-        finished=1000.0 + number,
-        **changes,
-    )
-
-
-def listener(directory, before=(), ended=0):
-    made = TensorBoard(directory, {"alpha": "0.1"}, LAYOUT, before, lambda: ended, 1)
-    return contextlib.closing(made)
-
-
-def test_trials_that_finish_out_of_order_are_written_in_order(tmp_path):
-    with listener(tmp_path) as events:
-        for number in (3, 1, 4, 2):
-            events.finished(trial(number, reward=10.0 * number))
-            assert events.written_trials == {3: 0, 1: 1, 4: 1, 2: 4}[number]
-    assert raw_steps(tmp_path, "best/reward") == [1, 2, 3, 4]
-    assert scalars(read(tmp_path))["best/reward"] == [(1, 10.0), (2, 20.0), (3, 30.0), (4, 40.0)]
-    assert raw_steps(tmp_path, "best/block") == [1, 2, 3, 4]
-
-
-def test_trials_after_one_that_never_finished_are_written_at_the_end(tmp_path):
-    with listener(tmp_path) as events:
-        for number in (3, 1, 4):
-            events.finished(trial(number))
-    assert raw_steps(tmp_path, "trial/epsilon") == [1, 3, 4]
-    before = [trial(1), trial(3), trial(4)]
-    with listener(tmp_path, before, ended=1) as events:
-        events.finished(trial(2, reward=70.0))
-    assert raw_steps(tmp_path, "trial/epsilon") == [1, 3, 4, 2, 3, 4]
-    values = scalars(read(tmp_path))
-    assert values["best/reward"] == [(1, 50.0), (2, 70.0), (3, 70.0), (4, 70.0)]
-    assert values["iteration/best_reward"] == [(1, 70.0)]
-
-
-def test_failed_and_infeasible_trials_are_in_no_curve_of_rewards(tmp_path):
-    with listener(tmp_path, ended=1) as events:
-        events.finished(trial(1, 10.0, Status.INFEASIBLE))
-        events.finished(trial(2, 10.0, Status.FAILED, train_seconds=3.0, waiting_seconds=1.0))
-    values = scalars(read(tmp_path))
-    assert not {"trial/reward", "best/reward", "iteration/mean_reward"} & set(values)
-    assert values["status/failed"] == [(1, 0.0), (2, 1.0)]
-    assert values["iteration/status/infeasible"] == [(1, 1.0)]
-    assert values["trial/seconds"] == [(2, 4.0)]
-
-
-def test_counts_beyond_32_bits_of_float_are_left_out(tmp_path):
-    with listener(tmp_path) as events:
-        events.finished(trial(1, parameters=10**30, flops=10**400))
-        events.finished(trial(2, parameters=10**39, flops=7))
-    values = scalars(read(tmp_path))
-    assert values["trial/parameters"] == [(1, about(1e30))]
-    assert values["trial/flops"] == [(2, 7.0)]
-
-
 def test_two_writers_do_not_share_a_directory(blockqnn):
     blockqnn.search(*SEARCH)
-    with listener(pathlib.Path("events")):
+    with contextlib.closing(TensorBoard(pathlib.Path("events"), {}, LAYOUT, (), lambda: 0, 0)):
         status, out, err = blockqnn("tensorboard", "run", "--out=events")
     assert (status, out) == (2, "")
     assert err == (
         "blockqnn: Another process writes the events in events; name another directory.\n"
     )
     assert blockqnn("tensorboard", "run", "--out=events")[0] == 0
-
-
-def test_a_search_that_is_killed_and_interrupted_writes_no_trial_twice(blockqnn):
-    run_dir = pathlib.Path("run")
-    command = [sys.executable, "-m", "blockqnn", "search", "--preset=digits", "--evaluator=dry"]
-    command += ["--executor=inline", "--epsilon_schedule=1.0:5,0.5:5,0.1:5"]
-    command += ["--blocks_per_iteration=30", "--max_layers=8", "--run_dir=run", "--tensorboard"]
-    stops = [(60, signal.SIGKILL), (150, signal.SIGINT), (250, signal.SIGKILL)]
-    for count, stop in stops:
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            while process.poll() is None and finished_trials(run_dir) < count:
-                time.sleep(0.001)
-            process.send_signal(signal.SIGSTOP)
-            # What is there can be read meanwhile, elsewhere.
-            assert blockqnn("tensorboard", "run", "--out=meanwhile")[0] == 0
-            process.send_signal(stop)
-            process.send_signal(signal.SIGCONT)
-        assert process.returncode == (130 if stop == signal.SIGINT else -stop)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    run = read_run(run_dir)
-    numbers = [trial.number for trial in run.trials]
-    assert numbers == list(range(1, len(numbers) + 1))
-    for directory in ("run/tensorboard", "meanwhile", "afterwards"):
-        if directory != "run/tensorboard":
-            assert blockqnn("tensorboard", "run", f"--out={directory}")[0] == 0
-        found = read(directory)
-        assert [event.step for event in found.Scalars("trial/epsilon")] == numbers
-        assert [event.step for event in found.Scalars("iteration/epsilon")] == list(range(1, 16))
-        assert raw_steps(directory, "_hparams_/session_start_info") == [0]
-        assert raw_steps(directory, "_hparams_/session_end_info") == [0]
-    whole = read("afterwards")
-    for directory in ("run/tensorboard", "meanwhile"):
-        assert scalars(read(directory)) == scalars(whole)
-        assert read(directory).Images("best/block") == whole.Images("best/block")
 
 
 def refused(blockqnn, *arguments):
@@ -456,13 +311,3 @@ def test_the_default_directory_is_never_inside_the_run(blockqnn, monkeypatch):
 def test_values_of_flags(text, value):
     assert hyperparameter(text) == value
     assert type(hyperparameter(text)) is type(value)
-
-
-def test_a_flag_that_holds_a_script_stays_text(tmp_path):
-    poisoned = "<script>alert(1)</script>"
-    made = TensorBoard(tmp_path, {"dataset": poisoned}, LAYOUT, [trial(1)], lambda: 0, 0)
-    made.close()
-    start = session(
-        read(tmp_path), "session_start_info", metadata.parse_session_start_info_plugin_data
-    )
-    assert start.hparams["dataset"].string_value == poisoned
