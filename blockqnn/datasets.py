@@ -69,7 +69,10 @@ def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
     else:
         raise UserError(f"How many images {settings.dataset!r} has is not known.")
     validation = round(total / VALIDATION_SHARE)
-    return min(total - validation, settings.train_examples or total), validation
+    return (
+        min(total - validation, settings.train_examples or total),
+        min(validation, settings.validation_examples or validation),
+    )
 
 
 def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
@@ -86,7 +89,9 @@ def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
     """
 
     def choose(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return split_indices(labels, settings.train_examples, settings.split_seed)
+        return split_indices(
+            labels, settings.train_examples, settings.split_seed, settings.validation_examples
+        )
 
     images = training_images(settings.dataset)
     if images is None:

@@ -68,18 +68,18 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_indices(
-    labels: np.ndarray, train_examples: int, seed: int
+    labels: np.ndarray, train_examples: int, seed: int, validation_examples: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses the images to train on and those that are held out.
 
-    One in six of each class is held out, at least one. Where fewer training
-    images are wanted than remain, they are stratified too, while the
-    validation part stays as it is.
+    One in six of each class is held out, at least one. Where fewer images of a
+    part are wanted, they are stratified too, while the other part stays as it is.
 
     Args:
         labels: int [N] of the training split.
         train_examples: most images to train on; 0 for all that are not held out.
         seed: of the choice.
+        validation_examples: most images of those that are held out; 0 for all.
 
     Returns:
         Indices of the training part and of the validation part, ascending.
@@ -95,22 +95,25 @@ def split_indices(
             "with fewer than two; needed is one to train on and one to hold out in every class."
         )
     held = [max(1, round(len(members) / VALIDATION_SHARE)) for members in by_class]
-    validation = np.concatenate([m[:h] for m, h in zip(by_class, held, strict=True)])
+    validation = [m[:h] for m, h in zip(by_class, held, strict=True)]
     rest = [m[h:] for m, h in zip(by_class, held, strict=True)]
-    total = sum(map(len, rest))
-    if 0 < train_examples < total:
-        if train_examples < len(rest):
-            raise UserError(
-                f"--train_examples is {train_examples}; allowed: at least one for each of the "
-                f"{len(rest)} classes, or 0 for all {total:,}."
-            )
-        rest = _stratified(rest, train_examples)
-    return np.sort(np.concatenate(rest)), np.sort(validation)
+    chosen = (
+        _stratified(rest, train_examples, "train_examples"),
+        _stratified(validation, validation_examples, "validation_examples"),
+    )
+    return np.sort(np.concatenate(chosen[0])), np.sort(np.concatenate(chosen[1]))
 
 
-def _stratified(by_class: list[np.ndarray], wanted: int) -> list[np.ndarray]:
-    """Takes `wanted` indices in proportion to the classes, by largest remainder."""
+def _stratified(by_class: list[np.ndarray], wanted: int, flag: str) -> list[np.ndarray]:
+    """Takes `wanted` indices in proportion to the classes, by largest remainder; all for 0."""
     total = sum(map(len, by_class))
+    if not 0 < wanted < total:
+        return by_class
+    if wanted < len(by_class):
+        raise UserError(
+            f"--{flag} is {wanted}; allowed: at least one for each of the {len(by_class)} classes, "
+            f"or 0 for all {total:,}."
+        )
     exact = np.array([wanted * len(members) / total for members in by_class])
     counts = np.maximum(np.floor(exact).astype(int), 1)
     order = np.argsort(counts - exact, kind="stable")

@@ -22,7 +22,7 @@ FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
-_BEFORE_THERE_WERE = {"async": "false"}
+_BEFORE_THERE_WERE = {"async": "false", "validation_examples": "0"}
 """What runs did that are older than a flag."""
 
 

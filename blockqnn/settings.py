@@ -23,12 +23,15 @@ class DataSettings:
         data_dir: where TFDS keeps prepared data sets; empty for its default.
         train_examples: most images to train on; 0 for all that are not held out.
         split_seed: of the choice of the images that are held out.
+        validation_examples: most images, of those held out, that children are
+            judged by; 0 for all.
     """
 
     dataset: str = "digits"
     data_dir: str = ""
     train_examples: int = 0
     split_seed: int = 0
+    validation_examples: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

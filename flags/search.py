@@ -185,6 +185,9 @@ def define() -> parsing.FlagSet:
     )
     flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.integer("train_examples", 0, "most images to train on; 0 for all")
+    flags.integer(
+        "validation_examples", 0, "most images, of the sixth held out, to judge by; 0 for all"
+    )
     flags.integer("split_seed", 0, "of the choice of the validation images")
 
     flags.group("Training of a child")
@@ -290,6 +293,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         data_dir=values["data_dir"],
         train_examples=values["train_examples"],
         split_seed=values["split_seed"],
+        validation_examples=values["validation_examples"],
     )
     info = describe(data, images_needed=values["evaluator"] == TRAIN)
     layout = child_network.layout(values, info.shape, info.classes)

@@ -214,7 +214,9 @@ def test_a_presets_child_trains_whole_batches_and_evaluates_after_every_epoch():
 @pytest.mark.parametrize("name", ["digits", "synthetic:2x2x1:3:72"])
 @pytest.mark.parametrize("train_examples", [0, 40])
 def test_the_sizes_of_a_searchs_parts_are_those_that_are_read(name, train_examples):
-    settings = DataSettings(name, train_examples=train_examples)
+    settings = DataSettings(
+        name, train_examples=train_examples, validation_examples=train_examples // 4
+    )
     parts = load_search_parts(settings)
     for size, part in zip(search_part_sizes(settings), parts, strict=True):
         assert size == pytest.approx(len(part), abs=5)

@@ -66,6 +66,18 @@ def test_as_many_images_as_wanted_are_trained_on(sizes, data):
     assert counts(labels, train, len(sizes)).min() >= 1
 
 
+@given(class_sizes, st.data())
+def test_as_many_images_as_wanted_judge(sizes, data):
+    labels = shuffled_labels(sizes)
+    everything, held_out = split_indices(labels, 0, 3)
+    wanted = data.draw(st.integers(len(sizes), len(held_out)))
+    train, validation = split_indices(labels, 0, 3, wanted)
+    assert len(validation) == len(set(validation)) == wanted
+    assert set(validation) <= set(held_out)
+    assert np.array_equal(train, everything)
+    assert counts(labels, validation, len(sizes)).min() >= 1
+
+
 @given(st.lists(st.integers(24, 60), min_size=1, max_size=5), st.floats(0.5, 1))
 def test_fewer_images_keep_the_shares_of_the_classes(sizes, share):
     labels = shuffled_labels(sizes)
@@ -90,6 +102,8 @@ def test_a_class_that_cannot_be_cut_in_two_is_refused(labels):
 def test_fewer_training_images_than_classes_are_refused():
     with pytest.raises(UserError, match=r"--train_examples is 2; .* each of the 3 classes"):
         split_indices(shuffled_labels([10, 10, 10]), 2, 0)
+    with pytest.raises(UserError, match=r"--validation_examples is 2; .* or 0 for all 6\."):
+        split_indices(shuffled_labels([10, 10, 10]), 0, 0, 2)
 
 
 @pytest.mark.parametrize("shape", [(50, 6, 5, 3), (7, 1, 1, 1), (3, 4, 4, 4)])

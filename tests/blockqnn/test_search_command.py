@@ -58,6 +58,7 @@ OTHER_VALUES = {
     "max_activation_bytes": "1000000000",
     "dataset": "synthetic:8x8x1:10:600",
     "train_examples": "301",
+    "validation_examples": "55",
     "split_seed": "1",
     "epochs": "2",
     "batch_size": "26",

@@ -54,6 +54,7 @@ def test_the_flags_own_defaults_are_the_papers():
         "max_parameters": 40_000_000,
         "dataset": "cifar100",
         "train_examples": 0,
+        "validation_examples": 0,
         "epochs": 12,
         "batch_size": 256,
         "learning_rate": 1e-3,
@@ -187,11 +188,12 @@ def test_every_flag_reaches_the_settings():
             "--exploration=uniform", "--max_layers=8", "--layout=imagenet", "--filters=3",
             "--repeats=2", "--max_parameters=10", "--max_flops=11", "--max_activation_bytes=12",
             "--dataset=synthetic:9x10x2:4:60", "--data_dir=there", "--train_examples=13",
-            "--split_seed=14", "--epochs=15", "--batch_size=16", "--learning_rate=0.5",
-            "--learning_rate_decay=0.6", "--decay_epochs=17", "--beta1=0.3", "--beta2=0.4",
-            "--adam_epsilon=0.01", "--restarts=18", "--restart_factor=0.7", "--bfloat16",
-            "--execution=whole", "--mu=-1", "--rho=2.5", "--cores_per_worker=2",
-            "--devices_per_worker=6", "--compilation_cache=kept",
+            "--validation_examples=6", "--split_seed=14", "--epochs=15", "--batch_size=16",
+            "--learning_rate=0.5", "--learning_rate_decay=0.6", "--decay_epochs=17",
+            "--beta1=0.3", "--beta2=0.4", "--adam_epsilon=0.01", "--restarts=18",
+            "--restart_factor=0.7", "--bfloat16", "--execution=whole", "--mu=-1",
+            "--rho=2.5", "--cores_per_worker=2", "--devices_per_worker=6",
+            "--compilation_cache=kept",
         ]
     )  # fmt: skip
     schedule = ((0.7, 2), (0.1, 1))
@@ -200,7 +202,7 @@ def test_every_flag_reaches_the_settings():
     assert (found.blocks_per_iteration, found.max_layers, found.seed) == (5, 8, 3)
     assert found.layout == Layout("imagenet", (3,), 2, 9, 10, 2, 4)
     assert found.limits == Limits(10, 11, 12)
-    assert found.data == DataSettings("synthetic:9x10x2:4:60", "there", 13, 14)
+    assert found.data == DataSettings("synthetic:9x10x2:4:60", "there", 13, 14, 6)
     assert found.recipe == Recipe(15, 16, 0.5, 0.6, 17, 0.3, 0.4, 0.01, 18, 0.7, True, "whole")
     assert found.reward == RewardSettings(-1.0, 2.5)
     assert found.evaluator == "dry"
