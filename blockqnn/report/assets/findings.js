@@ -45,16 +45,13 @@ blockqnn.findings = (() => {
     ];
   };
 
-  // A number and its unit stay on one line.
-  const unbroken = (text) => text.replace(/(\d) (?=[kMGTP%]( |\.|,|$))/g, "$1\u00a0");
-
   const show = () => {
     const { summary } = blockqnn;
     const node = document.getElementById("findings") ?? element("section", { id: "findings" });
     const { findings } = summary;
     node.replaceChildren(
       ...(findings.notice ? [element("p", { class: "notice" }, findings.notice)] : []),
-      element("div", { class: "words" }, findings.sentences.map((text) => element("p", {}, unbroken(text)))),
+      element("div", { class: "words" }, findings.sentences.map((text) => element("p", {}, format.unbroken(text)))),
       element("div", { class: "tiles" }, tiles(summary)),
     );
     return node;

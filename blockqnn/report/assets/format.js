@@ -33,5 +33,8 @@ blockqnn.format = (() => {
   const moment = (seconds) =>
     new Date(1000 * seconds).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
 
-  return { DASH, fixed, count, units, duration, percent, moment };
+  // A number and its unit stay on one line.
+  const unbroken = (text) => text.replace(/(\d) (?=[kMGTP%]( |\.|,|;|$))/g, "$1\u00a0");
+
+  return { DASH, fixed, count, units, duration, percent, moment, unbroken };
 })();

@@ -1,6 +1,6 @@
 // How well a model would have known the blocks before they were trained.
 blockqnn.prediction = (() => {
-  const { charts, element } = blockqnn;
+  const { charts, element, format } = blockqnn;
 
   const figure = () => {
     if (!blockqnn.summary.prediction) return { traces: [], more: {} };
@@ -37,7 +37,7 @@ blockqnn.prediction = (() => {
     const found = blockqnn.summary.prediction;
     document.getElementById("prediction").hidden = !found;
     if (!found) return;
-    const words = found.sentences.map((text) => element("p", {}, text));
+    const words = found.sentences.map((text) => element("p", {}, format.unbroken(text)));
     document.getElementById("prediction-words").replaceChildren(...words);
     const body = document.getElementById("prediction-body");
     if (!body.hasChildNodes()) {
