@@ -145,7 +145,7 @@ def check_same_search(
         UserError: naming the first flag that differs.
     """
     for name, value in now.items():
-        old = before.get(name, _BEFORE_THERE_WERE.get(name, value))
+        old = flag_then(before, name, value)
         if old == value or (name == _SCHEDULE and _extends(old, value)):
             continue
         more = " or one that begins like it and goes on" if name == _SCHEDULE else ""
@@ -153,6 +153,20 @@ def check_same_search(
             f"The run in {run_dir} was begun with --{name}={old}; given is --{name}={value}. "
             f"Give the old value{more} to continue it, or another --run_dir to begin anew."
         )
+
+
+def flag_then(before: Mapping[str, Any], name: str, default: Any) -> Any:
+    """The value that a flag had, or stood for while there was no such flag.
+
+    Args:
+        before: flags that were written down, perhaps by an older version.
+        name: of the flag.
+        default: for a flag whose absence says nothing.
+
+    Returns:
+        The value then.
+    """
+    return before.get(name, _BEFORE_THERE_WERE.get(name, default))
 
 
 def schedule_length(flags: Mapping[str, str]) -> int:

@@ -17,6 +17,7 @@ from blockqnn.accuracy_table import AccuracyTable
 from blockqnn.contest import Played, play
 from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
+from blockqnn.run_directory import flag_then
 
 FILE_NAME = "contests.jsonl"
 _SEEDS_OF_A_TASK = 10
@@ -124,17 +125,18 @@ class Results(Generic[R]):
             self._file.flush()
             return
         try:
-            before = json.loads(lines[0])
+            before = dict(json.loads(lines[0]))
             found = [self._decode(json.loads(line)) for line in lines[1:]]
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(f"{self._path} is no file of contests; name another --out_dir.") from (
                 error
             )
         for name, value in identity.items():
-            if before.get(name) != value:
+            old = flag_then(before, name, default=None)
+            if old != value:
                 raise UserError(
-                    f"{self._path} was begun with --{name}={before.get(name)}; given is "
-                    f"--{name}={value}. Give the old value, or another --out_dir."
+                    f"{self._path} was begun with --{name}={old}; given is --{name}={value}. Give "
+                    "the old value, or another --out_dir."
                 )
         self.runs = {(run.contestant, run.budget, run.seed): run for run in found}
 

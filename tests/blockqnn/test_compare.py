@@ -234,9 +234,19 @@ def test_a_torn_line_is_run_again_and_another_tournament_refused(tmp_path):
         assert third.runs == RUNS
     with pytest.raises(UserError, match="begun with --table=a; given is --table=b"):
         opened(tmp_path, "b")
-    file.write_text("what is this\n")
-    with pytest.raises(UserError, match="is no file of contests"):
-        opened(tmp_path, "a")
+    for text in ("what is this\n", "[1]\n"):
+        file.write_text(text)
+        with pytest.raises(UserError, match="is no file of contests"):
+            opened(tmp_path, "a")
+
+
+@pytest.mark.parametrize(("value", "fits"), [("0", True), ("500", False)])
+def test_a_tournament_older_than_a_flag_goes_on_as_it_was(tmp_path, value, fits):
+    (tmp_path / FILE_NAME).write_text('{"table": "a"}\n')
+    identity = {"table": "a", "validation_examples": value}
+    expected = contextlib.nullcontext() if fits else pytest.raises(UserError, match="_examples=0;")
+    with expected:
+        Results(tmp_path, identity, contest.as_json, contest.from_json).close()
 
 
 def arguments(path, *more):
