@@ -246,7 +246,7 @@ def play(
 def main(variants: Mapping[str, Variant] = VARIANTS) -> None:
     """Plays every variant and prints the table."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
-        sys.exit(f"usage: {pathlib.Path(sys.argv[0]).stem} TABLE [flags]")
+        sys.exit(f"usage: python -m benchmarks.{pathlib.Path(sys.argv[0]).stem} TABLE [flags]")
     given = dict(word.removeprefix("--").split("=") for word in sys.argv[2:])
     columns = (
         given.get("search_column", "cifar10_valid_hp12"),

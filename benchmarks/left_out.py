@@ -1,6 +1,6 @@
 """What was tried to make tabular Q-learning stronger and is not in q_learning_plus.
 
-usage: python -m benchmarks.left_out TABLE [--seeds=100] [--budgets=100,200,500,1000]
+usage: python -m benchmarks.left_out TABLE [--seeds=500] [--budgets=100,200,500,1000]
 
 TABLE is one of NAS-Bench-201, as for `compare`; flags and output are those of
 `benchmarks.ablation`. Where nothing else is said the learning rate is 0.1,
@@ -61,7 +61,10 @@ class Prioritised(QLearning):
 
 
 class LeastTried(QLearningPlus):
-    """The action that explores is the one tried least often there, instead of any."""
+    """The action that explores is the one tried least often there, instead of any.
+
+    For spaces in which there is always another action than the greedy one.
+    """
 
     def _forget(self) -> None:
         super()._forget()

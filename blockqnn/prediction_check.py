@@ -20,7 +20,7 @@ MOST_BLOCKS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class PredictionCheck:
-    """Predictions of blocks by what was known before each of them.
+    """Predictions of blocks by what was known earlier.
 
     Attributes:
         numbers: of the trials that were predicted.
@@ -32,7 +32,9 @@ class PredictionCheck:
         within_one: share of the rewards within one deviation; 0.68 if errors
             are normal and the deviations right.
         within_two: within two deviations; 0.95 likewise.
-        left_out: blocks trained later, beyond the first `MOST_BLOCKS`.
+        looked_at: trained blocks that were predicted or fitted to, the first
+            `MOST_BLOCKS` at most.
+        left_out: trained blocks that came later.
     """
 
     numbers: tuple[int, ...]
@@ -42,15 +44,16 @@ class PredictionCheck:
     spearman: Interval
     within_one: float
     within_two: float
+    looked_at: int
     left_out: int
 
 
 def check_predictions(
     trials: Sequence[Trial], after: int = PredictorConfig.after
 ) -> PredictionCheck | None:
-    """Predicts each trained block of a run from those before it.
+    """Predicts trained blocks of a run from those suggested earlier.
 
-    The blocks of a run with a predictor are those that it liked, so the
+    Most blocks of a run with a predictor are those that it liked, so the
     correlation is one among good blocks.
 
     Args:
@@ -58,13 +61,15 @@ def check_predictions(
         after: trained blocks before the first prediction.
 
     Returns:
-        The check; None where too few blocks have been trained.
+        The check; None where too few blocks have been trained, or designs of
+        two spaces.
     """
     trained = [t for t in trials if t.status is Status.COMPLETED and _is_number(t.reward)]
     chosen = trained[:MOST_BLOCKS]
-    if len(chosen) < after + 3:
+    kinds = {is_cell(trial.code) for trial in chosen}
+    if len(chosen) < after + 3 or len(kinds) > 1:
         return None
-    space = make_space(NASBENCH201 if is_cell(chosen[0].code) else NSC)
+    space = make_space(NASBENCH201 if kinds.pop() else NSC)
     rewards = [trial.reward or 0.0 for trial in chosen]
     features = [space.features(trial.code) for trial in chosen]  # type: ignore[arg-type]
     config = PredictorConfig(None, after=after)
@@ -81,6 +86,7 @@ def check_predictions(
         spearman=bootstrap(spearman, mean, actual),
         within_one=float(np.mean(errors <= deviation)),
         within_two=float(np.mean(errors <= 2 * deviation)),
+        looked_at=len(chosen),
         left_out=len(trained) - len(chosen),
     )
 

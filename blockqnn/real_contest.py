@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from blockqnn.contestants import Contestant
@@ -54,18 +57,16 @@ class RealRun:
 
     def within(self, seconds: float) -> int:
         """How many evaluations end within a number of seconds."""
-        total, count = 0.0, 0
-        for evaluation in self.evaluations:
-            total += evaluation.seconds
-            if total > seconds:
-                break
-            count += 1
-        return count
+        return sum(end <= seconds for end in self._ends())
 
     @property
     def seconds(self) -> float:
         """Of all evaluations."""
-        return sum(evaluation.seconds for evaluation in self.evaluations)
+        # Not their sum, which newer Pythons round in another way than `within` adds.
+        return list(self._ends())[-1]
+
+    def _ends(self) -> Iterator[float]:
+        return itertools.accumulate(evaluation.seconds for evaluation in self.evaluations)
 
 
 def play_real(
@@ -141,6 +142,8 @@ def real_run_from_json(fields: dict[str, Any]) -> RealRun:
     evaluations = tuple(Evaluation(*map(float, e)) for e in fields["evaluations"])
     if not evaluations:
         raise ValueError("a run without an evaluation")
+    if not all(math.isfinite(number) for e in evaluations for number in dataclasses.astuple(e)):
+        raise ValueError("a number that is not finite")
     return RealRun(
         str(fields["contestant"]), int(fields["budget"]), int(fields["seed"]), evaluations
     )

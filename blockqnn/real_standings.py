@@ -72,15 +72,14 @@ def real_standings(
     Returns:
         The standings.
     """
-    # Children cost too much for a run of each budget: the smaller ones are read off the largest.
-    played = {
-        (title, budget, seed): as_played(run)
-        for (title, _, seed), run in runs.items()
-        for budget in budgets
-    }
+    played = {key: as_played(run) for key, run in runs.items()}
     best = max(run.improvements[-1].judged for run in played.values())
     rows = real_rows(runs, contestants, budgets, seeds)
-    target = target or next(row["reward"] for row in rows if row["budget"] == max(budgets))
+    if not target:
+        first = [played[contestants[0].title, max(budgets), seed] for seed in range(seeds)]
+        rewards = [run.improvements[-1].judged for run in first]
+        # A mean of equal numbers may be rounded to more than they are.
+        target = min(statistics.fmean(rewards), max(rewards))
     common = played, contestants, budgets, seeds
     return RealStandings(
         rows,
@@ -95,6 +94,9 @@ def real_rows(
     runs: Runs, contestants: Sequence[Contestant], budgets: Sequence[int], seeds: int
 ) -> list[dict[str, Any]]:
     """A row for each agent and budget, and one for equal seconds.
+
+    Children cost too much for a run of each budget: the smaller ones are read
+    off the largest.
 
     Args:
         runs: of the largest budget, all of them.

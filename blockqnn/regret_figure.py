@@ -23,7 +23,7 @@ def check_figure(figure: pathlib.Path | None) -> None:
         figure: of the file, or None for no picture.
 
     Raises:
-        UserError: if it has another suffix or there is no such directory.
+        UserError: if it has another suffix, is a directory or lies in none.
     """
     if figure is None:
         return
@@ -31,6 +31,8 @@ def check_figure(figure: pathlib.Path | None) -> None:
         raise UserError(
             f"--out is {str(figure)!r}; allowed: a name that ends {', '.join(SUFFIXES)}"
         )
+    if figure.is_dir():
+        raise UserError(f"--out is {str(figure)!r}, which is a directory; name a file.")
     if not figure.parent.is_dir():
         raise UserError(f"--out is {str(figure)!r}, but there is no directory {figure.parent}.")
 

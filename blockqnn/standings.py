@@ -54,7 +54,8 @@ def welch_p(first: Sequence[float], second: Sequence[float]) -> float | None:
     with warnings.catch_warnings():
         # One agent may find the optimum with every seed: a sample that does not vary is no fault.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return float(stats.ttest_ind(first, second, equal_var=False).pvalue)
+        p = float(stats.ttest_ind(first, second, equal_var=False).pvalue)
+    return p if math.isfinite(p) else None
 
 
 def rows(
@@ -110,7 +111,7 @@ def targets(
         contestants: in the order of the rows.
         budgets: evaluations; runs of the largest are looked at.
         seeds: how many runs.
-        target: judged accuracy in percent.
+        target: what it is judged by, in percent.
 
     Returns:
         `agent`, `reached` (the share of runs that do) and the median
@@ -148,7 +149,7 @@ def regret_curves(
         contestants: in the order of the curves.
         budgets: evaluations; runs of the largest are looked at.
         seeds: how many runs.
-        optimum: the highest judged accuracy, in percent.
+        optimum: the highest that it could be judged by, in percent.
 
     Returns:
         `agent`, `evaluations` in logarithmic steps, and the mean `regret` over

@@ -84,8 +84,8 @@ def define() -> parsing.FlagSet:
         0.0,
         "judged accuracy to reach, in percent, or with real children the reward; 0 for 0.2 points "
         "below the best of the table, or for the first agent's mean reward",
-        least=0,
-        most=100,
+        least=-1000,
+        most=1000,
     )
     flags.integer("workers", 0, "processes; 0 for one a core, or as search has it")
     flags.group("Output")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.predictor import FOREST, PredictorConfig
-from blockqnn.prediction_check import MOST_BLOCKS, PredictionCheck, check_predictions
+from blockqnn.prediction_check import PredictionCheck, check_predictions
 from blockqnn.report.columns import short
 from blockqnn.trial import Trial
 
@@ -46,17 +46,17 @@ def _sentences(found: PredictionCheck, had_one: bool) -> list[str]:
         f"{rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}]"
     )
     sentences = [
-        f"{len(found.numbers):,} blocks were predicted by a random forest that was fitted to the "
-        f"blocks trained before them: {ranked}.",
+        f"{len(found.numbers):,} blocks were predicted by a random forest that was fitted to "
+        f"earlier ones: {ranked}.",
         f"{100 * found.within_one:.0f} % of the rewards are within one of the deviations that the "
         f"forest states, {100 * found.within_two:.0f} % within two; 68 % and 95 % would be right.",
     ]
     if found.left_out:
         sentences.append(
-            f"These are of the first {MOST_BLOCKS:,} trained; {found.left_out:,} came later."
+            f"These are of the first {found.looked_at:,} trained; {found.left_out:,} came later."
         )
     sentences.append(
-        "The search chose its blocks by such predictions, so all of these are ones it liked."
+        "The search chose by such predictions, so most of these blocks are ones that it liked."
         if had_one
         else "The search was without it; --predictor=forest puts it in front of the training."
     )
@@ -64,8 +64,8 @@ def _sentences(found: PredictionCheck, had_one: bool) -> list[str]:
 
 
 def _after(flags: Mapping[str, str]) -> int:
-    """How many blocks the run's own predictor waited for."""
+    """How many designs the run's own predictor waited for."""
     try:
         return max(2, int(flags["predictor_after"]))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return PredictorConfig.after

@@ -3,8 +3,11 @@
 import contextlib
 import dataclasses
 import json
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blockqnn.contest import Improvement
 from blockqnn.contestants import Contestant, parse_contestant
@@ -101,6 +104,8 @@ def test_the_digest_names_what_children_depend_on():
     assert children_digest(same) == children_digest(one)
     recipe = dataclasses.replace(one.recipe, epochs=9)
     assert children_digest(dataclasses.replace(one, recipe=recipe)) != children_digest(one)
+    few = dataclasses.replace(one.data, validation_examples=9)
+    assert children_digest(dataclasses.replace(one, data=few)) != children_digest(one)
     layout = dataclasses.replace(one.layout, repeats=3)
     assert children_digest(dataclasses.replace(one, layout=layout)) != children_digest(one)
 
@@ -197,6 +202,37 @@ def test_within_so_many_seconds():
     run = RUN_LIST[2]
     assert [run.within(s) for s in (0, 1.9, 2, 7.9, 8, 100)] == [0, 0, 1, 3, 4, 4]
     assert run.best_after(0) == run.evaluations[0]
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=30))
+def test_all_of_a_run_is_within_its_own_seconds(seconds):
+    run = run_of("a", 0, *((s, 1, 1) for s in seconds))
+    assert run.within(run.seconds) == len(seconds)
+    assert run.seconds == pytest.approx(math.fsum(seconds))
+
+
+def test_one_seed_of_one_agent_that_took_no_time():
+    runs = {("a", 4, 0): run_of("a", 0, (0, 5, 6), (0, 7, 3))}
+    found = real_standings(runs, [A], (4,), 1, 0.0)
+    assert [(row["budget"], row["mean"], row["std"], row["p"]) for row in found.rows] == [
+        (4, 3, 0, None),
+        (None, 3, 0, None),
+    ]
+    assert found.targets == [{"agent": "a", "reached": 1.0, "evaluations": 2}]
+
+
+@given(st.floats(-100, 100), st.integers(1, 12))
+def test_equal_runs_reach_what_they_reach_on_average(reward, seeds):
+    runs = {("a", 4, seed): run_of("a", seed, (1, reward, 50)) for seed in range(seeds)}
+    assert real_standings(runs, [A], (4,), seeds, 0.0).targets[0]["reached"] == 1.0
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, "x", None])
+def test_a_run_without_a_number_is_none(number):
+    fields = json.loads(json.dumps(real_run_as_json(RUN_LIST[0])))
+    fields["evaluations"][1][1] = number
+    with pytest.raises((ValueError, TypeError)):
+        real_run_from_json(fields)
 
 
 ARGUMENTS = (

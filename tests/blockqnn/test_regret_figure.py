@@ -20,7 +20,8 @@ def test_the_suffix_says_what_it_becomes(tmp_path, suffix, begins):
     draw_regret(CURVES, tmp_path / f"regret{suffix}")
     content = (tmp_path / f"regret{suffix}").read_bytes()
     assert content.startswith(begins)
-    assert b"Date>" not in content and b"/CreationDate" not in content
+    assert b"dc:date" not in content
+    assert b"/CreationDate" not in content
 
 
 def test_it_has_every_agent_and_plain_numbers(tmp_path):
@@ -45,3 +46,6 @@ def test_names_that_cannot_be_written_are_refused_before(tmp_path):
         check_figure(tmp_path / "regret.txt")
     with pytest.raises(UserError, match="there is no directory"):
         check_figure(tmp_path / "none" / "regret.svg")
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(UserError, match="is a directory"):
+        check_figure(tmp_path / "folder.svg")

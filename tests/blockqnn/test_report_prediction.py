@@ -4,11 +4,10 @@ import dataclasses
 import itertools
 import random
 
-import pytest
-
-from blockqnn import prediction_check
+from agents import predictor
 from blockqnn.report.prediction import prediction
 from blockqnn.trial import Status
+from networks.nasbench201 import parse_cell
 from tests.blockqnn.trials_by_hand import chain, trial
 
 KERNELS = (1, 3, 5)
@@ -39,10 +38,11 @@ def test_a_regular_run_is_predicted_well():
 def test_a_run_with_a_predictor_says_so_and_begins_where_that_began():
     found = prediction(trials_of(40), {"predictor": "forest", "predictor_after": "10"})
     assert found["numbers"][0] == 11
-    assert found["sentences"][-1].startswith("The search chose its blocks by such predictions")
+    assert found["sentences"][-1].startswith("The search chose by such predictions")
     # What a store holds as flags may be anything; the usual number is taken then.
-    found = prediction(trials_of(40), {"predictor": "forest", "predictor_after": "soon"})
-    assert found["numbers"][0] == 31
+    for odd in ("soon", None, float("inf"), []):
+        found = prediction(trials_of(40), {"predictor": "forest", "predictor_after": odd})
+        assert found["numbers"][0] == 31
 
 
 def test_too_few_blocks_and_what_was_not_trained_are_not_predicted():
@@ -69,19 +69,31 @@ def test_of_a_long_run_the_first_blocks_are_predicted(monkeypatch):
     found = prediction(trials_of(81), {})
     assert found["numbers"] == list(range(31, 61))
     assert found["predicted"][:20] == whole["predicted"][:20], "later ones change nothing"
-    assert "; 21 came later." in found["sentences"][2]
+    assert found["sentences"][2] == "These are of the first 60 trained; 21 came later."
 
 
-@pytest.mark.parametrize("count", [60, 75])
-def test_a_run_that_grows_is_fitted_only_to_what_is_new(monkeypatch, count):
-    prediction(trials_of(count), {})
+def test_a_run_that_grows_is_fitted_only_to_what_is_new(monkeypatch):
+    predictor._forest_of.cache_clear()
     fits = []
-    forest = prediction_check.held_out_predictions.__globals__["RewardForest"]
+    forest = predictor.RewardForest
 
     def counted(*arguments):
         fits.append(len(arguments[0]))
         return forest(*arguments)
 
-    monkeypatch.setattr("agents.predictor.RewardForest", counted)
-    prediction(trials_of(count + 5), {})
-    assert all(size >= count for size in fits)
+    monkeypatch.setattr(predictor, "RewardForest", counted)
+    prediction(trials_of(61), {})
+    assert fits == [30, 40, 50]
+    prediction(trials_of(62), {})
+    assert fits == [30, 40, 50]
+    prediction(trials_of(81), {})
+    # Groups have ten blocks, or a quarter of those before them.
+    assert fits == [30, 40, 50, 62, 77]
+
+
+def test_designs_of_two_spaces_are_not_predicted():
+    cell = parse_cell("|none~0|+|skip_connect~0|none~1|+|none~0|none~1|avg_pool_3x3~2|")
+    trials = trials_of(50)
+    for place in (0, 40):
+        odd = [*trials[:place], dataclasses.replace(trials[place], code=cell), *trials[place + 1 :]]
+        assert prediction(odd, {}) is None
