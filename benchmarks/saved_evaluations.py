@@ -1,0 +1,70 @@
+"""How many evaluations a predictor saves, from a contest on a table that has ended.
+
+usage: python -m benchmarks.saved_evaluations OUT_DIR
+
+OUT_DIR is that of `compare --table`, with agents NAME and NAME+predictor. For
+each budget prints the mean judged accuracy of both in percent, p of Welch's
+test, and after how many evaluations the one with a predictor has on average
+what the other one has after the budget.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import pathlib
+import statistics
+import sys
+
+from blockqnn.contest import Played, from_json
+from blockqnn.listing import table
+from blockqnn.standings import welch_p
+from blockqnn.tournament import FILE_NAME
+
+
+def judged(runs: list[Played], evaluations: int) -> list[float]:
+    """What each run has found after a number of evaluations, in percent."""
+    return [run.best_at(evaluations).judged for run in runs]
+
+
+def main() -> None:
+    """Prints the table."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m benchmarks.saved_evaluations OUT_DIR")
+    lines = (pathlib.Path(sys.argv[1]) / FILE_NAME).read_text().splitlines()[1:]
+    runs: dict[str, dict[int, list[Played]]] = collections.defaultdict(
+        lambda: collections.defaultdict(list)
+    )
+    for run in map(from_json, map(json.loads, lines)):
+        runs[run.contestant][run.budget].append(run)
+    budgets = sorted({budget for by_budget in runs.values() for budget in by_budget})
+    rows = []
+    for name in sorted(runs):
+        title, plus, _ = name.partition("+")
+        if not plus or title not in runs:
+            continue
+        for budget in budgets:
+            # Agents that are not sized to a budget have runs of the largest alone.
+            size = budget if budget in runs[name] else max(runs[name])
+            with_it, without = runs[name][size], runs[title][size]
+            before, after = judged(without, budget), judged(with_it, budget)
+            goal = statistics.fmean(before)
+            reached = (
+                n for n in range(1, size + 1) if statistics.fmean(judged(with_it, n)) >= goal
+            )
+            p = welch_p(after, before)
+            rows.append(
+                [
+                    f"{budget:,}",
+                    f"{goal:.2f}",
+                    f"{statistics.fmean(after):.2f}",
+                    "-" if p is None else f"{p:.2g}",
+                    str(next(reached, "-")),
+                    name,
+                ]
+            )
+    print(table(["evaluations", "without", "with", "p", "as good after", "agent"], rows))
+
+
+if __name__ == "__main__":
+    main()
