@@ -214,12 +214,16 @@ class QLearningPlus:
                 break
         return actions
 
+    def _aim(self) -> tuple[int, int]:
+        """Which of the best returns to be greedy about, and the position that explores."""
+        if not self._best:
+            return 0, 0
+        level = int(self._random.integers(len(self._best)))
+        return level, int(self._random.integers(len(self._reached[self._best[level]])))
+
     def _draw(self, epsilon: float) -> tuple[Action, ...]:
         """Draws an episode: epsilon-greedy, and random at one position."""
-        level, start = 0, 0
-        if self._best:
-            level = int(self._random.integers(len(self._best)))
-            start = int(self._random.integers(len(self._reached[self._best[level]])))
+        level, start = self._aim()
         actions: list[Action] = []
         state: Any = self._space.start
         while not actions or not self._space.is_end(state):

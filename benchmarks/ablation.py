@@ -30,7 +30,7 @@ from blockqnn.contest import play_agent
 from blockqnn.contestants import parse_contestant
 from blockqnn.listing import table
 from blockqnn.placement import available_cores
-from networks.nasbench201 import EDGES, CellSpace
+from networks.nasbench201 import CellSpace
 
 SPACE = CellSpace()
 _ATTEMPTS = 50
@@ -78,10 +78,7 @@ class OfLastAction(QLearningPlus):
     """
 
     def _draw(self, epsilon: float) -> tuple[Action, ...]:
-        level, start = 0, 0
-        if self._best:
-            level = int(self._random.integers(len(self._best)))
-            start = int(self._random.integers(len(EDGES)))
+        level, start = self._aim()
         actions: list[Action] = []
         state: Any = self._space.start
         while not actions or not self._space.is_end(state):

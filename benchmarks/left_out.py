@@ -78,10 +78,7 @@ class LeastTried(QLearningPlus):
                 self._tried[place] = self._tried.get(place, 0) + 1
 
     def _draw(self, epsilon: float) -> tuple[Action, ...]:
-        level, start = 0, 0
-        if self._best:
-            level = int(self._random.integers(len(self._best)))
-            start = int(self._random.integers(len(self._reached[self._best[level]])))
+        level, start = self._aim()
         actions: list[Action] = []
         state: Any = self._space.start
         while not actions or not self._space.is_end(state):
