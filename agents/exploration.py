@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from agents.contract import SearchSpace
+from blockqnn.agents.contract import SearchSpace
 
 BY_TYPE = "by_type"
 UNIFORM = "uniform"

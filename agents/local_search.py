@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.contract import Action, Episode, SearchSpace, State
-from agents.exploration import BY_TYPE, draw_episode, generator, random_state
+from blockqnn.agents.contract import Action, Episode, SearchSpace, State
+from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
 
 ATTEMPTS = 100
 """Changes that are drawn while what they lead to is known already."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.contract import Action, Agent, Episode, SearchSpace, State
+from blockqnn.agents.contract import Action, Agent, Episode, SearchSpace, State
 
 FOREST = "forest"
 """What the flags of a run call this predictor."""

@@ -13,9 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.contract import Action, Episode, SearchSpace, State
-from agents.equations import bootstrap_target, epsilon_at, final_target, moved, shaped_reward
-from agents.exploration import BY_TYPE, draw, generator, random_state
+from blockqnn.agents.contract import Action, Episode, SearchSpace, State
+from blockqnn.agents.equations import (
+    bootstrap_target,
+    epsilon_at,
+    final_target,
+    moved,
+    shaped_reward,
+)
+from blockqnn.agents.exploration import BY_TYPE, draw, generator, random_state
 
 PAPER_SCHEDULE = (
     (1.0, 95),

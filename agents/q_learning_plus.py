@@ -1,7 +1,7 @@
 """Q-learning that keeps the best returns and explores around the best episodes.
 
 Tabular, epsilon-greedy and fitted to a replay memory like BlockQNN's agent
-(`agents.q_learning`), but made for budgets of some hundred episodes, in which
+(`blockqnn.agents.q_learning`), but made for budgets of some hundred episodes, in which
 a running mean over a few visits has learned nothing yet. What is different:
 
 - A Q-value is the best return that followed an action instead of a mean. Where
@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.contract import Action, Episode, SearchSpace, State
-from agents.exploration import BY_TYPE, draw, generator, random_state
+from blockqnn.agents.contract import Action, Episode, SearchSpace, State
+from blockqnn.agents.exploration import BY_TYPE, draw, generator, random_state
 
 ATTEMPTS = 50
 """How often a suggestion is drawn while it is known; epsilon grows to 1 meanwhile."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.contract import Action, Episode, SearchSpace, State
-from agents.exploration import BY_TYPE, draw_episode, generator, random_state
+from blockqnn.agents.contract import Action, Episode, SearchSpace, State
+from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
 
 
 @dataclasses.dataclass(frozen=True)

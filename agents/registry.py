@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agents.contract import Agent, SearchSpace
-from agents.evolution import EvolutionConfig, RegularisedEvolution
-from agents.local_search import LocalSearch, LocalSearchConfig
-from agents.predictor import PredictedAgent, PredictorConfig
-from agents.q_learning import QLearning, QLearningConfig
-from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
-from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.contract import Agent, SearchSpace
+from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
+from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
+from blockqnn.agents.predictor import PredictedAgent, PredictorConfig
+from blockqnn.agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 
 PlainAgentConfig = (
     QLearningConfig | QLearningPlusConfig | RandomSearchConfig | EvolutionConfig | LocalSearchConfig

@@ -21,16 +21,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agents.contract import Action, Agent, Episode
-from agents.exploration import UNIFORM, draw
-from agents.q_learning import PAPER_SCHEDULE, QLearning
-from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig, keep_best
 from blockqnn.accuracy_table import AccuracyTable
+from blockqnn.agents.contract import Action, Agent, Episode
+from blockqnn.agents.exploration import UNIFORM, draw
+from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearning
+from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig, keep_best
 from blockqnn.contest import play_agent
 from blockqnn.contestants import parse_contestant
 from blockqnn.listing import table
+from blockqnn.networks.nasbench201 import CellSpace
 from blockqnn.placement import available_cores
-from networks.nasbench201 import CellSpace
 
 SPACE = CellSpace()
 _ATTEMPTS = 50

@@ -26,13 +26,13 @@ def measure(with_options: bool) -> dict[str, float]:
     from blockqnn import step_programs
     from blockqnn.datasets import load_search_parts
     from blockqnn.layer_by_layer import LayerByLayer
+    from blockqnn.networks.canonical import canonical_form
+    from blockqnn.networks.initial import initial_parameters, initial_statistics
+    from blockqnn.networks.layout import Layout
+    from blockqnn.networks.plan import make_plan
+    from blockqnn.networks.published import PUBLISHED
     from blockqnn.settings import DataSettings, Recipe
     from blockqnn.training import on_device
-    from networks.canonical import canonical_form
-    from networks.initial import initial_parameters, initial_statistics
-    from networks.layout import Layout
-    from networks.plan import make_plan
-    from networks.published import PUBLISHED
 
     if not with_options:
         step_programs._QUICK_TO_COMPILE.clear()

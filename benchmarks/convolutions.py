@@ -4,7 +4,7 @@ usage: python -m benchmarks.convolutions [--cores=N]
 
 For each shape and each of value, gradient for the input and gradient for the
 kernel, the candidates are measured in turn; printed is the median of several
-rounds, its ratio to XLA's own operation, and which one `networks.convolution`
+rounds, its ratio to XLA's own operation, and which one `blockqnn.networks.convolution`
 chooses. Memory and compiler options are those of a search; with --cores=1 it
 computes as one worker of a search does. Takes about three minutes.
 """
@@ -24,8 +24,7 @@ import numpy as np
 
 from blockqnn.allocation import keep_memory
 from blockqnn.listing import table
-from blockqnn.step_programs import compiler_options
-from networks.convolution import (
+from blockqnn.networks.convolution import (
     convolution,
     crossed_kernel_gradient,
     dense_convolution,
@@ -35,6 +34,7 @@ from networks.convolution import (
     pointwise_convolution,
     row_kernel_gradient,
 )
+from blockqnn.step_programs import compiler_options
 
 ROUNDS = 15
 BATCH = 64

@@ -25,11 +25,11 @@ from blockqnn.__main__ import main as blockqnn_main
 from blockqnn.block_reference import resolve
 from blockqnn.full_training.directory import read_result
 from blockqnn.listing import table
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import MAX_LAYERS, Code, write
-from networks.cost import parameters
-from networks.layout import Layout
-from networks.plan import make_plan
+from blockqnn.networks.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.codes import MAX_LAYERS, Code, write
+from blockqnn.networks.cost import parameters
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import make_plan
 
 RECIPES = {
     "paper": [],

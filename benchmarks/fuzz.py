@@ -19,15 +19,15 @@ import sys
 import tempfile
 import time
 
-from agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.__main__ import main as blockqnn_main
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.errors import UserError
+from blockqnn.flags import search as search_flags
+from blockqnn.networks.codes import CodeError, parse, write
+from blockqnn.networks.layout import LayoutError
+from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.space import BlockSpace
 from blockqnn.run_record import read_run
-from flags import search as search_flags
-from networks.codes import CodeError, parse, write
-from networks.layout import LayoutError
-from networks.published import PUBLISHED
-from networks.space import BlockSpace
 
 LETTERS = "[](),0123456789 -+.eE_\"'\n\tx{}:٣²𝟙\0"
 WORDS = ("[", "]", "(", ")", ",", "),(", "[[", "]]", "-1", "1e9", "00", "true", "null", "NaN", "()")

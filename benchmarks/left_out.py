@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agents.contract import Action, Episode
-from agents.q_learning import QLearning
-from agents.q_learning_plus import QLearningPlus
 from benchmarks.ablation import Variant, main, paper, plus
+from blockqnn.agents.contract import Action, Episode
+from blockqnn.agents.q_learning import QLearning
+from blockqnn.agents.q_learning_plus import QLearningPlus
 
 _COMMON: dict[str, Any] = {"learning_rate": 0.1, "replays": 16}
 

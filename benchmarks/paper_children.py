@@ -26,22 +26,22 @@ import tempfile
 import time
 from typing import Any
 
-from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.bench_child import JAX, MeasuredSetting
 from blockqnn.bench_floor import Rates, floor_seconds
 from blockqnn.bench_process import MeasuringProcess
 from blockqnn.datasets import search_part_sizes
 from blockqnn.executors import LocalExecutor
+from blockqnn.flags.search import parse
+from blockqnn.networks.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.codes import Code, write
+from blockqnn.networks.cost import cost, infeasible_reason
+from blockqnn.networks.plan import make_plan
+from blockqnn.networks.space import BlockSpace
 from blockqnn.placement import compile_threads, places
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, child_seed
 from blockqnn.worker import encode_settings
-from flags.search import parse
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import Code, write
-from networks.cost import cost, infeasible_reason
-from networks.plan import make_plan
-from networks.space import BlockSpace
 
 RECIPE = ("--preset=cifar10", "--repeats=4", "--run_dir=unused")
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 import collections
 import sys
 
-from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.flags.parsing import preset_names
+from blockqnn.flags.search import parse
 from blockqnn.listing import table
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import Code, LayerType
+from blockqnn.networks.cost import cost, infeasible_reason
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.space import BlockSpace
 from blockqnn.settings import SearchSettings
-from flags.parsing import preset_names
-from flags.search import parse
-from networks.canonical import canonical_form
-from networks.codes import Code, LayerType
-from networks.cost import cost, infeasible_reason
-from networks.layout import Layout
-from networks.space import BlockSpace
 
 
 def draw(exploration: str, max_layers: int, count: int) -> list[Code]:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import sys
 
-from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.flags.search import parse
 from blockqnn.listing import table
-from flags.search import parse
-from networks.canonical import canonical_form
-from networks.cost import cost, infeasible_reason
-from networks.parts import cut_into_steps
-from networks.plan import Plan, make_plan
-from networks.space import BlockSpace
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.cost import cost, infeasible_reason
+from blockqnn.networks.parts import cut_into_steps
+from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.space import BlockSpace
 
 FIRST = 20
 

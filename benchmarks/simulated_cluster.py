@@ -29,13 +29,13 @@ from typing import Any
 
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluators import DryEvaluator, deviate
+from blockqnn.flags import search as search_flags
+from blockqnn.networks.codes import parse
 from blockqnn.status_file import StatusFile
 from blockqnn.store import Store
 from blockqnn.trial import Job
 from blockqnn.worker import HEARTBEAT_SECONDS
 from blockqnn.worker_pool import WorkerPool
-from flags import search as search_flags
-from networks.codes import parse
 
 
 class Simulation:

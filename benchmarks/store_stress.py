@@ -20,9 +20,9 @@ import sys
 import tempfile
 import time
 
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.store import Store, Suggestion
 from blockqnn.trial import Status, Trial
-from networks.published import PUBLISHED
 
 PER_ITERATION = 5
 KILLS_OF_A_STORE = 50

@@ -15,8 +15,23 @@ from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
 from blockqnn.explain_command import explain
 from blockqnn.export.command import export
+from blockqnn.flags import bench as bench_flags
+from blockqnn.flags import calibration, inspection
+from blockqnn.flags import compare as compare_flags
+from blockqnn.flags import drawing as drawing_flags
+from blockqnn.flags import evaluation as evaluation_flags
+from blockqnn.flags import explain as explain_flags
+from blockqnn.flags import export as export_flags
+from blockqnn.flags import report as report_flags
+from blockqnn.flags import search as search_flags
+from blockqnn.flags import status as status_flags
+from blockqnn.flags import tensorboard as tensorboard_flags
+from blockqnn.flags import training as training_flags
+from blockqnn.flags.parsing import FlagSet
 from blockqnn.full_training.command import train
 from blockqnn.full_training.evaluate import evaluate
+from blockqnn.networks.codes import CodeError
+from blockqnn.networks.layout import LayoutError
 from blockqnn.report.command import report, serve
 from blockqnn.rescore_command import rescore
 from blockqnn.search_command import INTERRUPTED, run_search
@@ -24,21 +39,6 @@ from blockqnn.show_command import show
 from blockqnn.status_command import status
 from blockqnn.tensorboard.command import write_tensorboard
 from blockqnn.trials_command import list_trials
-from flags import bench as bench_flags
-from flags import calibration, inspection
-from flags import compare as compare_flags
-from flags import drawing as drawing_flags
-from flags import evaluation as evaluation_flags
-from flags import explain as explain_flags
-from flags import export as export_flags
-from flags import report as report_flags
-from flags import search as search_flags
-from flags import status as status_flags
-from flags import tensorboard as tensorboard_flags
-from flags import training as training_flags
-from flags.parsing import FlagSet
-from networks.codes import CodeError
-from networks.layout import LayoutError
 
 WRONG_INPUT = 2
 

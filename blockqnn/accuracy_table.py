@@ -15,9 +15,9 @@ import pathlib
 from typing import Any
 
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import CodeError
+from blockqnn.networks.designs import AnyCode, design_of, parse
 from blockqnn.trial import Job, Outcome
-from networks.codes import CodeError
-from networks.designs import AnyCode, design_of, parse
 
 CODE_COLUMNS = ("code", "arch_str")
 _MOST_LAYERS = 1_000_000

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from agents.contract import Agent
+from blockqnn.agents.contract import Agent
 from blockqnn.executors import Executor
 from blockqnn.search import DRAWS_PER_BLOCK, Search, episodes
 from blockqnn.settings import SearchSettings

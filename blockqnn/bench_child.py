@@ -18,11 +18,11 @@ import numpy as np
 
 from blockqnn.allocation import keep_memory
 from blockqnn.images import Images
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import Code, parse, write
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import Plan, make_plan
 from blockqnn.settings import Recipe
-from networks.canonical import canonical_form
-from networks.codes import Code, parse, write
-from networks.layout import Layout
-from networks.plan import Plan, make_plan
 
 IMAGES = 256
 """Images that are made up, to train and to evaluate on."""

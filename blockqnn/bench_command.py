@@ -24,13 +24,13 @@ from blockqnn.bench_process import MeasuringProcess
 from blockqnn.block_reference import resolve
 from blockqnn.errors import UserError
 from blockqnn.listing import number, table
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import Code, write
+from blockqnn.networks.cost import flops, parameters
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import make_plan
 from blockqnn.placement import available_cores
 from blockqnn.settings import Recipe
-from networks.canonical import canonical_form
-from networks.codes import Code, write
-from networks.cost import flops, parameters
-from networks.layout import Layout
-from networks.plan import make_plan
 
 NONE = "none"
 AGAINST = (NONE, TORCH)

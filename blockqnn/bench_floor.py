@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from networks.cost import flops, parameters
-from networks.plan import Plan
+from blockqnn.networks.cost import flops, parameters
+from blockqnn.networks.plan import Plan
 
 _PASSES = 3
 """A training step computes about three times what the forward pass does."""

@@ -14,10 +14,10 @@ from blockqnn.bench_floor import cpu_epoch_steps
 from blockqnn.compilation import compilation_times, use_cache
 from blockqnn.execution import Execution, compute_dtype
 from blockqnn.images import Images
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
 from blockqnn.training import make_execution, on_device
-from networks.initial import initial_parameters, initial_statistics
-from networks.plan import Plan
 
 _CPU_SIDES = (1024, 2048)
 _ACCELERATOR_SIDES = (4096, 8192)

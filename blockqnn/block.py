@@ -8,24 +8,24 @@ import html
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.networks.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.codes import Code
+from blockqnn.networks.cost import Cost, cost
+from blockqnn.networks.designs import as_block, write
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.motifs import motifs
 from blockqnn.terminal import printable
 from blockqnn.trial import Trial
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import Code
-from networks.cost import Cost, cost
-from networks.designs import as_block, write
-from networks.layout import Layout
-from networks.motifs import motifs
 
 if TYPE_CHECKING:
     from jax.typing import DTypeLike
 
     from blockqnn.block_drawing import Drawing
-    from networks.child import ChildNetwork
+    from blockqnn.networks.child import ChildNetwork
 
 
 class LayoutChanges(TypedDict, total=False):
-    """What of a layout may be given another value; see `networks.layout.Layout`."""
+    """What of a layout may be given another value; see `blockqnn.networks.layout.Layout`."""
 
     kind: str
     filters: tuple[int, ...]
@@ -57,7 +57,7 @@ class Block:
 
     @property
     def code(self) -> Code:
-        """The block as the agent wrote it; `networks.codes.write` makes it text."""
+        """The block as the agent wrote it; `blockqnn.networks.codes.write` makes it text."""
         return as_block(self.trial.code)
 
     @property
@@ -77,12 +77,12 @@ class Block:
 
     @functools.cached_property
     def cost(self) -> Cost:
-        """Of its child network in the run's layout; see `networks.cost.Cost` for units."""
+        """Of its child network in the run's layout; see `blockqnn.networks.cost.Cost` for units."""
         return cost(self.canonical, self.layout)
 
     @property
     def motifs(self) -> dict[str, bool]:
-        """What there is in the block, in words, as `networks.motifs` names it."""
+        """What there is in the block, in words, as `blockqnn.networks.motifs` names it."""
         return motifs(self.canonical)
 
     def draw(self, widths: bool = True, canonical: bool = False) -> Drawing:
@@ -142,7 +142,7 @@ class Block:
         """
         import jax.numpy as jnp
 
-        from networks.child import child_network
+        from blockqnn.networks.child import child_network
 
         chosen = dataclasses.replace(layout or self.layout, **changes)
         chosen_seed = self.trial.seed if seed is None else seed

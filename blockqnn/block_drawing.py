@@ -13,11 +13,11 @@ from blockqnn.drawing.raster import pdf, png
 from blockqnn.drawing.svg import svg
 from blockqnn.drawing.terminal import in_text
 from blockqnn.errors import UserError
+from blockqnn.networks import matching
+from blockqnn.networks.canonical import CanonicalBlock
+from blockqnn.networks.codes import Code
+from blockqnn.networks.layout import Layout
 from blockqnn.whole_file import write_whole
-from networks import matching
-from networks.canonical import CanonicalBlock
-from networks.codes import Code
-from networks.layout import Layout
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")
 

@@ -6,12 +6,12 @@ import dataclasses
 import pathlib
 
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import Code
+from blockqnn.networks.designs import AnyCode, as_block, parse
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.trial import Trial
-from networks.codes import Code
-from networks.designs import AnyCode, as_block, parse
-from networks.layout import Layout
-from networks.published import PUBLISHED
 
 BEST = "best"
 

@@ -30,15 +30,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from blockqnn.errors import UserError
-from networks.canonical import canonical_form
-from networks.codes import CodeError, parse
-from networks.layout import Layout, LayoutError
-from networks.plan import Plan, make_plan
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import CodeError, parse
+from blockqnn.networks.layout import Layout, LayoutError
+from blockqnn.networks.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from networks.child import ChildNetwork
+    from blockqnn.networks.child import ChildNetwork
 
 FORMAT = 1
 """Version of all that is described here; readers refuse others."""
@@ -60,10 +60,10 @@ class Metadata:
     """What a checkpoint says of itself beside the weights.
 
     Attributes:
-        code: the block, as `networks.codes.write` writes it.
+        code: the block, as `blockqnn.networks.codes.write` writes it.
         hash: names its canonical form.
         title: how the user called the block.
-        layout: the fields of `networks.layout.Layout`.
+        layout: the fields of `blockqnn.networks.layout.Layout`.
         recipe: the fields of `full_training.settings.FullRecipe`.
         data: the fields of `full_training.settings.FullData`; `data["source"]["dataset"]`
             is the data set's name.
@@ -134,7 +134,7 @@ class Checkpoint:
         """
         import jax.numpy as jnp
 
-        from networks.child import ChildNetwork
+        from blockqnn.networks.child import ChildNetwork
 
         plan = self.metadata.plan
         network = ChildNetwork(plan, dtype=jnp.bfloat16 if bfloat16 else jnp.float32)

@@ -11,8 +11,8 @@ import collections
 import dataclasses
 from collections.abc import Iterable
 
-from networks.codes import Code, LayerCode
-from networks.matching import match
+from blockqnn.networks.codes import Code, LayerCode
+from blockqnn.networks.matching import match
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,11 @@ import dataclasses
 import math
 from typing import Any
 
-from agents.contract import Agent, Episode
-from agents.registry import make_agent
 from blockqnn.accuracy_table import AccuracyTable
+from blockqnn.agents.contract import Agent, Episode
+from blockqnn.agents.registry import make_agent
 from blockqnn.contestants import Contestant
-from networks.designs import make_space
+from blockqnn.networks.designs import make_space
 
 DRAWS_PER_EVALUATION = 100
 """Suggestions of what is known cost nothing, but there is an end to patience."""

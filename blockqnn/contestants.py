@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
-from agents.evolution import EvolutionConfig
-from agents.local_search import LocalSearchConfig
-from agents.predictor import PredictorConfig
-from agents.q_learning import PAPER_SCHEDULE, QLearningConfig
-from agents.q_learning_plus import QLearningPlusConfig
-from agents.random_search import RandomSearchConfig
-from agents.registry import AGENTS, AgentConfig, PlainAgentConfig
+from blockqnn.agents.evolution import EvolutionConfig
+from blockqnn.agents.local_search import LocalSearchConfig
+from blockqnn.agents.predictor import PredictorConfig
+from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearningConfig
+from blockqnn.agents.q_learning_plus import QLearningPlusConfig
+from blockqnn.agents.random_search import RandomSearchConfig
+from blockqnn.agents.registry import AGENTS, AgentConfig, PlainAgentConfig
 from blockqnn.errors import UserError
 from blockqnn.settings import SearchSettings
 

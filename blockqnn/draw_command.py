@@ -10,11 +10,11 @@ from blockqnn.block_reference import BlockReference, resolve
 from blockqnn.drawing.palette import ADDED, REMOVED
 from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
+from blockqnn.networks.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.codes import Code, write
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.matching import Matching, match
 from blockqnn.whole_file import write_whole
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import Code, write
-from networks.layout import Layout
-from networks.matching import Matching, match
 
 if TYPE_CHECKING:
     from blockqnn.drawing.arrangement import Arrangement

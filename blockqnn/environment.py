@@ -19,14 +19,14 @@ from blockqnn.action_list import TERMINAL_ACTION, ActionList
 from blockqnn.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TRAIN, Evaluator, make_evaluator
+from blockqnn.networks.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
+from blockqnn.networks.cost import Limits, cost, infeasible_reason
+from blockqnn.networks.designs import as_block
+from blockqnn.networks.layout import Layout
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome, Status, child_seed
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
-from networks.cost import Limits, cost, infeasible_reason
-from networks.designs import as_block
-from networks.layout import Layout
 
 ID = "BlockQNN-v0"
 END, RAISE = "end", "raise"

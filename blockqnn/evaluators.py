@@ -9,13 +9,13 @@ import time
 from typing import Protocol
 
 from blockqnn.accuracy_table import AccuracyTable, TableEvaluator
+from blockqnn.networks.codes import LayerType
+from blockqnn.networks.designs import Design, design_of
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.nasbench201 import OPERATIONS, Cell
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome
-from networks.codes import LayerType
-from networks.designs import Design, design_of
-from networks.layout import Layout
-from networks.nasbench201 import OPERATIONS, Cell
 
 TRAIN = "train"
 TABLE = "table"

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from blockqnn.networks.initial import Weights
 from blockqnn.settings import Recipe
-from networks.initial import Weights
 
 
 @jax.tree_util.register_dataclass

@@ -22,10 +22,10 @@ from blockqnn.explanation import (
     type_values,
 )
 from blockqnn.listing import DRY_NOTICE, number, table, wrapped_code
+from blockqnn.networks.codes import LayerType, as_lists, describe, parse_prefix, write
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status
 from blockqnn.whole_file import write_whole
-from networks.codes import LayerType, as_lists, describe, parse_prefix, write
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,14 +16,14 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, LayerType
+from blockqnn.networks.designs import NSC, as_block
+from blockqnn.networks.space import BlockSpace
 from blockqnn.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
-from networks.canonical import canonical_form
-from networks.codes import MAX_LAYERS, Code, LayerCode, LayerType
-from networks.designs import NSC, as_block
-from networks.space import BlockSpace
 
 
 @dataclasses.dataclass(frozen=True)

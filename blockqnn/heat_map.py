@@ -6,8 +6,8 @@ import io
 from collections.abc import Sequence
 
 from blockqnn.explanation import TypeValue
+from blockqnn.networks.codes import LayerType
 from blockqnn.terminal import Rgb, Style, Terminal, readable_on
-from networks.codes import LayerType
 
 MEAN, BEST = "mean", "best"
 WHICH = {

@@ -1,6 +1,6 @@
 """A child as a chain of small compiled programs that all children share.
 
-The plan is cut into steps over parts (`networks.parts`), whose shapes form a
+The plan is cut into steps over parts (`blockqnn.networks.parts`), whose shapes form a
 small set: after some twenty children nearly every program that a new child
 needs is there already, and compiling costs next to nothing.
 """
@@ -28,11 +28,11 @@ from blockqnn.execution import (
     mean_cross_entropy,
     take_batch,
 )
+from blockqnn.networks.initial import Weights
+from blockqnn.networks.parts import Step, StepKind, cut_into_steps
+from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
 from blockqnn.step_programs import StepPrograms, step_programs
-from networks.initial import Weights
-from networks.parts import Step, StepKind, cut_into_steps
-from networks.plan import Plan
 
 _MOST_SUMMANDS = 4
 

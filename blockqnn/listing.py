@@ -5,8 +5,8 @@ from __future__ import annotations
 import decimal
 from collections.abc import Sequence
 
+from blockqnn.networks.designs import write
 from blockqnn.trial import Trial
-from networks.designs import write
 
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."
 

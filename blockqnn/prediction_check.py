@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.predictor import PredictorConfig, held_out_predictions
+from blockqnn.agents.predictor import PredictorConfig, held_out_predictions
+from blockqnn.networks.designs import NSC, is_cell, make_space
+from blockqnn.networks.layout import NASBENCH201
 from blockqnn.rank_correlation import Interval, bootstrap, spearman
 from blockqnn.trial import Status, Trial
-from networks.designs import NSC, is_cell, make_space
-from networks.layout import NASBENCH201
 
 MOST_BLOCKS = 1000
 """Fits to more take longer than all else that a report says."""

@@ -9,11 +9,11 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
+from blockqnn.networks.designs import write
 from blockqnn.reward import corrected_reward
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Status, Trial
-from networks.designs import write
 
 
 @dataclasses.dataclass(frozen=True)

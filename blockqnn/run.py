@@ -16,12 +16,12 @@ from blockqnn.block_reference import BEST, find_trial
 from blockqnn.errors import UserError
 from blockqnn.explanation import next_layers, read_knowledge
 from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.networks.codes import describe, parse_prefix
+from blockqnn.networks.designs import write
+from blockqnn.networks.layout import Layout
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
 from blockqnn.trials_frame import trials_frame
-from networks.codes import describe, parse_prefix
-from networks.designs import write
-from networks.layout import Layout
 
 _SHOWN = 5
 _WORDS = {

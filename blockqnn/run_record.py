@@ -8,9 +8,9 @@ import pathlib
 from typing import Any
 
 from blockqnn.errors import UserError
+from blockqnn.networks.layout import Layout
 from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
-from networks.layout import Layout
 
 
 @dataclasses.dataclass(frozen=True)

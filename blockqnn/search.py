@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from agents.contract import Agent, Episode
+from blockqnn.agents.contract import Agent, Episode
 from blockqnn.errors import UserError
 from blockqnn.executors import Executor
+from blockqnn.networks.cost import Cost, cost, infeasible_reason
+from blockqnn.networks.designs import Design, check, design_of
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
-from networks.cost import Cost, cost, infeasible_reason
-from networks.designs import Design, check, design_of
 
 DRAWS_PER_BLOCK = 20
 """At most so many suggestions are drawn for each block that is wanted."""

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import LayerType
+from blockqnn.networks.designs import as_block
+from blockqnn.networks.motifs import MOTIFS, motifs
 from blockqnn.trial import Status, Trial
-from networks.canonical import canonical_form
-from networks.codes import LayerType
-from networks.designs import as_block
-from networks.motifs import MOTIFS, motifs
 
 ANY = "any"
 STATUSES = tuple(status.value for status in Status if status is not Status.RUNNING)

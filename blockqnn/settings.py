@@ -6,11 +6,11 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from agents.contract import Agent
-from agents.registry import AgentConfig, make_agent
-from networks.cost import Limits
-from networks.designs import make_space
-from networks.layout import Layout
+from blockqnn.agents.contract import Agent
+from blockqnn.agents.registry import AgentConfig, make_agent
+from blockqnn.networks.cost import Limits
+from blockqnn.networks.designs import make_space
+from blockqnn.networks.layout import Layout
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.listing import in_units
+from blockqnn.networks.cost import Cost
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.nasbench201 import EDGES, NODES, OPERATIONS, Cell, write_cell
 from blockqnn.show_block import layout_in_words
-from networks.cost import Cost
-from networks.layout import Layout
-from networks.nasbench201 import EDGES, NODES, OPERATIONS, Cell, write_cell
 
 
 def cell_facts(cell: Cell, spent: Cost) -> dict[str, Any]:

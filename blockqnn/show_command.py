@@ -11,6 +11,9 @@ from blockqnn.block_reference import BEST, BlockReference, is_run, resolve
 from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.networks.designs import design_of
+from blockqnn.networks.layout import NASBENCH201, Layout
+from blockqnn.networks.nasbench201 import Cell
 from blockqnn.run_record import read_run
 from blockqnn.selection import Selection
 from blockqnn.show_block import block_facts, in_words, writable_cost
@@ -21,9 +24,6 @@ from blockqnn.show_trial import story_in_words
 from blockqnn.story import story, story_facts
 from blockqnn.terminal import terminal_of
 from blockqnn.trials_command import trial_facts
-from networks.designs import design_of
-from networks.layout import NASBENCH201, Layout
-from networks.nasbench201 import Cell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,17 +15,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.execution import adam, compute_dtype, descend, initial_moments
-from blockqnn.settings import Recipe
-from networks.layers import compute_step, relu_convolution
-from networks.normalisation import (
+from blockqnn.networks.layers import compute_step, relu_convolution
+from blockqnn.networks.normalisation import (
     Arrays,
     batch_norm_gradients,
     batch_statistics,
     normalised,
     running_statistics,
 )
-from networks.parts import Step, StepKind
-from networks.plan import Shape
+from blockqnn.networks.parts import Step, StepKind
+from blockqnn.networks.plan import Shape
+from blockqnn.settings import Recipe
 
 _KEPT_SIGNATURES = 1024
 """Signatures whose programs are kept; the least recently used leave first. A

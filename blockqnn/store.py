@@ -16,6 +16,8 @@ from typing import Any
 
 from blockqnn import store_schema
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import CodeError
+from blockqnn.networks.designs import AnyCode, parse, write
 from blockqnn.store_schema import (
     ADDED_IN_2,
     RUNNING_SINCE,
@@ -26,8 +28,6 @@ from blockqnn.store_schema import (
     version_of,
 )
 from blockqnn.trial import Status, Trial
-from networks.codes import CodeError
-from networks.designs import AnyCode, parse, write
 
 FILE_NAME = "store.sqlite"
 

@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from blockqnn.bench_floor import cpu_epoch_steps
 from blockqnn.images import Images, channel_statistics
+from blockqnn.networks.initial import Weights, initial_parameters
+from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.placement import available_cores
 from blockqnn.settings import Recipe
-from networks.initial import Weights, initial_parameters
-from networks.plan import Operation, PlacedLayer, Plan
 
 BATCH_NORM_MOMENTUM = 0.1
 """Share of the batch in the running statistics: one less what JAX's side keeps."""
@@ -30,7 +30,7 @@ class TorchNetwork(nn.Module):
 
         Args:
             plan: of the child network.
-            weights: initial values as `networks.initial` makes them.
+            weights: initial values as `blockqnn.networks.initial` makes them.
         """
         super().__init__()
         self._plan = plan
@@ -185,7 +185,7 @@ def _arrays(layer: PlacedLayer, weights: dict[str, np.ndarray]) -> nn.Module:
 def _compute(
     layer: PlacedLayer, arrays: nn.Module, inputs: list[torch.Tensor], training: bool
 ) -> torch.Tensor:
-    """What `networks.layers.compute` does, in NCHW."""
+    """What `blockqnn.networks.layers.compute` does, in NCHW."""
     x, half = inputs[0], layer.kernel // 2
     match layer.operation:
         case Operation.CONVOLUTION:

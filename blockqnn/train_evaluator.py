@@ -20,6 +20,8 @@ from blockqnn.compilation import (
 )
 from blockqnn.datasets import load_search_parts
 from blockqnn.errors import UserError
+from blockqnn.networks.designs import design_of, design_plan
+from blockqnn.networks.layout import Layout
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.training import (
     CompiledChild,
@@ -30,8 +32,6 @@ from blockqnn.training import (
     train_compiled,
 )
 from blockqnn.trial import Job, Outcome
-from networks.designs import design_of, design_plan
-from networks.layout import Layout
 
 CHILDREN_BETWEEN_PRUNINGS = 200
 """The cache on disk may outgrow its bound by what so many children compile."""

@@ -13,11 +13,11 @@ import numpy as np
 from blockqnn.execution import DeviceImages, Execution
 from blockqnn.images import Images, channel_statistics
 from blockqnn.layer_by_layer import LayerByLayer
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.plan import Plan
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import Recipe
 from blockqnn.whole_program import WholeProgram
-from networks.initial import initial_parameters, initial_statistics
-from networks.plan import Plan
 
 
 class TrainingError(Exception):

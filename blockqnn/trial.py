@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import hashlib
 
-from networks.designs import AnyCode
+from blockqnn.networks.designs import AnyCode
 
 
 class Status(enum.StrEnum):

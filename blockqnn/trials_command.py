@@ -9,9 +9,9 @@ import pathlib
 from typing import Any, TextIO
 
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
+from blockqnn.networks.designs import write
 from blockqnn.run_record import read_run
 from blockqnn.trial import Status, Trial
-from networks.designs import write
 
 TABLE, JSON, CSV = "table", "json", "csv"
 FORMATS = (TABLE, JSON, CSV)

@@ -19,11 +19,11 @@ from blockqnn.execution import (
     mean_cross_entropy,
     take_batch,
 )
+from blockqnn.networks.initial import Weights, initial_parameters, initial_statistics
+from blockqnn.networks.layers import compute
+from blockqnn.networks.normalisation import Arrays
+from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
-from networks.initial import Weights, initial_parameters, initial_statistics
-from networks.layers import compute
-from networks.normalisation import Arrays
-from networks.plan import Plan
 
 
 def forward(

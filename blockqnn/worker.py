@@ -26,10 +26,10 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.evaluators import Evaluator, make_evaluator
+from blockqnn.networks.designs import parse, write
+from blockqnn.networks.layout import Layout
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome
-from networks.designs import parse, write
-from networks.layout import Layout
 
 HEARTBEAT_SECONDS = 5.0
 """Between two signs of life."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.evolution import EvolutionConfig
-from agents.exploration import DISTRIBUTIONS
-from agents.local_search import LocalSearchConfig
-from agents.predictor import FOREST, PredictorConfig
-from agents.q_learning import QLearningConfig
-from agents.q_learning_plus import QLearningPlusConfig
-from agents.random_search import RandomSearchConfig
-from agents.registry import AGENTS, AgentConfig
-from flags import parsing
+from blockqnn.agents.evolution import EvolutionConfig
+from blockqnn.agents.exploration import DISTRIBUTIONS
+from blockqnn.agents.local_search import LocalSearchConfig
+from blockqnn.agents.predictor import FOREST, PredictorConfig
+from blockqnn.agents.q_learning import QLearningConfig
+from blockqnn.agents.q_learning_plus import QLearningPlusConfig
+from blockqnn.agents.random_search import RandomSearchConfig
+from blockqnn.agents.registry import AGENTS, AgentConfig
+from blockqnn.flags import parsing
 
 NONE = "none"
 

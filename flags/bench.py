@@ -10,10 +10,10 @@ from blockqnn.bench_command import AGAINST, NONE, BenchSettings
 from blockqnn.bench_floor import PresetChildren
 from blockqnn.datasets import search_part_sizes
 from blockqnn.errors import UserError
+from blockqnn.flags import child_network, parsing, search
+from blockqnn.networks.codes import MAX_LAYERS
+from blockqnn.networks.layout import Layout
 from blockqnn.settings import Recipe
-from flags import child_network, parsing, search
-from networks.codes import MAX_LAYERS
-from networks.layout import Layout
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")
 _BLOCKS_ALLOWED = "blocks with commas between them, as in residual,[(1,1,3,0,0),(2,7,0,0,0)]"

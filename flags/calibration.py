@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from blockqnn.calibration.command import CalibrateSettings
 from blockqnn.errors import UserError
+from blockqnn.flags import parsing
+from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.rescore_command import RescoreSettings
 from blockqnn.reward_fit import LEAST_BLOCKS
 from blockqnn.run_record import read_run
-from flags import parsing
-from flags.recorded_run import parse_recorded
 
 _OWN = "run"
 _MOST = 1e6

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flags import parsing
-from networks.codes import MAX_LAYERS
-from networks.layout import KINDS, Layout
+from blockqnn.flags import parsing
+from blockqnn.networks.codes import MAX_LAYERS
+from blockqnn.networks.layout import KINDS, Layout
 
 
 def define_layout(flags: parsing.FlagSet, default: Layout) -> None:

@@ -6,15 +6,15 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from agents.registry import AGENTS
+from blockqnn.agents.registry import AGENTS
 from blockqnn.compare_command import CompareSettings
 from blockqnn.compare_real import RealCompareSettings
 from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TABLE, TRAIN
-from flags import parsing, search
-from networks.designs import SPACES
-from networks.layout import NASBENCH201
+from blockqnn.flags import parsing, search
+from blockqnn.networks.designs import SPACES
+from blockqnn.networks.layout import NASBENCH201
 
 _AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
 _BUDGETS = (100, 200, 500, 1000)

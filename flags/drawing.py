@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 
 from blockqnn.draw_command import DrawSettings
-from flags import child_network, parsing
+from blockqnn.flags import child_network, parsing
 
 
 def define() -> parsing.FlagSet:

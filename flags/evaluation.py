@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
+from blockqnn.flags import parsing
 from blockqnn.full_training.evaluate import SPLITS, TEST, EvaluateSettings
-from flags import parsing
 
 
 def define() -> parsing.FlagSet:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from blockqnn import heat_map
 from blockqnn.errors import UserError
 from blockqnn.explain_command import ExplainSettings
-from flags import parsing
+from blockqnn.flags import parsing
 
 
 def define() -> parsing.FlagSet:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from blockqnn.errors import UserError
 from blockqnn.export.command import ExportSettings
-from flags import child_network, parsing
+from blockqnn.flags import child_network, parsing
 
 
 def define() -> parsing.FlagSet:

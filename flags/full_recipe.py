@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.flags import parsing
 from blockqnn.full_training.settings import SCHEDULES, FullRecipe
-from flags import parsing
 
 
 def define(flags: parsing.FlagSet) -> None:

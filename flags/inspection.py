@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from blockqnn import selection
+from blockqnn.flags import child_network, parsing
 from blockqnn.selection import Selection
 from blockqnn.show_command import ShowSettings
 from blockqnn.trial import Status
 from blockqnn.trials_command import FORMATS, TABLE, TrialsSettings
-from flags import child_network, parsing
 
 _LEAST = {"reward": "reward in percent", "accuracy": "accuracy in percent"}
 _MOST = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from blockqnn.flags import search
 from blockqnn.run_directory import FLAG_FILE
 from blockqnn.settings import RunSettings, SearchSettings
-from flags import search
 
 _NEVER = ("preset", "flagfile")
 """Flags that bring others with them: a store has no say in those."""

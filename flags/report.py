@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
+from blockqnn.flags import parsing
 from blockqnn.report.command import ReportSettings, ServeSettings
-from flags import parsing
 
 
 def define_report() -> parsing.FlagSet:

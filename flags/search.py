@@ -10,6 +10,12 @@ from blockqnn.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TABLE, TRAIN
 from blockqnn.executors import INLINE, LOCAL, RAY
+from blockqnn.flags import child_network, parsing
+from blockqnn.flags.agents import agent_config, define_agents
+from blockqnn.networks.codes import MAX_LAYERS
+from blockqnn.networks.cost import Limits
+from blockqnn.networks.designs import NSC, SPACES
+from blockqnn.networks.layout import NASBENCH201, Layout
 from blockqnn.settings import (
     DataSettings,
     RaySettings,
@@ -20,12 +26,6 @@ from blockqnn.settings import (
     TableSettings,
     WorkerSettings,
 )
-from flags import child_network, parsing
-from flags.agents import agent_config, define_agents
-from networks.codes import MAX_LAYERS
-from networks.cost import Limits
-from networks.designs import NSC, SPACES
-from networks.layout import NASBENCH201, Layout
 
 _OPERATIONAL = (
     "preset",

@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
+from blockqnn.flags import parsing
 from blockqnn.status_command import StatusSettings
-from flags import parsing
 
 
 def define() -> parsing.FlagSet:

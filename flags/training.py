@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.errors import UserError
+from blockqnn.flags import full_recipe, parsing
 from blockqnn.full_training.settings import (
     AUTO,
     NO,
@@ -17,10 +18,9 @@ from blockqnn.full_training.settings import (
     Saving,
     TrainSettings,
 )
+from blockqnn.networks.codes import MAX_LAYERS
+from blockqnn.networks.layout import KINDS
 from blockqnn.settings import DataSettings
-from flags import full_recipe, parsing
-from networks.codes import MAX_LAYERS
-from networks.layout import KINDS
 
 DEFAULT_PRESET = "train_digits"
 

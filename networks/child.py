@@ -1,7 +1,7 @@
 """The child network as a Flax NNX module, made of Flax's own layers.
 
 Flax's layers hold the weights and normalise. Convolution and pooling are lowered
-as `networks.convolution` and `networks.layers` have it: the same values, faster
+as `blockqnn.networks.convolution` and `blockqnn.networks.layers` have it: the same values, faster
 on a CPU, and with gradients that are the same every time on a GPU.
 """
 
@@ -16,15 +16,25 @@ import numpy as np
 from flax import nnx
 from jax.typing import DTypeLike
 
-from networks.canonical import canonical_form
-from networks.codes import Code
-from networks.convolution import convolution, strided_convolution
-from networks.drop_path import JOINS, DropPath
-from networks.initial import initial_parameters, initial_statistics
-from networks.layers import add, average_downsampling, average_pooling, downsampling, max_pooling
-from networks.layout import Layout
-from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, grouped_batch_norm
-from networks.plan import Operation, PlacedLayer, Plan, make_plan
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import Code
+from blockqnn.networks.convolution import convolution, strided_convolution
+from blockqnn.networks.drop_path import JOINS, DropPath
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.layers import (
+    add,
+    average_downsampling,
+    average_pooling,
+    downsampling,
+    max_pooling,
+)
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.normalisation import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    grouped_batch_norm,
+)
+from blockqnn.networks.plan import Operation, PlacedLayer, Plan, make_plan
 
 
 class Unit(nnx.Module):
@@ -128,7 +138,7 @@ class ChildNetwork(nnx.Module):
         """Creates the network with He initialisation.
 
         Args:
-            plan: the layers, as `networks.plan.make_plan` returns them.
+            plan: the layers, as `blockqnn.networks.plan.make_plan` returns them.
             seed: of the initial weights.
             dtype: of the computation; weights are float32.
         """
@@ -229,7 +239,7 @@ def child_network(
     """Turns a block and a layout into a network.
 
     Args:
-        code: the block, as `networks.codes.parse` returns it.
+        code: the block, as `blockqnn.networks.codes.parse` returns it.
         layout: of the network.
         seed: of the initial weights.
         dtype: of the computation; weights are float32.

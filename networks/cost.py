@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from networks.designs import Design, design_plan, rewarded_plan
-from networks.layout import Layout
-from networks.plan_counts import depth, flops, parameters
+from blockqnn.networks.designs import Design, design_plan, rewarded_plan
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan_counts import depth, flops, parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Cost:
 
     Attributes:
         parameters: number of trained numbers, batch norm's scale and shift included.
-        flops: of one image, forward; see `networks.plan_counts`.
+        flops: of one image, forward; see `blockqnn.networks.plan_counts`.
         block_flops: the same of what the reward looks at: one block at the
             first stage, with that stage's filters as input width; of cells,
             the whole child.

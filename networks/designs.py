@@ -10,14 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
-from networks import codes
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import MAX_LAYERS, Code
-from networks.layout import NASBENCH201, Layout, LayoutError
-from networks.nasbench201 import Cell, CellCode, CellSpace, cell_plan, check_cell, parse_cell
-from networks.nasbench201 import write_cell as _write_cell
-from networks.plan import Plan, block_plan, make_plan
-from networks.space import BlockSpace
+from blockqnn.networks import codes
+from blockqnn.networks.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.codes import MAX_LAYERS, Code
+from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
+from blockqnn.networks.nasbench201 import (
+    Cell,
+    CellCode,
+    CellSpace,
+    cell_plan,
+    check_cell,
+    parse_cell,
+)
+from blockqnn.networks.nasbench201 import write_cell as _write_cell
+from blockqnn.networks.plan import Plan, block_plan, make_plan
+from blockqnn.networks.space import BlockSpace
 
 NSC = "nsc"
 SPACES = (NSC, NASBENCH201)

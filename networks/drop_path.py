@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from networks.plan import Operation
+from blockqnn.networks.plan import Operation
 
 JOINS = (Operation.ADD, Operation.CONCAT)
 """Layers whose inputs may be dropped."""

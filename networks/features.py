@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from networks.canonical import CanonicalBlock
-from networks.codes import LayerType
-from networks.layout import Layout
-from networks.plan import block_plan
-from networks.plan_counts import flops, parameters
+from blockqnn.networks.canonical import CanonicalBlock
+from blockqnn.networks.codes import LayerType
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import block_plan
+from blockqnn.networks.plan_counts import flops, parameters
 
 _KINDS = (
     (LayerType.CONVOLUTION, 1),

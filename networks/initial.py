@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from networks.plan import Plan
+from blockqnn.networks.plan import Plan
 
 Weights = list[dict[str, np.ndarray]]
 """For each layer of a plan its arrays by name, empty where it has none."""

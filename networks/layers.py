@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from networks.convolution import convolution, strided_convolution
-from networks.normalisation import Arrays, batch_norm
-from networks.parts import Step, StepKind
-from networks.plan import Operation, PlacedLayer
+from blockqnn.networks.convolution import convolution, strided_convolution
+from blockqnn.networks.normalisation import Arrays, batch_norm
+from blockqnn.networks.parts import Step, StepKind
+from blockqnn.networks.plan import Operation, PlacedLayer
 
 
 def compute(

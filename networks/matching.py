@@ -14,9 +14,9 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from networks.canonical import CanonicalBlock, canonical_numbers, computes_nothing
-from networks.codes import Code
-from networks.graph import BlockGraph, block_graph
+from blockqnn.networks.canonical import CanonicalBlock, canonical_numbers, computes_nothing
+from blockqnn.networks.codes import Code
+from blockqnn.networks.graph import BlockGraph, block_graph
 
 _INPUT, _OUTPUT = (-1, 0), (-2, 0)
 """Labels of the nodes that are no layers."""

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from networks.codes import CodeError
-from networks.layout import NASBENCH201, Layout, LayoutError
-from networks.plan import Operation, Plan, PlanBuilder
+from blockqnn.networks.codes import CodeError
+from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
+from blockqnn.networks.plan import Operation, Plan, PlanBuilder
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """What an edge may carry, by its number in a code."""

@@ -26,7 +26,7 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
-from networks.plan import Operation, PlacedLayer, Plan, Shape
+from blockqnn.networks.plan import Operation, PlacedLayer, Plan, Shape
 
 MAP_GROUPS = (4, 2, 1)
 """How many equal parts one convolution may read."""

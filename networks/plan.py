@@ -1,9 +1,9 @@
 """The plan of a child network: one flat list of placed layers with shapes.
 
 A canonical block and a layout become a plan, and everything else is read off
-it: parameters, FLOPs and depth (`networks.cost`), the Flax module, and every
+it: parameters, FLOPs and depth (`blockqnn.networks.cost`), the Flax module, and every
 way of executing it. No other module computes a shape; how many channels a layer
-has is told by `networks.graph`, which drawings of codes as written ask as well.
+has is told by `blockqnn.networks.graph`, which drawings of codes as written ask as well.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
-from networks.canonical import CanonicalBlock
-from networks.codes import LayerType
-from networks.graph import layer_width
-from networks.layout import IMAGENET, Layout
+from blockqnn.networks.canonical import CanonicalBlock
+from blockqnn.networks.codes import LayerType
+from blockqnn.networks.graph import layer_width
+from blockqnn.networks.layout import IMAGENET, Layout
 
 Shape = tuple[int, ...]
 """Height, width and channels of a feature map, or channels of a vector."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from networks.plan import Operation, PlacedLayer, Plan
+from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 
 _CONVOLUTIONS = (Operation.CONVOLUTION, Operation.PCC)
 

@@ -1,10 +1,10 @@
 """The benchmarks can at least be begun: what they import is there."""
 
-import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).parent.parent
+from tests.paths import ROOT
+
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
 
 

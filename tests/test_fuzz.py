@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from benchmarks import fuzz
 from blockqnn.errors import UserError
-from flags import search as search_flags
-from networks.codes import CodeError, parse, write
-from networks.layout import LayoutError
+from blockqnn.flags import search as search_flags
+from blockqnn.networks.codes import CodeError, parse, write
+from blockqnn.networks.layout import LayoutError
 from tests.blockqnn.executing import ROOT
 from tests.strategies import blocks
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from blockqnn.calibration.findings import EARLY, FITTED, Findings
 from blockqnn.listing import number, table
+from blockqnn.networks.designs import write
 from blockqnn.rank_correlation import Interval
 from blockqnn.settings import RewardSettings
-from networks.designs import write
 
 
 def in_words(findings: Findings) -> str:

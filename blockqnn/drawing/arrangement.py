@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from blockqnn.drawing.labels import kinds, labels, width_text
 from blockqnn.drawing.sugiyama import NODE_GAP, place
-from networks.canonical import CanonicalBlock
-from networks.codes import Code
-from networks.graph import block_graph, widths
-from networks.layout import Layout
+from blockqnn.networks.canonical import CanonicalBlock
+from blockqnn.networks.codes import Code
+from blockqnn.networks.graph import block_graph, widths
+from blockqnn.networks.layout import Layout
 
 Point = tuple[float, float]
 """x to the right and y downwards, in points."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blockqnn.drawing.palette import INPUT, OUTPUT
 from blockqnn.listing import in_units
-from networks.codes import LayerType
-from networks.graph import BlockGraph
+from blockqnn.networks.codes import LayerType
+from blockqnn.networks.graph import BlockGraph
 
 _SHORT = {
     LayerType.CONVOLUTION: "conv",

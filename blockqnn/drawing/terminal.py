@@ -15,10 +15,10 @@ from typing import TextIO
 
 from blockqnn.drawing.labels import kinds, labels, width_text
 from blockqnn.drawing.palette import ADDED, REMOVED
-from networks.canonical import CanonicalBlock
-from networks.codes import Code
-from networks.graph import BlockGraph, block_graph, widths
-from networks.layout import Layout
+from blockqnn.networks.canonical import CanonicalBlock
+from blockqnn.networks.codes import Code
+from blockqnn.networks.graph import BlockGraph, block_graph, widths
+from blockqnn.networks.layout import Layout
 
 
 @dataclasses.dataclass(frozen=True)

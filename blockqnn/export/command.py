@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from blockqnn.errors import UserError
 from blockqnn.export.description import describe, readme
 from blockqnn.export.subject import Subject, find_subject
-from networks.layout import Layout
+from blockqnn.networks.layout import Layout
 
 SOURCE, WEIGHTS, ORBAX = "network.py", "weights.safetensors", "weights.orbax"
 FORWARD, DESCRIPTION, README = "network.stablehlo", "network.json", "README.md"

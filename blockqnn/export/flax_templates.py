@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockqnn.export.weights import CONVOLUTION, NORM
-from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
 HEAD = '''"""{first_line}
 

@@ -13,10 +13,10 @@ import numpy as np
 from flax import nnx
 
 from blockqnn.export.subject import Subject
-from networks.initial import Weights
-from networks.layers import add
-from networks.normalisation import normalised
-from networks.plan import Operation, PlacedLayer, Plan
+from blockqnn.networks.initial import Weights
+from blockqnn.networks.layers import add
+from blockqnn.networks.normalisation import normalised
+from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from blockqnn.block_reference import BEST, is_run, resolve
 from blockqnn.checkpoint import by_layer, load_checkpoint
 from blockqnn.errors import UserError
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import Code, parse
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.store import FILE_NAME
-from networks.canonical import canonical_form
-from networks.codes import Code, parse
-from networks.layout import Layout
-from networks.plan import Plan, make_plan
-from networks.published import PUBLISHED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,7 @@ def find_subject(
             f"blockqnn train {reference!r}) and export the checkpoint, or export it with initial "
             "weights (--fresh_weights)."
         )
-    from networks.initial import initial_parameters, initial_statistics
+    from blockqnn.networks.initial import initial_parameters, initial_statistics
 
     layout = found.layout or layout
     plan = make_plan(canonical_form(found.block), layout)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from networks.initial import Weights
-from networks.plan import Operation, Plan
+from blockqnn.networks.initial import Weights
+from blockqnn.networks.plan import Operation, Plan
 
 CONVOLUTION, NORM = "convolution", "norm"
 """Attributes of a layer of ReLU, convolution and batch normalisation."""

@@ -282,6 +282,6 @@ def _class_table(names: list[str], measured: Measured) -> str:
 
 
 def _parameters(checkpoint: Checkpoint) -> int:
-    from networks.cost import parameters
+    from blockqnn.networks.cost import parameters
 
     return parameters(checkpoint.metadata.plan)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
 from blockqnn.full_training.settings import FullRecipe
-from networks.cost import Cost
+from blockqnn.networks.cost import Cost
 
 if TYPE_CHECKING:
     import jax

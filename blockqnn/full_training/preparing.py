@@ -11,11 +11,11 @@ from blockqnn.errors import UserError
 from blockqnn.full_training.settings import AUTO, FullRecipe, LayoutChoice, TrainSettings
 from blockqnn.full_training.splits import FullInfo, describe_full
 from blockqnn.images import VALIDATION_SHARE
+from blockqnn.networks.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.codes import write
+from blockqnn.networks.cost import Cost, cost
+from blockqnn.networks.layout import Layout
 from blockqnn.run_record import read_run
-from networks.canonical import CanonicalBlock, canonical_form
-from networks.codes import write
-from networks.cost import Cost, cost
-from networks.layout import Layout
 
 _DEFAULT = Layout(repeats=2)
 _SHARE_OF_DEVICE = 4

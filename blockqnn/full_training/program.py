@@ -27,10 +27,10 @@ from blockqnn.full_training.schedule import (
     optimiser,
 )
 from blockqnn.full_training.settings import FullRecipe
-from networks.child import ChildNetwork
-from networks.drop_path import DropPath
-from networks.initial import initial_parameters, initial_statistics
-from networks.plan import Plan
+from blockqnn.networks.child import ChildNetwork
+from blockqnn.networks.drop_path import DropPath
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.plan import Plan
 
 _DATA = "data"
 

@@ -57,7 +57,7 @@ class FullRecipe:
         flip: whether images are mirrored at random.
         cutout: side of the square that is blanked in each image, in pixels; 0 for none.
         drop_path: probability that a path into a join is dropped in the last step,
-            to which it grows linearly from 0; see `networks.drop_path`.
+            to which it grows linearly from 0; see `blockqnn.networks.drop_path`.
         ema_decay: of the moving average of the weights that is evaluated; 0 for none.
         bfloat16: compute in bfloat16; weights and statistics stay float32.
         sync_batch_norm: whether batch norm's statistics are those of the whole batch,

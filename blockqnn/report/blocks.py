@@ -7,13 +7,13 @@ from typing import Any
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import Code
+from blockqnn.networks.designs import as_block, is_block
+from blockqnn.networks.motifs import MOTIFS, motifs
 from blockqnn.report.statistics import fisher_p_value, holm, wilson_interval
 from blockqnn.run_record import RunRecord
 from blockqnn.trial import Status
-from networks.canonical import canonical_form
-from networks.codes import Code
-from networks.designs import as_block, is_block
-from networks.motifs import MOTIFS, motifs
 
 
 def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:

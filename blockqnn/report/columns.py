@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from blockqnn.networks.designs import write
 from blockqnn.trial import Status, Trial
-from networks.designs import write
 
 STATUSES = tuple(status.value for status in Status)
 

@@ -7,10 +7,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from blockqnn.networks.codes import LayerType
+from blockqnn.networks.designs import as_block, is_block
 from blockqnn.report.columns import short
 from blockqnn.trial import Status, Trial
-from networks.codes import LayerType
-from networks.designs import as_block, is_block
 
 VALUED = (Status.COMPLETED, Status.KNOWN)
 """Trials with an accuracy; the others earn that of guessing, which says nothing of blocks."""

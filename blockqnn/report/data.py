@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.networks.designs import is_block
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.curves import distributions, learning_curves
@@ -13,7 +14,6 @@ from blockqnn.report.prediction import prediction
 from blockqnn.report.spending import reasons, time_spent
 from blockqnn.run_directory import FLAG_FILE
 from blockqnn.run_record import RunRecord
-from networks.designs import is_block
 
 
 def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:

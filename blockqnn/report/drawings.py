@@ -15,10 +15,10 @@ from typing import Any
 
 from blockqnn.drawing import arrangement, palette, scene
 from blockqnn.drawing.arrangement import Arrangement, arrange
+from blockqnn.networks.codes import Code
+from blockqnn.networks.designs import is_block
+from blockqnn.networks.layout import Layout
 from blockqnn.trial import Trial
-from networks.codes import Code
-from networks.designs import is_block
-from networks.layout import Layout
 
 PORTION = 256
 """Drawings that are unpacked at once when one of them is wanted."""

@@ -8,14 +8,14 @@ import secrets
 import threading
 from typing import Any
 
+from blockqnn.networks.designs import is_block
+from blockqnn.networks.layout import Layout
 from blockqnn.report import drawings
 from blockqnn.report.columns import columns
 from blockqnn.report.data import summary
 from blockqnn.run_record import RunRecord
 from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Trial
-from networks.designs import is_block
-from networks.layout import Layout
 
 
 class Follower:

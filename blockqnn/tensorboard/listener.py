@@ -19,6 +19,9 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import hparams
 
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import Code
+from blockqnn.networks.designs import as_block, is_cell
+from blockqnn.networks.layout import Layout
 from blockqnn.tensorboard.event_file import EventFile, read_events
 from blockqnn.tensorboard.scalars import (
     BEST_ACCURACY,
@@ -30,9 +33,6 @@ from blockqnn.tensorboard.scalars import (
     hyperparameter,
 )
 from blockqnn.trial import Trial
-from networks.codes import Code
-from networks.designs import as_block, is_cell
-from networks.layout import Layout
 
 _SESSION_START = "_hparams_/session_start_info"
 _SESSION_END = "_hparams_/session_end_info"

@@ -6,17 +6,17 @@ import numbers
 
 import pytest
 
-from agents.contract import Episode
-from agents.evolution import EvolutionConfig, RegularisedEvolution
-from agents.local_search import LocalSearch, LocalSearchConfig
-from agents.predictor import PredictorConfig
-from agents.q_learning import QLearning, QLearningConfig
-from agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
-from agents.random_search import RandomSearch, RandomSearchConfig
-from agents.registry import make_agent
-from networks.codes import check
-from networks.nasbench201 import CellSpace, check_cell
-from networks.space import BlockSpace
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
+from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
+from blockqnn.agents.predictor import PredictorConfig
+from blockqnn.agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.registry import make_agent
+from blockqnn.networks.codes import check
+from blockqnn.networks.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.space import BlockSpace
 
 SPACE = BlockSpace(5)
 SCHEDULE = ((1.0, 2), (0.5, 2), (0.1, 2))

@@ -6,7 +6,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from agents.exploration import BY_TYPE, DISTRIBUTIONS, UNIFORM, draw, generator, random_state
+from blockqnn.agents.exploration import (
+    BY_TYPE,
+    DISTRIBUTIONS,
+    UNIFORM,
+    draw,
+    generator,
+    random_state,
+)
 
 GROUPS = (("a",), ("b", "c", "d"), ("e", "f", "g", "h", "i", "j"))
 

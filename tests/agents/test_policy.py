@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from agents.contract import Episode
-from agents.equations import epsilon_at
-from agents.q_learning import PAPER_SCHEDULE, QLearning, QLearningConfig
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.equations import epsilon_at
+from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearning, QLearningConfig
 
 ALONE, CROWD = (1,), [(arm,) for arm in range(2, 11)]
 

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from agents.contract import Episode
-from agents.predictor import (
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.predictor import (
     PredictedAgent,
     PredictorConfig,
     RewardForest,
     fitted_on,
     held_out_predictions,
 )
-from agents.random_search import RandomSearchConfig
-from agents.registry import make_agent
-from networks.nasbench201 import CellSpace, check_cell
+from blockqnn.agents.random_search import RandomSearchConfig
+from blockqnn.agents.registry import make_agent
+from blockqnn.networks.nasbench201 import CellSpace, check_cell
 
 SPACE = CellSpace()
 CONFIG = PredictorConfig(RandomSearchConfig(), pool=30, after=40, refit=20)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agents.contract import Episode
-from agents.equations import bootstrap_target, final_target, moved, shaped_reward
-from agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.equations import bootstrap_target, final_target, moved, shaped_reward
+from blockqnn.agents.q_learning import QLearning, QLearningConfig
 
 LEFT, RIGHT, ON, BACK, END, STOP = (1, 0), (1, 1), (2, 0), (2, 1), (9, 0), (9, 1)
 

@@ -4,8 +4,8 @@ import collections
 
 import pytest
 
-from agents.contract import Episode
-from agents.q_learning_plus import (
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.q_learning_plus import (
     ATTEMPTS,
     QLearningPlus,
     QLearningPlusConfig,
@@ -14,9 +14,9 @@ from agents.q_learning_plus import (
     raised_epsilon,
     scheduled_epsilon,
 )
-from networks.codes import parse
-from networks.nasbench201 import CellSpace, check_cell
-from networks.space import BlockSpace
+from blockqnn.networks.codes import parse
+from blockqnn.networks.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.space import BlockSpace
 
 SPACE = CellSpace()
 GREEDY = ((0.0, 1.0),)

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from agents.contract import Episode
-from agents.random_search import RandomSearch, RandomSearchConfig
-from networks.space import BlockSpace
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.networks.space import BlockSpace
 
 
 @pytest.mark.parametrize(

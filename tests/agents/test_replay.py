@@ -2,8 +2,8 @@
 
 import pytest
 
-from agents.contract import Episode
-from agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.q_learning import QLearning, QLearningConfig
 
 ARMS = 6
 

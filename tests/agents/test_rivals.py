@@ -4,10 +4,10 @@ import collections
 
 import numpy as np
 
-from agents.contract import Episode
-from agents.evolution import EvolutionConfig, RegularisedEvolution
-from agents.local_search import LocalSearch, LocalSearchConfig
-from networks.nasbench201 import CellSpace, check_cell
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
+from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
+from blockqnn.networks.nasbench201 import CellSpace, check_cell
 
 SPACE = CellSpace()
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import pathlib
 import sys
 
 import pytest
@@ -12,8 +11,8 @@ from blockqnn.executors import LocalExecutor
 from blockqnn.placement import Place
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.worker import encode_settings
-from tests.blockqnn.executing import ROOT
 from tests.blockqnn.searching import LAYOUT
+from tests.paths import ROOT
 
 
 class CommandLine:
@@ -53,7 +52,7 @@ def blockqnn(capsys, tmp_path, monkeypatch):
     directory.mkdir()
     monkeypatch.chdir(directory)
     # Processes that are started there find the project as an installed one would be found.
-    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return CommandLine(capsys, directory)
 
 

@@ -6,8 +6,6 @@ import time
 
 from tests.blockqnn.searching import job
 
-ROOT = pathlib.Path(__file__).parents[2]
-
 
 def outcomes(executor, codes):
     """Evaluates blocks and returns their outcomes in the order of submission."""

@@ -21,11 +21,11 @@ from blockqnn.full_training.settings import (
 )
 from blockqnn.full_training.splits import ArraySplit, Part
 from blockqnn.images import Images
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import check, parse, write
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import make_plan
 from blockqnn.settings import DataSettings
-from networks.canonical import canonical_form
-from networks.codes import check, parse, write
-from networks.layout import Layout
-from networks.plan import make_plan
 
 CONV3 = check([(1, 1, 3, 0, 0)])
 JOINED = parse("[(1,1,3,0,0),(2,5,0,0,1)]")

@@ -11,7 +11,7 @@ import time
 from blockqnn import worker
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DryEvaluator
-from networks.codes import check
+from blockqnn.networks.codes import check
 
 FINE = check([(1, 1, 1, 0, 0)])
 KILLED = check([(1, 1, 3, 0, 0)])

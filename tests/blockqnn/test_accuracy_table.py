@@ -6,10 +6,10 @@ import pytest
 
 from blockqnn.accuracy_table import AccuracyTable, TableEvaluator
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import parse
+from blockqnn.networks.designs import design_of
+from blockqnn.networks.nasbench201 import parse_cell
 from blockqnn.trial import Job, Status
-from networks.codes import parse
-from networks.designs import design_of
-from networks.nasbench201 import parse_cell
 
 CELL = "|none~0|+|none~0|nor_conv_1x1~1|+|none~0|skip_connect~1|none~2|"
 OTHER = CELL.replace("nor_conv_1x1", "nor_conv_3x3")

@@ -12,11 +12,11 @@ from blockqnn.bench_floor import PresetChildren, Rates, floor_seconds, step_byte
 from blockqnn.bench_process import MeasuringProcess
 from blockqnn.datasets import load_search_parts, search_part_sizes
 from blockqnn.errors import UserError
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import parse
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import make_plan
 from blockqnn.settings import DataSettings, Recipe
-from networks.canonical import canonical_form
-from networks.codes import parse
-from networks.layout import Layout
-from networks.plan import make_plan
 from tests.blockqnn.test_wrong_input import LONG, refused
 
 TINY = (

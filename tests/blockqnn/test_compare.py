@@ -11,10 +11,10 @@ import time
 import pytest
 from scipy import stats
 
-from agents.evolution import EvolutionConfig
-from agents.q_learning import QLearningConfig
 from blockqnn import contest, standings
 from blockqnn.accuracy_table import AccuracyTable
+from blockqnn.agents.evolution import EvolutionConfig
+from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.contest import Improvement, Played, play
 from blockqnn.contestants import parse_contestant, scaled_schedule
 from blockqnn.errors import UserError

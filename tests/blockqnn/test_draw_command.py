@@ -16,12 +16,12 @@ from blockqnn.drawing.difference import beside
 from blockqnn.drawing.palette import ADDED, MARKS, REMOVED
 from blockqnn.drawing.svg import svg
 from blockqnn.drawing.terminal import in_text
-from networks.canonical import canonical_form
-from networks.codes import write
-from networks.graph import block_graph
-from networks.layout import Layout
-from networks.matching import match
-from networks.published import PUBLISHED
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import write
+from blockqnn.networks.graph import block_graph
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.matching import match
+from blockqnn.networks.published import PUBLISHED
 from tests.blockqnn.reading_dot import read_dot
 from tests.strategies import blocks
 

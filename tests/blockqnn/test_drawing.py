@@ -23,12 +23,12 @@ from blockqnn.drawing.raster import MOST_DOTS, pdf, png
 from blockqnn.drawing.scene import Path, Text, scene
 from blockqnn.drawing.svg import svg
 from blockqnn.errors import UserError
-from networks.canonical import canonical_form
-from networks.codes import parse
-from networks.graph import block_graph, widths
-from networks.layout import Layout
-from networks.matching import Matching
-from networks.published import PUBLISHED
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import parse
+from blockqnn.networks.graph import block_graph, widths
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.matching import Matching
+from blockqnn.networks.published import PUBLISHED
 from tests.blockqnn.reading_dot import read_dot
 from tests.strategies import UNBOUNDED, blocks
 

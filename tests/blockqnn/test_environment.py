@@ -11,23 +11,23 @@ import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
-from agents.contract import Episode
-from agents.q_learning import QLearning
 from blockqnn import environment as module
 from blockqnn.action_list import ActionList
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.q_learning import QLearning
 from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DryEvaluator
 from blockqnn.executors import InlineExecutor
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import LayerCode, check, write
+from blockqnn.networks.cost import Limits, cost
+from blockqnn.networks.space import START, BlockSpace
 from blockqnn.reward import corrected_reward
 from blockqnn.search import AGENT_SCALE
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
 from blockqnn.store import Store
 from blockqnn.trial import Outcome, Status, child_seed
-from networks.canonical import canonical_form
-from networks.codes import LayerCode, check, write
-from networks.cost import Limits, cost
-from networks.space import START, BlockSpace
 from tests.blockqnn.executing import ROOT
 from tests.blockqnn.searching import (
     CONV3,

@@ -11,24 +11,24 @@ from flax import nnx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.datasets import load_search_parts
 from blockqnn.execution import count_correct, evaluation_batches, mean_cross_entropy, take_batch
 from blockqnn.images import Images
 from blockqnn.layer_by_layer import LayerByLayer
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.child import ChildNetwork
+from blockqnn.networks.codes import parse
+from blockqnn.networks.cost import Limits, cost, infeasible_reason
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.layout import NASBENCH201, Layout
+from blockqnn.networks.nasbench201 import Cell, cell_plan, parse_cell
+from blockqnn.networks.plan import make_plan
+from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.space import BlockSpace
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.training import on_device
 from blockqnn.whole_program import WholeProgram
-from networks.canonical import canonical_form
-from networks.child import ChildNetwork
-from networks.codes import parse
-from networks.cost import Limits, cost, infeasible_reason
-from networks.initial import initial_parameters, initial_statistics
-from networks.layout import NASBENCH201, Layout
-from networks.nasbench201 import Cell, cell_plan, parse_cell
-from networks.plan import make_plan
-from networks.published import PUBLISHED
-from networks.space import BlockSpace
 
 # Maps of 4x4 and 2x2 pixels, smaller than the larger kernels.
 ONE_STAGE = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)

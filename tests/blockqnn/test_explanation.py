@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from agents.exploration import random_state
-from agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.exploration import random_state
+from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
 from blockqnn.explanation import (
     greedy_block,
@@ -15,11 +15,11 @@ from blockqnn.explanation import (
     read_knowledge,
     type_values,
 )
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import LayerType, check, parse, parse_prefix, write
+from blockqnn.networks.space import BlockSpace
 from blockqnn.run_record import RunRecord, read_agent_state
 from blockqnn.trial import Status, Trial
-from networks.canonical import canonical_form
-from networks.codes import LayerType, check, parse, parse_prefix, write
-from networks.space import BlockSpace
 from tests.blockqnn.searching import LAYOUT
 
 CONV3, IDENTITY = "q 1,1,3,0,0", "q 1,4,0,0,0"

@@ -5,9 +5,9 @@ import json
 import numpy as np
 from safetensors.numpy import load_file
 
-from networks.child import child_network
-from networks.codes import parse
-from networks.layout import Layout
+from blockqnn.networks.child import child_network
+from blockqnn.networks.codes import parse
+from blockqnn.networks.layout import Layout
 from tests.blockqnn.trained import CIFAR, write_trained
 
 

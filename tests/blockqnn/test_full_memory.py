@@ -9,7 +9,7 @@ from blockqnn.errors import UserError
 from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
 from blockqnn.full_training.preparing import keeps_on_device
 from blockqnn.full_training.settings import FullRecipe
-from networks.cost import Cost
+from blockqnn.networks.cost import Cost
 
 COST = Cost(parameters=1000, flops=1, block_flops=1, depth=1, activations=500)
 RECIPE = FullRecipe(batch_size=100)

@@ -16,7 +16,6 @@ from blockqnn.run_record import read_run
 from tests.blockqnn.searching import without_times
 from tests.blockqnn.test_killed_runs import finished_trials
 
-ROOT = pathlib.Path(__file__).parents[2]
 SEARCH = (
     "search",
     "--preset=smoke",

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import pathlib
 import random
 import sqlite3
 import subprocess
@@ -13,8 +12,8 @@ import time
 from blockqnn.run_record import read_run
 from blockqnn.store import FILE_NAME, Store
 from tests.blockqnn.searching import without_times
+from tests.paths import ROOT
 
-ROOT = pathlib.Path(__file__).parents[2]
 KILLS = 20
 
 

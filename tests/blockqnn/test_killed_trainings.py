@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import random
 import re
 import signal
@@ -17,8 +16,8 @@ import pytest
 from blockqnn.checkpoint import checkpoints, load_checkpoint, verify
 from blockqnn.full_training.directory import read_result
 from tests.blockqnn.full_training import equal, figures
+from tests.paths import ROOT
 
-ROOT = pathlib.Path(__file__).parents[2]
 EPOCHS, STEPS = 12, 10
 
 

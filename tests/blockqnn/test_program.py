@@ -7,10 +7,10 @@ import pytest
 
 from blockqnn.checkpoint import by_layer, by_name
 from blockqnn.full_training.program import smoothed_cross_entropy
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.plan import make_plan
 from blockqnn.whole_program import forward
-from networks.canonical import canonical_form
-from networks.initial import initial_parameters, initial_statistics
-from networks.plan import make_plan
 from tests.blockqnn.full_training import CONV3, JOINED, LAYOUT, equal, images, program
 
 BATCH = images(8)

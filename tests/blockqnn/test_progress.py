@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.progress import PlainProgress, TerminalProgress, make_progress
 from blockqnn.trial import Status, Trial
-from networks.published import PUBLISHED
 
 TRIAL = Trial(1, 1, 1.0, PUBLISHED["residual"], "a", 0, Status.COMPLETED, 1.0, 1, 1, 1, 1)
 

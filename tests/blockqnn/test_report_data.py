@@ -6,6 +6,8 @@ import pathlib
 
 import pytest
 
+from blockqnn.networks.codes import check
+from blockqnn.networks.nasbench201 import parse_cell, write_cell
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES, columns, short
 from blockqnn.report.curves import distributions, learning_curves, quantile
@@ -15,8 +17,6 @@ from blockqnn.report.findings import findings, planned_iterations, trend
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.spending import elapsed, reasons, time_spent
 from blockqnn.trial import Status
-from networks.codes import check
-from networks.nasbench201 import parse_cell, write_cell
 from tests.blockqnn.trials_by_hand import EPOCH, chain, run_record, trial
 
 KNOWN, INFEASIBLE, FAILED = Status.KNOWN, Status.INFEASIBLE, Status.FAILED

@@ -8,10 +8,10 @@ import pytest
 from blockqnn.__main__ import main
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
+from blockqnn.networks.nasbench201 import parse_cell
 from blockqnn.report.command import run_payload
 from blockqnn.report.page import page
 from blockqnn.run_record import read_run
-from networks.nasbench201 import parse_cell
 from tests.blockqnn import browser as browsers
 from tests.blockqnn.browser import Keys
 from tests.blockqnn.trials_by_hand import run_record, trial, write_store

@@ -4,10 +4,10 @@ import dataclasses
 import itertools
 import random
 
-from agents import predictor
+from blockqnn.agents import predictor
+from blockqnn.networks.nasbench201 import parse_cell
 from blockqnn.report.prediction import prediction
 from blockqnn.trial import Status
-from networks.nasbench201 import parse_cell
 from tests.blockqnn.trials_by_hand import chain, trial
 
 KERNELS = (1, 3, 5)

@@ -6,9 +6,9 @@ import math
 import pytest
 
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.networks.codes import check
 from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
-from networks.codes import check
 
 LAYOUT = {"filters": [4], "repeats": 1, "height": 8, "width": 8, "channels": 1}
 CODES = [check([(1, 1, kernel, 0, 0)]) for kernel in (1, 3, 5)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.q_learning import QLearningConfig
-from agents.random_search import RandomSearchConfig
+from blockqnn.agents.q_learning import QLearningConfig
+from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.executors import InlineExecutor
 from blockqnn.store import Store
 from tests.blockqnn.searching import (

@@ -11,10 +11,10 @@ import scipy.optimize
 
 from blockqnn.rank_correlation import spearman
 from blockqnn.reward_fit import LEAST_BLOCKS, fit_reward, held_out_rewards
+from tests.paths import SHARED_DATA
 
 TABLE = pathlib.Path(
-    os.environ.get("BLOCKQNN_NASBENCH201")
-    or pathlib.Path(__file__).parents[3] / "shared" / "data" / "nas" / "nasbench201.csv.gz"
+    os.environ.get("BLOCKQNN_NASBENCH201") or SHARED_DATA / "nas" / "nasbench201.csv.gz"
 )
 
 

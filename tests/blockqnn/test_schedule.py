@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from blockqnn.flags import parsing, training
 from blockqnn.full_training.schedule import (
     averaging_decay,
     drop_path_rate,
@@ -12,7 +13,6 @@ from blockqnn.full_training.schedule import (
     optimiser,
 )
 from blockqnn.full_training.settings import FullRecipe
-from flags import parsing, training
 
 
 def rates(recipe, steps, *at):

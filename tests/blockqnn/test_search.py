@@ -4,16 +4,16 @@ import contextlib
 
 import pytest
 
-from agents.random_search import RandomSearchConfig
+from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.errors import UserError
 from blockqnn.executors import InlineExecutor
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.cost import Limits, cost
 from blockqnn.reward import corrected_reward
 from blockqnn.search import DRAWS_PER_BLOCK
 from blockqnn.settings import Recipe, RewardSettings
 from blockqnn.store import Store
 from blockqnn.trial import Outcome, Status, child_seed
-from networks.canonical import canonical_form
-from networks.cost import Limits, cost
 from tests.blockqnn.searching import (
     CONV1,
     CONV3,

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from blockqnn.flags import search as search_flags
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.search_command import time_spent
 from blockqnn.trial import Status, Trial
-from flags import search as search_flags
-from networks.published import PUBLISHED
 from tests.blockqnn.searching import SECONDS
 
 # Explicit, so that tuning a preset changes no test.

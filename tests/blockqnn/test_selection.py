@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.networks.codes import check, parse
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.selection import FIGURES, ORDERS, Selection, features, select
 from blockqnn.trial import Status, Trial
-from networks.codes import check, parse
-from networks.published import PUBLISHED
 from tests.strategies import blocks
 
 CODE = check([(1, 1, 3, 0, 0)])

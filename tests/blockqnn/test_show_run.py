@@ -5,9 +5,9 @@ import json
 import pytest
 
 from blockqnn.listing import wrapped_code
+from blockqnn.networks.codes import parse, write
 from blockqnn.selection import Selection
 from blockqnn.show_run import show_run
-from networks.codes import parse, write
 from tests.blockqnn.test_terminal import Screen
 
 COSTS = ("parameters", "flops", "density", "depth", "number")

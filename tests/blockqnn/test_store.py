@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.contract import Episode
-from agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.contract import Episode
+from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import check
+from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.space import BlockSpace
 from blockqnn.store import SCHEMA_VERSION, Store, Suggestion
 from blockqnn.trial import Status, Trial
-from networks.codes import check
-from networks.published import PUBLISHED
-from networks.space import BlockSpace
 from tests.strategies import blocks
 
 HUGE = st.integers(0, 2**200)

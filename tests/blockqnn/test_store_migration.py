@@ -7,9 +7,9 @@ import sqlite3
 import pytest
 
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import check
 from blockqnn.store import SCHEMA_VERSION, Store
 from blockqnn.trial import Status, Trial
-from networks.codes import check
 from tests.blockqnn.test_store import TRIAL
 
 

@@ -12,11 +12,9 @@ from blockqnn.errors import UserError
 from blockqnn.images import ImageInfo, channel_statistics
 from blockqnn.settings import DataSettings
 from tests.blockqnn.prepared_dataset import SHAPE, images_of, label_features, prepare
+from tests.paths import SHARED_DATA
 
-CIFAR = pathlib.Path(
-    os.environ.get("BLOCKQNN_DATA_DIR")
-    or pathlib.Path(__file__).parents[3] / "shared" / "data" / "tfds"
-)
+CIFAR = pathlib.Path(os.environ.get("BLOCKQNN_DATA_DIR") or SHARED_DATA / "tfds")
 needs_cifar = pytest.mark.skipif(
     not (CIFAR / "cifar10").is_dir(),
     reason=f"no CIFAR-10 in {CIFAR}; BLOCKQNN_DATA_DIR says where it is",

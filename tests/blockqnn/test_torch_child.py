@@ -10,15 +10,15 @@ from hypothesis import given, settings
 
 from blockqnn.execution import mean_cross_entropy
 from blockqnn.images import Images
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import parse
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.layers import compute
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.networks.plan import make_plan
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.settings import Recipe
-from networks.canonical import canonical_form
-from networks.codes import parse
-from networks.initial import initial_parameters, initial_statistics
-from networks.layers import compute
-from networks.layout import Layout
-from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
-from networks.plan import make_plan
-from networks.published import PUBLISHED
 from tests.strategies import blocks
 
 torch = pytest.importorskip("torch")

@@ -3,7 +3,6 @@
 import dataclasses
 import gc
 import os
-import pathlib
 import subprocess
 import sys
 import threading
@@ -14,13 +13,14 @@ import pytest
 
 from blockqnn import compilation, train_evaluator, training
 from blockqnn.errors import UserError
+from blockqnn.networks.codes import check
+from blockqnn.networks.layout import Layout
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.train_evaluator import TrainEvaluator
 from blockqnn.training import TrainingError
 from blockqnn.trial import Status
-from networks.codes import check
-from networks.layout import Layout
 from tests.blockqnn.searching import CONV1, CONV3, CONV5, job
+from tests.paths import ROOT
 
 LAYOUT = Layout(filters=(2,), repeats=1, height=4, width=4, channels=1, classes=10)
 DATA = DataSettings("synthetic:4x4x1:10:120")
@@ -272,6 +272,7 @@ from tests.blockqnn.searching import CONV3, job
 from tests.blockqnn.test_train_evaluator import DATA, LAYOUT, WHOLE
 from blockqnn import train_evaluator
 from blockqnn.compilation import compilation_times
+from tests.paths import ROOT
 train_evaluator.CHILDREN_BETWEEN_PRUNINGS = 2
 pruned = []
 train_evaluator.prune = lambda *arguments: pruned.append(arguments)
@@ -288,7 +289,7 @@ print(len(pruned))
     def cached(flag, **environment):
         done = subprocess.run(
             [sys.executable, "-c", program, str(flag)],
-            cwd=pathlib.Path(__file__).parents[2],
+            cwd=ROOT,
             env=os.environ | environment,
             capture_output=True,
             text=True,

@@ -10,6 +10,9 @@ from blockqnn import training
 from blockqnn.datasets import load_search_parts
 from blockqnn.execution import DeviceImages
 from blockqnn.layer_by_layer import LayerByLayer
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import make_plan
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.training import (
     TrainingError,
@@ -18,9 +21,6 @@ from blockqnn.training import (
     train_child,
 )
 from blockqnn.whole_program import WholeProgram
-from networks.canonical import canonical_form
-from networks.layout import Layout
-from networks.plan import make_plan
 from tests.blockqnn.searching import CONV3
 
 LAYOUT = Layout(filters=(2,), repeats=1, height=4, width=4, channels=1, classes=10)

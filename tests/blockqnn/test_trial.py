@@ -6,8 +6,8 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.trial import Outcome, Status, Trial, child_seed
-from networks.published import PUBLISHED
 
 TRIAL = Trial(1, 1, 1.0, PUBLISHED["residual"], "ab", 3, Status.RUNNING, 1.0, 10, 20, 30, 2)
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.networks.codes import parse
+from blockqnn.networks.published import PUBLISHED
 from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
-from networks.codes import parse
-from networks.published import PUBLISHED
 
 FIELDS = {
     "number",

@@ -4,11 +4,11 @@ import contextlib
 import dataclasses
 import sqlite3
 
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import check
 from blockqnn.run_record import RunRecord
 from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
-from networks.canonical import canonical_form
-from networks.codes import check
 from tests.blockqnn.searching import CONV3, LAYOUT
 
 EPOCH = 1_700_000_000.0

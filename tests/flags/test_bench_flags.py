@@ -4,9 +4,9 @@ import pytest
 
 from blockqnn.bench_floor import PresetChildren
 from blockqnn.errors import UserError
-from flags.bench import parse, parse_blocks
-from flags.parsing import preset_names
-from networks.layout import Layout, LayoutError
+from blockqnn.flags.bench import parse, parse_blocks
+from blockqnn.flags.parsing import preset_names
+from blockqnn.networks.layout import Layout, LayoutError
 
 
 def test_the_defaults():

@@ -6,8 +6,8 @@ import pytest
 
 from blockqnn.__main__ import main
 from blockqnn.errors import UserError
+from blockqnn.flags import calibration
 from blockqnn.rescore_command import RescoreSettings
-from flags import calibration
 
 
 def parsed(run, *flags):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.errors import UserError
-from flags.parsing import (
+from blockqnn.flags.parsing import (
     FlagSet,
     as_text,
     parse_filters,

@@ -4,14 +4,14 @@ import pathlib
 
 import pytest
 
-from agents.q_learning import PAPER_SCHEDULE, QLearningConfig
-from agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearningConfig
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.flags.parsing import parse_schedule, preset_names
+from blockqnn.flags.search import define, parse
+from blockqnn.networks.cost import Limits, cost, infeasible_reason
+from blockqnn.networks.designs import design_of, make_space
+from blockqnn.networks.layout import Layout
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
-from flags.parsing import parse_schedule, preset_names
-from flags.search import define, parse
-from networks.cost import Limits, cost, infeasible_reason
-from networks.designs import design_of, make_space
-from networks.layout import Layout
 
 CIFAR = ["cifar10", "cifar100_paper", "cifar10_cpu", "cifar10_small"]
 PRESETS = [*CIFAR, "digits", "nasbench201", "smoke"]

@@ -5,8 +5,8 @@ import pathlib
 import pytest
 
 from blockqnn.errors import UserError
+from blockqnn.flags import evaluation, training
 from blockqnn.full_training.settings import FullRecipe
-from flags import evaluation, training
 
 
 def test_flags_override_the_preset_whatever_their_order():

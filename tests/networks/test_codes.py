@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks.codes import (
+from blockqnn.networks.codes import (
     MAX_LAYERS,
     CodeError,
     LayerCode,

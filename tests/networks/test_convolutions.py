@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import networks.convolution
-from networks.convolution import (
+import blockqnn.networks.convolution
+from blockqnn.networks.convolution import (
     convolution,
     dense_convolution,
     plain_convolution,
@@ -98,7 +98,7 @@ def test_gradients_of_every_path_on_the_cpu(size, side, inputs, filters):
 @pytest.mark.parametrize("name", KERNEL_GRADIENTS)
 @pytest.mark.parametrize("side", [1, 3, 5])
 def test_every_kernel_gradient_is_that_of_the_direct_sum(name, side):
-    gradient = getattr(networks.convolution, name)
+    gradient = getattr(blockqnn.networks.convolution, name)
     x, kernel, cotangent = example((4, 3), side)
     arrays = x.astype(np.float32), cotangent.astype(np.float32)
     wanted = direct_gradients(x, kernel, cotangent)[1]
@@ -121,9 +121,9 @@ def test_every_kernel_gradient_is_that_of_the_direct_sum(name, side):
 def test_the_kernel_gradient_fits_the_shape(monkeypatch, size, side, inputs, filters, wanted):
     asked = []
     for name in KERNEL_GRADIENTS:
-        function = getattr(networks.convolution, name)
+        function = getattr(blockqnn.networks.convolution, name)
         monkeypatch.setattr(
-            networks.convolution,
+            blockqnn.networks.convolution,
             name,
             lambda *arrays, name=name, function=function: asked.append(name) or function(*arrays),
         )

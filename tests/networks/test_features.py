@@ -5,12 +5,12 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks.canonical import canonical_form
-from networks.codes import parse
-from networks.features import BLOCK_FEATURES, block_features
-from networks.nasbench201 import CellSpace, check_cell
-from networks.published import PUBLISHED
-from networks.space import BlockSpace
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import parse
+from blockqnn.networks.features import BLOCK_FEATURES, block_features
+from blockqnn.networks.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.space import BlockSpace
 from tests.strategies import blocks, rewritings
 
 

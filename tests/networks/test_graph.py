@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks.canonical import canonical_form, canonical_numbers
-from networks.codes import LayerType, parse
-from networks.graph import block_graph, widths
-from networks.layout import Layout
-from networks.plan import block_plan
-from networks.published import PUBLISHED
+from blockqnn.networks.canonical import canonical_form, canonical_numbers
+from blockqnn.networks.codes import LayerType, parse
+from blockqnn.networks.graph import block_graph, widths
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import block_plan
+from blockqnn.networks.published import PUBLISHED
 from tests.strategies import blocks
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from networks.layers import add, compute
-from networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, batch_norm
-from networks.plan import Operation, PlacedLayer
+from blockqnn.networks.layers import add, compute
+from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, batch_norm
+from blockqnn.networks.plan import Operation, PlacedLayer
 
 # Two channels over two images of one row of two pixels: means 2.5 and 10,
 # variances 1.25 and 9.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from networks.layout import Layout, LayoutError
+from blockqnn.networks.layout import Layout, LayoutError
 
 
 def test_the_defaults_are_the_papers_cifar_network():

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks.canonical import canonical_form
-from networks.codes import LayerType, check, parse
-from networks.graph import block_graph
-from networks.matching import match
-from networks.published import PUBLISHED
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import LayerType, check, parse
+from blockqnn.networks.graph import block_graph
+from blockqnn.networks.matching import match
+from blockqnn.networks.published import PUBLISHED
 from tests.strategies import blocks, renumbered, rewritings
 
 RESIDUAL = PUBLISHED["residual"]

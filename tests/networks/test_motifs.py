@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks.canonical import canonical_form
-from networks.codes import parse
-from networks.motifs import MOTIFS, motifs
-from networks.published import PUBLISHED
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import parse
+from blockqnn.networks.motifs import MOTIFS, motifs
+from blockqnn.networks.published import PUBLISHED
 from tests.strategies import blocks, rewritings
 
 

@@ -3,18 +3,17 @@
 import csv
 import gzip
 import itertools
-import pathlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks.codes import CodeError, parse
-from networks.cost import Limits, cost, flops, infeasible_reason, parameters
-from networks.designs import NSC, check, design_of, design_plan, is_cell, make_space, write
-from networks.designs import parse as parse_any
-from networks.layout import NASBENCH201, Layout, LayoutError
-from networks.nasbench201 import (
+from blockqnn.networks.codes import CodeError, parse
+from blockqnn.networks.cost import Limits, cost, flops, infeasible_reason, parameters
+from blockqnn.networks.designs import NSC, check, design_of, design_plan, is_cell, make_space, write
+from blockqnn.networks.designs import parse as parse_any
+from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
+from blockqnn.networks.nasbench201 import (
     EDGES,
     OPERATIONS,
     START,
@@ -26,13 +25,14 @@ from networks.nasbench201 import (
     parse_cell,
     write_cell,
 )
-from networks.plan import Operation
+from blockqnn.networks.plan import Operation
+from tests.paths import SHARED_DATA
 
 LAYOUT = Layout(kind=NASBENCH201, filters=(16, 32, 64), repeats=5)
 NOTHING = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 CONVOLUTIONS = NOTHING.replace("none", "nor_conv_3x3")
 MIXED = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|none~0|nor_conv_3x3~1|none~2|"
-TABLE = pathlib.Path(__file__).parents[3] / "shared" / "data" / "nas" / "nasbench201.csv.gz"
+TABLE = SHARED_DATA / "nas" / "nasbench201.csv.gz"
 CODES = st.tuples(*[st.integers(0, 4)] * 6).map(lambda c: check_cell(enumerate(c, start=1)))
 
 

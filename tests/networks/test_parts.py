@@ -6,15 +6,15 @@ import hypothesis
 import jax
 import numpy as np
 
-from agents.random_search import RandomSearch, RandomSearchConfig
-from networks.canonical import canonical_form
-from networks.codes import parse
-from networks.initial import initial_parameters, initial_statistics
-from networks.layers import compute, compute_step
-from networks.layout import Layout
-from networks.parts import StepKind, cut_into_steps
-from networks.plan import Operation, make_plan
-from networks.space import BlockSpace
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.codes import parse
+from blockqnn.networks.initial import initial_parameters, initial_statistics
+from blockqnn.networks.layers import compute, compute_step
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.parts import StepKind, cut_into_steps
+from blockqnn.networks.plan import Operation, make_plan
+from blockqnn.networks.space import BlockSpace
 from tests.strategies import blocks
 
 ONE_STAGE = Layout(filters=(4,), repeats=1, height=4, width=4, channels=1, classes=3)

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from networks.codes import CodeError, parse_prefix, write
+from blockqnn.networks.codes import CodeError, parse_prefix, write
 from tests.strategies import UNBOUNDED, blocks
 
 
