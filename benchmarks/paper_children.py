@@ -27,9 +27,9 @@ import time
 from typing import Any
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.bench_child import JAX, MeasuredSetting
-from blockqnn.bench_floor import Rates, floor_seconds
-from blockqnn.bench_process import MeasuringProcess
+from blockqnn.bench.child import JAX, MeasuredSetting
+from blockqnn.bench.floor import Rates, floor_seconds
+from blockqnn.bench.process import MeasuringProcess
 from blockqnn.datasets import search_part_sizes
 from blockqnn.executors import LocalExecutor
 from blockqnn.flags.search import parse

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 
-from blockqnn.bench_command import bench
+from blockqnn.bench.command import bench
 from blockqnn.calibration.command import calibrate
 from blockqnn.compare_command import compare
 from blockqnn.compare_real import RealCompareSettings, compare_real

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from blockqnn.bench_command import AGAINST, NONE, BenchSettings
-from blockqnn.bench_floor import PresetChildren
+from blockqnn.bench.command import AGAINST, NONE, BenchSettings
+from blockqnn.bench.floor import PresetChildren
 from blockqnn.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, search

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from blockqnn.bench_child import JAX, MeasuredSetting
-from blockqnn.bench_floor import PresetChildren, Rates, floor_seconds, step_bytes, step_flops
-from blockqnn.bench_process import MeasuringProcess
+from blockqnn.bench.child import JAX, MeasuredSetting
+from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_bytes, step_flops
+from blockqnn.bench.process import MeasuringProcess
 from blockqnn.datasets import load_search_parts, search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.networks.canonical import canonical_form

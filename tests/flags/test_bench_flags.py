@@ -2,7 +2,7 @@
 
 import pytest
 
-from blockqnn.bench_floor import PresetChildren
+from blockqnn.bench.floor import PresetChildren
 from blockqnn.errors import UserError
 from blockqnn.flags.bench import parse, parse_blocks
 from blockqnn.flags.parsing import preset_names

@@ -23,7 +23,7 @@ from tests.strategies import blocks
 
 torch = pytest.importorskip("torch")
 
-from blockqnn import torch_child  # noqa: E402
+from blockqnn.bench import torch_child  # noqa: E402
 
 LAYOUT = Layout(filters=(3, 5), repeats=1, height=5, width=4, channels=2, classes=3)
 IMAGENET = Layout("imagenet", (3, 4), 1, height=9, width=10, channels=3, classes=4)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from blockqnn.bench_floor import cpu_epoch_steps
+from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.images import Images, channel_statistics
 from blockqnn.networks.initial import Weights, initial_parameters
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
@@ -112,7 +112,7 @@ class TorchChild:
 
 
 class TorchMeasurements:
-    """What the measuring process does for PyTorch; see `blockqnn.bench_child`."""
+    """What the measuring process does for PyTorch; see `blockqnn.bench.child`."""
 
     def __init__(self, recipe: Recipe, train: Images, batch_size: int, steps: int):
         """Prepares, without a block.

@@ -1,4 +1,4 @@
-"""A measuring process as the one that asks it sees it; see `blockqnn.bench_child`."""
+"""A measuring process as the one that asks it sees it; see `blockqnn.bench.child`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from blockqnn.bench_child import MeasuredSetting, encode_block, encode_setting
+from blockqnn.bench.child import MeasuredSetting, encode_block, encode_setting
 from blockqnn.errors import UserError
 from blockqnn.networks.codes import Code
 
@@ -53,7 +53,7 @@ class MeasuringProcess:
         self._log = log
         with log.open("w", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "blockqnn.bench_child"],
+                [sys.executable, "-m", "blockqnn.bench.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -101,11 +101,11 @@ def _measurements(setting: MeasuredSetting) -> Measurements:
     """Imports the framework, and no other."""
     arguments = setting.recipe, _made_up(setting.layout), setting.batch_size, setting.steps
     if setting.framework == TORCH:
-        from blockqnn.torch_child import TorchMeasurements
+        from blockqnn.bench.torch_child import TorchMeasurements
 
         return TorchMeasurements(*arguments)
     keep_memory()
-    from blockqnn.bench_jax import JaxMeasurements
+    from blockqnn.bench.jax_child import JaxMeasurements
 
     return JaxMeasurements(*arguments)
 

@@ -1,4 +1,4 @@
-"""What the measuring process does for JAX; see `blockqnn.bench_child`."""
+"""What the measuring process does for JAX; see `blockqnn.bench.child`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.bench_floor import cpu_epoch_steps
+from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.compilation import compilation_times, use_cache
 from blockqnn.execution import Execution, compute_dtype
 from blockqnn.images import Images

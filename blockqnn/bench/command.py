@@ -18,9 +18,9 @@ import statistics
 import tempfile
 from typing import Any, TextIO
 
-from blockqnn.bench_child import IMAGES, JAX, TORCH, MeasuredSetting
-from blockqnn.bench_floor import PresetChildren, Rates, floor_seconds, step_flops
-from blockqnn.bench_process import MeasuringProcess
+from blockqnn.bench.child import IMAGES, JAX, TORCH, MeasuredSetting
+from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_flops
+from blockqnn.bench.process import MeasuringProcess
 from blockqnn.block_reference import resolve
 from blockqnn.errors import UserError
 from blockqnn.listing import number, table
