@@ -24,7 +24,7 @@ def measure(with_options: bool) -> dict[str, float]:
     import numpy as np
 
     from blockqnn import step_programs
-    from blockqnn.datasets import load_search_parts
+    from blockqnn.data.datasets import load_search_parts
     from blockqnn.layer_by_layer import LayerByLayer
     from blockqnn.networks.canonical import canonical_form
     from blockqnn.networks.initial import initial_parameters, initial_statistics

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.signatures import different_plans
 from blockqnn.allocation import keep_memory
-from blockqnn.datasets import load_search_parts
+from blockqnn.data.datasets import load_search_parts
 from blockqnn.flags.search import parse
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.settings import Recipe

@@ -30,7 +30,7 @@ from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.bench.child import JAX, MeasuredSetting
 from blockqnn.bench.floor import Rates, floor_seconds
 from blockqnn.bench.process import MeasuringProcess
-from blockqnn.datasets import search_part_sizes
+from blockqnn.data.datasets import search_part_sizes
 from blockqnn.executors import LocalExecutor
 from blockqnn.flags.search import parse
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form

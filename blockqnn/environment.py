@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
 
 from blockqnn.action_list import TERMINAL_ACTION, ActionList
-from blockqnn.datasets import describe
+from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TRAIN, Evaluator, make_evaluator
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form

@@ -18,7 +18,7 @@ from blockqnn.compilation import (
     compilation_times,
     prune,
 )
-from blockqnn.datasets import load_search_parts
+from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.networks.designs import design_of, design_plan
 from blockqnn.networks.layout import Layout

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.data.images import Images, channel_statistics
 from blockqnn.execution import DeviceImages, Execution
-from blockqnn.images import Images, channel_statistics
 from blockqnn.layer_by_layer import LayerByLayer
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from blockqnn.bench.command import AGAINST, NONE, BenchSettings
 from blockqnn.bench.floor import PresetChildren
-from blockqnn.datasets import search_part_sizes
+from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, search
 from blockqnn.networks.codes import MAX_LAYERS

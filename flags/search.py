@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from blockqnn.datasets import describe
+from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluators import DRY, TABLE, TRAIN
 from blockqnn.executors import INLINE, LOCAL, RAY

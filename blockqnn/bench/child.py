@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from blockqnn.allocation import keep_memory
-from blockqnn.images import Images
+from blockqnn.data.images import Images
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import Code, parse, write
 from blockqnn.networks.layout import Layout

@@ -12,8 +12,8 @@ import numpy as np
 
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.compilation import compilation_times, use_cache
+from blockqnn.data.images import Images
 from blockqnn.execution import Execution, compute_dtype
-from blockqnn.images import Images
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from blockqnn.bench.floor import cpu_epoch_steps
-from blockqnn.images import Images, channel_statistics
+from blockqnn.data.images import Images, channel_statistics
 from blockqnn.networks.initial import Weights, initial_parameters
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.placement import available_cores

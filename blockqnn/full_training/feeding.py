@@ -14,9 +14,9 @@ import grain
 import jax
 import numpy as np
 
+from blockqnn.data.images import Images, channel_statistics
 from blockqnn.full_training.program import Program, State
 from blockqnn.full_training.splits import Part
-from blockqnn.images import Images, channel_statistics
 
 _BATCHES_AHEAD = 8
 _MOST_FOR_STATISTICS = 50_000

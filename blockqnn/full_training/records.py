@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from blockqnn import tfds_source
+from blockqnn.data import tfds_source
+from blockqnn.data.images import Images
 from blockqnn.errors import UserError
-from blockqnn.images import Images
 
 _CHUNK = 1000
 

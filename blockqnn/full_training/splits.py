@@ -1,6 +1,6 @@
 """All of a training split, and the test split: the one place where that is read.
 
-A search reads its images through `blockqnn.datasets.load_search_parts` and
+A search reads its images through `blockqnn.data.datasets.load_search_parts` and
 imports nothing of this package, so the test split stays out of its reach.
 """
 
@@ -11,18 +11,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from blockqnn import array_source, folder_source, tfds_source
-from blockqnn.datasets import (
+from blockqnn.data import array_source, folder_source, tfds_source
+from blockqnn.data.datasets import (
     DIGITS_TRAINING_IMAGES,
     all_digits,
     describe,
     synthetic,
     training_images,
 )
+from blockqnn.data.images import ImageInfo, Images, split_indices
 from blockqnn.errors import UserError
 from blockqnn.full_training.records import RecordSplit, record_shape
 from blockqnn.full_training.settings import FullData
-from blockqnn.images import ImageInfo, Images, split_indices
 
 _TEST_NOISE = 1
 """Seed of synthetic test images, which have the patterns of the training images."""

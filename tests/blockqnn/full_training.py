@@ -9,6 +9,7 @@ import pathlib
 import jax
 import numpy as np
 
+from blockqnn.data.images import Images
 from blockqnn.full_training.command import train
 from blockqnn.full_training.program import Program
 from blockqnn.full_training.settings import (
@@ -20,7 +21,6 @@ from blockqnn.full_training.settings import (
     TrainSettings,
 )
 from blockqnn.full_training.splits import ArraySplit, Part
-from blockqnn.images import Images
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import check, parse, write
 from blockqnn.networks.layout import Layout

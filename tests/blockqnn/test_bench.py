@@ -10,7 +10,7 @@ import pytest
 from blockqnn.bench.child import JAX, MeasuredSetting
 from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_bytes, step_flops
 from blockqnn.bench.process import MeasuringProcess
-from blockqnn.datasets import load_search_parts, search_part_sizes
+from blockqnn.data.datasets import load_search_parts, search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import parse

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.datasets import load_search_parts
+from blockqnn.data.datasets import load_search_parts
+from blockqnn.data.images import Images
 from blockqnn.execution import count_correct, evaluation_batches, mean_cross_entropy, take_batch
-from blockqnn.images import Images
 from blockqnn.layer_by_layer import LayerByLayer
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.child import ChildNetwork

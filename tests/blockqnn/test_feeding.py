@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from blockqnn.data.images import channel_statistics
 from blockqnn.errors import UserError
 from blockqnn.full_training.feeding import (
     DeviceFeed,
@@ -13,7 +14,6 @@ from blockqnn.full_training.feeding import (
     normalisation,
 )
 from blockqnn.full_training.splits import Part
-from blockqnn.images import channel_statistics
 from tests.blockqnn.full_training import equal, images, part, program
 
 

@@ -8,8 +8,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from blockqnn import array_source
-from blockqnn.datasets import load_search_parts
+from blockqnn.data import array_source
+from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.full_training.records import central_square
 from blockqnn.full_training.settings import FullData
@@ -51,7 +51,7 @@ def reachable(*modules):
 def test_nothing_that_a_search_imports_reads_test_images():
     # The command line dispatches to all verbs; these do the searching.
     seen = reachable("blockqnn.search_command", "blockqnn.worker", "blockqnn.train_evaluator")
-    assert {"blockqnn.search", "blockqnn.datasets", "blockqnn.tfds_source"} <= seen
+    assert {"blockqnn.search", "blockqnn.data.datasets", "blockqnn.data.tfds_source"} <= seen
     assert not [name for name in seen if name.startswith("blockqnn.full_training")]
 
 

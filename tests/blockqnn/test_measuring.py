@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from blockqnn.data.images import Images
 from blockqnn.full_training.measuring import Tally, measure
 from blockqnn.full_training.splits import ArraySplit, Part
-from blockqnn.images import Images
 
 
 def test_errors_and_loss_as_hand_computed():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blockqnn import training
-from blockqnn.datasets import load_search_parts
+from blockqnn.data.datasets import load_search_parts
 from blockqnn.execution import DeviceImages
 from blockqnn.layer_by_layer import LayerByLayer
 from blockqnn.networks.canonical import canonical_form

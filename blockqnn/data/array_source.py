@@ -14,8 +14,8 @@ from typing import IO
 
 import numpy as np
 
+from blockqnn.data.images import ImageInfo, Images
 from blockqnn.errors import UserError
-from blockqnn.images import ImageInfo, Images
 
 PREFIX = "npz:"
 _WANTED = (

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 
-from blockqnn import array_source, folder_source, tfds_source
+from blockqnn.data import array_source, folder_source, tfds_source
+from blockqnn.data.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.errors import UserError
-from blockqnn.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.settings import DataSettings
 
 DIGITS_TRAINING_IMAGES = 1500

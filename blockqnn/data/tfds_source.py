@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from blockqnn.data.images import ImageInfo, Images
 from blockqnn.errors import UserError
-from blockqnn.images import ImageInfo, Images
 
 _CHUNK = 1000
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}

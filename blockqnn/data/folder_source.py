@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from blockqnn.data.images import ImageInfo, Images
 from blockqnn.errors import UserError
-from blockqnn.images import ImageInfo, Images
 
 if TYPE_CHECKING:
     from PIL import Image

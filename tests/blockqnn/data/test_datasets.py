@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from blockqnn.datasets import describe, load_search_parts
+from blockqnn.data.datasets import describe, load_search_parts
+from blockqnn.data.images import ImageInfo
 from blockqnn.errors import UserError
-from blockqnn.images import ImageInfo
 from blockqnn.settings import DataSettings
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from blockqnn import array_source
-from blockqnn.datasets import describe, load_search_parts, search_part_sizes
+from blockqnn.data import array_source
+from blockqnn.data.datasets import describe, load_search_parts, search_part_sizes
+from blockqnn.data.images import ImageInfo
 from blockqnn.errors import UserError
-from blockqnn.images import ImageInfo
 from blockqnn.settings import DataSettings
 
 LABELS = np.arange(60) % 3

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from blockqnn import folder_source
-from blockqnn.datasets import describe, load_search_parts, search_part_sizes
+from blockqnn.data import folder_source
+from blockqnn.data.datasets import describe, load_search_parts, search_part_sizes
+from blockqnn.data.images import ImageInfo
 from blockqnn.errors import UserError
-from blockqnn.images import ImageInfo
 from blockqnn.settings import DataSettings
 
 CLASSES = ("ant", "bee", "cat")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.data.images import Images, channel_statistics, split_indices
 from blockqnn.errors import UserError
-from blockqnn.images import Images, channel_statistics, split_indices
 
 # Sizes of the classes of a data set, all large enough to be split.
 class_sizes = st.lists(st.integers(2, 60), min_size=1, max_size=6)
