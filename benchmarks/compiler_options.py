@@ -23,16 +23,16 @@ def measure(with_options: bool) -> dict[str, float]:
     """Seconds to compile the blocks, and of a step of all three."""
     import numpy as np
 
-    from blockqnn import step_programs
+    from blockqnn.children import step_programs
+    from blockqnn.children.layer_by_layer import LayerByLayer
+    from blockqnn.children.training import on_device
     from blockqnn.data.datasets import load_search_parts
-    from blockqnn.layer_by_layer import LayerByLayer
     from blockqnn.networks.canonical import canonical_form
     from blockqnn.networks.initial import initial_parameters, initial_statistics
     from blockqnn.networks.layout import Layout
     from blockqnn.networks.plan import make_plan
     from blockqnn.networks.published import PUBLISHED
     from blockqnn.settings import DataSettings, Recipe
-    from blockqnn.training import on_device
 
     if not with_options:
         step_programs._QUICK_TO_COMPILE.clear()

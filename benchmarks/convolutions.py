@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.allocation import keep_memory
+from blockqnn.children.step_programs import compiler_options
 from blockqnn.listing import table
 from blockqnn.networks.convolution import (
     convolution,
@@ -34,7 +35,6 @@ from blockqnn.networks.convolution import (
     pointwise_convolution,
     row_kernel_gradient,
 )
-from blockqnn.step_programs import compiler_options
 
 ROUNDS = 15
 BATCH = 64

@@ -11,19 +11,14 @@ import time
 
 import jax
 
-from blockqnn.compilation import (
+from blockqnn.children.compilation import (
     CACHE_BYTES,
     CompilationTimes,
     begin_cache,
     compilation_times,
     prune,
 )
-from blockqnn.data.datasets import load_search_parts
-from blockqnn.errors import UserError
-from blockqnn.networks.designs import design_of, design_plan
-from blockqnn.networks.layout import Layout
-from blockqnn.settings import DataSettings, Recipe, WorkerSettings
-from blockqnn.training import (
+from blockqnn.children.training import (
     CompiledChild,
     TrainingError,
     compile_child,
@@ -31,6 +26,11 @@ from blockqnn.training import (
     on_device,
     train_compiled,
 )
+from blockqnn.data.datasets import load_search_parts
+from blockqnn.errors import UserError
+from blockqnn.networks.designs import design_of, design_plan
+from blockqnn.networks.layout import Layout
+from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Job, Outcome
 
 CHILDREN_BETWEEN_PRUNINGS = 200

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.bench.floor import cpu_epoch_steps
-from blockqnn.compilation import compilation_times, use_cache
+from blockqnn.children.compilation import compilation_times, use_cache
+from blockqnn.children.execution import Execution, compute_dtype
+from blockqnn.children.training import make_execution, on_device
 from blockqnn.data.images import Images
-from blockqnn.execution import Execution, compute_dtype
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
-from blockqnn.training import make_execution, on_device
 
 _CPU_SIDES = (1024, 2048)
 _ACCELERATOR_SIDES = (4096, 8192)

@@ -1,3 +1,4 @@
 """Images: where they come from, how they are split, what they are.
 
-It must not know children, evaluators or runs."""
+It must not know children, evaluators or runs.
+"""

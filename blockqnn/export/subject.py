@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from blockqnn.block_reference import BEST, is_run, resolve
-from blockqnn.checkpoint import by_layer, load_checkpoint
+from blockqnn.children.checkpoint import by_layer, load_checkpoint
 from blockqnn.errors import UserError
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import Code, parse

@@ -142,7 +142,7 @@ def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.De
     """The devices that will train, which have room for every block."""
     import jax
 
-    from blockqnn.compilation import begin_cache
+    from blockqnn.children.compilation import begin_cache
     from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
 
     found = jax.local_devices()

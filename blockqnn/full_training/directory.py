@@ -11,7 +11,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from blockqnn.checkpoint import FOLDER, Metadata
+from blockqnn.children.checkpoint import FOLDER, Metadata
 from blockqnn.errors import UserError
 
 METRICS, RESULT, FLAG_FILE, LOCK = "metrics.jsonl", "result.json", "train.flags", "lock"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from blockqnn.checkpoint import Checkpoint, load_checkpoint
+from blockqnn.children.checkpoint import Checkpoint, load_checkpoint
 from blockqnn.errors import UserError
 from blockqnn.full_training.settings import FullData
 from blockqnn.full_training.splits import FullInfo, Part, describe_full, open_test, open_training

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from blockqnn.checkpoint import (
+from blockqnn.children.checkpoint import (
     FOLDER,
     TRAINING,
     WEIGHTS,

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 
 from blockqnn.block_reference import BlockReference, is_run, resolve
-from blockqnn.checkpoint import Metadata
+from blockqnn.children.checkpoint import Metadata
 from blockqnn.data.images import VALIDATION_SHARE
 from blockqnn.errors import UserError
 from blockqnn.full_training.settings import AUTO, FullRecipe, LayoutChoice, TrainSettings

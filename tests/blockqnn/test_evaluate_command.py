@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from blockqnn.checkpoint import checkpoints, load_checkpoint
+from blockqnn.children.checkpoint import checkpoints, load_checkpoint
 from blockqnn.full_training.directory import read_result
 from blockqnn.full_training.measuring import Tally
 from blockqnn.full_training.settings import FullData

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from PIL import Image
 from safetensors.numpy import load_file
 
-from blockqnn.checkpoint import load_checkpoint
+from blockqnn.children.checkpoint import load_checkpoint
 from blockqnn.export.flax_source import flax_source
 from blockqnn.export.forward import compute_logits
 from blockqnn.export.subject import Subject

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from blockqnn.checkpoint import checkpoints, load_checkpoint, verify
+from blockqnn.children.checkpoint import checkpoints, load_checkpoint, verify
 from blockqnn.full_training.directory import read_result
 from tests.blockqnn.full_training import equal, figures
 from tests.paths import ROOT

@@ -11,7 +11,7 @@ import signal
 import numpy as np
 import pytest
 
-from blockqnn.checkpoint import checkpoints, load_checkpoint
+from blockqnn.children.checkpoint import checkpoints, load_checkpoint
 from blockqnn.errors import UserError
 from blockqnn.full_training import one_training
 from blockqnn.full_training.directory import opened, read_result

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blockqnn.checkpoint import Metadata, by_name, write_checkpoint
+from blockqnn.children.checkpoint import Metadata, by_name, write_checkpoint
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import check, write
 from blockqnn.networks.initial import initial_parameters, initial_statistics

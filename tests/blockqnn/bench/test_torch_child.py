@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from blockqnn.children.execution import mean_cross_entropy
 from blockqnn.data.images import Images
-from blockqnn.execution import mean_cross_entropy
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import parse
 from blockqnn.networks.initial import initial_parameters, initial_statistics

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.execution import adam, compute_dtype, descend, initial_moments
+from blockqnn.children.execution import adam, compute_dtype, descend, initial_moments
 from blockqnn.networks.layers import compute_step, relu_convolution
 from blockqnn.networks.normalisation import (
     Arrays,

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from blockqnn.checkpoint import (
+from blockqnn.children.checkpoint import (
     METADATA,
     SUMS,
     DamagedError,
@@ -179,7 +179,7 @@ def test_only_whole_checkpoints_have_their_name(tmp_path, monkeypatch):
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("blockqnn.checkpoint._digest", die)
+    monkeypatch.setattr("blockqnn.children.checkpoint._digest", die)
     with pytest.raises(KeyboardInterrupt):
         write_checkpoint(path, metadata(), weights(), {"step": np.int32(1)})
     assert checkpoints(tmp_path) == []

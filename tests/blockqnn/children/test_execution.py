@@ -12,10 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.children.execution import (
+    count_correct,
+    evaluation_batches,
+    mean_cross_entropy,
+    take_batch,
+)
+from blockqnn.children.layer_by_layer import LayerByLayer
+from blockqnn.children.training import on_device
+from blockqnn.children.whole_program import WholeProgram
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.data.images import Images
-from blockqnn.execution import count_correct, evaluation_batches, mean_cross_entropy, take_batch
-from blockqnn.layer_by_layer import LayerByLayer
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.codes import parse
@@ -27,8 +34,6 @@ from blockqnn.networks.plan import make_plan
 from blockqnn.networks.published import PUBLISHED
 from blockqnn.networks.space import BlockSpace
 from blockqnn.settings import DataSettings, Recipe
-from blockqnn.training import on_device
-from blockqnn.whole_program import WholeProgram
 
 # Maps of 4x4 and 2x2 pixels, smaller than the larger kernels.
 ONE_STAGE = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)

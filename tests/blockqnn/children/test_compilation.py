@@ -10,12 +10,17 @@ import jax
 import jaxlib
 import pytest
 
-from blockqnn.compilation import CompilationTimes, compilation_times, default_cache_directory, prune
+from blockqnn.children.compilation import (
+    CompilationTimes,
+    compilation_times,
+    default_cache_directory,
+    prune,
+)
 
 COMPILE = """
 import dataclasses, json, sys
 import jax, jax.numpy as jnp
-from blockqnn.compilation import compilation_times, use_cache
+from blockqnn.children.compilation import compilation_times, use_cache
 for directory in sys.argv[1:]:
     print(use_cache(None if directory == "default" else __import__("pathlib").Path(directory)))
     before = compilation_times()

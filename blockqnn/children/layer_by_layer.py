@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.execution import (
+from blockqnn.children.execution import (
     DeviceImages,
     adam,
     compute_dtype,
@@ -28,11 +28,11 @@ from blockqnn.execution import (
     mean_cross_entropy,
     take_batch,
 )
+from blockqnn.children.step_programs import StepPrograms, step_programs
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.parts import Step, StepKind, cut_into_steps
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
-from blockqnn.step_programs import StepPrograms, step_programs
 
 _MOST_SUMMANDS = 4
 

@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.execution import DeviceImages, Execution
+from blockqnn.children.layer_by_layer import LayerByLayer
+from blockqnn.children.whole_program import WholeProgram
 from blockqnn.data.images import Images, channel_statistics
-from blockqnn.execution import DeviceImages, Execution
-from blockqnn.layer_by_layer import LayerByLayer
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import Recipe
-from blockqnn.whole_program import WholeProgram
 
 
 class TrainingError(Exception):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.execution import (
+from blockqnn.children.execution import (
     DeviceImages,
     adam,
     compute_dtype,

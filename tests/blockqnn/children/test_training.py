@@ -6,21 +6,21 @@ import jax
 import numpy as np
 import pytest
 
-from blockqnn import training
-from blockqnn.data.datasets import load_search_parts
-from blockqnn.execution import DeviceImages
-from blockqnn.layer_by_layer import LayerByLayer
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import make_plan
-from blockqnn.settings import DataSettings, Recipe
-from blockqnn.training import (
+from blockqnn.children import training
+from blockqnn.children.execution import DeviceImages
+from blockqnn.children.layer_by_layer import LayerByLayer
+from blockqnn.children.training import (
     TrainingError,
     make_execution,
     on_device,
     train_child,
 )
-from blockqnn.whole_program import WholeProgram
+from blockqnn.children.whole_program import WholeProgram
+from blockqnn.data.datasets import load_search_parts
+from blockqnn.networks.canonical import canonical_form
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import make_plan
+from blockqnn.settings import DataSettings, Recipe
 from tests.blockqnn.searching import CONV3
 
 LAYOUT = Layout(filters=(2,), repeats=1, height=4, width=4, channels=1, classes=10)
