@@ -21,13 +21,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from blockqnn.accuracy_table import AccuracyTable
 from blockqnn.agents.contract import Action, Agent, Episode
 from blockqnn.agents.exploration import UNIFORM, draw
 from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearning
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig, keep_best
 from blockqnn.contest import play_agent
 from blockqnn.contestants import parse_contestant
+from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
 from blockqnn.networks.nasbench201 import CellSpace
 from blockqnn.placement import available_cores

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blockqnn.asynchronous_search import AsynchronousSearch
-from blockqnn.evaluators import DryEvaluator, deviate
+from blockqnn.evaluation.contract import DryEvaluator, deviate
 from blockqnn.flags import search as search_flags
 from blockqnn.networks.codes import parse
 from blockqnn.status_file import StatusFile

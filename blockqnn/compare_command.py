@@ -9,9 +9,9 @@ import pathlib
 from typing import Any, TextIO
 
 from blockqnn import contest, standings
-from blockqnn.accuracy_table import AccuracyTable
 from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
+from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
 from blockqnn.placement import available_cores
 from blockqnn.regret_figure import check_figure, draw_regret

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from blockqnn import standings
 from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DRY
+from blockqnn.evaluation.contract import DRY
 from blockqnn.executor_choice import make_executor
 from blockqnn.executors import Executor
 from blockqnn.listing import DRY_NOTICE, duration, table

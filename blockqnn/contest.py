@@ -6,10 +6,10 @@ import dataclasses
 import math
 from typing import Any
 
-from blockqnn.accuracy_table import AccuracyTable
 from blockqnn.agents.contract import Agent, Episode
 from blockqnn.agents.registry import make_agent
 from blockqnn.contestants import Contestant
+from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.networks.designs import make_space
 
 DRAWS_PER_EVALUATION = 100

@@ -18,7 +18,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from blockqnn.action_list import TERMINAL_ACTION, ActionList
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DRY, TRAIN, Evaluator, make_evaluator
+from blockqnn.evaluation.contract import DRY, TRAIN, Evaluator, make_evaluator
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
@@ -96,7 +96,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
             evaluator: `dry` for accuracies that are made up at once, `train` to
                 train children in this process, a function from a code to its
                 accuracy in percent, or an object as
-                `blockqnn.evaluators.make_evaluator` returns it.
+                `blockqnn.evaluation.contract.make_evaluator` returns it.
             max_layers: most layers of a block, Terminal not counted.
             data: the images; None for the digits.
             layout: of the child networks; None for that of the digits preset

@@ -8,7 +8,7 @@ import math
 import os
 
 from blockqnn.errors import UserError
-from blockqnn.evaluators import TRAIN, make_evaluator
+from blockqnn.evaluation.contract import TRAIN, make_evaluator
 from blockqnn.executors import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
 from blockqnn.placement import available_cores, compile_threads, places
 from blockqnn.ray_executor import RayExecutor

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from blockqnn.evaluators import Evaluator
+from blockqnn.evaluation.contract import Evaluator
 from blockqnn.placement import Place
 from blockqnn.trial import Job, Outcome
 from blockqnn.worker_pool import WorkerPool

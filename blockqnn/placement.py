@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from blockqnn.allocation import KEPT_MEMORY
-from blockqnn.evaluators import TRAIN
+from blockqnn.evaluation.contract import TRAIN
 
 _TPU_DEVICES = ("accel*", "vfio")
 """Names in /dev that tell that there is a TPU."""

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from blockqnn import run_directory
 from blockqnn.asynchronous_search import AsynchronousSearch
-from blockqnn.evaluators import DRY
+from blockqnn.evaluation.contract import DRY
 from blockqnn.executor_choice import check_executor, make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.progress import Progress, make_progress

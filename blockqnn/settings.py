@@ -87,7 +87,7 @@ class TableSettings:
     """Where accuracies are looked up.
 
     Attributes:
-        path: of a CSV file, see `blockqnn.accuracy_table`.
+        path: of a CSV file, see `blockqnn.evaluation.table`.
         column: that the search sees.
     """
 

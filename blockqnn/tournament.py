@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TextIO, TypeVar
 
-from blockqnn.accuracy_table import AccuracyTable
 from blockqnn.contest import Played, play
 from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
+from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.run_directory import flag_then
 
 FILE_NAME = "contests.jsonl"

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.evaluators import Evaluator, make_evaluator
+from blockqnn.evaluation.contract import Evaluator, make_evaluator
 from blockqnn.networks.designs import parse, write
 from blockqnn.networks.layout import Layout
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings

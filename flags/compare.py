@@ -11,7 +11,7 @@ from blockqnn.compare_command import CompareSettings
 from blockqnn.compare_real import RealCompareSettings
 from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DRY, TABLE, TRAIN
+from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import parsing, search
 from blockqnn.networks.designs import SPACES
 from blockqnn.networks.layout import NASBENCH201

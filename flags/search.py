@@ -8,7 +8,7 @@ from typing import Any
 
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DRY, TABLE, TRAIN
+from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.executors import INLINE, LOCAL, RAY
 from blockqnn.flags import child_network, parsing
 from blockqnn.flags.agents import agent_config, define_agents

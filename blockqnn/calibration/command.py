@@ -11,7 +11,7 @@ from typing import TextIO
 from blockqnn import run_directory
 from blockqnn.calibration.longer_training import train_longer
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DRY
+from blockqnn.evaluation.contract import DRY
 from blockqnn.executor_choice import make_executor
 from blockqnn.listing import DRY_NOTICE, number
 from blockqnn.run_record import RunRecord, read_run

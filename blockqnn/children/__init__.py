@@ -1,3 +1,4 @@
 """A plan compiled and trained: executions, early-stop training, checkpoints.
 
-It must not know agents, workers, runs or a search."""
+It must not know agents, workers, runs or a search.
+"""

@@ -10,7 +10,7 @@ import time
 
 from blockqnn import worker
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DryEvaluator
+from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.networks.codes import check
 
 FINE = check([(1, 1, 1, 0, 0)])
@@ -64,7 +64,7 @@ def wait_for_file(variable):
 
 
 def make_evaluator(name, data, recipe, layout, worker, table):
-    """Stands in for `blockqnn.evaluators.make_evaluator`."""
+    """Stands in for `blockqnn.evaluation.contract.make_evaluator`."""
     wait_for_file("ODD_WORKER_START")
     if data.dataset == "refused":
         raise UserError("The images are refused.")

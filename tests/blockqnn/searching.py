@@ -5,7 +5,7 @@ import dataclasses
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.asynchronous_search import AsynchronousSearch
-from blockqnn.evaluators import DryEvaluator
+from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import check

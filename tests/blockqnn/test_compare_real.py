@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from blockqnn.contest import Improvement
 from blockqnn.contestants import Contestant, parse_contestant
-from blockqnn.evaluators import DryEvaluator
+from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.flags.search import parse
 from blockqnn.real_contest import (

@@ -17,7 +17,7 @@ from blockqnn.agents.contract import Episode
 from blockqnn.agents.q_learning import QLearning
 from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DryEvaluator
+from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import LayerCode, check, write

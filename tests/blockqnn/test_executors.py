@@ -10,7 +10,7 @@ import time
 import pytest
 
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DryEvaluator
+from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.executors import InlineExecutor
 from blockqnn.store import Store
 from blockqnn.trial import Status

@@ -9,7 +9,7 @@ import pytest
 
 from blockqnn import ray_executor
 from blockqnn.errors import UserError
-from blockqnn.evaluators import DryEvaluator
+from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.ray_executor import RayExecutor
 from blockqnn.ray_resources import Order
 from blockqnn.run_record import read_run

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from blockqnn.accuracy_table import AccuracyTable, TableEvaluator
 from blockqnn.errors import UserError
+from blockqnn.evaluation.table import AccuracyTable, TableEvaluator
 from blockqnn.networks.codes import parse
 from blockqnn.networks.designs import design_of
 from blockqnn.networks.nasbench201 import parse_cell

@@ -5,10 +5,10 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.evaluators import DRY, TRAIN, DryEvaluator, make_evaluator
+from blockqnn.evaluation.contract import DRY, TRAIN, DryEvaluator, make_evaluator
+from blockqnn.evaluation.training import TrainEvaluator
 from blockqnn.networks.codes import parse
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
-from blockqnn.train_evaluator import TrainEvaluator
 from blockqnn.trial import Status
 from tests.blockqnn.searching import CONV1, CONV3, LAYOUT, NO_CONVOLUTION, job
 from tests.strategies import blocks, rewritings

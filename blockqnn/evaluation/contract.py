@@ -8,7 +8,7 @@ import statistics
 import time
 from typing import Protocol
 
-from blockqnn.accuracy_table import AccuracyTable, TableEvaluator
+from blockqnn.evaluation.table import AccuracyTable, TableEvaluator
 from blockqnn.networks.codes import LayerType
 from blockqnn.networks.designs import Design, design_of
 from blockqnn.networks.layout import Layout
@@ -86,7 +86,7 @@ def make_evaluator(
     if name == TABLE:
         return TableEvaluator(AccuracyTable(table.path, (table.column,)))
     # The driver of a search must not import JAX, and this imports it.
-    from blockqnn.train_evaluator import TrainEvaluator
+    from blockqnn.evaluation.training import TrainEvaluator
 
     return TrainEvaluator(data, recipe, layout, worker)
 

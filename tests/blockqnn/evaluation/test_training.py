@@ -11,14 +11,14 @@ import time
 import jax
 import pytest
 
-from blockqnn import train_evaluator
 from blockqnn.children import compilation, training
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError
+from blockqnn.evaluation import training as train_evaluator
+from blockqnn.evaluation.training import TrainEvaluator
 from blockqnn.networks.codes import check
 from blockqnn.networks.layout import Layout
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
-from blockqnn.train_evaluator import TrainEvaluator
 from blockqnn.trial import Status
 from tests.blockqnn.searching import CONV1, CONV3, CONV5, job
 from tests.paths import ROOT
@@ -271,7 +271,7 @@ import sys
 from blockqnn.settings import WorkerSettings
 from tests.blockqnn.searching import CONV3, job
 from tests.blockqnn.test_train_evaluator import DATA, LAYOUT, WHOLE
-from blockqnn import train_evaluator
+from blockqnn.evaluation import training as train_evaluator
 from blockqnn.children.compilation import compilation_times
 from tests.paths import ROOT
 train_evaluator.CHILDREN_BETWEEN_PRUNINGS = 2
