@@ -30,7 +30,7 @@ from blockqnn.contestants import parse_contestant
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
 from blockqnn.networks.nasbench201 import CellSpace
-from blockqnn.placement import available_cores
+from blockqnn.workers.placement import available_cores
 
 SPACE = CellSpace()
 _ATTEMPTS = 50

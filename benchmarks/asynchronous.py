@@ -20,11 +20,11 @@ import tempfile
 import time
 
 from blockqnn.asynchronous_search import AsynchronousSearch
-from blockqnn.executor_choice import make_executor
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
 from blockqnn.search import Search
 from blockqnn.store import Store
+from blockqnn.workers.choice import make_executor
 
 DEFAULTS = {
     "workers": "8",

@@ -22,7 +22,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.allocation import keep_memory
 from blockqnn.children.step_programs import compiler_options
 from blockqnn.listing import table
 from blockqnn.networks.convolution import (
@@ -35,6 +34,7 @@ from blockqnn.networks.convolution import (
     pointwise_convolution,
     row_kernel_gradient,
 )
+from blockqnn.workers.allocation import keep_memory
 
 ROUNDS = 15
 BATCH = 64

@@ -19,12 +19,12 @@ import jax
 import numpy as np
 
 from benchmarks.signatures import different_plans
-from blockqnn.allocation import keep_memory
 from blockqnn.children.training import make_execution, on_device
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.flags.search import parse
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.settings import Recipe
+from blockqnn.workers.allocation import keep_memory
 
 REFERENCE = 50
 BATCH = 64

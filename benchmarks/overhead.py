@@ -22,12 +22,12 @@ import sys
 import tempfile
 import time
 
-from blockqnn.executor_choice import make_executor
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
 from blockqnn.search import Search
 from blockqnn.store import Store
 from blockqnn.trial import Status
+from blockqnn.workers.choice import make_executor
 
 CHILDREN = {0.0: 400, 0.1: 20, 1.0: 5, 10.0: 2}
 """Of each worker, for the seconds that a child sleeps; without sleep of all workers together."""

@@ -31,17 +31,17 @@ from blockqnn.bench.child import JAX, MeasuredSetting
 from blockqnn.bench.floor import Rates, floor_seconds
 from blockqnn.bench.process import MeasuringProcess
 from blockqnn.data.datasets import search_part_sizes
-from blockqnn.executors import LocalExecutor
 from blockqnn.flags.search import parse
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import Code, write
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.plan import make_plan
 from blockqnn.networks.space import BlockSpace
-from blockqnn.placement import compile_threads, places
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, child_seed
-from blockqnn.worker import encode_settings
+from blockqnn.workers.contract import LocalExecutor
+from blockqnn.workers.placement import compile_threads, places
+from blockqnn.workers.worker import encode_settings
 
 RECIPE = ("--preset=cifar10", "--repeats=4", "--run_dir=unused")
 

@@ -34,8 +34,8 @@ from blockqnn.networks.codes import parse
 from blockqnn.status_file import StatusFile
 from blockqnn.store import Store
 from blockqnn.trial import Job
-from blockqnn.worker import HEARTBEAT_SECONDS
-from blockqnn.worker_pool import WorkerPool
+from blockqnn.workers.pool import WorkerPool
+from blockqnn.workers.worker import HEARTBEAT_SECONDS
 
 
 class Simulation:
@@ -90,7 +90,7 @@ class Simulation:
 
 
 class SimulatedWorker:
-    """See `blockqnn.worker_link.WorkerLink`."""
+    """See `blockqnn.workers.link.WorkerLink`."""
 
     alive, placed, ending, killed, blameless, log = True, True, "", False, False, ""
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from blockqnn.agents.contract import Agent
-from blockqnn.executors import Executor
 from blockqnn.search import DRAWS_PER_BLOCK, Search, episodes
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store, Suggestion
 from blockqnn.trial import Job, Outcome, Status, Trial
+from blockqnn.workers.contract import Executor
 
 
 class AsynchronousSearch(Search):

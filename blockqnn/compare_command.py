@@ -13,9 +13,9 @@ from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
-from blockqnn.placement import available_cores
 from blockqnn.regret_figure import check_figure, draw_regret
 from blockqnn.tournament import Results, carry_out, show_progress, table_digest, wanted_runs
+from blockqnn.workers.placement import available_cores
 
 _TARGET_BELOW_OPTIMUM = 0.2
 

@@ -12,8 +12,6 @@ from blockqnn import standings
 from blockqnn.contestants import Contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY
-from blockqnn.executor_choice import make_executor
-from blockqnn.executors import Executor
 from blockqnn.listing import DRY_NOTICE, duration, table
 from blockqnn.real_contest import (
     RealRun,
@@ -26,6 +24,8 @@ from blockqnn.regret_figure import check_figure, draw_regret
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
 from blockqnn.tournament import Results
+from blockqnn.workers.choice import make_executor
+from blockqnn.workers.contract import Executor
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from blockqnn.contestants import Contestant
-from blockqnn.executors import Executor
 from blockqnn.search import Search
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
+from blockqnn.workers.contract import Executor
 
 _IDLE_ITERATIONS = 200
 """An agent that suggests nothing new for so long has come to its end."""

@@ -9,13 +9,13 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent, Episode
 from blockqnn.errors import UserError
-from blockqnn.executors import Executor
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
 from blockqnn.networks.designs import Design, check, design_of
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
+from blockqnn.workers.contract import Executor
 
 DRAWS_PER_BLOCK = 20
 """At most so many suggestions are drawn for each block that is wanted."""

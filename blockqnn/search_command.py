@@ -11,7 +11,6 @@ from typing import TextIO
 from blockqnn import run_directory
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluation.contract import DRY
-from blockqnn.executor_choice import check_executor, make_executor
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.progress import Progress, make_progress
 from blockqnn.run_record import read_run
@@ -22,6 +21,7 @@ from blockqnn.status_file import FINISHED, StatusFile
 from blockqnn.store import Store
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
+from blockqnn.workers.choice import check_executor, make_executor
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""

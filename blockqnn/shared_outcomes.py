@@ -10,9 +10,9 @@ import pathlib
 import sqlite3
 
 from blockqnn.errors import UserError
-from blockqnn.executors import Executor
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status
+from blockqnn.workers.contract import Executor
 
 FILE_NAME = "outcomes.sqlite"
 

@@ -12,7 +12,7 @@ from blockqnn import status_file
 from blockqnn.errors import UserError
 from blockqnn.listing import duration, number, table
 from blockqnn.status_file import RunStatus, read_status
-from blockqnn.worker_state import WorkerState
+from blockqnn.workers.state import WorkerState
 
 SILENT_SECONDS = 20.0
 """A worker says something every 5 seconds; one that has not for so long is marked."""

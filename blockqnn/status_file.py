@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from blockqnn.trial import Status, Trial
-from blockqnn.worker_pool import WATCH_SECONDS
-from blockqnn.worker_state import ChildState, WorkerState
+from blockqnn.workers.pool import WATCH_SECONDS
+from blockqnn.workers.state import ChildState, WorkerState
 
 FILE_NAME = "status.json"
 SEARCHING, STOPPED, FINISHED = "searching", "stopped", "finished"
@@ -130,7 +130,7 @@ class StatusFile:
         self.history(trial)
 
     def workers(self, states: Sequence[WorkerState]) -> None:
-        """Writes how the workers are; see `blockqnn.worker_state.Watcher`."""
+        """Writes how the workers are; see `blockqnn.workers.state.Watcher`."""
         self._status = dataclasses.replace(self._status, workers=tuple(states))
         self._write()
 

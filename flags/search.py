@@ -9,7 +9,6 @@ from typing import Any
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
-from blockqnn.executors import INLINE, LOCAL, RAY
 from blockqnn.flags import child_network, parsing
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.networks.codes import MAX_LAYERS
@@ -26,6 +25,7 @@ from blockqnn.settings import (
     TableSettings,
     WorkerSettings,
 )
+from blockqnn.workers.contract import INLINE, LOCAL, RAY
 
 _OPERATIONAL = (
     "preset",

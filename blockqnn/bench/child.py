@@ -16,13 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from blockqnn.allocation import keep_memory
 from blockqnn.data.images import Images
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import Code, parse, write
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan, make_plan
 from blockqnn.settings import Recipe
+from blockqnn.workers.allocation import keep_memory
 
 IMAGES = 256
 """Images that are made up, to train and to evaluate on."""

@@ -29,8 +29,8 @@ from blockqnn.networks.codes import Code, write
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import make_plan
-from blockqnn.placement import available_cores
 from blockqnn.settings import Recipe
+from blockqnn.workers.placement import available_cores
 
 NONE = "none"
 AGAINST = (NONE, TORCH)

@@ -14,8 +14,8 @@ from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.data.images import Images, channel_statistics
 from blockqnn.networks.initial import Weights, initial_parameters
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
-from blockqnn.placement import available_cores
 from blockqnn.settings import Recipe
+from blockqnn.workers.placement import available_cores
 
 BATCH_NORM_MOMENTUM = 0.1
 """Share of the batch in the running statistics: one less what JAX's side keeps."""

@@ -12,12 +12,12 @@ from blockqnn import run_directory
 from blockqnn.calibration.longer_training import train_longer
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY
-from blockqnn.executor_choice import make_executor
 from blockqnn.listing import DRY_NOTICE, number
 from blockqnn.run_record import RunRecord, read_run
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
+from blockqnn.workers.choice import make_executor
 
 INTERRUPTED = 130
 _SAMPLE = "calibration"

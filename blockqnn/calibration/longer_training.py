@@ -6,11 +6,11 @@ import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 
-from blockqnn.executors import Executor
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import SearchSettings
 from blockqnn.store import Store
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
+from blockqnn.workers.contract import Executor
 
 
 def train_longer(

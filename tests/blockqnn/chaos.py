@@ -76,7 +76,7 @@ def is_worker(pid):
     """Whether a process is a worker, and not another that has got its number since."""
     with contextlib.suppress(OSError):
         words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-        return words.startswith(b"ray::") or b"blockqnn.worker" in words
+        return words.startswith(b"ray::") or b"blockqnn.workers.worker" in words
     return False
 
 

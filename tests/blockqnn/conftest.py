@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from blockqnn.__main__ import main
-from blockqnn.executors import LocalExecutor
-from blockqnn.placement import Place
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
-from blockqnn.worker import encode_settings
+from blockqnn.workers.contract import LocalExecutor
+from blockqnn.workers.placement import Place
+from blockqnn.workers.worker import encode_settings
 from tests.blockqnn.searching import LAYOUT
 from tests.paths import ROOT
 

@@ -8,10 +8,10 @@ import pathlib
 import signal
 import time
 
-from blockqnn import worker
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.networks.codes import check
+from blockqnn.workers import worker
 
 FINE = check([(1, 1, 1, 0, 0)])
 KILLED = check([(1, 1, 3, 0, 0)])

@@ -6,7 +6,6 @@ from blockqnn.agents.contract import Episode
 from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.executors import InlineExecutor
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import check
 from blockqnn.networks.cost import Limits
@@ -14,6 +13,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.search import Search
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, SearchSettings
 from blockqnn.trial import Job, Outcome
+from blockqnn.workers.contract import InlineExecutor
 
 SCHEDULE = ((1.0, 2), (0.5, 2))
 SECONDS = ("compile_seconds", "train_seconds", "waiting_seconds", "saved_seconds")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from blockqnn.contest import Improvement
 from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.executors import InlineExecutor
 from blockqnn.flags.search import parse
 from blockqnn.real_contest import (
     Evaluation,
@@ -24,6 +23,7 @@ from blockqnn.real_contest import (
 from blockqnn.real_standings import as_played, real_rows, real_standings
 from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
 from blockqnn.trial import Status
+from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.searching import CONV3, CONV5, job, search_settings
 
 SETTINGS, _ = parse(["--preset=smoke", "--evaluator=dry"])

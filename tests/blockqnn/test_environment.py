@@ -18,7 +18,6 @@ from blockqnn.agents.q_learning import QLearning
 from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.executors import InlineExecutor
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import LayerCode, check, write
 from blockqnn.networks.cost import Limits, cost
@@ -28,6 +27,7 @@ from blockqnn.search import AGENT_SCALE
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
 from blockqnn.store import Store
 from blockqnn.trial import Outcome, Status, child_seed
+from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.executing import ROOT
 from tests.blockqnn.searching import (
     CONV3,

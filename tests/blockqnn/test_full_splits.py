@@ -50,7 +50,9 @@ def reachable(*modules):
 
 def test_nothing_that_a_search_imports_reads_test_images():
     # The command line dispatches to all verbs; these do the searching.
-    seen = reachable("blockqnn.search_command", "blockqnn.worker", "blockqnn.evaluation.training")
+    seen = reachable(
+        "blockqnn.search_command", "blockqnn.workers.worker", "blockqnn.evaluation.training"
+    )
     assert {"blockqnn.search", "blockqnn.data.datasets", "blockqnn.data.tfds_source"} <= seen
     assert not [name for name in seen if name.startswith("blockqnn.full_training")]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blockqnn.placement import visible_gpus
+from blockqnn.workers.placement import visible_gpus
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from blockqnn import worker_pool
 from blockqnn.errors import UserError
-from blockqnn.placement import Place, places
 from blockqnn.trial import Status
+from blockqnn.workers import pool as worker_pool
+from blockqnn.workers.placement import Place, places
 from tests.blockqnn.executing import outcomes, wait_for
 from tests.blockqnn.odd_worker import CRASHING, FINE, HANGING, KILLED, WAITING
 from tests.blockqnn.searching import job

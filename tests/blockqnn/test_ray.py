@@ -7,17 +7,17 @@ import subprocess
 
 import pytest
 
-from blockqnn import ray_executor
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.ray_executor import RayExecutor
-from blockqnn.ray_resources import Order
 from blockqnn.run_record import read_run
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.status_file import read_status
 from blockqnn.store import Store
 from blockqnn.trial import Status
-from blockqnn.worker import encode_settings
+from blockqnn.workers import ray_executor
+from blockqnn.workers.ray_executor import RayExecutor
+from blockqnn.workers.ray_resources import Order
+from blockqnn.workers.worker import encode_settings
 from tests.blockqnn.chaos import result_of, run_to_the_end, run_under_fire, search_command
 from tests.blockqnn.executing import ROOT, is_alive, outcomes, wait_for
 from tests.blockqnn.ray_nodes import ENVIRONMENT, cluster, needs_ray

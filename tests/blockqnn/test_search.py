@@ -6,7 +6,6 @@ import pytest
 
 from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.errors import UserError
-from blockqnn.executors import InlineExecutor
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.cost import Limits, cost
 from blockqnn.reward import corrected_reward
@@ -14,6 +13,7 @@ from blockqnn.search import DRAWS_PER_BLOCK
 from blockqnn.settings import Recipe, RewardSettings
 from blockqnn.store import Store
 from blockqnn.trial import Outcome, Status, child_seed
+from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.searching import (
     CONV1,
     CONV3,

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from blockqnn.evaluation.contract import Evaluator
-from blockqnn.placement import Place
 from blockqnn.trial import Job, Outcome
-from blockqnn.worker_pool import WorkerPool
-from blockqnn.worker_process import WorkerProcess
-from blockqnn.worker_state import ChildState, Watcher, WorkerState
+from blockqnn.workers.placement import Place
+from blockqnn.workers.pool import WorkerPool
+from blockqnn.workers.process import WorkerProcess
+from blockqnn.workers.state import ChildState, Watcher, WorkerState
 
 INLINE = "inline"
 LOCAL = "local"

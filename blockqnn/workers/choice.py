@@ -9,13 +9,13 @@ import os
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN, make_evaluator
-from blockqnn.executors import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
-from blockqnn.placement import available_cores, compile_threads, places
-from blockqnn.ray_executor import RayExecutor
-from blockqnn.ray_resources import Order, passed_on
 from blockqnn.settings import RunSettings, SearchSettings
-from blockqnn.worker import encode_settings
-from blockqnn.worker_state import Watcher
+from blockqnn.workers.contract import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
+from blockqnn.workers.placement import available_cores, compile_threads, places
+from blockqnn.workers.ray_executor import RayExecutor
+from blockqnn.workers.ray_resources import Order, passed_on
+from blockqnn.workers.state import Watcher
+from blockqnn.workers.worker import encode_settings
 
 _MOST_COMPILE_THREADS = 8
 

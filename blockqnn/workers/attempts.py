@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
-from blockqnn.pool_worker import PoolWorker, Task
 from blockqnn.trial import Outcome
+from blockqnn.workers.pool_worker import PoolWorker, Task
 
 _MOST_RETURNS = 3
 """A job that was the next one as often when a worker died with none begun is given up."""

@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from blockqnn.attempts import Attempts
-from blockqnn.pool_worker import PoolWorker, Task
+from blockqnn.workers.attempts import Attempts
+from blockqnn.workers.pool_worker import PoolWorker, Task
 from tests.blockqnn.searching import CONV1, job
 
 

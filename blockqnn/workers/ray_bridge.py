@@ -24,9 +24,9 @@ from typing import Any
 
 import ray
 
-from blockqnn.allocation import KEPT_MEMORY
-from blockqnn.ray_actor import RayWorker
-from blockqnn.ray_resources import Order, Share, capacity, share_of_a_worker
+from blockqnn.workers.allocation import KEPT_MEMORY
+from blockqnn.workers.ray_actor import RayWorker
+from blockqnn.workers.ray_resources import Order, Share, capacity, share_of_a_worker
 
 LOST_SECONDS = 20.0
 """A cluster that has not answered for so long is lost."""

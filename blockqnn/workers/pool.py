@@ -11,13 +11,13 @@ import queue
 import time
 from collections.abc import Iterator
 
-from blockqnn.attempts import Attempts
 from blockqnn.errors import UserError
-from blockqnn.pool_worker import PoolWorker, Task
 from blockqnn.trial import Job, Outcome
-from blockqnn.worker import decode_outcome, encode_job
-from blockqnn.worker_link import Spawn
-from blockqnn.worker_state import Watcher, WorkerState
+from blockqnn.workers.attempts import Attempts
+from blockqnn.workers.link import Spawn
+from blockqnn.workers.pool_worker import PoolWorker, Task
+from blockqnn.workers.state import Watcher, WorkerState
+from blockqnn.workers.worker import decode_outcome, encode_job
 
 START_TIMEOUT_SECONDS = 600.0
 """After which a worker that is not ready is given up: reading a data set may take minutes."""

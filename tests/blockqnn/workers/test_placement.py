@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from blockqnn import placement
-from blockqnn.placement import Place, compile_threads, places
+from blockqnn.workers import placement
+from blockqnn.workers.placement import Place, compile_threads, places
 
 CPU = {"JAX_PLATFORMS": "cpu"}
 

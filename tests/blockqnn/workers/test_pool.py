@@ -9,7 +9,7 @@ import pytest
 
 from blockqnn.errors import UserError
 from blockqnn.trial import Status
-from blockqnn.worker_pool import WorkerPool
+from blockqnn.workers.pool import WorkerPool
 from tests.blockqnn.executing import outcomes, wait_for
 from tests.blockqnn.odd_worker import EXITING, FINE, HANGING, KILLED, WAITING
 from tests.blockqnn.searching import CONV1, CONV3, job

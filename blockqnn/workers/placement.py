@@ -11,8 +11,8 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from blockqnn.allocation import KEPT_MEMORY
 from blockqnn.evaluation.contract import TRAIN
+from blockqnn.workers.allocation import KEPT_MEMORY
 
 _TPU_DEVICES = ("accel*", "vfio")
 """Names in /dev that tell that there is a TPU."""

@@ -11,11 +11,11 @@ import sys
 import threading
 from collections.abc import Callable
 
-from blockqnn.placement import Place
+from blockqnn.workers.placement import Place
 
 
 class WorkerProcess:
-    """A process that reads lines and writes lines; see `blockqnn.worker_link.WorkerLink`."""
+    """A process that reads lines and writes lines; see `blockqnn.workers.link.WorkerLink`."""
 
     placed = True
     blameless = False
@@ -33,7 +33,7 @@ class WorkerProcess:
         self._log = log
         with log.open("a") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "blockqnn.worker"],
+                [sys.executable, "-m", "blockqnn.workers.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

@@ -15,8 +15,8 @@ import traceback
 
 import ray
 
-from blockqnn.placement import available_cores
-from blockqnn.worker import serve
+from blockqnn.workers.placement import available_cores
+from blockqnn.workers.worker import serve
 
 _LISTEN_SECONDS = 30.0
 """A worker that has nothing to say for so long lets its listener ask again."""

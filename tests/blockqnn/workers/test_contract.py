@@ -11,9 +11,9 @@ import pytest
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.executors import InlineExecutor
 from blockqnn.store import Store
 from blockqnn.trial import Status
+from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.executing import ROOT, is_alive, outcomes, wait_for
 from tests.blockqnn.odd_worker import EXITING, FINE, HANGING, KILLED, TALKING
 from tests.blockqnn.searching import (
@@ -165,10 +165,10 @@ def test_workers_end_when_the_driver_is_killed(odd_workers, tmp_path):
     program = f"""
 import sys, time, pathlib
 sys.executable = {sys.executable!r}
-from blockqnn.executors import LocalExecutor
-from blockqnn.placement import Place
+from blockqnn.workers.contract import LocalExecutor
+from blockqnn.workers.placement import Place
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
-from blockqnn.worker import encode_settings
+from blockqnn.workers.worker import encode_settings
 from tests.blockqnn.odd_worker import FINE, HANGING
 from tests.blockqnn.searching import LAYOUT, job
 log_dir = pathlib.Path({str(tmp_path)!r})

@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.ray_resources import Order
-from blockqnn.worker_pool import WorkerPool
-from blockqnn.worker_state import Watcher
+from blockqnn.workers.pool import WorkerPool
+from blockqnn.workers.ray_resources import Order
+from blockqnn.workers.state import Watcher
 
 CONNECT_SECONDS = 90.0
 """After which a cluster that has not been reached is taken not to be there."""
@@ -94,7 +94,7 @@ class RayExecutor(WorkerPool):
 
 @dataclasses.dataclass
 class _Link:
-    """A worker on the cluster; see `blockqnn.worker_link.WorkerLink`."""
+    """A worker on the cluster; see `blockqnn.workers.link.WorkerLink`."""
 
     number: int
     tell: Callable[[Mapping[str, Any]], None]
@@ -186,7 +186,7 @@ class _Cluster:
         """Starts the process; returns the first that it says."""
         with self._log.open("a") as stream:
             process = subprocess.Popen(
-                [sys.executable, "-m", "blockqnn.ray_bridge"],
+                [sys.executable, "-m", "blockqnn.workers.ray_bridge"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

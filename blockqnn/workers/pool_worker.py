@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from blockqnn.trial import Job
-from blockqnn.worker_link import WorkerLink
-from blockqnn.worker_state import ChildState, WorkerState
+from blockqnn.workers.link import WorkerLink
+from blockqnn.workers.state import ChildState, WorkerState
 
 
 @dataclasses.dataclass

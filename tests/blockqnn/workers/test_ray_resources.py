@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from blockqnn import executor_choice
-from blockqnn.placement import places
-from blockqnn.ray_executor import bridge_environment
-from blockqnn.ray_resources import Order, Share, capacity, passed_on, share_of_a_worker
+from blockqnn.workers import choice as executor_choice
+from blockqnn.workers.placement import places
+from blockqnn.workers.ray_executor import bridge_environment
+from blockqnn.workers.ray_resources import Order, Share, capacity, passed_on, share_of_a_worker
 from tests.blockqnn.executing import ROOT
 from tests.blockqnn.ray_nodes import needs_ray
 
@@ -136,15 +136,15 @@ def test_what_cannot_be_had_of_a_cluster_is_refused(blockqnn, monkeypatch, flag,
 
 def test_the_driver_imports_no_ray():
     program = (
-        "import sys, blockqnn.__main__, blockqnn.ray_executor;"
-        "assert not {'ray', 'jax', 'blockqnn.ray_bridge', 'blockqnn.ray_actor'} & set(sys.modules)"
+        "import sys, blockqnn.__main__, blockqnn.workers.ray_executor;"
+        "assert not {'ray', 'jax', 'blockqnn.workers.ray_bridge', 'blockqnn.workers.ray_actor'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 BINDING = """
 import os, pathlib, sys
-from blockqnn.ray_actor import bind_to_free_cores
+from blockqnn.workers.ray_actor import bind_to_free_cores
 held = bind_to_free_cores(int(sys.argv[2]), pathlib.Path(sys.argv[1]))
 print(*sorted(os.sched_getaffinity(0)), flush=True)
 sys.stdin.read()
@@ -204,7 +204,7 @@ def test_workers_on_a_machine_are_bound_to_different_cores(tmp_path):
 def test_how_an_actor_ended_is_said_in_words(text, words):
     # Importing Ray opens files that it does not close.
     program = (
-        "import sys; from blockqnn.ray_bridge import how_it_ended;"
+        "import sys; from blockqnn.workers.ray_bridge import how_it_ended;"
         "print(how_it_ended(RuntimeError(sys.argv[1])))"
     )
     ended = subprocess.run(

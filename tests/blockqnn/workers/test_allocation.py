@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from blockqnn.allocation import keep_memory
+from blockqnn.workers.allocation import keep_memory
 
 PROGRAM = """
 import json, resource, statistics, sys
-from blockqnn.allocation import keep_memory
+from blockqnn.workers.allocation import keep_memory
 kept = sys.argv[1] == "keep" and keep_memory()
 import jax, jax.numpy as jnp
 

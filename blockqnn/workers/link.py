@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class WorkerLink(Protocol):
-    """A worker as its pool sees it; `blockqnn.worker` says which lines are spoken."""
+    """A worker as its pool sees it; `blockqnn.workers.worker` says which lines are spoken."""
 
     @property
     def alive(self) -> bool:
