@@ -22,8 +22,8 @@ import time
 from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
+from blockqnn.runs.store import Store
 from blockqnn.search import Search
-from blockqnn.store import Store
 from blockqnn.workers.choice import make_executor
 
 DEFAULTS = {

@@ -27,7 +27,7 @@ from blockqnn.networks.codes import CodeError, parse, write
 from blockqnn.networks.layout import LayoutError
 from blockqnn.networks.published import PUBLISHED
 from blockqnn.networks.space import BlockSpace
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 
 LETTERS = "[](),0123456789 -+.eE_\"'\n\tx{}:٣²𝟙\0"
 WORDS = ("[", "]", "(", ")", ",", "),(", "[[", "]]", "-1", "1e9", "00", "true", "null", "NaN", "()")

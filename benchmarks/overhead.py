@@ -24,8 +24,8 @@ import time
 
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
+from blockqnn.runs.store import Store
 from blockqnn.search import Search
-from blockqnn.store import Store
 from blockqnn.trial import Status
 from blockqnn.workers.choice import make_executor
 

@@ -26,7 +26,7 @@ import time
 
 from blockqnn.__main__ import main as blockqnn_main
 from blockqnn.listing import table
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from tests.blockqnn.browser import ActionChains, Browser, opened
 
 _DRY = [

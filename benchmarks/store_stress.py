@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from blockqnn.networks.published import PUBLISHED
-from blockqnn.store import Store, Suggestion
+from blockqnn.runs.store import Store, Suggestion
 from blockqnn.trial import Status, Trial
 
 PER_ITERATION = 5

@@ -17,7 +17,7 @@ from blockqnn.networks import matching
 from blockqnn.networks.canonical import CanonicalBlock
 from blockqnn.networks.codes import Code
 from blockqnn.networks.layout import Layout
-from blockqnn.whole_file import write_whole
+from blockqnn.runs.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")
 

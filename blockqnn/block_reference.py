@@ -10,7 +10,7 @@ from blockqnn.networks.codes import Code
 from blockqnn.networks.designs import AnyCode, as_block, parse
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.published import PUBLISHED
-from blockqnn.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Trial
 
 BEST = "best"

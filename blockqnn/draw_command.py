@@ -14,7 +14,7 @@ from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import Code, write
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.matching import Matching, match
-from blockqnn.whole_file import write_whole
+from blockqnn.runs.whole_file import write_whole
 
 if TYPE_CHECKING:
     from blockqnn.drawing.arrangement import Arrangement

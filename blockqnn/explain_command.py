@@ -23,9 +23,9 @@ from blockqnn.explanation import (
 )
 from blockqnn.listing import DRY_NOTICE, number, table, wrapped_code
 from blockqnn.networks.codes import LayerType, as_lists, describe, parse_prefix, write
+from blockqnn.runs.whole_file import write_whole
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status
-from blockqnn.whole_file import write_whole
 
 
 @dataclasses.dataclass(frozen=True)

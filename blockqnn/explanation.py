@@ -22,7 +22,7 @@ from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, LayerType
 from blockqnn.networks.designs import NSC, as_block
 from blockqnn.networks.space import BlockSpace
-from blockqnn.run_record import RunRecord, read_agent_state, read_run
+from blockqnn.runs.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from blockqnn.contestants import Contestant
+from blockqnn.runs.store import Store
 from blockqnn.search import Search
 from blockqnn.settings import SearchSettings
-from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.contract import Executor
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.whole_file import write_whole
+from blockqnn.runs.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf")
 _LEAST = 0.005

@@ -11,7 +11,7 @@ from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
 from blockqnn.networks.designs import write
 from blockqnn.reward import corrected_reward
-from blockqnn.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Status, Trial
 

@@ -19,7 +19,7 @@ from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.networks.codes import describe, parse_prefix
 from blockqnn.networks.designs import write
 from blockqnn.networks.layout import Layout
-from blockqnn.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
 from blockqnn.trials_frame import trials_frame
 

@@ -12,8 +12,8 @@ from blockqnn.errors import UserError
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
 from blockqnn.networks.designs import Design, check, design_of
 from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
-from blockqnn.store import Store
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
 from blockqnn.workers.contract import Executor
 

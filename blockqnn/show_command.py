@@ -14,7 +14,7 @@ from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.designs import design_of
 from blockqnn.networks.layout import NASBENCH201, Layout
 from blockqnn.networks.nasbench201 import Cell
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.selection import Selection
 from blockqnn.show_block import block_facts, in_words, writable_cost
 from blockqnn.show_cell import cell_facts, cell_in_words

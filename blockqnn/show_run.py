@@ -11,7 +11,7 @@ from blockqnn.listing import DRY_NOTICE, in_units, number, table, wrapped_code
 from blockqnn.networks.cost import cost
 from blockqnn.networks.designs import as_block, design_of, write
 from blockqnn.networks.nasbench201 import Cell
-from blockqnn.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.selection import ANY, FIGURES, Selection, select
 from blockqnn.show_block import block_facts
 from blockqnn.show_cell import cell_facts

@@ -8,10 +8,10 @@ import pathlib
 import time
 from typing import TextIO
 
-from blockqnn import status_file
 from blockqnn.errors import UserError
 from blockqnn.listing import duration, number, table
-from blockqnn.status_file import RunStatus, read_status
+from blockqnn.runs import status_file
+from blockqnn.runs.status_file import RunStatus, read_status
 from blockqnn.workers.state import WorkerState
 
 SILENT_SECONDS = 20.0

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from blockqnn.reward import RewardTerms, reward_terms
-from blockqnn.run_record import RunRecord
+from blockqnn.runs.run_record import RunRecord
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Status, Trial
 

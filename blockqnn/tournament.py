@@ -17,7 +17,7 @@ from blockqnn.contest import Played, play
 from blockqnn.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
-from blockqnn.run_directory import flag_then
+from blockqnn.runs.run_directory import flag_then
 
 FILE_NAME = "contests.jsonl"
 _SEEDS_OF_A_TASK = 10

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
 from blockqnn.networks.designs import write
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status, Trial
 
 TABLE, JSON, CSV = "table", "json", "csv"

@@ -12,7 +12,7 @@ from blockqnn.flags import parsing
 from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.rescore_command import RescoreSettings
 from blockqnn.reward_fit import LEAST_BLOCKS
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 
 _OWN = "run"
 _MOST = 1e6

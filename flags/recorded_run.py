@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from blockqnn.flags import search
-from blockqnn.run_directory import FLAG_FILE
+from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.settings import RunSettings, SearchSettings
 
 _NEVER = ("preset", "flagfile")

@@ -8,14 +8,14 @@ import json
 import pathlib
 from typing import TextIO
 
-from blockqnn import run_directory
 from blockqnn.calibration.longer_training import train_longer
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY
 from blockqnn.listing import DRY_NOTICE, number
-from blockqnn.run_record import RunRecord, read_run
+from blockqnn.runs import run_directory
+from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.store import Store
 from blockqnn.settings import RunSettings, SearchSettings
-from blockqnn.store import Store
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import make_executor
 

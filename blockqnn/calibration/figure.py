@@ -7,7 +7,7 @@ import pathlib
 
 from blockqnn.calibration.findings import EARLY, FITTED, PAPER, Findings
 from blockqnn.errors import UserError
-from blockqnn.whole_file import write_whole
+from blockqnn.runs.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf")
 _PANELS = {

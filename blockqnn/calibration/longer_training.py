@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
-from blockqnn.store import Store
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
 from blockqnn.workers.contract import Executor
 

@@ -16,7 +16,7 @@ from blockqnn.networks.codes import Code, parse
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan, make_plan
 from blockqnn.networks.published import PUBLISHED
-from blockqnn.store import FILE_NAME
+from blockqnn.runs.store import FILE_NAME
 
 if TYPE_CHECKING:
     import numpy as np

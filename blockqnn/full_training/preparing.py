@@ -15,7 +15,7 @@ from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import write
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 
 _DEFAULT = Layout(repeats=2)
 _SHARE_OF_DEVICE = 4

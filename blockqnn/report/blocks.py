@@ -12,7 +12,7 @@ from blockqnn.networks.codes import Code
 from blockqnn.networks.designs import as_block, is_block
 from blockqnn.networks.motifs import MOTIFS, motifs
 from blockqnn.report.statistics import fisher_p_value, holm, wilson_interval
-from blockqnn.run_record import RunRecord
+from blockqnn.runs.run_record import RunRecord
 from blockqnn.trial import Status
 
 

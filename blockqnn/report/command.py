@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.run_record import RunRecord, read_run
-from blockqnn.whole_file import write_whole
+from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.whole_file import write_whole
 
 SUFFIX = ".html"
 _TOP = 20

@@ -13,7 +13,7 @@ from blockqnn.report.columns import STATUSES, columns
 from blockqnn.report.curves import learning_curves
 from blockqnn.report.grouping import Group, differing, groups
 from blockqnn.report.spending import elapsed, time_spent
-from blockqnn.run_record import RunRecord
+from blockqnn.runs.run_record import RunRecord
 from blockqnn.trial import Status, Trial
 
 AXES = ("iteration", "trained", "seconds")

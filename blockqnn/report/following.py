@@ -13,8 +13,8 @@ from blockqnn.networks.layout import Layout
 from blockqnn.report import drawings
 from blockqnn.report.columns import columns
 from blockqnn.report.data import summary
-from blockqnn.run_record import RunRecord
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Trial
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from blockqnn.run_record import RunRecord
+from blockqnn.runs.run_record import RunRecord
 
 SEED = "seed"
 

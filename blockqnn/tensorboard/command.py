@@ -9,8 +9,8 @@ from typing import TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.run_directory import schedule_length
-from blockqnn.run_record import RunRecord, read_run
+from blockqnn.runs.run_directory import schedule_length
+from blockqnn.runs.run_record import RunRecord, read_run
 
 DIRECTORY = "tensorboard"
 """In a run's directory, where a search writes; and in the present one, where the verb does."""

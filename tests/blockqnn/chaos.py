@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 
-from blockqnn.run_record import read_run
-from blockqnn.status_file import read_status
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.run_record import read_run
+from blockqnn.runs.status_file import read_status
+from blockqnn.runs.store import FILE_NAME, Store
 from tests.blockqnn.executing import ROOT, is_alive
 from tests.blockqnn.searching import without_times
 

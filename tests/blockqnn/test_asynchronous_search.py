@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.cost import Limits
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
+from blockqnn.runs.store import Store
 from blockqnn.search import DRAWS_PER_BLOCK
-from blockqnn.store import Store
 from blockqnn.trial import Outcome, Status
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.chaos import BLOCKS, result_of, run_to_the_end, run_under_fire

@@ -8,7 +8,7 @@ import pytest
 
 from blockqnn.calibration import command
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status
 
 DRY = ("--preset=digits", "--epsilon_schedule=1.0:3", "--run_dir=run")
@@ -252,7 +252,7 @@ def test_the_figure_is_what_its_suffix_says_and_the_same_every_time(dry_run, suf
 
 
 def test_flags_of_a_store_are_values_and_nothing_else(dry_run):
-    from blockqnn.store import FILE_NAME, Store
+    from blockqnn.runs.store import FILE_NAME, Store
 
     store = Store.create_or_open(dry_run.directory / "run" / FILE_NAME)
     flags = store.facts()["flags"]

@@ -23,9 +23,9 @@ from blockqnn.networks.codes import LayerCode, check, write
 from blockqnn.networks.cost import Limits, cost
 from blockqnn.networks.space import START, BlockSpace
 from blockqnn.reward import corrected_reward
+from blockqnn.runs.store import Store
 from blockqnn.search import AGENT_SCALE
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
-from blockqnn.store import Store
 from blockqnn.trial import Outcome, Status, child_seed
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.executing import ROOT

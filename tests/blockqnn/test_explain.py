@@ -10,7 +10,7 @@ import pytest
 from blockqnn.explanation import read_knowledge, type_values
 from blockqnn.heat_map import colour, in_text
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.terminal import Colours, Terminal
 
 START = {"png": b"\x89PNG\r\n", "pdf": b"%PDF-", "svg": b"<?xml"}

@@ -18,7 +18,7 @@ from blockqnn.explanation import (
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import LayerType, check, parse, parse_prefix, write
 from blockqnn.networks.space import BlockSpace
-from blockqnn.run_record import RunRecord, read_agent_state
+from blockqnn.runs.run_record import RunRecord, read_agent_state
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.searching import LAYOUT
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from tests.blockqnn.searching import without_times
 from tests.blockqnn.test_killed_runs import finished_trials
 

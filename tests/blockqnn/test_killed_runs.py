@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 
-from blockqnn.run_record import read_run
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.run_record import read_run
+from blockqnn.runs.store import FILE_NAME, Store
 from tests.blockqnn.searching import without_times
 from tests.paths import ROOT
 

@@ -26,9 +26,9 @@ from blockqnn.networks.initial import initial_parameters
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.motifs import motifs
 from blockqnn.networks.plan import make_plan
-from blockqnn.run_directory import record
+from blockqnn.runs.run_directory import record
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings, WorkerSettings
-from blockqnn.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 from blockqnn.trials_frame import trials_frame
 from tests.blockqnn.executing import ROOT

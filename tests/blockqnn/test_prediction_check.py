@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from blockqnn.prediction_check import check_predictions
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status
 
 FLAGS = (

@@ -9,10 +9,10 @@ import pytest
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
+from blockqnn.runs.status_file import read_status
+from blockqnn.runs.store import Store
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
-from blockqnn.status_file import read_status
-from blockqnn.store import Store
 from blockqnn.trial import Status
 from blockqnn.workers import ray_executor
 from blockqnn.workers.ray_executor import RayExecutor

@@ -12,7 +12,7 @@ import pytest
 
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.page import embedded_json, page
-from blockqnn.store import FILE_NAME
+from blockqnn.runs.store import FILE_NAME
 from tests.blockqnn.executing import ROOT
 from tests.blockqnn.test_wrong_input import refused
 from tests.blockqnn.trials_by_hand import altered, trial, write_store

@@ -11,7 +11,7 @@ from blockqnn.drawing.svg import svg
 from blockqnn.networks.nasbench201 import parse_cell
 from blockqnn.report.command import run_payload
 from blockqnn.report.page import page
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from tests.blockqnn import browser as browsers
 from tests.blockqnn.browser import Keys
 from tests.blockqnn.trials_by_hand import run_record, trial, write_store

@@ -7,7 +7,7 @@ import pytest
 
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.codes import check
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 
 LAYOUT = {"filters": [4], "repeats": 1, "height": 8, "width": 8, "channels": 1}

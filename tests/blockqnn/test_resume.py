@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.agents.random_search import RandomSearchConfig
-from blockqnn.store import Store
+from blockqnn.runs.store import Store
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.searching import (
     SCHEDULE,

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from blockqnn.report.following import Follower
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status
 from tests.blockqnn.executing import ROOT, wait_for
 from tests.blockqnn.test_report_poisoned import serving
@@ -92,7 +92,7 @@ def test_a_page_that_another_server_served_begins_anew(run, known):
 
 def test_only_what_may_change_is_read_again(run, monkeypatch):
     follower = Follower(run, 20)
-    from blockqnn.store import Store
+    from blockqnn.runs.store import Store
 
     asked_after = []
     original = Store.trials

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from blockqnn.status_file import SEARCHING, RunStatus, StatusFile, read_status
+from blockqnn.runs.status_file import SEARCHING, RunStatus, StatusFile, read_status
 from blockqnn.workers.state import ChildState, WorkerState
 from tests.blockqnn.chaos import search_command
 from tests.blockqnn.executing import ROOT, wait_for

@@ -8,7 +8,7 @@ import pytest
 
 from blockqnn.errors import UserError
 from blockqnn.networks.codes import check
-from blockqnn.store import SCHEMA_VERSION, Store
+from blockqnn.runs.store import SCHEMA_VERSION, Store
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.test_store import TRIAL
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.reward import corrected_reward, reward_terms
-from blockqnn.run_record import RunRecord
+from blockqnn.runs.run_record import RunRecord
 from blockqnn.settings import RewardSettings
 from blockqnn.show_trial import story_in_words
 from blockqnn.story import story, story_facts

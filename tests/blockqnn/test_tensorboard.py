@@ -13,7 +13,7 @@ from tensorboard.plugins.hparams import metadata
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.tensorboard.listener import TensorBoard
 from blockqnn.tensorboard.scalars import hyperparameter
 from blockqnn.trial import Status

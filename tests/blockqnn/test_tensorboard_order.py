@@ -10,7 +10,7 @@ import time
 
 from tensorboard.plugins.hparams import metadata
 
-from blockqnn.run_record import read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.tensorboard import event_file
 from blockqnn.tensorboard.listener import TensorBoard
 from blockqnn.trial import Status, Trial

@@ -9,7 +9,7 @@ import pytest
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.codes import parse
 from blockqnn.networks.published import PUBLISHED
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 
 FIELDS = {

@@ -6,8 +6,8 @@ import sqlite3
 
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import check
-from blockqnn.run_record import RunRecord
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.searching import CONV3, LAYOUT
 

@@ -11,7 +11,7 @@ import pytest
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.store import Store
+from blockqnn.runs.store import Store
 from blockqnn.trial import Status
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.executing import ROOT, is_alive, outcomes, wait_for

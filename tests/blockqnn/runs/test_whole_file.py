@@ -5,7 +5,7 @@ import os
 import pytest
 
 from blockqnn.errors import UserError
-from blockqnn.whole_file import write_whole
+from blockqnn.runs.whole_file import write_whole
 
 
 def test_what_was_there_is_replaced_and_nothing_else_is_left(tmp_path):

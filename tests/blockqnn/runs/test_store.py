@@ -16,7 +16,7 @@ from blockqnn.errors import UserError
 from blockqnn.networks.codes import check
 from blockqnn.networks.published import PUBLISHED
 from blockqnn.networks.space import BlockSpace
-from blockqnn.store import SCHEMA_VERSION, Store, Suggestion
+from blockqnn.runs.store import SCHEMA_VERSION, Store, Suggestion
 from blockqnn.trial import Status, Trial
 from tests.strategies import blocks
 
@@ -200,7 +200,7 @@ def test_reading_creates_nothing(tmp_path):
 def test_a_commit_outlives_a_killed_process(path):
     program = (
         "import os, pathlib, sys\n"
-        "from blockqnn.store import Store\n"
+        "from blockqnn.runs.store import Store\n"
         "store = Store.create_or_open(pathlib.Path(sys.argv[1]))\n"
         "store.set_facts({'kept': 1})\n"
         "os.kill(os.getpid(), 9)\n"

@@ -14,11 +14,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from blockqnn import store_schema
 from blockqnn.errors import UserError
 from blockqnn.networks.codes import CodeError
 from blockqnn.networks.designs import AnyCode, parse, write
-from blockqnn.store_schema import (
+from blockqnn.runs import store_schema
+from blockqnn.runs.store_schema import (
     ADDED_IN_2,
     RUNNING_SINCE,
     SCHEMA_VERSION,

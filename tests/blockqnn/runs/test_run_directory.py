@@ -13,10 +13,10 @@ import time
 
 import pytest
 
-from blockqnn import file_system, run_directory
-from blockqnn.file_system import network_file_system
-from blockqnn.run_record import read_run
-from blockqnn.status_file import StatusFile
+from blockqnn.runs import file_system, run_directory
+from blockqnn.runs.file_system import network_file_system
+from blockqnn.runs.run_record import read_run
+from blockqnn.runs.status_file import StatusFile
 from tests.blockqnn.chaos import result_of, run_to_the_end, search_command
 from tests.blockqnn.executing import ROOT
 

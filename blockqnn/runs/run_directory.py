@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.file_system import network_file_system
+from blockqnn.runs.file_system import network_file_system
+from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
+from blockqnn.runs.status_file import read_status
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings
-from blockqnn.status_file import FILE_NAME as STATUS_FILE
-from blockqnn.status_file import read_status
-from blockqnn.store import FILE_NAME, Store
 
 FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"

@@ -9,7 +9,7 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
-from blockqnn.store import FILE_NAME, Store
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 
 
