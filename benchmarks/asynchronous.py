@@ -19,11 +19,11 @@ import sys
 import tempfile
 import time
 
-from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
 from blockqnn.runs.store import Store
-from blockqnn.search import Search
+from blockqnn.searching.asynchronous import AsynchronousSearch
+from blockqnn.searching.loop import Search
 from blockqnn.workers.choice import make_executor
 
 DEFAULTS = {

@@ -25,7 +25,7 @@ import time
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
 from blockqnn.runs.store import Store
-from blockqnn.search import Search
+from blockqnn.searching.loop import Search
 from blockqnn.trial import Status
 from blockqnn.workers.choice import make_executor
 

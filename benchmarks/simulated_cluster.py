@@ -27,12 +27,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluation.contract import DryEvaluator, deviate
 from blockqnn.flags import search as search_flags
 from blockqnn.networks.codes import parse
 from blockqnn.runs.status_file import StatusFile
 from blockqnn.runs.store import Store
+from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.trial import Job
 from blockqnn.workers.pool import WorkerPool
 from blockqnn.workers.worker import HEARTBEAT_SECONDS

@@ -34,7 +34,7 @@ from blockqnn.networks.codes import CodeError
 from blockqnn.networks.layout import LayoutError
 from blockqnn.report.command import report, serve
 from blockqnn.rescore_command import rescore
-from blockqnn.search_command import INTERRUPTED, run_search
+from blockqnn.searching.command import INTERRUPTED, run_search
 from blockqnn.show_command import show
 from blockqnn.status_command import status
 from blockqnn.tensorboard.command import write_tensorboard

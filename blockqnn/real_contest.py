@@ -11,7 +11,7 @@ from typing import Any
 
 from blockqnn.contestants import Contestant
 from blockqnn.runs.store import Store
-from blockqnn.search import Search
+from blockqnn.searching.loop import Search
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.contract import Executor

@@ -9,7 +9,7 @@ from blockqnn.full_training.directory import read_result, refuse_unwritable
 from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare, training_examples
 from blockqnn.full_training.settings import TrainSettings
 from blockqnn.listing import counted, in_units, number, table
-from blockqnn.search_command import INTERRUPTED
+from blockqnn.searching.command import INTERRUPTED
 from blockqnn.workers.allocation import keep_memory
 
 if TYPE_CHECKING:

@@ -114,7 +114,7 @@ class StatusFile:
         )
 
     def history(self, trial: Trial) -> None:
-        """See `blockqnn.progress.Progress.history`."""
+        """See `blockqnn.searching.progress.Progress.history`."""
         status = self._status
         status.counts[trial.status.value] += 1
         best = status.best
@@ -126,7 +126,7 @@ class StatusFile:
         )
 
     def finished(self, trial: Trial) -> None:
-        """See `blockqnn.progress.Progress.finished`."""
+        """See `blockqnn.searching.progress.Progress.finished`."""
         self.history(trial)
 
     def workers(self, states: Sequence[WorkerState]) -> None:

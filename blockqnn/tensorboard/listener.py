@@ -54,7 +54,7 @@ class _Written:
 
 
 class TensorBoard:
-    """Listens to a search, as `blockqnn.progress.Progress` describes it."""
+    """Listens to a search, as `blockqnn.searching.progress.Progress` describes it."""
 
     def __init__(
         self,

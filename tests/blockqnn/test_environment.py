@@ -24,7 +24,7 @@ from blockqnn.networks.cost import Limits, cost
 from blockqnn.networks.space import START, BlockSpace
 from blockqnn.reward import corrected_reward
 from blockqnn.runs.store import Store
-from blockqnn.search import AGENT_SCALE
+from blockqnn.searching.loop import AGENT_SCALE
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
 from blockqnn.trial import Outcome, Status, child_seed
 from blockqnn.workers.contract import InlineExecutor

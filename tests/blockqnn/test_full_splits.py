@@ -51,9 +51,13 @@ def reachable(*modules):
 def test_nothing_that_a_search_imports_reads_test_images():
     # The command line dispatches to all verbs; these do the searching.
     seen = reachable(
-        "blockqnn.search_command", "blockqnn.workers.worker", "blockqnn.evaluation.training"
+        "blockqnn.searching.command", "blockqnn.workers.worker", "blockqnn.evaluation.training"
     )
-    assert {"blockqnn.search", "blockqnn.data.datasets", "blockqnn.data.tfds_source"} <= seen
+    assert {
+        "blockqnn.searching.loop",
+        "blockqnn.data.datasets",
+        "blockqnn.data.tfds_source",
+    } <= seen
     assert not [name for name in seen if name.startswith("blockqnn.full_training")]
 
 

@@ -10,7 +10,7 @@ from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.cost import Limits, cost
 from blockqnn.reward import corrected_reward
 from blockqnn.runs.store import Store
-from blockqnn.search import DRAWS_PER_BLOCK
+from blockqnn.searching.loop import DRAWS_PER_BLOCK
 from blockqnn.settings import Recipe, RewardSettings
 from blockqnn.trial import Outcome, Status, child_seed
 from blockqnn.workers.contract import InlineExecutor

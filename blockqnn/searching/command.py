@@ -8,16 +8,16 @@ import logging
 import time
 from typing import TextIO
 
-from blockqnn.asynchronous_search import AsynchronousSearch
 from blockqnn.evaluation.contract import DRY
 from blockqnn.listing import DRY_NOTICE, best_blocks
-from blockqnn.progress import Progress, make_progress
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import FINISHED, StatusFile
 from blockqnn.runs.store import Store
-from blockqnn.search import Search
+from blockqnn.searching.asynchronous import AsynchronousSearch
+from blockqnn.searching.loop import Search
+from blockqnn.searching.progress import Progress, make_progress
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial

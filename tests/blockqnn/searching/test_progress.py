@@ -7,7 +7,7 @@ import re
 import pytest
 
 from blockqnn.networks.published import PUBLISHED
-from blockqnn.progress import PlainProgress, TerminalProgress, make_progress
+from blockqnn.searching.progress import PlainProgress, TerminalProgress, make_progress
 from blockqnn.trial import Status, Trial
 
 TRIAL = Trial(1, 1, 1.0, PUBLISHED["residual"], "a", 0, Status.COMPLETED, 1.0, 1, 1, 1, 1)

@@ -12,7 +12,7 @@ from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.cost import Limits
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
-from blockqnn.search import DRAWS_PER_BLOCK
+from blockqnn.searching.loop import DRAWS_PER_BLOCK
 from blockqnn.trial import Outcome, Status
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.chaos import BLOCKS, result_of, run_to_the_end, run_under_fire
@@ -200,7 +200,7 @@ def test_an_agent_goes_on_in_the_order_in_which_it_learned(tmp_path):
 
 def test_a_run_is_one_or_the_other(blockqnn):
     smoke = ("--preset=smoke", "--run_dir=run")
-    blockqnn.search(*smoke)
+    blockqnn.searching.loop(*smoke)
     status, _, err = blockqnn("search", "--evaluator=dry", *smoke, "--async")
     assert status == 2
     assert "begun with --async=false" in err

@@ -9,7 +9,7 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent
 from blockqnn.runs.store import Store, Suggestion
-from blockqnn.search import DRAWS_PER_BLOCK, Search, episodes
+from blockqnn.searching.loop import DRAWS_PER_BLOCK, Search, episodes
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status, Trial
 from blockqnn.workers.contract import Executor

@@ -1,0 +1,3 @@
+"""Suggest, evaluate, store, learn; the verb search.
+
+It must not know how a run is shown."""
