@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from blockqnn.__main__ import main as blockqnn_main
-from blockqnn.block_reference import resolve
 from blockqnn.full_training.directory import read_result
+from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import table
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import MAX_LAYERS, Code, write

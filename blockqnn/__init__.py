@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
-    from blockqnn.run import Run
+    from blockqnn.inspection.run import Run
 
 __all__ = ["open_run"]
 
@@ -34,6 +34,6 @@ def open_run(path: str | os.PathLike[str]) -> Run:
         blockqnn.errors.UserError: if there is no run, or it cannot be read.
     """
     # `import blockqnn` stays light: the command line does without data frames.
-    from blockqnn.run import Run
+    from blockqnn.inspection.run import Run
 
     return Run(path)

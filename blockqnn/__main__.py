@@ -11,9 +11,7 @@ from blockqnn.bench.command import bench
 from blockqnn.calibration.command import calibrate
 from blockqnn.compare_command import compare
 from blockqnn.compare_real import RealCompareSettings, compare_real
-from blockqnn.draw_command import draw
 from blockqnn.errors import UserError
-from blockqnn.explain_command import explain
 from blockqnn.export.command import export
 from blockqnn.flags import bench as bench_flags
 from blockqnn.flags import calibration, inspection
@@ -30,15 +28,17 @@ from blockqnn.flags import training as training_flags
 from blockqnn.flags.parsing import FlagSet
 from blockqnn.full_training.command import train
 from blockqnn.full_training.evaluate import evaluate
+from blockqnn.inspection.draw_command import draw
+from blockqnn.inspection.explain_command import explain
+from blockqnn.inspection.show_command import show
+from blockqnn.inspection.status_command import status
+from blockqnn.inspection.trials_command import list_trials
 from blockqnn.networks.codes import CodeError
 from blockqnn.networks.layout import LayoutError
 from blockqnn.report.command import report, serve
 from blockqnn.rescore_command import rescore
 from blockqnn.searching.command import INTERRUPTED, run_search
-from blockqnn.show_command import show
-from blockqnn.status_command import status
 from blockqnn.tensorboard.command import write_tensorboard
-from blockqnn.trials_command import list_trials
 
 WRONG_INPUT = 2
 

@@ -15,10 +15,10 @@ import gymnasium
 import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
 
-from blockqnn.action_list import TERMINAL_ACTION, ActionList
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TRAIN, Evaluator, make_evaluator
+from blockqnn.inspection.action_list import TERMINAL_ACTION, ActionList
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
 from blockqnn.networks.cost import Limits, cost, infeasible_reason

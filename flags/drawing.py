@@ -5,8 +5,8 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from blockqnn.draw_command import DrawSettings
 from blockqnn.flags import child_network, parsing
+from blockqnn.inspection.draw_command import DrawSettings
 
 
 def define() -> parsing.FlagSet:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from blockqnn import heat_map
 from blockqnn.errors import UserError
-from blockqnn.explain_command import ExplainSettings
 from blockqnn.flags import parsing
+from blockqnn.inspection import heat_map
+from blockqnn.inspection.explain_command import ExplainSettings
 
 
 def define() -> parsing.FlagSet:

@@ -7,12 +7,12 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from blockqnn import selection
 from blockqnn.flags import child_network, parsing
-from blockqnn.selection import Selection
-from blockqnn.show_command import ShowSettings
+from blockqnn.inspection import selection
+from blockqnn.inspection.selection import Selection
+from blockqnn.inspection.show_command import ShowSettings
+from blockqnn.inspection.trials_command import FORMATS, TABLE, TrialsSettings
 from blockqnn.trial import Status
-from blockqnn.trials_command import FORMATS, TABLE, TrialsSettings
 
 _LEAST = {"reward": "reward in percent", "accuracy": "accuracy in percent"}
 _MOST = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
-from blockqnn.status_command import StatusSettings
+from blockqnn.inspection.status_command import StatusSettings
 
 
 def define() -> parsing.FlagSet:

@@ -21,8 +21,8 @@ from typing import Any, TextIO
 from blockqnn.bench.child import IMAGES, JAX, TORCH, MeasuredSetting
 from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_flops
 from blockqnn.bench.process import MeasuringProcess
-from blockqnn.block_reference import resolve
 from blockqnn.errors import UserError
+from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import number, table
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import Code, write

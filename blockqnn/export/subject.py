@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from blockqnn.block_reference import BEST, is_run, resolve
 from blockqnn.children.checkpoint import by_layer, load_checkpoint
 from blockqnn.errors import UserError
+from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import Code, parse
 from blockqnn.networks.layout import Layout

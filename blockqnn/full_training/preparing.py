@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from blockqnn.block_reference import BlockReference, is_run, resolve
 from blockqnn.children.checkpoint import Metadata
 from blockqnn.data.images import VALIDATION_SHARE
 from blockqnn.errors import UserError
 from blockqnn.full_training.settings import AUTO, FullRecipe, LayoutChoice, TrainSettings
 from blockqnn.full_training.splits import FullInfo, describe_full
+from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import write
 from blockqnn.networks.cost import Cost, cost

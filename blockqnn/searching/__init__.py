@@ -1,3 +1,4 @@
 """Suggest, evaluate, store, learn; the verb search.
 
-It must not know how a run is shown."""
+It must not know how a run is shown.
+"""

@@ -12,12 +12,12 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 from blockqnn import environment as module
-from blockqnn.action_list import ActionList
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.q_learning import QLearning
 from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
+from blockqnn.inspection.action_list import ActionList
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import LayerCode, check, write
 from blockqnn.networks.cost import Limits, cost

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from blockqnn.explanation import read_knowledge, type_values
-from blockqnn.heat_map import colour, in_text
+from blockqnn.inspection.explanation import read_knowledge, type_values
+from blockqnn.inspection.heat_map import colour, in_text
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.terminal import Colours, Terminal

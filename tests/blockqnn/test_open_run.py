@@ -16,8 +16,9 @@ import pytest
 from flax import nnx
 
 import blockqnn as package
-from blockqnn.block import Block, Blocks
 from blockqnn.errors import UserError
+from blockqnn.inspection.block import Block, Blocks
+from blockqnn.inspection.trials_frame import trials_frame
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.codes import CodeError, parse, write
@@ -30,7 +31,6 @@ from blockqnn.runs.run_directory import record
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings, WorkerSettings
 from blockqnn.trial import Status, Trial
-from blockqnn.trials_frame import trials_frame
 from tests.blockqnn.executing import ROOT
 from tests.blockqnn.searching import CONV3, LAYOUT
 

@@ -12,7 +12,7 @@ from tests.blockqnn.executing import ROOT
 
 PROGRAM = """
 import os, pathlib, sys
-from blockqnn.explanation import read_knowledge
+from blockqnn.inspection.explanation import read_knowledge
 read_knowledge(pathlib.Path(sys.argv[2]))  # So that all modules are there.
 if os.geteuid() == 0:
     os.setuid(65534)  # Root may write anywhere.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.inspection.show_block import layout_in_words
 from blockqnn.listing import in_units
 from blockqnn.networks.cost import Cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.nasbench201 import EDGES, NODES, OPERATIONS, Cell, write_cell
-from blockqnn.show_block import layout_in_words
 
 
 def cell_facts(cell: Cell, spent: Cost) -> dict[str, Any]:

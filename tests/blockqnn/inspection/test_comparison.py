@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.comparison import compare, leaves_of
+from blockqnn.inspection.comparison import compare, leaves_of
 from blockqnn.networks.codes import LayerType, parse
 from blockqnn.networks.published import PUBLISHED
 from tests.strategies import LAYERS, blocks, renumbered

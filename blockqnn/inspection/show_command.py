@@ -7,23 +7,23 @@ import json
 import pathlib
 from typing import TextIO
 
-from blockqnn.block_reference import BEST, BlockReference, is_run, resolve
 from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
+from blockqnn.inspection.block_reference import BEST, BlockReference, is_run, resolve
+from blockqnn.inspection.selection import Selection
+from blockqnn.inspection.show_block import block_facts, in_words, writable_cost
+from blockqnn.inspection.show_cell import cell_facts, cell_in_words
+from blockqnn.inspection.show_comparison import show_comparison
+from blockqnn.inspection.show_run import show_run
+from blockqnn.inspection.show_trial import story_in_words
+from blockqnn.inspection.story import story, story_facts
+from blockqnn.inspection.trials_command import trial_facts
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.designs import design_of
 from blockqnn.networks.layout import NASBENCH201, Layout
 from blockqnn.networks.nasbench201 import Cell
 from blockqnn.runs.run_record import read_run
-from blockqnn.selection import Selection
-from blockqnn.show_block import block_facts, in_words, writable_cost
-from blockqnn.show_cell import cell_facts, cell_in_words
-from blockqnn.show_comparison import show_comparison
-from blockqnn.show_run import show_run
-from blockqnn.show_trial import story_in_words
-from blockqnn.story import story, story_facts
 from blockqnn.terminal import terminal_of
-from blockqnn.trials_command import trial_facts
 
 
 @dataclasses.dataclass(frozen=True)

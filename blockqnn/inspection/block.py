@@ -20,7 +20,7 @@ from blockqnn.trial import Trial
 if TYPE_CHECKING:
     from jax.typing import DTypeLike
 
-    from blockqnn.block_drawing import Drawing
+    from blockqnn.inspection.block_drawing import Drawing
     from blockqnn.networks.child import ChildNetwork
 
 
@@ -97,7 +97,7 @@ class Block:
             A drawing, which a notebook displays.
         """
         # The layout library takes longer to load than all else here.
-        from blockqnn.block_drawing import drawing
+        from blockqnn.inspection.block_drawing import drawing
 
         block = self.canonical if canonical else self.code
         return drawing(block, self.layout if widths else None, f"Trial {self.number}")
@@ -112,7 +112,7 @@ class Block:
             A drawing in which what only this one has is red, and what only the
             other one has is green.
         """
-        from blockqnn.block_drawing import comparison
+        from blockqnn.inspection.block_drawing import comparison
 
         titles = (f"Trial {self.number}", f"Trial {other.number}")
         return comparison((self.canonical, other.canonical), self.layout, titles)

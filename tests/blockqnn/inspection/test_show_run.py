@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from blockqnn.inspection.selection import Selection
+from blockqnn.inspection.show_run import show_run
 from blockqnn.listing import wrapped_code
 from blockqnn.networks.codes import parse, write
-from blockqnn.selection import Selection
-from blockqnn.show_run import show_run
 from tests.blockqnn.test_terminal import Screen
 
 COSTS = ("parameters", "flops", "density", "depth", "number")

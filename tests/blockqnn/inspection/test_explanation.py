@@ -8,7 +8,7 @@ import pytest
 from blockqnn.agents.exploration import random_state
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
-from blockqnn.explanation import (
+from blockqnn.inspection.explanation import (
     greedy_block,
     knowledge_of,
     next_layers,

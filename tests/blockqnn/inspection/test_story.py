@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.inspection.show_trial import story_in_words
+from blockqnn.inspection.story import story, story_facts
 from blockqnn.reward import corrected_reward, reward_terms
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.settings import RewardSettings
-from blockqnn.show_trial import story_in_words
-from blockqnn.story import story, story_facts
 from blockqnn.terminal import Terminal
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.searching import CONV3, LAYOUT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from blockqnn.explanation import TypeValue
+from blockqnn.inspection.explanation import TypeValue
 from blockqnn.networks.codes import LayerType
 from blockqnn.terminal import Rgb, Style, Terminal, readable_on
 

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from blockqnn import heat_map
-from blockqnn.explanation import (
+from blockqnn.inspection import heat_map
+from blockqnn.inspection.explanation import (
     GreedyBlock,
     GreedyLayer,
     Knowledge,

@@ -6,10 +6,10 @@ import dataclasses
 import pathlib
 from typing import TYPE_CHECKING, TextIO
 
-from blockqnn.block_reference import BlockReference, resolve
 from blockqnn.drawing.palette import ADDED, REMOVED
 from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
+from blockqnn.inspection.block_reference import BlockReference, resolve
 from blockqnn.networks.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.codes import Code, write
 from blockqnn.networks.layout import Layout

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+from blockqnn.inspection.story import Story, finished_at
 from blockqnn.listing import duration, number
-from blockqnn.story import Story, finished_at
 from blockqnn.terminal import Terminal, printable
 from blockqnn.trial import Status, Trial
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.inspection.selection import FIGURES, ORDERS, Selection, features, select
 from blockqnn.networks.codes import check, parse
 from blockqnn.networks.published import PUBLISHED
-from blockqnn.selection import FIGURES, ORDERS, Selection, features, select
 from blockqnn.trial import Status, Trial
 from tests.strategies import blocks
 

@@ -11,17 +11,17 @@ from typing import SupportsIndex
 
 import pandas as pd
 
-from blockqnn.block import Block, Blocks
-from blockqnn.block_reference import BEST, find_trial
 from blockqnn.errors import UserError
-from blockqnn.explanation import next_layers, read_knowledge
+from blockqnn.inspection.block import Block, Blocks
+from blockqnn.inspection.block_reference import BEST, find_trial
+from blockqnn.inspection.explanation import next_layers, read_knowledge
+from blockqnn.inspection.trials_frame import trials_frame
 from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.networks.codes import describe, parse_prefix
 from blockqnn.networks.designs import write
 from blockqnn.networks.layout import Layout
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
-from blockqnn.trials_frame import trials_frame
 
 _SHOWN = 5
 _WORDS = {
@@ -76,7 +76,7 @@ class Run:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """All trials that have finished, one a row; `blockqnn.trials_frame` explains the columns.
+        """All trials that have finished, one a row; `blockqnn.inspection.trials_frame` explains the columns.
 
         The frame is yours: changing it changes nothing here.
         """
