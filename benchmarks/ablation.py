@@ -25,8 +25,8 @@ from blockqnn.agents.contract import Action, Agent, Episode
 from blockqnn.agents.exploration import UNIFORM, draw
 from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearning
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig, keep_best
-from blockqnn.contest import play_agent
-from blockqnn.contestants import parse_contestant
+from blockqnn.contests.contest import play_agent
+from blockqnn.contests.contestants import parse_contestant
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
 from blockqnn.networks.nasbench201 import CellSpace

@@ -16,10 +16,10 @@ import pathlib
 import statistics
 import sys
 
-from blockqnn.contest import Played, from_json
+from blockqnn.contests.contest import Played, from_json
+from blockqnn.contests.standings import welch_p
+from blockqnn.contests.tournament import FILE_NAME
 from blockqnn.listing import table
-from blockqnn.standings import welch_p
-from blockqnn.tournament import FILE_NAME
 
 
 def judged(runs: list[Played], evaluations: int) -> list[float]:

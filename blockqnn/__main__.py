@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench.command import bench
 from blockqnn.calibration.command import calibrate
-from blockqnn.compare_command import compare
-from blockqnn.compare_real import RealCompareSettings, compare_real
+from blockqnn.contests.command import compare
+from blockqnn.contests.real_command import RealCompareSettings, compare_real
 from blockqnn.errors import UserError
 from blockqnn.export.command import export
 from blockqnn.flags import bench as bench_flags

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.agents.registry import AGENTS
-from blockqnn.compare_command import CompareSettings
-from blockqnn.compare_real import RealCompareSettings
-from blockqnn.contestants import Contestant, parse_contestant
+from blockqnn.contests.command import CompareSettings
+from blockqnn.contests.contestants import Contestant, parse_contestant
+from blockqnn.contests.real_command import RealCompareSettings
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import parsing, search

@@ -11,14 +11,14 @@ import time
 import pytest
 from scipy import stats
 
-from blockqnn import contest, standings
 from blockqnn.agents.evolution import EvolutionConfig
 from blockqnn.agents.q_learning import QLearningConfig
-from blockqnn.contest import Improvement, Played, play
-from blockqnn.contestants import parse_contestant, scaled_schedule
+from blockqnn.contests import contest, standings
+from blockqnn.contests.contest import Improvement, Played, play
+from blockqnn.contests.contestants import parse_contestant, scaled_schedule
+from blockqnn.contests.tournament import FILE_NAME, Results, wanted_runs
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
-from blockqnn.tournament import FILE_NAME, Results, wanted_runs
 from tests.blockqnn.executing import ROOT, is_alive, wait_for
 from tests.blockqnn.test_accuracy_table import all_cells
 

@@ -7,11 +7,11 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from blockqnn import standings
-from blockqnn.contest import Improvement, Played
-from blockqnn.contestants import Contestant
-from blockqnn.real_contest import RealRun
-from blockqnn.tournament import Key
+from blockqnn.contests import standings
+from blockqnn.contests.contest import Improvement, Played
+from blockqnn.contests.contestants import Contestant
+from blockqnn.contests.real_contest import RealRun
+from blockqnn.contests.tournament import Key
 
 Runs = dict[Key, RealRun]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent, Episode
 from blockqnn.agents.registry import make_agent
-from blockqnn.contestants import Contestant
+from blockqnn.contests.contestants import Contestant
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.networks.designs import make_space
 

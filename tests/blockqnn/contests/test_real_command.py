@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.contest import Improvement
-from blockqnn.contestants import Contestant, parse_contestant
-from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.flags.search import parse
-from blockqnn.real_contest import (
+from blockqnn.contests.contest import Improvement
+from blockqnn.contests.contestants import Contestant, parse_contestant
+from blockqnn.contests.real_contest import (
     Evaluation,
     RealRun,
     play_real,
     real_run_as_json,
     real_run_from_json,
 )
-from blockqnn.real_standings import as_played, real_rows, real_standings
-from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
+from blockqnn.contests.real_standings import as_played, real_rows, real_standings
+from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
+from blockqnn.evaluation.contract import DryEvaluator
+from blockqnn.flags.search import parse
 from blockqnn.trial import Status
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.searching import CONV3, CONV5, job, search_settings

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from blockqnn.contest import Played
-from blockqnn.contestants import Contestant
-from blockqnn.tournament import Key
+from blockqnn.contests.contest import Played
+from blockqnn.contests.contestants import Contestant
+from blockqnn.contests.tournament import Key
 
 _CURVE_POINTS = 40
 _NOTICED = 0.05

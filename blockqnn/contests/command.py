@@ -8,13 +8,19 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn import contest, standings
-from blockqnn.contestants import Contestant
+from blockqnn.contests import contest, standings
+from blockqnn.contests.contestants import Contestant
+from blockqnn.contests.regret_figure import check_figure, draw_regret
+from blockqnn.contests.tournament import (
+    Results,
+    carry_out,
+    show_progress,
+    table_digest,
+    wanted_runs,
+)
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
-from blockqnn.regret_figure import check_figure, draw_regret
-from blockqnn.tournament import Results, carry_out, show_progress, table_digest, wanted_runs
 from blockqnn.workers.placement import available_cores
 
 _TARGET_BELOW_OPTIMUM = 0.2

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TextIO, TypeVar
 
-from blockqnn.contest import Played, play
-from blockqnn.contestants import Contestant, parse_contestant
+from blockqnn.contests.contest import Played, play
+from blockqnn.contests.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.runs.run_directory import flag_then

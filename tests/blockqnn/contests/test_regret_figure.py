@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from blockqnn.contests.regret_figure import check_figure, draw_regret
 from blockqnn.errors import UserError
-from blockqnn.regret_figure import check_figure, draw_regret
 
 CURVES = [
     {"agent": "random", "evaluations": [1, 10, 100], "regret": [6.0, 2.0, 0.7]},

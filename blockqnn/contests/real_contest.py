@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from blockqnn.contestants import Contestant
+from blockqnn.contests.contestants import Contestant
 from blockqnn.runs.store import Store
 from blockqnn.searching.loop import Search
 from blockqnn.settings import SearchSettings

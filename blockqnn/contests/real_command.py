@@ -8,22 +8,22 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn import standings
-from blockqnn.contestants import Contestant
-from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import DRY
-from blockqnn.listing import DRY_NOTICE, duration, table
-from blockqnn.real_contest import (
+from blockqnn.contests import standings
+from blockqnn.contests.contestants import Contestant
+from blockqnn.contests.real_contest import (
     RealRun,
     play_real,
     real_run_as_json,
     real_run_from_json,
 )
-from blockqnn.real_standings import RealStandings, real_standings
-from blockqnn.regret_figure import check_figure, draw_regret
+from blockqnn.contests.real_standings import RealStandings, real_standings
+from blockqnn.contests.regret_figure import check_figure, draw_regret
+from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
+from blockqnn.contests.tournament import Results
+from blockqnn.errors import UserError
+from blockqnn.evaluation.contract import DRY
+from blockqnn.listing import DRY_NOTICE, duration, table
 from blockqnn.settings import RunSettings, SearchSettings
-from blockqnn.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
-from blockqnn.tournament import Results
 from blockqnn.workers.choice import make_executor
 from blockqnn.workers.contract import Executor
 
