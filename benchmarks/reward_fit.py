@@ -19,9 +19,9 @@ import sys
 
 import numpy as np
 
+from blockqnn.calibration.rank_correlation import spearman
+from blockqnn.calibration.reward_fit import fit_reward
 from blockqnn.listing import number, table
-from blockqnn.rank_correlation import spearman
-from blockqnn.reward_fit import fit_reward
 from blockqnn.settings import RewardSettings
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from blockqnn.bench.command import bench
 from blockqnn.calibration.command import calibrate
+from blockqnn.calibration.rescore_command import rescore
 from blockqnn.contests.command import compare
 from blockqnn.contests.real_command import RealCompareSettings, compare_real
 from blockqnn.errors import UserError
@@ -36,7 +37,6 @@ from blockqnn.inspection.trials_command import list_trials
 from blockqnn.networks.codes import CodeError
 from blockqnn.networks.layout import LayoutError
 from blockqnn.report.command import report, serve
-from blockqnn.rescore_command import rescore
 from blockqnn.searching.command import INTERRUPTED, run_search
 from blockqnn.tensorboard.command import write_tensorboard
 

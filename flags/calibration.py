@@ -7,11 +7,11 @@ import pathlib
 from collections.abc import Sequence
 
 from blockqnn.calibration.command import CalibrateSettings
+from blockqnn.calibration.rescore_command import RescoreSettings
+from blockqnn.calibration.reward_fit import LEAST_BLOCKS
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.recorded_run import parse_recorded
-from blockqnn.rescore_command import RescoreSettings
-from blockqnn.reward_fit import LEAST_BLOCKS
 from blockqnn.runs.run_record import read_run
 
 _OWN = "run"

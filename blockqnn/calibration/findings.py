@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blockqnn.rank_correlation import Interval, bootstrap, kendall, spearman
+from blockqnn.calibration.rank_correlation import Interval, bootstrap, kendall, spearman
+from blockqnn.calibration.reward_fit import LEAST_BLOCKS, fit_reward, held_out_rewards
 from blockqnn.reward import corrected_reward
-from blockqnn.reward_fit import LEAST_BLOCKS, fit_reward, held_out_rewards
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Trial
 

@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 from blockqnn.calibration.findings import EARLY, FITTED, Findings
+from blockqnn.calibration.rank_correlation import Interval
 from blockqnn.listing import number, table
 from blockqnn.networks.designs import write
-from blockqnn.rank_correlation import Interval
 from blockqnn.settings import RewardSettings
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blockqnn.agents.predictor import FOREST, PredictorConfig
-from blockqnn.prediction_check import PredictionCheck, check_predictions
+from blockqnn.calibration.prediction_check import PredictionCheck, check_predictions
 from blockqnn.report.columns import short
 from blockqnn.trial import Trial
 

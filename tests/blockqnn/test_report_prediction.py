@@ -65,7 +65,7 @@ def test_rewards_that_are_all_alike_have_no_ranks():
 
 def test_of_a_long_run_the_first_blocks_are_predicted(monkeypatch):
     whole = prediction(trials_of(81), {})
-    monkeypatch.setattr("blockqnn.prediction_check.MOST_BLOCKS", 60)
+    monkeypatch.setattr("blockqnn.calibration.prediction_check.MOST_BLOCKS", 60)
     found = prediction(trials_of(81), {})
     assert found["numbers"] == list(range(31, 61))
     assert found["predicted"][:20] == whole["predicted"][:20], "later ones change nothing"

@@ -5,9 +5,9 @@ import pathlib
 import pytest
 
 from blockqnn.__main__ import main
+from blockqnn.calibration.rescore_command import RescoreSettings
 from blockqnn.errors import UserError
 from blockqnn.flags import calibration
-from blockqnn.rescore_command import RescoreSettings
 
 
 def parsed(run, *flags):

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.rank_correlation import bootstrap, kendall, spearman
+from blockqnn.calibration.rank_correlation import bootstrap, kendall, spearman
 
 NUMBERS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=12)
 

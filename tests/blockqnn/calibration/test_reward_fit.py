@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from blockqnn.rank_correlation import spearman
-from blockqnn.reward_fit import LEAST_BLOCKS, fit_reward, held_out_rewards
+from blockqnn.calibration.rank_correlation import spearman
+from blockqnn.calibration.reward_fit import LEAST_BLOCKS, fit_reward, held_out_rewards
 from tests.paths import SHARED_DATA
 
 TABLE = pathlib.Path(

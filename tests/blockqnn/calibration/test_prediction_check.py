@@ -5,7 +5,7 @@ import pathlib
 import pytest
 from scipy import stats
 
-from blockqnn.prediction_check import check_predictions
+from blockqnn.calibration.prediction_check import check_predictions
 from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status
 
