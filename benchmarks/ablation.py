@@ -29,7 +29,7 @@ from blockqnn.contests.contest import play_agent
 from blockqnn.contests.contestants import parse_contestant
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
-from blockqnn.networks.nasbench201 import CellSpace
+from blockqnn.networks.spaces.nasbench201 import CellSpace
 from blockqnn.workers.placement import available_cores
 
 SPACE = CellSpace()

@@ -27,11 +27,11 @@ def measure(with_options: bool) -> dict[str, float]:
     from blockqnn.children.layer_by_layer import LayerByLayer
     from blockqnn.children.training import on_device
     from blockqnn.data.datasets import load_search_parts
-    from blockqnn.networks.canonical import canonical_form
     from blockqnn.networks.initial import initial_parameters, initial_statistics
     from blockqnn.networks.layout import Layout
     from blockqnn.networks.plan import make_plan
-    from blockqnn.networks.published import PUBLISHED
+    from blockqnn.networks.spaces.nsc.canonical import canonical_form
+    from blockqnn.networks.spaces.nsc.published import PUBLISHED
     from blockqnn.settings import DataSettings, Recipe
 
     if not with_options:

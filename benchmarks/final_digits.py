@@ -25,11 +25,11 @@ from blockqnn.__main__ import main as blockqnn_main
 from blockqnn.full_training.directory import read_result
 from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import table
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import MAX_LAYERS, Code, write
 from blockqnn.networks.cost import parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import make_plan
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, write
 
 RECIPES = {
     "paper": [],

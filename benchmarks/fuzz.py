@@ -23,10 +23,10 @@ from blockqnn.__main__ import main as blockqnn_main
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.errors import UserError
 from blockqnn.flags import search as search_flags
-from blockqnn.networks.codes import CodeError, parse, write
 from blockqnn.networks.layout import LayoutError
-from blockqnn.networks.published import PUBLISHED
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.runs.run_record import read_run
 
 LETTERS = "[](),0123456789 -+.eE_\"'\n\tx{}:٣²𝟙\0"

@@ -32,11 +32,11 @@ from blockqnn.bench.floor import Rates, floor_seconds
 from blockqnn.bench.process import MeasuringProcess
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.flags.search import parse
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import Code, write
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.plan import make_plan
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code, write
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, child_seed
 from blockqnn.workers.contract import LocalExecutor

@@ -15,11 +15,11 @@ from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.parsing import preset_names
 from blockqnn.flags.search import parse
 from blockqnn.listing import table
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import Code, LayerType
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code, LayerType
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.settings import SearchSettings
 
 

@@ -15,11 +15,11 @@ import sys
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.search import parse
 from blockqnn.listing import table
-from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.parts import cut_into_steps
 from blockqnn.networks.plan import Plan, make_plan
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 
 FIRST = 20
 

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.runs.store import Store, Suggestion
 from blockqnn.trial import Status, Trial
 

@@ -34,8 +34,8 @@ from blockqnn.inspection.explain_command import explain
 from blockqnn.inspection.show_command import show
 from blockqnn.inspection.status_command import status
 from blockqnn.inspection.trials_command import list_trials
-from blockqnn.networks.codes import CodeError
 from blockqnn.networks.layout import LayoutError
+from blockqnn.networks.spaces.nsc.codes import CodeError
 from blockqnn.report.command import report, serve
 from blockqnn.searching.command import INTERRUPTED, run_search
 from blockqnn.tensorboard.command import write_tensorboard

@@ -19,11 +19,11 @@ from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TRAIN, Evaluator, make_evaluator
 from blockqnn.inspection.action_list import TERMINAL_ACTION, ActionList
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, terminal, write
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
-from blockqnn.networks.designs import as_block
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, terminal, write
+from blockqnn.networks.spaces.registry import as_block
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome, Status, child_seed

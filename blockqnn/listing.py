@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Sequence
 
-from blockqnn.networks.designs import write
+from blockqnn.networks.spaces.registry import write
 from blockqnn.trial import Trial
 
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."

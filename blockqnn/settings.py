@@ -9,8 +9,8 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.registry import AgentConfig, make_agent
 from blockqnn.networks.cost import Limits
-from blockqnn.networks.designs import make_space
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import make_space
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import hashlib
 
-from blockqnn.networks.designs import AnyCode
+from blockqnn.networks.spaces.registry import AnyCode
 
 
 class Status(enum.StrEnum):

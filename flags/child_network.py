@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.flags import parsing
-from blockqnn.networks.codes import MAX_LAYERS
 from blockqnn.networks.layout import KINDS, Layout
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
 
 
 def define_layout(flags: parsing.FlagSet, default: Layout) -> None:

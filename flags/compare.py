@@ -13,8 +13,8 @@ from blockqnn.contests.real_command import RealCompareSettings
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import parsing, search
-from blockqnn.networks.designs import SPACES
 from blockqnn.networks.layout import NASBENCH201
+from blockqnn.networks.spaces.registry import SPACES
 
 _AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
 _BUDGETS = (100, 200, 500, 1000)

@@ -11,10 +11,10 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import child_network, parsing
 from blockqnn.flags.agents import agent_config, define_agents
-from blockqnn.networks.codes import MAX_LAYERS
 from blockqnn.networks.cost import Limits
-from blockqnn.networks.designs import NSC, SPACES
 from blockqnn.networks.layout import NASBENCH201, Layout
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
+from blockqnn.networks.spaces.registry import NSC, SPACES
 from blockqnn.settings import (
     DataSettings,
     RaySettings,

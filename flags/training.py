@@ -18,8 +18,8 @@ from blockqnn.full_training.settings import (
     Saving,
     TrainSettings,
 )
-from blockqnn.networks.codes import MAX_LAYERS
 from blockqnn.networks.layout import KINDS
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
 from blockqnn.settings import DataSettings
 
 DEFAULT_PRESET = "train_digits"

@@ -16,8 +16,6 @@ import numpy as np
 from flax import nnx
 from jax.typing import DTypeLike
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import Code
 from blockqnn.networks.convolution import convolution, strided_convolution
 from blockqnn.networks.drop_path import JOINS, DropPath
 from blockqnn.networks.initial import initial_parameters, initial_statistics
@@ -35,6 +33,8 @@ from blockqnn.networks.normalisation import (
     grouped_batch_norm,
 )
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan, make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code
 
 
 class Unit(nnx.Module):
@@ -239,7 +239,7 @@ def child_network(
     """Turns a block and a layout into a network.
 
     Args:
-        code: the block, as `blockqnn.networks.codes.parse` returns it.
+        code: the block, as `blockqnn.networks.spaces.nsc.codes.parse` returns it.
         layout: of the network.
         seed: of the initial weights.
         dtype: of the computation; weights are float32.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from blockqnn.networks.designs import Design, design_plan, rewarded_plan
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan_counts import depth, flops, parameters
+from blockqnn.networks.spaces.registry import Design, design_plan, rewarded_plan
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A canonical block and a layout become a plan, and everything else is read off
 it: parameters, FLOPs and depth (`blockqnn.networks.cost`), the Flax module, and every
 way of executing it. No other module computes a shape; how many channels a layer
-has is told by `blockqnn.networks.graph`, which drawings of codes as written ask as well.
+has is told by `blockqnn.networks.spaces.nsc.graph`, which drawings of codes as written ask as well.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
-from blockqnn.networks.canonical import CanonicalBlock
-from blockqnn.networks.codes import LayerType
-from blockqnn.networks.graph import layer_width
 from blockqnn.networks.layout import IMAGENET, Layout
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.nsc.graph import layer_width
 
 Shape = tuple[int, ...]
 """Height, width and channels of a feature map, or channels of a vector."""

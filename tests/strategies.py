@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from blockqnn.networks.codes import Code, LayerCode, LayerType, check
+from blockqnn.networks.spaces.nsc.codes import Code, LayerCode, LayerType, check
 
 LAYERS = tuple(kind for kind in LayerType if kind is not LayerType.TERMINAL)
 NO_OPERATIONS = (

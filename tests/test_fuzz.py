@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from benchmarks import fuzz
 from blockqnn.errors import UserError
 from blockqnn.flags import search as search_flags
-from blockqnn.networks.codes import CodeError, parse, write
 from blockqnn.networks.layout import LayoutError
+from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
 from tests.blockqnn.executing import ROOT
 from tests.strategies import blocks
 

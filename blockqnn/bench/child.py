@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from blockqnn.data.images import Images
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import Code, parse, write
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code, parse, write
 from blockqnn.settings import Recipe
 from blockqnn.workers.allocation import keep_memory
 

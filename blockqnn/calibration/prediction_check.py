@@ -10,8 +10,8 @@ import numpy as np
 
 from blockqnn.agents.predictor import PredictorConfig, held_out_predictions
 from blockqnn.calibration.rank_correlation import Interval, bootstrap, spearman
-from blockqnn.networks.designs import NSC, is_cell, make_space
 from blockqnn.networks.layout import NASBENCH201
+from blockqnn.networks.spaces.registry import NSC, is_cell, make_space
 from blockqnn.trial import Status, Trial
 
 MOST_BLOCKS = 1000

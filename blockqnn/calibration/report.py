@@ -9,7 +9,7 @@ from typing import Any
 from blockqnn.calibration.findings import EARLY, FITTED, Findings
 from blockqnn.calibration.rank_correlation import Interval
 from blockqnn.listing import number, table
-from blockqnn.networks.designs import write
+from blockqnn.networks.spaces.registry import write
 from blockqnn.settings import RewardSettings
 
 

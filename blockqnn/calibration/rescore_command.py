@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
-from blockqnn.networks.designs import write
+from blockqnn.networks.spaces.registry import write
 from blockqnn.reward import corrected_reward
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.settings import RewardSettings

@@ -30,10 +30,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from blockqnn.errors import UserError
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import CodeError, parse
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import CodeError, parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ class Metadata:
     """What a checkpoint says of itself beside the weights.
 
     Attributes:
-        code: the block, as `blockqnn.networks.codes.write` writes it.
+        code: the block, as `blockqnn.networks.spaces.nsc.codes.write` writes it.
         hash: names its canonical form.
         title: how the user called the block.
         layout: the fields of `blockqnn.networks.layout.Layout`.

@@ -10,7 +10,7 @@ from blockqnn.agents.contract import Agent, Episode
 from blockqnn.agents.registry import make_agent
 from blockqnn.contests.contestants import Contestant
 from blockqnn.evaluation.table import AccuracyTable
-from blockqnn.networks.designs import make_space
+from blockqnn.networks.spaces.registry import make_space
 
 DRAWS_PER_EVALUATION = 100
 """Suggestions of what is known cost nothing, but there is an end to patience."""

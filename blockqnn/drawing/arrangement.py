@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from blockqnn.drawing.labels import kinds, labels, width_text
 from blockqnn.drawing.sugiyama import NODE_GAP, place
-from blockqnn.networks.canonical import CanonicalBlock
-from blockqnn.networks.codes import Code
-from blockqnn.networks.graph import block_graph, widths
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.nsc.graph import block_graph, widths
 
 Point = tuple[float, float]
 """x to the right and y downwards, in points."""

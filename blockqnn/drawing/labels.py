@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blockqnn.drawing.palette import INPUT, OUTPUT
 from blockqnn.listing import in_units
-from blockqnn.networks.codes import LayerType
-from blockqnn.networks.graph import BlockGraph
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.nsc.graph import BlockGraph
 
 _SHORT = {
     LayerType.CONVOLUTION: "conv",

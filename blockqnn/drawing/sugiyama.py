@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import igraph
 
-from blockqnn.networks.graph import BlockGraph
+from blockqnn.networks.spaces.nsc.graph import BlockGraph
 
 NODE_GAP = 18.0
 """Between two nodes of a row, in points."""

@@ -15,10 +15,10 @@ from typing import TextIO
 
 from blockqnn.drawing.labels import kinds, labels, width_text
 from blockqnn.drawing.palette import ADDED, REMOVED
-from blockqnn.networks.canonical import CanonicalBlock
-from blockqnn.networks.codes import Code
-from blockqnn.networks.graph import BlockGraph, block_graph, widths
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.nsc.graph import BlockGraph, block_graph, widths
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,10 +9,10 @@ import time
 from typing import Protocol
 
 from blockqnn.evaluation.table import AccuracyTable, TableEvaluator
-from blockqnn.networks.codes import LayerType
-from blockqnn.networks.designs import Design, design_of
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.nasbench201 import OPERATIONS, Cell
+from blockqnn.networks.spaces.nasbench201 import OPERATIONS, Cell
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.registry import Design, design_of
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome

@@ -15,8 +15,8 @@ import pathlib
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.networks.codes import CodeError
-from blockqnn.networks.designs import AnyCode, design_of, parse
+from blockqnn.networks.spaces.nsc.codes import CodeError
+from blockqnn.networks.spaces.registry import AnyCode, design_of, parse
 from blockqnn.trial import Job, Outcome
 
 CODE_COLUMNS = ("code", "arch_str")

@@ -28,8 +28,8 @@ from blockqnn.children.training import (
 )
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
-from blockqnn.networks.designs import design_of, design_plan
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Job, Outcome
 

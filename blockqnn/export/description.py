@@ -7,10 +7,10 @@ from importlib import metadata
 from typing import Any
 
 from blockqnn.export.subject import Subject
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import as_lists, write
 from blockqnn.networks.cost import cost
 from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import as_lists, write
 
 FORMAT = 1
 """Version of the description."""

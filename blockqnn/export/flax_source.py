@@ -10,10 +10,10 @@ import numpy as np
 from blockqnn.export import flax_templates
 from blockqnn.export.subject import Subject
 from blockqnn.export.weights import attribute
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import write
 from blockqnn.networks.cost import parameters
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import write
 
 _WIDTH = 88
 _INDENT = " " * 8

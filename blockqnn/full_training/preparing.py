@@ -11,10 +11,10 @@ from blockqnn.errors import UserError
 from blockqnn.full_training.settings import AUTO, FullRecipe, LayoutChoice, TrainSettings
 from blockqnn.full_training.splits import FullInfo, describe_full
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import write
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import write
 from blockqnn.runs.run_record import read_run
 
 _DEFAULT = Layout(repeats=2)

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from blockqnn.networks.codes import LayerCode, LayerType, terminal
+from blockqnn.networks.spaces.nsc.codes import LayerCode, LayerType, terminal
 
 TERMINAL_ACTION = 0
 

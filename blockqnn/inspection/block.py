@@ -8,12 +8,12 @@ import html
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from blockqnn.listing import DRY_NOTICE, in_units, number
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import Code
 from blockqnn.networks.cost import Cost, cost
-from blockqnn.networks.designs import as_block, write
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.motifs import motifs
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.nsc.motifs import motifs
+from blockqnn.networks.spaces.registry import as_block, write
 from blockqnn.terminal import printable
 from blockqnn.trial import Trial
 
@@ -57,7 +57,7 @@ class Block:
 
     @property
     def code(self) -> Code:
-        """The block as the agent wrote it; `blockqnn.networks.codes.write` makes it text."""
+        """The block as the agent wrote it; `blockqnn.networks.spaces.nsc.codes.write` makes it text."""
         return as_block(self.trial.code)
 
     @property
@@ -82,7 +82,7 @@ class Block:
 
     @property
     def motifs(self) -> dict[str, bool]:
-        """What there is in the block, in words, as `blockqnn.networks.motifs` names it."""
+        """What there is in the block, in words, as `blockqnn.networks.spaces.nsc.motifs` names it."""
         return motifs(self.canonical)
 
     def draw(self, widths: bool = True, canonical: bool = False) -> Drawing:

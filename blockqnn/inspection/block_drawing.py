@@ -13,10 +13,10 @@ from blockqnn.drawing.raster import pdf, png
 from blockqnn.drawing.svg import svg
 from blockqnn.drawing.terminal import in_text
 from blockqnn.errors import UserError
-from blockqnn.networks import matching
-from blockqnn.networks.canonical import CanonicalBlock
-from blockqnn.networks.codes import Code
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc import matching
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
+from blockqnn.networks.spaces.nsc.codes import Code
 from blockqnn.runs.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")

@@ -6,10 +6,10 @@ import dataclasses
 import pathlib
 
 from blockqnn.errors import UserError
-from blockqnn.networks.codes import Code
-from blockqnn.networks.designs import AnyCode, as_block, parse
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.registry import AnyCode, as_block, parse
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Trial
 

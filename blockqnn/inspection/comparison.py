@@ -11,8 +11,8 @@ import collections
 import dataclasses
 from collections.abc import Iterable
 
-from blockqnn.networks.codes import Code, LayerCode
-from blockqnn.networks.matching import match
+from blockqnn.networks.spaces.nsc.codes import Code, LayerCode
+from blockqnn.networks.spaces.nsc.matching import match
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,10 +10,10 @@ from blockqnn.drawing.palette import ADDED, REMOVED
 from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BlockReference, resolve
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import Code, write
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.matching import Matching, match
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code, write
+from blockqnn.networks.spaces.nsc.matching import Matching, match
 from blockqnn.runs.whole_file import write_whole
 
 if TYPE_CHECKING:

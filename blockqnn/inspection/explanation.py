@@ -18,10 +18,10 @@ from typing import Any
 
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, LayerType
-from blockqnn.networks.designs import NSC, as_block
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, LayerType
+from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.registry import NSC, as_block
 from blockqnn.runs.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
 

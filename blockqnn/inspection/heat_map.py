@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 from blockqnn.inspection.explanation import TypeValue
-from blockqnn.networks.codes import LayerType
+from blockqnn.networks.spaces.nsc.codes import LayerType
 from blockqnn.terminal import Rgb, Style, Terminal, readable_on
 
 MEAN, BEST = "mean", "best"

@@ -17,9 +17,9 @@ from blockqnn.inspection.block_reference import BEST, find_trial
 from blockqnn.inspection.explanation import next_layers, read_knowledge
 from blockqnn.inspection.trials_frame import trials_frame
 from blockqnn.listing import DRY_NOTICE, in_units, number
-from blockqnn.networks.codes import describe, parse_prefix
-from blockqnn.networks.designs import write
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.codes import describe, parse_prefix
+from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
 

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import LayerType
-from blockqnn.networks.designs import as_block
-from blockqnn.networks.motifs import MOTIFS, motifs
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.nsc.motifs import MOTIFS, motifs
+from blockqnn.networks.spaces.registry import as_block
 from blockqnn.trial import Status, Trial
 
 ANY = "any"

@@ -7,11 +7,11 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.listing import in_units
-from blockqnn.networks.canonical import CanonicalBlock
-from blockqnn.networks.codes import Code, LayerType, as_lists, describe, write
 from blockqnn.networks.cost import Cost, cost
-from blockqnn.networks.designs import Design
 from blockqnn.networks.layout import CIFAR, IMAGENET, NASBENCH201, Layout
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
+from blockqnn.networks.spaces.nsc.codes import Code, LayerType, as_lists, describe, write
+from blockqnn.networks.spaces.registry import Design
 
 _MOST_BITS = 10_000
 """Numbers of more bits Python refuses to write in decimal."""

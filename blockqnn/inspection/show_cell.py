@@ -8,7 +8,7 @@ from blockqnn.inspection.show_block import layout_in_words
 from blockqnn.listing import in_units
 from blockqnn.networks.cost import Cost
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.nasbench201 import EDGES, NODES, OPERATIONS, Cell, write_cell
+from blockqnn.networks.spaces.nasbench201 import EDGES, NODES, OPERATIONS, Cell, write_cell
 
 
 def cell_facts(cell: Cell, spent: Cost) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from blockqnn.inspection.show_trial import story_in_words
 from blockqnn.inspection.story import story, story_facts
 from blockqnn.inspection.trials_command import trial_facts
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.designs import design_of
 from blockqnn.networks.layout import NASBENCH201, Layout
-from blockqnn.networks.nasbench201 import Cell
+from blockqnn.networks.spaces.nasbench201 import Cell
+from blockqnn.networks.spaces.registry import design_of
 from blockqnn.runs.run_record import read_run
 from blockqnn.terminal import terminal_of
 

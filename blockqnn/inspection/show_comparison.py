@@ -12,9 +12,9 @@ from blockqnn.inspection.block_reference import BlockReference
 from blockqnn.inspection.comparison import Row, compare, leaves_of
 from blockqnn.inspection.show_block import block_facts, layer_name, layout_in_words, writable_cost
 from blockqnn.listing import DRY_NOTICE, in_units, wrapped_code
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import Code, LayerCode, as_lists, write
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code, LayerCode, as_lists, write
 from blockqnn.terminal import Style, Terminal, terminal_of
 
 _TITLES = {

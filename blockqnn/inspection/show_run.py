@@ -12,8 +12,8 @@ from blockqnn.inspection.show_block import block_facts
 from blockqnn.inspection.show_cell import cell_facts
 from blockqnn.listing import DRY_NOTICE, in_units, number, table, wrapped_code
 from blockqnn.networks.cost import cost
-from blockqnn.networks.designs import as_block, design_of, write
-from blockqnn.networks.nasbench201 import Cell
+from blockqnn.networks.spaces.nasbench201 import Cell
+from blockqnn.networks.spaces.registry import as_block, design_of, write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status, Trial

@@ -9,7 +9,7 @@ import pathlib
 from typing import Any, TextIO
 
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
-from blockqnn.networks.designs import write
+from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status, Trial
 

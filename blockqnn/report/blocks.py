@@ -7,10 +7,10 @@ from typing import Any
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import Code
-from blockqnn.networks.designs import as_block, is_block
-from blockqnn.networks.motifs import MOTIFS, motifs
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.nsc.motifs import MOTIFS, motifs
+from blockqnn.networks.spaces.registry import as_block, is_block
 from blockqnn.report.statistics import fisher_p_value, holm, wilson_interval
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.trial import Status

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from blockqnn.networks.designs import write
+from blockqnn.networks.spaces.registry import write
 from blockqnn.trial import Status, Trial
 
 STATUSES = tuple(status.value for status in Status)

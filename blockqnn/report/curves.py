@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from blockqnn.networks.codes import LayerType
-from blockqnn.networks.designs import as_block, is_block
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.registry import as_block, is_block
 from blockqnn.report.columns import short
 from blockqnn.trial import Status, Trial
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockqnn.networks.designs import is_block
+from blockqnn.networks.spaces.registry import is_block
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.curves import distributions, learning_curves

@@ -15,9 +15,9 @@ from typing import Any
 
 from blockqnn.drawing import arrangement, palette, scene
 from blockqnn.drawing.arrangement import Arrangement, arrange
-from blockqnn.networks.codes import Code
-from blockqnn.networks.designs import is_block
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.registry import is_block
 from blockqnn.trial import Trial
 
 PORTION = 256

@@ -8,8 +8,8 @@ import secrets
 import threading
 from typing import Any
 
-from blockqnn.networks.designs import is_block
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import is_block
 from blockqnn.report import drawings
 from blockqnn.report.columns import columns
 from blockqnn.report.data import summary

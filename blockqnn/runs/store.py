@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.networks.codes import CodeError
-from blockqnn.networks.designs import AnyCode, parse, write
+from blockqnn.networks.spaces.nsc.codes import CodeError
+from blockqnn.networks.spaces.registry import AnyCode, parse, write
 from blockqnn.runs import store_schema
 from blockqnn.runs.store_schema import (
     ADDED_IN_2,

@@ -10,7 +10,7 @@ from typing import Any
 from blockqnn.agents.contract import Agent, Episode
 from blockqnn.errors import UserError
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
-from blockqnn.networks.designs import Design, check, design_of
+from blockqnn.networks.spaces.registry import Design, check, design_of
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings

@@ -19,9 +19,9 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import hparams
 
 from blockqnn.errors import UserError
-from blockqnn.networks.codes import Code
-from blockqnn.networks.designs import as_block, is_cell
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.registry import as_block, is_cell
 from blockqnn.tensorboard.event_file import EventFile, read_events
 from blockqnn.tensorboard.scalars import (
     BEST_ACCURACY,

@@ -26,8 +26,8 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import Evaluator, make_evaluator
-from blockqnn.networks.designs import parse, write
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome
 

@@ -14,9 +14,9 @@ from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.agents.registry import make_agent
-from blockqnn.networks.codes import check
-from blockqnn.networks.nasbench201 import CellSpace, check_cell
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nsc.codes import check
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 
 SPACE = BlockSpace(5)
 SCHEDULE = ((1.0, 2), (0.5, 2), (0.1, 2))

@@ -14,9 +14,9 @@ from blockqnn.agents.q_learning_plus import (
     raised_epsilon,
     scheduled_epsilon,
 )
-from blockqnn.networks.codes import parse
-from blockqnn.networks.nasbench201 import CellSpace, check_cell
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 
 SPACE = CellSpace()
 GREEDY = ((0.0, 1.0),)

@@ -6,7 +6,7 @@ import pytest
 
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 
 
 @pytest.mark.parametrize(

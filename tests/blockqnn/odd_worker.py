@@ -10,7 +10,7 @@ import time
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.networks.codes import check
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.workers import worker
 
 FINE = check([(1, 1, 1, 0, 0)])

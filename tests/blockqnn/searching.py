@@ -5,10 +5,10 @@ import dataclasses
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import check
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.loop import Search
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, SearchSettings

@@ -12,10 +12,10 @@ from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_byte
 from blockqnn.bench.process import MeasuringProcess
 from blockqnn.data.datasets import load_search_parts, search_part_sizes
 from blockqnn.errors import UserError
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.settings import DataSettings, Recipe
 from tests.blockqnn.test_wrong_input import LONG, refused
 

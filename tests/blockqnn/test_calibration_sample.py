@@ -12,7 +12,7 @@ from blockqnn.calibration.findings import EARLY, FITTED, FLOPS, OWN, PAPER, anal
 from blockqnn.calibration.report import as_json, helps, in_words
 from blockqnn.calibration.reward_fit import held_out_rewards
 from blockqnn.calibration.sample import stratified_sample
-from blockqnn.networks.codes import check
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Status, Trial
 

@@ -23,12 +23,12 @@ from blockqnn.drawing.raster import MOST_DOTS, pdf, png
 from blockqnn.drawing.scene import Path, Text, scene
 from blockqnn.drawing.svg import svg
 from blockqnn.errors import UserError
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse
-from blockqnn.networks.graph import block_graph, widths
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.matching import Matching
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.graph import block_graph, widths
+from blockqnn.networks.spaces.nsc.matching import Matching
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.blockqnn.reading_dot import read_dot
 from tests.strategies import UNBOUNDED, blocks
 

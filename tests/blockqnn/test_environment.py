@@ -18,10 +18,10 @@ from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.inspection.action_list import ActionList
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import LayerCode, check, write
 from blockqnn.networks.cost import Limits, cost
-from blockqnn.networks.space import START, BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import LayerCode, check, write
+from blockqnn.networks.spaces.nsc.space import START, BlockSpace
 from blockqnn.reward import corrected_reward
 from blockqnn.runs.store import Store
 from blockqnn.searching.loop import AGENT_SCALE

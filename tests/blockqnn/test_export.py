@@ -20,12 +20,12 @@ from blockqnn.export.flax_source import flax_source
 from blockqnn.export.forward import compute_logits
 from blockqnn.export.subject import Subject
 from blockqnn.export.weights import attribute
-from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.child import ChildNetwork, child_network
-from blockqnn.networks.codes import parse, write
 from blockqnn.networks.cost import parameters as count_parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Operation, make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse, write
 from tests.blockqnn.trained import (
     ALL,
     CIFAR,

@@ -6,8 +6,8 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from blockqnn.networks.child import child_network
-from blockqnn.networks.codes import parse
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.codes import parse
 from tests.blockqnn.trained import CIFAR, write_trained
 
 

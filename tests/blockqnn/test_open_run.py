@@ -20,13 +20,13 @@ from blockqnn.errors import UserError
 from blockqnn.inspection.block import Block, Blocks
 from blockqnn.inspection.trials_frame import trials_frame
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import CodeError, parse, write
 from blockqnn.networks.cost import cost
 from blockqnn.networks.initial import initial_parameters
 from blockqnn.networks.layout import Layout, LayoutError
-from blockqnn.networks.motifs import motifs
 from blockqnn.networks.plan import make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
+from blockqnn.networks.spaces.nsc.motifs import motifs
 from blockqnn.runs.run_directory import record
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings, WorkerSettings

@@ -8,7 +8,7 @@ import pytest
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.palette import COLOURS, INPUT, LINE, MARKS, OUTPUT
 from blockqnn.drawing.scene import outline
-from blockqnn.networks.codes import LayerType, parse
+from blockqnn.networks.spaces.nsc.codes import LayerType, parse
 
 GROUNDS = ("#ffffff", "#000000")
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color

@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from blockqnn.networks.codes import check
-from blockqnn.networks.nasbench201 import parse_cell, write_cell
+from blockqnn.networks.spaces.nasbench201 import parse_cell, write_cell
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES, columns, short
 from blockqnn.report.curves import distributions, learning_curves, quantile

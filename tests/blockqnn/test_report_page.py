@@ -8,7 +8,7 @@ import pytest
 from blockqnn.__main__ import main
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
-from blockqnn.networks.nasbench201 import parse_cell
+from blockqnn.networks.spaces.nasbench201 import parse_cell
 from blockqnn.report.command import run_payload
 from blockqnn.report.page import page
 from blockqnn.runs.run_record import read_run

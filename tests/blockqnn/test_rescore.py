@@ -6,7 +6,7 @@ import math
 import pytest
 
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.codes import check
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 
 from blockqnn.drawing.terminal import in_text
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import write
 from blockqnn.networks.cost import cost
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import write
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.strategies import blocks
 
 FIELDS = {

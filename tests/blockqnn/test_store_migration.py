@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from blockqnn.errors import UserError
-from blockqnn.networks.codes import check
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.runs.store import SCHEMA_VERSION, Store
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.test_store import TRIAL

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockqnn.drawing.terminal import ASCII, BOX_DRAWING, for_stream, in_text
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import LayerType, parse
-from blockqnn.networks.graph import block_graph, widths
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import LayerType, parse
+from blockqnn.networks.spaces.nsc.graph import block_graph, widths
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.strategies import blocks
 
 LAYOUT = Layout(filters=(32,))

@@ -18,7 +18,7 @@ from blockqnn.full_training.directory import opened, read_result
 from blockqnn.full_training.progress import TrainingProgress
 from blockqnn.full_training.settings import FullData, Machine, Saving
 from blockqnn.full_training.trainer import StopRequest
-from blockqnn.networks.codes import write
+from blockqnn.networks.spaces.nsc.codes import write
 from blockqnn.settings import DataSettings
 from tests.blockqnn.full_training import (
     CONV3,

@@ -6,7 +6,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.trial import Outcome, Status, Trial, child_seed
 
 TRIAL = Trial(1, 1, 1.0, PUBLISHED["residual"], "ab", 3, Status.RUNNING, 1.0, 10, 20, 30, 2)

@@ -3,7 +3,7 @@
 import pytest
 
 from blockqnn.__main__ import _VERBS
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 
 DRY = ("search", "--evaluator=dry", "--executor=inline", "--preset=smoke")
 LONG = "[" + ",".join(f"({i},1,3,{i - 1},0)" for i in range(1, 25)) + "]"

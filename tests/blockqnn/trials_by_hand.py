@@ -4,8 +4,8 @@ import contextlib
 import dataclasses
 import sqlite3
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import check
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial

@@ -9,8 +9,8 @@ from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.parsing import parse_schedule, preset_names
 from blockqnn.flags.search import define, parse
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
-from blockqnn.networks.designs import design_of, make_space
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import design_of, make_space
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 
 CIFAR = ["cifar10", "cifar100_paper", "cifar10_cpu", "cifar10_small"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blockqnn.networks.codes import CodeError, check, parse
+from blockqnn.networks.spaces.nsc.codes import CodeError, check, parse
 
 CONVOLUTION = (1, 1, 3, 0, 0)
 TYPES = (

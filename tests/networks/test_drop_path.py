@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 
 from blockqnn.networks.child import child_network
-from blockqnn.networks.codes import parse
 from blockqnn.networks.drop_path import DropPath, path_factors
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.codes import parse
 
 LAYOUT = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)
 RESIDUAL = parse("[(1,1,3,0,0),(2,5,0,0,1)]")

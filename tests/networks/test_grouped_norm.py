@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.child import child_network
-from blockqnn.networks.codes import parse
 from blockqnn.networks.initial import initial_parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.normalisation import batch_norm, grouped_batch_norm
 from blockqnn.networks.plan import make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
 
 LAYOUT = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)
 BLOCK = parse("[(1,1,3,0,0),(2,1,1,1,0),(3,5,0,0,1)]")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Operation, make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
 from tests.strategies import blocks
 
 SMALL = Layout(filters=(3, 4), repeats=1, height=4, width=4, channels=2, classes=3)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import LayerType, check
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import LayerType, check
 from tests.strategies import UNBOUNDED, blocks, near_misses, renumbered, rewritings
 
 NO_OPERATIONS = {(4, 0), (2, 1), (3, 1)}

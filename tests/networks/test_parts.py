@@ -7,14 +7,14 @@ import jax
 import numpy as np
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layers import compute, compute_step
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.parts import StepKind, cut_into_steps
 from blockqnn.networks.plan import Operation, make_plan
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from tests.strategies import blocks
 
 ONE_STAGE = Layout(filters=(4,), repeats=1, height=4, width=4, channels=1, classes=3)

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Operation, block_plan, make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
 from tests.strategies import blocks
 
 TINY = Layout(filters=(2, 3), repeats=1, height=4, width=6, channels=1, classes=5)

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from blockqnn.networks.codes import CodeError, parse_prefix, write
+from blockqnn.networks.spaces.nsc.codes import CodeError, parse_prefix, write
 from tests.strategies import UNBOUNDED, blocks
 
 

@@ -17,9 +17,9 @@ from blockqnn.children.training import (
 )
 from blockqnn.children.whole_program import WholeProgram
 from blockqnn.data.datasets import load_search_parts
-from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import make_plan
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.settings import DataSettings, Recipe
 from tests.blockqnn.searching import CONV3
 

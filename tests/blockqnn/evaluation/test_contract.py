@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from blockqnn.evaluation.contract import DRY, TRAIN, DryEvaluator, make_evaluator
 from blockqnn.evaluation.training import TrainEvaluator
-from blockqnn.networks.codes import parse
+from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
 from tests.blockqnn.searching import CONV1, CONV3, LAYOUT, NO_CONVOLUTION, job

@@ -6,9 +6,9 @@ import pytest
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable, TableEvaluator
-from blockqnn.networks.codes import parse
-from blockqnn.networks.designs import design_of
-from blockqnn.networks.nasbench201 import parse_cell
+from blockqnn.networks.spaces.nasbench201 import parse_cell
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.registry import design_of
 from blockqnn.trial import Job, Status
 
 CELL = "|none~0|+|none~0|nor_conv_1x1~1|+|none~0|skip_connect~1|none~2|"

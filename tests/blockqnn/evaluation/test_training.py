@@ -16,8 +16,8 @@ from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError
 from blockqnn.evaluation import training as train_evaluator
 from blockqnn.evaluation.training import TrainEvaluator
-from blockqnn.networks.codes import check
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
 from tests.blockqnn.searching import CONV1, CONV3, CONV5, job

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.inspection.comparison import compare, leaves_of
-from blockqnn.networks.codes import LayerType, parse
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.codes import LayerType, parse
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.strategies import LAYERS, blocks, renumbered
 
 

@@ -16,12 +16,12 @@ from blockqnn.drawing.difference import beside
 from blockqnn.drawing.palette import ADDED, MARKS, REMOVED
 from blockqnn.drawing.svg import svg
 from blockqnn.drawing.terminal import in_text
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import write
-from blockqnn.networks.graph import block_graph
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.matching import match
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import write
+from blockqnn.networks.spaces.nsc.graph import block_graph
+from blockqnn.networks.spaces.nsc.matching import match
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.blockqnn.reading_dot import read_dot
 from tests.strategies import blocks
 

@@ -15,9 +15,9 @@ from blockqnn.inspection.explanation import (
     read_knowledge,
     type_values,
 )
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import LayerType, check, parse, parse_prefix, write
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import LayerType, check, parse, parse_prefix, write
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.runs.run_record import RunRecord, read_agent_state
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.searching import LAYOUT

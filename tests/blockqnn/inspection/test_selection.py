@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.inspection.selection import FIGURES, ORDERS, Selection, features, select
-from blockqnn.networks.codes import check, parse
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.codes import check, parse
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.trial import Status, Trial
 from tests.strategies import blocks
 

@@ -11,8 +11,8 @@ import sys
 import pytest
 
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.codes import write
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.codes import write
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.blockqnn.executing import ROOT
 
 A, B = "[(1,1,3,0,0),(2,1,3,1,0)]", "[(1,1,3,0,0),(2,1,5,1,0),(3,5,0,0,2)]"

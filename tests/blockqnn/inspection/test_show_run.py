@@ -7,7 +7,7 @@ import pytest
 from blockqnn.inspection.selection import Selection
 from blockqnn.inspection.show_run import show_run
 from blockqnn.listing import wrapped_code
-from blockqnn.networks.codes import parse, write
+from blockqnn.networks.spaces.nsc.codes import parse, write
 from tests.blockqnn.test_terminal import Screen
 
 COSTS = ("parameters", "flops", "density", "depth", "number")

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.codes import parse
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 

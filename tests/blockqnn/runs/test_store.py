@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
-from blockqnn.networks.codes import check
-from blockqnn.networks.published import PUBLISHED
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.codes import check
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.runs.store import SCHEMA_VERSION, Store, Suggestion
 from blockqnn.trial import Status, Trial
 from tests.strategies import blocks

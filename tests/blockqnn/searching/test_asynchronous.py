@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockqnn.agents.q_learning import QLearningConfig
-from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.cost import Limits
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
 from blockqnn.searching.loop import DRAWS_PER_BLOCK

@@ -9,7 +9,7 @@ import pytest
 
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.searching.command import time_spent
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.searching import SECONDS

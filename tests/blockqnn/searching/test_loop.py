@@ -6,8 +6,8 @@ import pytest
 
 from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.errors import UserError
-from blockqnn.networks.canonical import canonical_form
 from blockqnn.networks.cost import Limits, cost
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.reward import corrected_reward
 from blockqnn.runs.store import Store
 from blockqnn.searching.loop import DRAWS_PER_BLOCK

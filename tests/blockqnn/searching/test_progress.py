@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.searching.progress import PlainProgress, TerminalProgress, make_progress
 from blockqnn.trial import Status, Trial
 

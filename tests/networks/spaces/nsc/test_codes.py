@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.codes import (
+from blockqnn.networks.spaces.nsc.codes import (
     MAX_LAYERS,
     CodeError,
     LayerCode,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse, write
 from blockqnn.networks.cost import cost
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse, write
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 
 PAPER = {
     "inception": "[(1,4,0,0,0),(2,1,1,1,0),(3,1,3,2,0),(4,1,1,1,0),(5,1,5,4,0),(6,6,0,3,5),"

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
-from blockqnn.networks import codes
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import MAX_LAYERS, Code
 from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
-from blockqnn.networks.nasbench201 import (
+from blockqnn.networks.plan import Plan, block_plan, make_plan
+from blockqnn.networks.spaces.nasbench201 import (
     Cell,
     CellCode,
     CellSpace,
@@ -22,9 +20,11 @@ from blockqnn.networks.nasbench201 import (
     check_cell,
     parse_cell,
 )
-from blockqnn.networks.nasbench201 import write_cell as _write_cell
-from blockqnn.networks.plan import Plan, block_plan, make_plan
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nasbench201 import write_cell as _write_cell
+from blockqnn.networks.spaces.nsc import codes
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 
 NSC = "nsc"
 SPACES = (NSC, NASBENCH201)

@@ -14,9 +14,13 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from blockqnn.networks.canonical import CanonicalBlock, canonical_numbers, computes_nothing
-from blockqnn.networks.codes import Code
-from blockqnn.networks.graph import BlockGraph, block_graph
+from blockqnn.networks.spaces.nsc.canonical import (
+    CanonicalBlock,
+    canonical_numbers,
+    computes_nothing,
+)
+from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.nsc.graph import BlockGraph, block_graph
 
 _INPUT, _OUTPUT = (-1, 0), (-2, 0)
 """Labels of the nodes that are no layers."""

@@ -3,7 +3,7 @@
 Identity and pooling with a 1x1 window compute nothing, so they dissolve into
 their predecessor. What remains is a labelled multigraph with explicit outputs.
 Two codes have equal canonical forms if and only if these graphs are
-isomorphic; `blockqnn.networks.labelling` finds the order that makes this exact.
+isomorphic; `blockqnn.networks.spaces.nsc.labelling` finds the order that makes this exact.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import functools
 import hashlib
 from typing import NamedTuple
 
-from blockqnn.networks.codes import Code, LayerCode, LayerType
-from blockqnn.networks.labelling import canonical_order
+from blockqnn.networks.spaces.nsc.codes import Code, LayerCode, LayerType
+from blockqnn.networks.spaces.nsc.labelling import canonical_order
 
 
 class CanonicalLayer(NamedTuple):
@@ -87,7 +87,7 @@ def canonical_form(code: Code) -> CanonicalBlock:
     """Reduces a block to its canonical form.
 
     Args:
-        code: a block as `blockqnn.networks.codes` returns it.
+        code: a block as `blockqnn.networks.spaces.nsc.codes` returns it.
 
     Returns:
         The canonical form; equal for two codes if and only if, once what
@@ -100,7 +100,7 @@ def canonical_numbers(code: Code) -> tuple[CanonicalBlock, tuple[int, ...]]:
     """Reduces a block to its canonical form and tells where each layer went.
 
     Args:
-        code: a block as `blockqnn.networks.codes` returns it.
+        code: a block as `blockqnn.networks.spaces.nsc.codes` returns it.
 
     Returns:
         The canonical form, and its node for the input and for each layer of
@@ -135,7 +135,7 @@ def dissolve(code: Code) -> tuple[list[CanonicalLayer], list[int]]:
     """Removes what computes nothing, in the order in which the block was written.
 
     Args:
-        code: a block as `blockqnn.networks.codes` returns it.
+        code: a block as `blockqnn.networks.spaces.nsc.codes` returns it.
 
     Returns:
         The layers that remain, layer i being node i and node 0 the input, and

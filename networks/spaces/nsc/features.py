@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from blockqnn.networks.canonical import CanonicalBlock
-from blockqnn.networks.codes import LayerType
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import block_plan
 from blockqnn.networks.plan_counts import flops, parameters
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
+from blockqnn.networks.spaces.nsc.codes import LayerType
 
 _KINDS = (
     (LayerType.CONVOLUTION, 1),

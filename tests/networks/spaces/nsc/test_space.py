@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.codes import LayerCode, LayerType, check
-from blockqnn.networks.space import START, BlockSpace
+from blockqnn.networks.spaces.nsc.codes import LayerCode, LayerType, check
+from blockqnn.networks.spaces.nsc.space import START, BlockSpace
 from tests.strategies import blocks
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from blockqnn.networks.canonical import CanonicalBlock, CanonicalLayer
-from blockqnn.networks.codes import Code, LayerType
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, CanonicalLayer
+from blockqnn.networks.spaces.nsc.codes import Code, LayerType
 
 
 @dataclasses.dataclass(frozen=True)

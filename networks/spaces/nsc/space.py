@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import MAX_LAYERS, Code, LayerCode, LayerType, terminal
-from blockqnn.networks.features import block_features
-from blockqnn.networks.mutation import mutated_block
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, LayerType, terminal
+from blockqnn.networks.spaces.nsc.features import block_features
+from blockqnn.networks.spaces.nsc.mutation import mutated_block
 
 START = LayerCode(0, 0, 0, 0, 0)
 """The state before the first layer: an empty block."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockqnn.networks.codes import Code, parse
+from blockqnn.networks.spaces.nsc.codes import Code, parse
 
 PUBLISHED: dict[str, Code] = {
     # Figure 2 of the CVPR paper.

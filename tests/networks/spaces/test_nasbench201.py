@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.codes import CodeError, parse
 from blockqnn.networks.cost import Limits, cost, flops, infeasible_reason, parameters
-from blockqnn.networks.designs import NSC, check, design_of, design_plan, is_cell, make_space, write
-from blockqnn.networks.designs import parse as parse_any
 from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
-from blockqnn.networks.nasbench201 import (
+from blockqnn.networks.plan import Operation
+from blockqnn.networks.spaces.nasbench201 import (
     EDGES,
     OPERATIONS,
     START,
@@ -25,7 +23,17 @@ from blockqnn.networks.nasbench201 import (
     parse_cell,
     write_cell,
 )
-from blockqnn.networks.plan import Operation
+from blockqnn.networks.spaces.nsc.codes import CodeError, parse
+from blockqnn.networks.spaces.registry import (
+    NSC,
+    check,
+    design_of,
+    design_plan,
+    is_cell,
+    make_space,
+    write,
+)
+from blockqnn.networks.spaces.registry import parse as parse_any
 from tests.paths import SHARED_DATA
 
 LAYOUT = Layout(kind=NASBENCH201, filters=(16, 32, 64), repeats=5)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from blockqnn.networks.codes import Code, LayerCode, LayerType, check
+from blockqnn.networks.spaces.nsc.codes import Code, LayerCode, LayerType, check
 
 _TYPES = tuple(kind for kind in LayerType if kind is not LayerType.TERMINAL)
 

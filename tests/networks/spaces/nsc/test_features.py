@@ -5,12 +5,12 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse
-from blockqnn.networks.features import BLOCK_FEATURES, block_features
-from blockqnn.networks.nasbench201 import CellSpace, check_cell
-from blockqnn.networks.published import PUBLISHED
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.features import BLOCK_FEATURES, block_features
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from tests.strategies import blocks, rewritings
 
 

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blockqnn.networks.codes import CodeError
 from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
 from blockqnn.networks.plan import Operation, Plan, PlanBuilder
+from blockqnn.networks.spaces.nsc.codes import CodeError
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """What an edge may carry, by its number in a code."""

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import LayerType, check, parse
-from blockqnn.networks.graph import block_graph
-from blockqnn.networks.matching import match
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import LayerType, check, parse
+from blockqnn.networks.spaces.nsc.graph import block_graph
+from blockqnn.networks.spaces.nsc.matching import match
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.strategies import blocks, renumbered, rewritings
 
 RESIDUAL = PUBLISHED["residual"]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.codes import LayerType, check, parse
-from blockqnn.networks.mutation import mutated_block
-from blockqnn.networks.nasbench201 import CellSpace, check_cell
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nsc.codes import LayerType, check, parse
+from blockqnn.networks.spaces.nsc.mutation import mutated_block
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from tests.strategies import blocks
 
 SEEDS = st.integers(0, 2**32 - 1)

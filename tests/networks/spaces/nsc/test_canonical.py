@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 
-from blockqnn.networks.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.codes import check, parse
-from blockqnn.networks.space import BlockSpace
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
+from blockqnn.networks.spaces.nsc.codes import check, parse
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from tests.strategies import UNBOUNDED, blocks
 
 CONV1, CONV3, CONV5 = (1, 1), (1, 3), (1, 5)

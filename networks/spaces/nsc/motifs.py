@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from blockqnn.networks.canonical import CanonicalBlock, CanonicalLayer
-from blockqnn.networks.codes import LayerType
-from blockqnn.networks.graph import block_graph
+from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, CanonicalLayer
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.nsc.graph import block_graph
 
 _POOLING = (LayerType.MAX_POOLING, LayerType.AVERAGE_POOLING)
 _JOINING = (LayerType.ADD, LayerType.CONCAT)

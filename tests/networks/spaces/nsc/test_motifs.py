@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.canonical import canonical_form
-from blockqnn.networks.codes import parse
-from blockqnn.networks.motifs import MOTIFS, motifs
-from blockqnn.networks.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.motifs import MOTIFS, motifs
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.strategies import blocks, rewritings
 
 
