@@ -29,9 +29,9 @@ def measure(with_options: bool) -> dict[str, float]:
     from blockqnn.data.datasets import load_search_parts
     from blockqnn.networks.initial import initial_parameters, initial_statistics
     from blockqnn.networks.layout import Layout
-    from blockqnn.networks.plan import make_plan
     from blockqnn.networks.spaces.nsc.canonical import canonical_form
     from blockqnn.networks.spaces.nsc.published import PUBLISHED
+    from blockqnn.networks.spaces.nsc.stacking import make_plan
     from blockqnn.settings import DataSettings, Recipe
 
     if not with_options:

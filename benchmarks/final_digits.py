@@ -27,9 +27,9 @@ from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import table
 from blockqnn.networks.cost import parameters
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, write
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 
 RECIPES = {
     "paper": [],

@@ -33,10 +33,10 @@ from blockqnn.bench.process import MeasuringProcess
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.flags.search import parse
 from blockqnn.networks.cost import cost, infeasible_reason
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.spaces.nsc.codes import Code, write
 from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, child_seed
 from blockqnn.workers.contract import LocalExecutor

@@ -17,9 +17,10 @@ from blockqnn.flags.search import parse
 from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.parts import cut_into_steps
-from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 
 FIRST = 20
 

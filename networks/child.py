@@ -32,9 +32,10 @@ from blockqnn.networks.normalisation import (
     BATCH_NORM_MOMENTUM,
     grouped_batch_norm,
 )
-from blockqnn.networks.plan import Operation, PlacedLayer, Plan, make_plan
+from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 
 
 class Unit(nnx.Module):
@@ -138,7 +139,7 @@ class ChildNetwork(nnx.Module):
         """Creates the network with He initialisation.
 
         Args:
-            plan: the layers, as `blockqnn.networks.plan.make_plan` returns them.
+            plan: the layers, as `blockqnn.networks.spaces.nsc.stacking.make_plan` returns them.
             seed: of the initial weights.
             dtype: of the computation; weights are float32.
         """

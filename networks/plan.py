@@ -1,9 +1,8 @@
 """The plan of a child network: one flat list of placed layers with shapes.
 
-A canonical block and a layout become a plan, and everything else is read off
-it: parameters, FLOPs and depth (`blockqnn.networks.cost`), the Flax module, and every
-way of executing it. No other module computes a shape; how many channels a layer
-has is told by `blockqnn.networks.spaces.nsc.graph`, which drawings of codes as written ask as well.
+A search space makes a plan of a design and a layout, and everything else is
+read off it: parameters, FLOPs and depth (`blockqnn.networks.cost`), the Flax
+module, and every way of executing it. Nothing computes a shape twice.
 """
 
 from __future__ import annotations
@@ -11,11 +10,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Sequence
-
-from blockqnn.networks.layout import IMAGENET, Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
-from blockqnn.networks.spaces.nsc.codes import LayerType
-from blockqnn.networks.spaces.nsc.graph import layer_width
 
 Shape = tuple[int, ...]
 """Height, width and channels of a feature map, or channels of a vector."""
@@ -93,64 +87,6 @@ Plan = tuple[PlacedLayer, ...]
 The first is the image, the last the linear classifier.
 """
 
-_OPERATION = {
-    LayerType.CONVOLUTION: Operation.PCC,
-    LayerType.MAX_POOLING: Operation.MAX_POOLING,
-    LayerType.AVERAGE_POOLING: Operation.AVERAGE_POOLING,
-    LayerType.ADD: Operation.ADD,
-    LayerType.CONCAT: Operation.CONCAT,
-}
-
-
-def make_plan(block: CanonicalBlock, layout: Layout) -> Plan:
-    """Stacks a block into a child network.
-
-    Args:
-        block: the block in canonical form.
-        layout: what to build around it.
-
-    Returns:
-        The plan. Every PCC of a stage has that stage's filters; the outputs of
-        a block are concatenated without projection.
-    """
-    builder = PlanBuilder()
-    here = builder.place("image", Operation.IMAGE, (), layout.image_shape)
-    here = builder.convolution(
-        "stem/convolution1", Operation.CONVOLUTION, here, 3, layout.filters[0]
-    )
-    if layout.kind == IMAGENET:
-        here = builder.downsampling("stem/pooling1", here)
-        here = builder.convolution(
-            "stem/convolution2", Operation.CONVOLUTION, here, 3, layout.filters[0]
-        )
-        here = builder.downsampling("stem/pooling2", here)
-    for stage, filters in enumerate(layout.filters, start=1):
-        if stage > 1:
-            here = builder.downsampling(f"stage{stage}/pooling", here)
-        for repeat in range(1, layout.repeats + 1):
-            here = builder.block(f"stage{stage}/block{repeat}", block, here, filters)
-    builder.head(here, layout.classes)
-    return tuple(builder.layers)
-
-
-def block_plan(block: CanonicalBlock, layout: Layout) -> Plan:
-    """One block alone, as the reward's FLOPs see it.
-
-    Args:
-        block: the block in canonical form.
-        layout: gives the image's height and width and the filters.
-
-    Returns:
-        The block at the first stage, with that stage's filters as input width.
-    """
-    builder = PlanBuilder()
-    halvings = 2 if layout.kind == IMAGENET else 0
-    filters = layout.filters[0]
-    shape = (layout.height >> halvings, layout.width >> halvings, filters)
-    here = builder.place("image", Operation.IMAGE, (), shape)
-    builder.block("block", block, here, filters)
-    return tuple(builder.layers)
-
 
 class PlanBuilder:
     """Places layers one after the other; `layers` are those that stand already."""
@@ -217,24 +153,6 @@ class PlanBuilder:
         """Adds pooling of 2x2 pixels with stride 2; returns its position."""
         height, width, channels = self.layers[source].shape
         return self.place(name, operation, (source,), (height // 2, width // 2, channels), 2)
-
-    def block(self, name: str, block: CanonicalBlock, source: int, filters: int) -> int:
-        """Adds a block that reads `source`; returns the position of its output."""
-        placed = [source]
-        for number, layer in enumerate(block.layers, start=1):
-            inputs = tuple(placed[i] for i in layer.inputs)
-            operation = _OPERATION[LayerType(layer.type)]
-            widths = [self.layers[i].shape[-1] for i in inputs]
-            channels = layer_width(LayerType(layer.type), widths, filters)
-            shape = (*self.layers[source].shape[:2], channels)
-            layer_name = f"{name}/layer{number}"
-            placed.append(self.place(layer_name, operation, inputs, shape, layer.kernel))
-        outputs = tuple(placed[i] for i in block.outputs)
-        if len(outputs) == 1:
-            return outputs[0]
-        channels = sum(self.layers[i].shape[-1] for i in outputs)
-        shape = (*self.layers[source].shape[:2], channels)
-        return self.place(f"{name}/output", Operation.CONCAT, outputs, shape)
 
     def head(self, source: int, classes: int) -> None:
         """Adds the classifier that reads `source`: ReLU, global pooling, linear."""

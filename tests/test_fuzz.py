@@ -16,7 +16,7 @@ from blockqnn.errors import UserError
 from blockqnn.flags import search as search_flags
 from blockqnn.networks.layout import LayoutError
 from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
-from tests.blockqnn.executing import ROOT
+from tests.paths import ROOT
 from tests.strategies import blocks
 
 

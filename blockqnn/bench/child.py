@@ -18,9 +18,10 @@ import numpy as np
 
 from blockqnn.data.images import Images
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import Code, parse, write
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import Recipe
 from blockqnn.workers.allocation import keep_memory
 

@@ -26,9 +26,9 @@ from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import number, table
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import Code, write
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import Recipe
 from blockqnn.workers.placement import available_cores
 

@@ -31,9 +31,10 @@ from typing import TYPE_CHECKING, Any
 
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout, LayoutError
-from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import CodeError, parse
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 
 if TYPE_CHECKING:
     import numpy as np

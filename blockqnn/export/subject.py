@@ -12,10 +12,11 @@ from blockqnn.children.checkpoint import by_layer, load_checkpoint
 from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import Plan, make_plan
+from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import Code, parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.runs.store import FILE_NAME
 
 if TYPE_CHECKING:

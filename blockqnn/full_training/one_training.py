@@ -24,7 +24,7 @@ from blockqnn.full_training.settings import TrainSettings
 from blockqnn.full_training.splits import Part, in_memory, open_test, open_training
 from blockqnn.full_training.trainer import DivergedError, StopRequest, Trainer
 from blockqnn.listing import counted
-from blockqnn.networks.plan import make_plan
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 
 
 class TrainingEnd(enum.Enum):

@@ -57,7 +57,7 @@ class Block:
 
     @property
     def code(self) -> Code:
-        """The block as the agent wrote it; `blockqnn.networks.spaces.nsc.codes.write` makes it text."""
+        """The block as the agent wrote it; `write` makes it text."""
         return as_block(self.trial.code)
 
     @property
@@ -82,7 +82,7 @@ class Block:
 
     @property
     def motifs(self) -> dict[str, bool]:
-        """What there is in the block, in words, as `blockqnn.networks.spaces.nsc.motifs` names it."""
+        """What there is in the block, in words, in the words of `motifs`."""
         return motifs(self.canonical)
 
     def draw(self, widths: bool = True, canonical: bool = False) -> Drawing:

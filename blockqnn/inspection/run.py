@@ -76,7 +76,7 @@ class Run:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """All trials that have finished, one a row; `blockqnn.inspection.trials_frame` explains the columns.
+        """All trials that have finished, one a row; see `inspection.trials_frame`.
 
         The frame is yours: changing it changes nothing here.
         """

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
-from blockqnn.networks.plan import Plan, block_plan, make_plan
+from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.nasbench201 import (
     Cell,
     CellCode,
@@ -25,6 +25,7 @@ from blockqnn.networks.spaces.nsc import codes
 from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
 from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code
 from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.nsc.stacking import block_plan, make_plan
 
 NSC = "nsc"
 SPACES = (NSC, NASBENCH201)

@@ -13,8 +13,9 @@ import time
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import FILE_NAME, Store
-from tests.blockqnn.executing import ROOT, is_alive
-from tests.blockqnn.searching import without_times
+from tests.blockqnn.executing import is_alive
+from tests.blockqnn.small_searches import without_times
+from tests.paths import ROOT
 
 SCHEDULE = "1.0:4,0.5:3,0.1:3"
 BLOCKS = 20

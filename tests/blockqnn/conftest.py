@@ -11,7 +11,7 @@ from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.workers.contract import LocalExecutor
 from blockqnn.workers.placement import Place
 from blockqnn.workers.worker import encode_settings
-from tests.blockqnn.searching import LAYOUT
+from tests.blockqnn.small_searches import LAYOUT
 from tests.paths import ROOT
 
 

@@ -4,7 +4,7 @@ import contextlib
 import pathlib
 import time
 
-from tests.blockqnn.searching import job
+from tests.blockqnn.small_searches import job
 
 
 def outcomes(executor, codes):

@@ -28,8 +28,7 @@ from blockqnn.searching.loop import AGENT_SCALE
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
 from blockqnn.trial import Outcome, Status, child_seed
 from blockqnn.workers.contract import InlineExecutor
-from tests.blockqnn.executing import ROOT
-from tests.blockqnn.searching import (
+from tests.blockqnn.small_searches import (
     CONV3,
     CONV3_AGAIN,
     CONV5,
@@ -39,6 +38,7 @@ from tests.blockqnn.searching import (
     search_settings,
     start,
 )
+from tests.paths import ROOT
 
 
 def play(environment, code):

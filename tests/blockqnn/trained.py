@@ -5,10 +5,10 @@ import numpy as np
 from blockqnn.children.checkpoint import Metadata, by_name, write_checkpoint
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import IMAGENET, Layout
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import check, write
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 
 # Every operation: sums of equal and of different widths, pooling of both kinds, all kernels.
 ALL = check(

@@ -9,7 +9,7 @@ from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
-from tests.blockqnn.searching import CONV3, LAYOUT
+from tests.blockqnn.small_searches import CONV3, LAYOUT
 
 EPOCH = 1_700_000_000.0
 """When runs by hand begin, in seconds since 1970."""

@@ -15,10 +15,11 @@ from blockqnn.networks.cost import cost
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layers import compute
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import Operation, make_plan
+from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from tests.strategies import blocks, rewritings
 
 # One odd size and two stages, one 5x5 kernel larger than the map of the second.

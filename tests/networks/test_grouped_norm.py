@@ -9,9 +9,9 @@ from blockqnn.networks.child import child_network
 from blockqnn.networks.initial import initial_parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.normalisation import batch_norm, grouped_batch_norm
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 
 LAYOUT = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)
 BLOCK = parse("[(1,1,3,0,0),(2,1,1,1,0),(3,5,0,0,1)]")

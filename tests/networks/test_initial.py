@@ -8,9 +8,10 @@ from hypothesis import given
 
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import Operation, make_plan
+from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from tests.strategies import blocks
 
 SMALL = Layout(filters=(3, 4), repeats=1, height=4, width=4, channels=2, classes=3)

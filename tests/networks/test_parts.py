@@ -11,10 +11,11 @@ from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layers import compute, compute_step
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.parts import StepKind, cut_into_steps
-from blockqnn.networks.plan import Operation, make_plan
+from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from tests.strategies import blocks
 
 ONE_STAGE = Layout(filters=(4,), repeats=1, height=4, width=4, channels=1, classes=3)

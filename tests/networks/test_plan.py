@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import Operation, block_plan, make_plan
+from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.stacking import block_plan, make_plan
 from tests.strategies import blocks
 
 TINY = Layout(filters=(2, 3), repeats=1, height=4, width=6, channels=1, classes=5)

@@ -1,1 +1,1 @@
-""""""
+"""Network Structure Codes: the blocks of BlockQNN, layer by layer."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import block_plan
 from blockqnn.networks.plan_counts import flops, parameters
 from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
 from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.nsc.stacking import block_plan
 
 _KINDS = (
     (LayerType.CONVOLUTION, 1),

@@ -14,10 +14,10 @@ from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layers import compute
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import Recipe
 from tests.strategies import blocks
 

@@ -23,10 +23,10 @@ from blockqnn.children.checkpoint import (
 )
 from blockqnn.errors import UserError
 from blockqnn.networks.initial import initial_parameters, initial_statistics
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import write
-from tests.blockqnn.full_training import JOINED, LAYOUT, equal
+from blockqnn.networks.spaces.nsc.stacking import make_plan
+from tests.blockqnn.small_trainings import JOINED, LAYOUT, equal
 
 PLAN = make_plan(canonical_form(JOINED), LAYOUT)
 

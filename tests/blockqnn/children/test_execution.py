@@ -27,12 +27,12 @@ from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import NASBENCH201, Layout
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nasbench201 import Cell, cell_plan, parse_cell
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import DataSettings, Recipe
 
 # Maps of 4x4 and 2x2 pixels, smaller than the larger kernels.

@@ -18,10 +18,10 @@ from blockqnn.children.training import (
 from blockqnn.children.whole_program import WholeProgram
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import DataSettings, Recipe
-from tests.blockqnn.searching import CONV3
+from tests.blockqnn.small_searches import CONV3
 
 LAYOUT = Layout(filters=(2,), repeats=1, height=4, width=4, channels=1, classes=10)
 PLAN = make_plan(canonical_form(CONV3), LAYOUT)

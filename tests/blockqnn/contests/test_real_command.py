@@ -24,7 +24,7 @@ from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.flags.search import parse
 from blockqnn.trial import Status
 from blockqnn.workers.contract import InlineExecutor
-from tests.blockqnn.searching import CONV3, CONV5, job, search_settings
+from tests.blockqnn.small_searches import CONV3, CONV5, job, search_settings
 
 SETTINGS, _ = parse(["--preset=smoke", "--evaluator=dry"])
 

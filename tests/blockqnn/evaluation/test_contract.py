@@ -10,7 +10,7 @@ from blockqnn.evaluation.training import TrainEvaluator
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
-from tests.blockqnn.searching import CONV1, CONV3, LAYOUT, NO_CONVOLUTION, job
+from tests.blockqnn.small_searches import CONV1, CONV3, LAYOUT, NO_CONVOLUTION, job
 from tests.strategies import blocks, rewritings
 
 

@@ -20,7 +20,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
-from tests.blockqnn.searching import CONV1, CONV3, CONV5, job
+from tests.blockqnn.small_searches import CONV1, CONV3, CONV5, job
 from tests.paths import ROOT
 
 LAYOUT = Layout(filters=(2,), repeats=1, height=4, width=4, channels=1, classes=10)
@@ -269,8 +269,8 @@ def cached():
     program = """
 import sys
 from blockqnn.settings import WorkerSettings
-from tests.blockqnn.searching import CONV3, job
-from tests.blockqnn.test_train_evaluator import DATA, LAYOUT, WHOLE
+from tests.blockqnn.small_searches import CONV3, job
+from tests.blockqnn.evaluation.test_training import DATA, LAYOUT, WHOLE
 from blockqnn.evaluation import training as train_evaluator
 from blockqnn.children.compilation import compilation_times
 from tests.paths import ROOT

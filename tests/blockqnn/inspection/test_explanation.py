@@ -20,7 +20,7 @@ from blockqnn.networks.spaces.nsc.codes import LayerType, check, parse, parse_pr
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.runs.run_record import RunRecord, read_agent_state
 from blockqnn.trial import Status, Trial
-from tests.blockqnn.searching import LAYOUT
+from tests.blockqnn.small_searches import LAYOUT
 
 CONV3, IDENTITY = "q 1,1,3,0,0", "q 1,4,0,0,0"
 # Positions at the start: convolutions 0 to 2, poolings 3 to 6, Identity 7. After a first layer,

@@ -13,7 +13,7 @@ import pytest
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.nsc.codes import write
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
-from tests.blockqnn.executing import ROOT
+from tests.paths import ROOT
 
 A, B = "[(1,1,3,0,0),(2,1,3,1,0)]", "[(1,1,3,0,0),(2,1,5,1,0),(3,5,0,0,2)]"
 RED, GREEN = "\x1b[31m", "\x1b[32m"

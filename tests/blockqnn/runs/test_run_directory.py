@@ -18,7 +18,7 @@ from blockqnn.runs.file_system import network_file_system
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import StatusFile
 from tests.blockqnn.chaos import result_of, run_to_the_end, search_command
-from tests.blockqnn.executing import ROOT
+from tests.paths import ROOT
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw

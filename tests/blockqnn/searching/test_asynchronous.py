@@ -16,7 +16,7 @@ from blockqnn.searching.loop import DRAWS_PER_BLOCK
 from blockqnn.trial import Outcome, Status
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.chaos import BLOCKS, result_of, run_to_the_end, run_under_fire
-from tests.blockqnn.searching import (
+from tests.blockqnn.small_searches import (
     CONV1,
     CONV3,
     CONV3_AGAIN,

@@ -12,7 +12,7 @@ from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.searching.command import time_spent
 from blockqnn.trial import Status, Trial
-from tests.blockqnn.searching import SECONDS
+from tests.blockqnn.small_searches import SECONDS
 
 # Explicit, so that tuning a preset changes no test.
 SMOKE = (

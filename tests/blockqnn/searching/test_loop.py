@@ -14,7 +14,7 @@ from blockqnn.searching.loop import DRAWS_PER_BLOCK
 from blockqnn.settings import Recipe, RewardSettings
 from blockqnn.trial import Outcome, Status, child_seed
 from blockqnn.workers.contract import InlineExecutor
-from tests.blockqnn.searching import (
+from tests.blockqnn.small_searches import (
     CONV1,
     CONV3,
     CONV3_AGAIN,

@@ -7,7 +7,7 @@ import pytest
 
 from blockqnn.workers.attempts import Attempts
 from blockqnn.workers.pool_worker import PoolWorker, Task
-from tests.blockqnn.searching import CONV1, job
+from tests.blockqnn.small_searches import CONV1, job
 
 
 def ended_worker(*tasks, blameless=False, **fields):

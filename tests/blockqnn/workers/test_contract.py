@@ -14,9 +14,9 @@ from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.runs.store import Store
 from blockqnn.trial import Status
 from blockqnn.workers.contract import InlineExecutor
-from tests.blockqnn.executing import ROOT, is_alive, outcomes, wait_for
+from tests.blockqnn.executing import is_alive, outcomes, wait_for
 from tests.blockqnn.odd_worker import EXITING, FINE, HANGING, KILLED, TALKING
-from tests.blockqnn.searching import (
+from tests.blockqnn.small_searches import (
     LAYOUT,
     ScriptedAgent,
     job,
@@ -24,6 +24,7 @@ from tests.blockqnn.searching import (
     start,
     without_times,
 )
+from tests.paths import ROOT
 
 PYTHON = sys.executable
 
@@ -170,7 +171,7 @@ from blockqnn.workers.placement import Place
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.workers.worker import encode_settings
 from tests.blockqnn.odd_worker import FINE, HANGING
-from tests.blockqnn.searching import LAYOUT, job
+from tests.blockqnn.small_searches import LAYOUT, job
 log_dir = pathlib.Path({str(tmp_path)!r})
 settings = encode_settings("dry", DataSettings(), Recipe(), LAYOUT, WorkerSettings())
 executor = LocalExecutor(settings, [Place()] * 2, log_dir, 600.0)

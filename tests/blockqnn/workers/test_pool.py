@@ -12,7 +12,7 @@ from blockqnn.trial import Status
 from blockqnn.workers.pool import WorkerPool
 from tests.blockqnn.executing import outcomes, wait_for
 from tests.blockqnn.odd_worker import EXITING, FINE, HANGING, KILLED, WAITING
-from tests.blockqnn.searching import CONV1, CONV3, job
+from tests.blockqnn.small_searches import CONV1, CONV3, job
 
 OUTCOME = {
     "accuracies": [50.0],

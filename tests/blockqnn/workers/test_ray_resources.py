@@ -10,8 +10,8 @@ from blockqnn.workers import choice as executor_choice
 from blockqnn.workers.placement import places
 from blockqnn.workers.ray_executor import bridge_environment
 from blockqnn.workers.ray_resources import Order, Share, capacity, passed_on, share_of_a_worker
-from tests.blockqnn.executing import ROOT
 from tests.blockqnn.ray_nodes import needs_ray
+from tests.paths import ROOT
 
 CPU = {"CPU": 8.0, "memory": 1e9}
 GPUS = {"CPU": 16.0, "GPU": 4.0}
@@ -137,7 +137,8 @@ def test_what_cannot_be_had_of_a_cluster_is_refused(blockqnn, monkeypatch, flag,
 def test_the_driver_imports_no_ray():
     program = (
         "import sys, blockqnn.__main__, blockqnn.workers.ray_executor;"
-        "assert not {'ray', 'jax', 'blockqnn.workers.ray_bridge', 'blockqnn.workers.ray_actor'} & set(sys.modules)"
+        "found = {'ray', 'jax', 'blockqnn.workers.ray_bridge', 'blockqnn.workers.ray_actor'};"
+        "assert not found & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 

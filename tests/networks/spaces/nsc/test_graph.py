@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import block_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form, canonical_numbers
 from blockqnn.networks.spaces.nsc.codes import LayerType, parse
 from blockqnn.networks.spaces.nsc.graph import block_graph, widths
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.nsc.stacking import block_plan
 from tests.strategies import blocks
 
 

@@ -22,9 +22,9 @@ from blockqnn.full_training.settings import (
 )
 from blockqnn.full_training.splits import ArraySplit, Part
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import check, parse, write
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import DataSettings
 
 CONV3 = check([(1, 1, 3, 0, 0)])

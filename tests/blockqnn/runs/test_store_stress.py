@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.blockqnn.executing import ROOT
+from tests.paths import ROOT
 
 
 def test_no_commit_is_lost_when_a_writer_is_killed():

@@ -19,8 +19,9 @@ from blockqnn.contests.contestants import parse_contestant, scaled_schedule
 from blockqnn.contests.tournament import FILE_NAME, Results, wanted_runs
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
-from tests.blockqnn.executing import ROOT, is_alive, wait_for
-from tests.blockqnn.test_accuracy_table import all_cells
+from tests.blockqnn.evaluation.test_table import all_cells
+from tests.blockqnn.executing import is_alive, wait_for
+from tests.paths import ROOT
 
 AGENTS = ("random", "evolution", "local_search", "q_learning", "q_learning_plus")
 

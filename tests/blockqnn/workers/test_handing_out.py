@@ -10,7 +10,7 @@ from blockqnn.workers import pool as worker_pool
 from blockqnn.workers.placement import Place, places
 from tests.blockqnn.executing import outcomes, wait_for
 from tests.blockqnn.odd_worker import CRASHING, FINE, HANGING, KILLED, WAITING
-from tests.blockqnn.searching import job
+from tests.blockqnn.small_searches import job
 
 
 def reported(executor):

@@ -10,7 +10,7 @@ from blockqnn.errors import UserError
 from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.runs.store import SCHEMA_VERSION, Store
 from blockqnn.trial import Status, Trial
-from tests.blockqnn.test_store import TRIAL
+from tests.blockqnn.runs.test_store import TRIAL
 
 
 @pytest.fixture

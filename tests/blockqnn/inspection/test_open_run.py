@@ -23,16 +23,16 @@ from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.cost import cost
 from blockqnn.networks.initial import initial_parameters
 from blockqnn.networks.layout import Layout, LayoutError
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
 from blockqnn.networks.spaces.nsc.motifs import motifs
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.runs.run_directory import record
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings, WorkerSettings
 from blockqnn.trial import Status, Trial
-from tests.blockqnn.executing import ROOT
-from tests.blockqnn.searching import CONV3, LAYOUT
+from tests.blockqnn.small_searches import CONV3, LAYOUT
+from tests.paths import ROOT
 
 SEARCH = ("--preset=smoke", "--max_layers=4", "--blocks_per_iteration=5", "--run_dir=run")
 POISON = '<script>alert("1")</script>'

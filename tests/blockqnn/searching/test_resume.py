@@ -11,7 +11,7 @@ from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.runs.store import Store
 from blockqnn.workers.contract import InlineExecutor
-from tests.blockqnn.searching import (
+from tests.blockqnn.small_searches import (
     SCHEDULE,
     CountingEvaluator,
     LastFirstExecutor,

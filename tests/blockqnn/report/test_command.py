@@ -13,9 +13,9 @@ import pytest
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.page import embedded_json, page
 from blockqnn.runs.store import FILE_NAME
-from tests.blockqnn.executing import ROOT
 from tests.blockqnn.test_wrong_input import refused
 from tests.blockqnn.trials_by_hand import altered, trial, write_store
+from tests.paths import ROOT
 
 
 def payload_of(path):

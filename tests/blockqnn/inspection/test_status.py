@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from blockqnn.runs.status_file import SEARCHING, RunStatus, StatusFile, read_status
 from blockqnn.workers.state import ChildState, WorkerState
 from tests.blockqnn.chaos import search_command
-from tests.blockqnn.executing import ROOT, wait_for
+from tests.blockqnn.executing import wait_for
+from tests.paths import ROOT
 
 SMOKE = ("--preset=smoke", "--run_dir=run")
 

@@ -13,9 +13,9 @@ from blockqnn.bench.process import MeasuringProcess
 from blockqnn.data.datasets import load_search_parts, search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.settings import DataSettings, Recipe
 from tests.blockqnn.test_wrong_input import LONG, refused
 

@@ -23,9 +23,10 @@ from blockqnn.export.weights import attribute
 from blockqnn.networks.child import ChildNetwork, child_network
 from blockqnn.networks.cost import parameters as count_parameters
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import Operation, make_plan
+from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse, write
+from blockqnn.networks.spaces.nsc.stacking import make_plan
 from tests.blockqnn.trained import (
     ALL,
     CIFAR,

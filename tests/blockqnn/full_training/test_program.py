@@ -9,9 +9,9 @@ from blockqnn.children.checkpoint import by_layer, by_name
 from blockqnn.children.whole_program import forward
 from blockqnn.full_training.program import smoothed_cross_entropy
 from blockqnn.networks.initial import initial_parameters, initial_statistics
-from blockqnn.networks.plan import make_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from tests.blockqnn.full_training import CONV3, JOINED, LAYOUT, equal, images, program
+from blockqnn.networks.spaces.nsc.stacking import make_plan
+from tests.blockqnn.small_trainings import CONV3, JOINED, LAYOUT, equal, images, program
 
 BATCH = images(8)
 

@@ -12,7 +12,7 @@ from blockqnn.full_training.measuring import Tally
 from blockqnn.full_training.settings import FullData
 from blockqnn.full_training.splits import open_test, open_training
 from blockqnn.settings import DataSettings
-from tests.blockqnn.full_training import DATASET, settings, trained
+from tests.blockqnn.small_trainings import DATASET, settings, trained
 
 
 @pytest.fixture(scope="module")

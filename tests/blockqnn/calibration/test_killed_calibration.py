@@ -5,8 +5,8 @@ import subprocess
 import sys
 import time
 
-from tests.blockqnn.executing import ROOT
-from tests.blockqnn.test_killed_runs import finished_trials
+from tests.blockqnn.searching.test_killed_runs import finished_trials
+from tests.paths import ROOT
 
 BLOCKS = 120
 

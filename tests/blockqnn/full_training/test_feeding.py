@@ -14,7 +14,7 @@ from blockqnn.full_training.feeding import (
     normalisation,
 )
 from blockqnn.full_training.splits import Part
-from tests.blockqnn.full_training import equal, images, part, program
+from tests.blockqnn.small_trainings import equal, images, part, program
 
 
 def test_an_epoch_takes_every_image_at_most_once_in_another_order_each_time():

@@ -20,7 +20,8 @@ from blockqnn.full_training.settings import FullData, Machine, Saving
 from blockqnn.full_training.trainer import StopRequest
 from blockqnn.networks.spaces.nsc.codes import write
 from blockqnn.settings import DataSettings
-from tests.blockqnn.full_training import (
+from tests.blockqnn.prepared_dataset import label_features, prepare
+from tests.blockqnn.small_trainings import (
     CONV3,
     DATASET,
     JOINED,
@@ -29,7 +30,6 @@ from tests.blockqnn.full_training import (
     settings,
     trained,
 )
-from tests.blockqnn.prepared_dataset import label_features, prepare
 
 LINE = re.compile(
     r"epoch (\d)/(\d)  loss \d\.\d{4}  accuracy \d+\.\d\d %(  validation \d+\.\d\d %)?  rate 0\.05?"

@@ -15,7 +15,7 @@ import pytest
 
 from blockqnn.children.checkpoint import checkpoints, load_checkpoint, verify
 from blockqnn.full_training.directory import read_result
-from tests.blockqnn.full_training import equal, figures
+from tests.blockqnn.small_trainings import equal, figures
 from tests.paths import ROOT
 
 EPOCHS, STEPS = 12, 10

@@ -15,8 +15,8 @@ from blockqnn.tensorboard import event_file
 from blockqnn.tensorboard.listener import TensorBoard
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.reading_events import about, raw_steps, read, scalars, session
-from tests.blockqnn.searching import CONV3, LAYOUT, NO_CONVOLUTION
-from tests.blockqnn.test_killed_runs import finished_trials
+from tests.blockqnn.searching.test_killed_runs import finished_trials
+from tests.blockqnn.small_searches import CONV3, LAYOUT, NO_CONVOLUTION
 
 
 def trial(number, reward=50.0, status=Status.COMPLETED, iteration=1, **changes):

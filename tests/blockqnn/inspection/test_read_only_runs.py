@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from tests.blockqnn.executing import ROOT
+from tests.paths import ROOT
 
 PROGRAM = """
 import os, pathlib, sys

@@ -19,9 +19,10 @@ from blockqnn.workers.ray_executor import RayExecutor
 from blockqnn.workers.ray_resources import Order
 from blockqnn.workers.worker import encode_settings
 from tests.blockqnn.chaos import result_of, run_to_the_end, run_under_fire, search_command
-from tests.blockqnn.executing import ROOT, is_alive, outcomes, wait_for
+from tests.blockqnn.executing import is_alive, outcomes, wait_for
 from tests.blockqnn.ray_nodes import ENVIRONMENT, cluster, needs_ray
-from tests.blockqnn.searching import CONV1, CONV3, CONV5, LAYOUT, job, search_settings, start
+from tests.blockqnn.small_searches import CONV1, CONV3, CONV5, LAYOUT, job, search_settings, start
+from tests.paths import ROOT
 
 pytestmark = needs_ray
 

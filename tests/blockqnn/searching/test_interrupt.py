@@ -13,8 +13,8 @@ import time
 import pytest
 
 from blockqnn.runs.run_record import read_run
-from tests.blockqnn.searching import without_times
-from tests.blockqnn.test_killed_runs import finished_trials
+from tests.blockqnn.searching.test_killed_runs import finished_trials
+from tests.blockqnn.small_searches import without_times
 
 SEARCH = (
     "search",

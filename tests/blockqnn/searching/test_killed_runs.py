@@ -11,7 +11,7 @@ import time
 
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import FILE_NAME, Store
-from tests.blockqnn.searching import without_times
+from tests.blockqnn.small_searches import without_times
 from tests.paths import ROOT
 
 KILLS = 20

@@ -18,7 +18,7 @@ from blockqnn.tensorboard.listener import TensorBoard
 from blockqnn.tensorboard.scalars import hyperparameter
 from blockqnn.trial import Status
 from tests.blockqnn.reading_events import about, raw_steps, read, scalars, session
-from tests.blockqnn.searching import LAYOUT
+from tests.blockqnn.small_searches import LAYOUT
 
 SEARCH = (
     "--preset=smoke",

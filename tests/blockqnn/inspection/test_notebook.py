@@ -6,7 +6,7 @@ import nbclient
 import nbformat
 import pytest
 
-from tests.blockqnn.executing import ROOT
+from tests.paths import ROOT
 
 NOTEBOOK = ROOT / "examples" / "see_a_run.ipynb"
 MACHINE_PATH = re.compile(

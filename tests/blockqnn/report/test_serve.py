@@ -14,10 +14,11 @@ import pytest
 from blockqnn.report.following import Follower
 from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status
-from tests.blockqnn.executing import ROOT, wait_for
-from tests.blockqnn.test_report_poisoned import serving
+from tests.blockqnn.executing import wait_for
+from tests.blockqnn.report.test_poisoned import serving
 from tests.blockqnn.test_wrong_input import refused
 from tests.blockqnn.trials_by_hand import chain, trial, write_store
+from tests.paths import ROOT
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from tests.blockqnn.test_killed_runs import ROOT, command, finished_trials, result_of
+from tests.blockqnn.searching.test_killed_runs import ROOT, command, finished_trials, result_of
 
 
 def read(blockqnn, *arguments):
