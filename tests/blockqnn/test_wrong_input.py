@@ -256,13 +256,13 @@ def test_an_unknown_block_is_refused_by_saying_what_can_be_given(blockqnn):
 
 @pytest.mark.parametrize("number", ["0", "99", "-1", "x", "", "1.0", "Best", "9" * 300])
 def test_a_trial_that_a_run_does_not_have_is_refused_by_saying_which_it_has(blockqnn, number):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
     last = blockqnn.trials("run")[-1]["number"]
     assert f"1 to {last}" in refused(blockqnn, ["show", f"run#{number}"])
 
 
 def test_the_best_of_a_run_that_trained_nothing_is_refused(blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run", "--max_parameters=1")
+    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
     assert "no trained block" in refused(blockqnn, ["show", "run#best"])
 
 

@@ -22,7 +22,7 @@ def calibrate(blockqnn, *flags):
 
 
 def test_a_dry_run_is_calibrated_beside_it_and_left_as_it_was(blockqnn):
-    blockqnn.searching.loop(*DRY)
+    blockqnn.search(*DRY)
     before = blockqnn.trials("run")
     names = {path.name for path in (blockqnn.directory / "run").iterdir()}
     out = calibrate(blockqnn, "--blocks=6", "--epochs=8", "--out=scatter.svg")
@@ -76,7 +76,7 @@ def test_real_blocks_are_trained_for_longer(blockqnn):
 
 
 def test_with_seed_0_longer_training_begins_like_the_search(blockqnn):
-    blockqnn.searching.loop(*DRY)
+    blockqnn.search(*DRY)
     calibrate(blockqnn, "--blocks=4", "--seed=0")
     early = {trial["number"]: trial for trial in blockqnn.trials("run")}
     for trial in blockqnn.trials("run-calibration"):
@@ -84,7 +84,7 @@ def test_with_seed_0_longer_training_begins_like_the_search(blockqnn):
 
 
 def test_worker_processes_train_as_this_process_does(blockqnn):
-    blockqnn.searching.loop(*DRY)
+    blockqnn.search(*DRY)
     status, out, err = blockqnn(
         "calibrate", "run", "--blocks=5", "--executor=local", "--workers=2", "--format=json"
     )
@@ -100,7 +100,7 @@ def test_worker_processes_train_as_this_process_does(blockqnn):
 
 
 def test_the_same_command_goes_on_where_it_was_stopped(blockqnn, monkeypatch):
-    blockqnn.searching.loop(*DRY)
+    blockqnn.search(*DRY)
     whole = calibrate(blockqnn, "--blocks=6", "--format=json", "--calibration_dir=whole")
     real = command.train_longer
 
@@ -117,7 +117,7 @@ def test_the_same_command_goes_on_where_it_was_stopped(blockqnn, monkeypatch):
     assert len(blockqnn.trials("run-calibration")) == 3
     monkeypatch.setattr(command, "train_longer", real)
     # A search that has gone on meanwhile does not change which blocks they are.
-    blockqnn.searching.loop("--preset=digits", "--epsilon_schedule=1.0:3,0.5:2", "--run_dir=run")
+    blockqnn.search("--preset=digits", "--epsilon_schedule=1.0:3,0.5:2", "--run_dir=run")
     out = calibrate(blockqnn, "--blocks=6")
     assert "Training 3 of 6 blocks" in out
     assert "Training" not in calibrate(blockqnn, "--blocks=6")
@@ -128,7 +128,7 @@ def test_the_same_command_goes_on_where_it_was_stopped(blockqnn, monkeypatch):
 
 
 def test_more_blocks_make_use_of_those_that_are_trained(blockqnn):
-    blockqnn.searching.loop(*DRY)
+    blockqnn.search(*DRY)
     calibrate(blockqnn, "--blocks=4")
     out = calibrate(blockqnn, "--blocks=8")
     assert "Training 4 of 8 blocks" in out
@@ -136,7 +136,7 @@ def test_more_blocks_make_use_of_those_that_are_trained(blockqnn):
 
 
 def test_blocks_that_fail_are_left_out(blockqnn, monkeypatch):
-    blockqnn.searching.loop(*DRY)
+    blockqnn.search(*DRY)
     real = command.train_longer
 
     def failing(trials, executor, store, settings, seed):
@@ -164,7 +164,7 @@ def test_blocks_that_fail_are_left_out(blockqnn, monkeypatch):
 
 @pytest.fixture
 def dry_run(blockqnn):
-    blockqnn.searching.loop(*DRY)
+    blockqnn.search(*DRY)
     return blockqnn
 
 

@@ -34,7 +34,7 @@ def finished(command):
 
 
 def test_a_calibration_that_is_killed_twice_equals_one_that_was_not(blockqnn):
-    blockqnn.searching.loop("--preset=digits", "--epsilon_schedule=1.0:20", "--run_dir=run")
+    blockqnn.search("--preset=digits", "--epsilon_schedule=1.0:20", "--run_dir=run")
     wanted = finished(
         calibrate(blockqnn.directory, f"--calibration_dir={blockqnn.directory / 'w'}")
     )

@@ -18,12 +18,12 @@ FLAGS = (
 @pytest.fixture
 def run(blockqnn):
     """A dry search with a predictor."""
-    blockqnn.searching.loop(*FLAGS)
+    blockqnn.search(*FLAGS)
     return read_run(pathlib.Path("run"))
 
 
 def test_a_predictor_finds_better_blocks_once_it_begins(blockqnn, run):
-    blockqnn.searching.loop(*FLAGS[:4], "--run_dir=plain")
+    blockqnn.search(*FLAGS[:4], "--run_dir=plain")
     plain = read_run(pathlib.Path("plain"))
 
     def later(record):
@@ -35,9 +35,9 @@ def test_a_predictor_finds_better_blocks_once_it_begins(blockqnn, run):
 
 def test_a_run_with_a_predictor_goes_on_as_if_it_had_not_stopped(blockqnn, run):
     short = [flag.replace("1.0:8", "1.0:4").replace("=run", "=parts") for flag in FLAGS]
-    blockqnn.searching.loop(*short)
+    blockqnn.search(*short)
     longer = [flag.replace("=run", "=parts") for flag in FLAGS]
-    blockqnn.searching.loop(*longer)
+    blockqnn.search(*longer)
     parts = read_run(pathlib.Path("parts"))
     assert [t.code for t in parts.trials] == [t.code for t in run.trials]
 
@@ -59,5 +59,5 @@ def test_every_block_is_predicted_from_those_before_it(run):
 
 
 def test_a_short_run_has_no_check(blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=short")
+    blockqnn.search("--preset=smoke", "--run_dir=short")
     assert check_predictions(read_run(pathlib.Path("short")).trials) is None

@@ -85,7 +85,7 @@ def test_the_table_has_both_ranks(blockqnn, run):
 
 
 def test_a_dry_run_says_so_and_nothing_is_written(blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
     before = {path: path.read_bytes() for path in blockqnn.files() if path.is_file()}
     status, out, _ = blockqnn("rescore", "run", "--mu=2")
     assert status == 0

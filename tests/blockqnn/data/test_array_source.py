@@ -143,7 +143,7 @@ def test_an_archive_that_is_cut_short_or_changed_is_refused(tmp_path, archive):
 
 def test_a_search_takes_an_archive(blockqnn, tmp_path):
     np.savez(tmp_path / "own.npz", train_images=IMAGES, train_labels=LABELS)
-    out = blockqnn.searching.loop("--preset=smoke", f"--dataset=npz:{tmp_path / 'own.npz'}")
+    out = blockqnn.search("--preset=smoke", f"--dataset=npz:{tmp_path / 'own.npz'}")
     assert "trained" in out
     status, _, err = blockqnn(
         "search", "--preset=smoke", "--run_dir=none", f"--dataset=npz:{tmp_path / 'absent.npz'}"

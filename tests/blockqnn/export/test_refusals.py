@@ -12,7 +12,7 @@ from tests.blockqnn.trained import CIFAR, write_trained
 
 
 def test_a_trial_of_a_run_has_no_weights_unless_fresh_ones_are_asked_for(blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
     before = blockqnn.files()
     for reference in ("run", "run#best", "run#1", "residual"):
         status, out, err = blockqnn("export", reference, "--to=out")

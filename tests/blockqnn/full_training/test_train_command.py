@@ -363,7 +363,7 @@ def test_two_processes_do_not_train_in_one_directory(tmp_path):
 
 
 def test_the_best_blocks_of_a_run_are_trained_one_after_another(blockqnn, tmp_path):
-    blockqnn.searching.loop("--preset=smoke", f"--run_dir={tmp_path / 'run'}")
+    blockqnn.search("--preset=smoke", f"--run_dir={tmp_path / 'run'}")
     words = ["--epochs=1", "--milestones=", "--batch_size=500", "--compilation_cache=off"]
     status, out, err = blockqnn(
         "train", tmp_path / "run", "--top=2", *words, f"--out_dir={tmp_path / 'out'}"

@@ -93,7 +93,7 @@ def test_canonical_draws_what_the_code_means(blockqnn):
 
 def test_a_runs_block_is_drawn_with_the_layout_of_its_run(blockqnn):
     flags = ["--epsilon_schedule=1.0:3", "--filters=4,8", "--repeats=2", "--max_layers=2"]
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run", "--mu=4", *flags)
+    blockqnn.search("--preset=smoke", "--run_dir=run", "--mu=4", *flags)
     for name in ("1", "best"):
         lines = drew(blockqnn, f"run#{name}", "--filters=64").splitlines()
         assert lines[0].split()[-1] == "4"

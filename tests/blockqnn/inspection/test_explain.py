@@ -19,7 +19,7 @@ START = {"png": b"\x89PNG\r\n", "pdf": b"%PDF-", "svg": b"<?xml"}
 @pytest.fixture
 def run(blockqnn):
     """The directory of a finished run."""
-    blockqnn.searching.loop(
+    blockqnn.search(
         *("--preset=digits", "--run_dir=run", "--epsilon_schedule=1.0:6,0.1:3", "--alpha=0.3"),
         *("--blocks_per_iteration=8", "--max_layers=3"),
     )
@@ -101,7 +101,7 @@ def test_the_top_is_listed_and_the_rest_counted(blockqnn, run):
 
 
 def test_where_nothing_was_learned_the_text_says_so(blockqnn, run):
-    blockqnn.searching.loop(
+    blockqnn.search(
         *("--preset=smoke", "--run_dir=small", "--epsilon_schedule=1.0:1", "--max_layers=5"),
         *("--blocks_per_iteration=1", "--seed=3"),
     )
@@ -198,7 +198,7 @@ def test_what_cannot_be_explained_is_refused(blockqnn, run, arguments, said):
 
 
 def test_a_run_of_random_search_is_refused(blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run", "--agent=random")
+    blockqnn.search("--preset=smoke", "--run_dir=run", "--agent=random")
     assert "agent 'random', which keeps no table" in refused(blockqnn, "run")
 
 

@@ -200,7 +200,7 @@ def test_a_run_of_random_search_and_one_at_its_beginning_have_nothing_to_explain
 
 
 def test_the_greedy_block_is_what_the_agent_suggests_without_random_actions(blockqnn):
-    blockqnn.searching.loop(
+    blockqnn.search(
         *("--preset=digits", "--run_dir=run", "--epsilon_schedule=1.0:12,0.3:6", "--alpha=0.3"),
         *("--initial_q=0.1", "--blocks_per_iteration=12", "--max_layers=4"),
     )

@@ -40,7 +40,7 @@ POISON = '<script>alert("1")</script>'
 
 @pytest.fixture
 def run(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--epsilon_schedule=1.0:4")
+    blockqnn.search(*SEARCH, "--epsilon_schedule=1.0:4")
     return package.open_run("run")
 
 
@@ -278,7 +278,7 @@ def test_a_module_can_have_another_layout(run):
 
 def test_a_run_is_as_it_was_until_it_is_refreshed(run, blockqnn):
     count, best = len(run), run.block("best")
-    blockqnn.searching.loop(*SEARCH, "--epsilon_schedule=1.0:4,0.1:4")
+    blockqnn.search(*SEARCH, "--epsilon_schedule=1.0:4,0.1:4")
     assert len(run) == len(run.trials) == count
     assert run.block("best") == best
     assert run.refresh() is run
@@ -413,7 +413,7 @@ def test_errors_are_the_sentences_of_the_command_line(run, blockqnn):
 
 
 def test_a_run_without_trained_blocks(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--epsilon_schedule=1.0:1", "--max_parameters=1")
+    blockqnn.search(*SEARCH, "--epsilon_schedule=1.0:1", "--max_parameters=1")
     run = package.open_run("run")
     assert len(repr(run).splitlines()) == 2
     assert "<table" not in run._repr_html_()

@@ -23,7 +23,7 @@ print(len(knowledge.run.trials), knowledge.iterations)
 
 @pytest.mark.parametrize("left", ["", "store.sqlite-wal", "store.sqlite-shm", "both"])
 def test_a_run_that_may_not_be_written_to_can_be_read(blockqnn, left):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
     # Outside pytest's directory, which other users may not enter.
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)

@@ -33,7 +33,7 @@ LONG = "[" + ",".join(f"({i},1,3,{i - 1},0)" for i in range(1, 24)) + "]"
 @pytest.fixture
 def run(blockqnn):
     """The directory of a finished run."""
-    blockqnn.searching.loop(
+    blockqnn.search(
         "--preset=smoke",
         "--run_dir=run",
         "--epsilon_schedule=1.0:3",
@@ -236,7 +236,7 @@ def test_a_dry_run_is_marked(blockqnn, run):
 
 
 def test_a_run_without_a_trained_block_says_so(blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run", "--max_parameters=1")
+    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
     assert "No block has been trained yet." in shown(blockqnn, "run")
     assert facts(blockqnn, "run")["best"] == []
 

@@ -22,7 +22,7 @@ RED, GREEN = "\x1b[31m", "\x1b[32m"
 @pytest.fixture
 def run(blockqnn):
     """The directory of a finished run."""
-    blockqnn.searching.loop(
+    blockqnn.search(
         *("--preset=digits", "--run_dir=run", "--epsilon_schedule=1.0:2", "--filters=4,8"),
         *("--blocks_per_iteration=8", "--max_layers=4"),
     )
@@ -110,7 +110,7 @@ def test_trials_have_accuracy_and_reward_and_the_layout_of_their_run(blockqnn, r
 
 
 def test_trials_of_runs_of_two_layouts_are_counted_each_in_its_own(blockqnn, run):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=other", "--filters=16")
+    blockqnn.search("--preset=smoke", "--run_dir=other", "--filters=16")
     text = compared(blockqnn, f"{run}#best", "other#best")
     assert "A in a child network: CIFAR layout, filters 4,8," in text
     assert "B in a child network: CIFAR layout, filters 16," in text

@@ -16,7 +16,7 @@ COSTS = ("parameters", "flops", "density", "depth", "number")
 @pytest.fixture
 def run(blockqnn):
     """The directory of a finished run."""
-    blockqnn.searching.loop(
+    blockqnn.search(
         *("--preset=digits", "--run_dir=run", "--epsilon_schedule=1.0:3,0.3:2"),
         *("--blocks_per_iteration=8", "--max_layers=4", "--filters=4,8"),
     )

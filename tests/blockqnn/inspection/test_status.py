@@ -90,7 +90,7 @@ def test_as_json(blockqnn, status_file):
 
 
 def test_a_finished_search_says_what_it_found(blockqnn):
-    blockqnn.searching.loop(*SMOKE)
+    blockqnn.search(*SMOKE)
     trials = blockqnn.trials("run")
     best = max((t for t in trials if t["status"] == "completed"), key=lambda t: t["reward"])
     out = told(blockqnn)

@@ -37,7 +37,7 @@ def run_files(directory):
 @pytest.fixture
 def run(blockqnn):
     """The directory of a finished dry run."""
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run", "--max_layers=5")
+    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_layers=5")
     return blockqnn.directory / "run"
 
 
@@ -93,7 +93,7 @@ def test_no_address_of_another_machine_is_in_what_the_page_loads(blockqnn, run):
 
 
 def test_several_runs_are_compared(blockqnn, run):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=other", "--max_layers=5", "--seed=1")
+    blockqnn.search("--preset=smoke", "--run_dir=other", "--max_layers=5", "--seed=1")
     assert blockqnn("report", "run", "other")[0] == 0
     found = payload_of(blockqnn.directory / "report.html")
     assert found["kind"] == "comparison"

@@ -174,9 +174,7 @@ def compared(blockqnn):
         for seed in (0, 1):
             names.append(f"{agent}-{seed}")
             flags = ["--preset=smoke", "--max_layers=6", "--epsilon_schedule=1.0:3"]
-            blockqnn.searching.loop(
-                *flags, f"--agent={agent}", f"--seed={seed}", f"--run_dir={names[-1]}"
-            )
+            blockqnn.search(*flags, f"--agent={agent}", f"--seed={seed}", f"--run_dir={names[-1]}")
     # In another order than that of the groups.
     names.reverse()
     assert blockqnn("report", *names)[0] == 0

@@ -311,7 +311,7 @@ def test_nothing_is_wider_than_a_telephone(browser, trials):
 
 
 def test_a_run_without_a_trained_block_says_so(browser, blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run", "--max_parameters=1")
+    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
     blockqnn("report", "run")
     browser.open_file(blockqnn.directory / "report.html")
     assert "No block has been trained yet." in browser.text(".words")

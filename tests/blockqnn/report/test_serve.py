@@ -189,12 +189,12 @@ def test_a_store_that_goes_away_is_said(run):
     ],
 )
 def test_what_cannot_be_served_is_refused(blockqnn, words):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
     refused(blockqnn, ["serve", *words])
 
 
 def test_a_port_in_use_is_refused(blockqnn):
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -68,7 +68,7 @@ def on_nfs(monkeypatch):
 
 @pytest.mark.usefixtures("on_nfs")
 def test_a_run_on_a_network_file_system_says_so_and_is_as_any_other(blockqnn):
-    out = blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    out = blockqnn.search("--preset=smoke", "--run_dir=run")
     assert "run is on a network file system (nfs4)" in out
     with contextlib.closing(sqlite3.connect("run/store.sqlite")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() != ("wal",)
@@ -96,7 +96,7 @@ def test_a_driver_on_another_machine_is_refused_where_locks_do_not_reach(blockqn
 @pytest.mark.usefixtures("on_nfs")
 def test_one_that_has_been_silent_does_not_keep_others_out(blockqnn, monkeypatch):
     status_of_another_machine(blockqnn.directory / "run", monkeypatch, age=3600.0)
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
 
 
 def test_a_file_system_without_locks_is_refused(blockqnn, monkeypatch):

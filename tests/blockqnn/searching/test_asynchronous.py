@@ -200,7 +200,7 @@ def test_an_agent_goes_on_in_the_order_in_which_it_learned(tmp_path):
 
 def test_a_run_is_one_or_the_other(blockqnn):
     smoke = ("--preset=smoke", "--run_dir=run")
-    blockqnn.searching.loop(*smoke)
+    blockqnn.search(*smoke)
     status, _, err = blockqnn("search", "--evaluator=dry", *smoke, "--async")
     assert status == 2
     assert "begun with --async=false" in err

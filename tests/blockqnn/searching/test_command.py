@@ -105,7 +105,7 @@ def result_in(out):
 
 
 def test_a_search_prints_its_progress_its_counts_and_its_best_blocks(blockqnn):
-    out = blockqnn.searching.loop(*SMOKE)
+    out = blockqnn.search(*SMOKE)
     trials = blockqnn.trials("run")
     counts = {s: sum(t["status"] == s for t in trials) for s in ("completed", "infeasible")}
     assert re.search(r"^iteration 1/2 .*\niteration 2/2 ", out, re.MULTILINE)
@@ -126,7 +126,7 @@ def test_a_search_prints_its_progress_its_counts_and_its_best_blocks(blockqnn):
 
 
 def test_the_run_directory_holds_store_flags_and_log(blockqnn):
-    blockqnn.searching.loop(*SMOKE)
+    blockqnn.search(*SMOKE)
     names = {path.name for path in (blockqnn.directory / "run").iterdir()}
     assert {"store.sqlite", "search.flags", "search.log"} <= names
     log = (blockqnn.directory / "run" / "search.log").read_text()
@@ -137,20 +137,20 @@ def test_the_run_directory_holds_store_flags_and_log(blockqnn):
 
 
 def test_the_run_directory_is_named_after_the_preset(blockqnn):
-    blockqnn.searching.loop("--preset=smoke")
+    blockqnn.search("--preset=smoke")
     assert (blockqnn.directory / "runs" / "smoke" / "store.sqlite").is_file()
 
 
 def test_a_finished_run_shows_its_result_again(blockqnn):
-    first = blockqnn.searching.loop(*SMOKE)
+    first = blockqnn.search(*SMOKE)
     trials = blockqnn.trials("run")
-    again = blockqnn.searching.loop(*SMOKE)
+    again = blockqnn.search(*SMOKE)
     assert result_in(first) == result_in(again)
     assert blockqnn.trials("run") == trials
 
 
 def test_the_flags_that_were_kept_name_the_same_search(blockqnn):
-    first = blockqnn.searching.loop(*SMOKE, "--mu=0.5")
+    first = blockqnn.search(*SMOKE, "--mu=0.5")
     status, out, err = blockqnn("search", "--flagfile=run/search.flags")
     assert (status, err) == (0, "")
     assert result_in(first) == result_in(out)
@@ -159,35 +159,35 @@ def test_the_flags_that_were_kept_name_the_same_search(blockqnn):
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(blockqnn):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        blockqnn.searching.loop(*SMOKE, f"--run_dir={name}", f"--seed={seed}")
+        blockqnn.search(*SMOKE, f"--run_dir={name}", f"--seed={seed}")
     a, b, c = (timeless(blockqnn.trials(name)) for name in "abc")
     assert a == b
     assert a != c
 
 
 def test_a_longer_schedule_extends_a_run_as_if_it_had_been_so_from_the_start(blockqnn):
-    blockqnn.searching.loop(*SMOKE)
+    blockqnn.search(*SMOKE)
     short = blockqnn.trials("run")
     longer = "--epsilon_schedule=1.0:1,0.5:2,0.1:1"
-    out = blockqnn.searching.loop(*SMOKE, longer)
+    out = blockqnn.search(*SMOKE, longer)
     assert f"Continuing run after {len(short)} trials" in out
     assert "iteration 4/4" in out
     extended = blockqnn.trials("run")
     assert extended[: len(short)] == short
-    blockqnn.searching.loop(*SMOKE, "--run_dir=whole", longer)
+    blockqnn.search(*SMOKE, "--run_dir=whole", longer)
     assert timeless(extended) == timeless(blockqnn.trials("whole"))
 
 
 def test_a_schedule_written_in_another_way_is_the_same(blockqnn):
-    blockqnn.searching.loop(*SMOKE, "--epsilon_schedule=1:2,0.5:1")
+    blockqnn.search(*SMOKE, "--epsilon_schedule=1:2,0.5:1")
     before = blockqnn.trials("run")
-    blockqnn.searching.loop(*SMOKE, "--epsilon_schedule=1.0:1,1:1,0.5:1")
+    blockqnn.search(*SMOKE, "--epsilon_schedule=1.0:1,1:1,0.5:1")
     assert blockqnn.trials("run") == before
 
 
 @pytest.mark.parametrize("schedule", ["1:1", "0.9:1,0.5:1", "0.5:1,1:1", "1:1,0.4:5", "1:2"])
 def test_a_schedule_that_begins_otherwise_is_refused(blockqnn, schedule):
-    blockqnn.searching.loop(*SMOKE)
+    blockqnn.search(*SMOKE)
     status, _, err = blockqnn("search", "--evaluator=dry", *SMOKE, f"--epsilon_schedule={schedule}")
     assert status == 2
     assert "--epsilon_schedule=1:1,0.5:1" in err
@@ -201,7 +201,7 @@ def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_ou
 
 
 def test_another_value_of_any_flag_of_the_search_is_refused_by_its_name(blockqnn):
-    blockqnn.searching.loop(*SMOKE)
+    blockqnn.search(*SMOKE)
     trials, files = blockqnn.trials("run"), blockqnn.files()
     kept = (blockqnn.directory / "run" / "search.flags").read_text()
     for name, value in OTHER_VALUES.items():
@@ -215,7 +215,7 @@ def test_another_value_of_any_flag_of_the_search_is_refused_by_its_name(blockqnn
 
 
 def test_flags_that_say_how_to_carry_it_out_may_change(blockqnn):
-    first = blockqnn.searching.loop(*SMOKE)
+    first = blockqnn.search(*SMOKE)
     changes = [f"--{name}={value}" for name, value in OPERATIONAL_VALUES.items()]
     status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, *changes)
     assert (status, err) == (0, "")
@@ -224,8 +224,8 @@ def test_flags_that_say_how_to_carry_it_out_may_change(blockqnn):
 
 
 def test_a_dry_run_says_so_wherever_it_is_shown(blockqnn):
-    assert blockqnn.searching.loop(*SMOKE).count(DRY_NOTICE) == 2
-    assert DRY_NOTICE in blockqnn.searching.loop(*SMOKE)
+    assert blockqnn.search(*SMOKE).count(DRY_NOTICE) == 2
+    assert DRY_NOTICE in blockqnn.search(*SMOKE)
     for arguments in (["show", "run"], ["show", "run#best"], ["trials", "run"]):
         assert DRY_NOTICE in blockqnn(*arguments)[1]
     assert all(trial["dry"] is True for trial in blockqnn.trials("run"))
@@ -237,7 +237,7 @@ def test_workers_do_not_change_what_is_found(blockqnn, workers):
     common = (*SMOKE, schedule, "--blocks_per_iteration=8", "--evaluator=dry")
     status, *_ = blockqnn("search", *common, f"--workers={workers}", "--run_dir=processes")
     assert status == 0
-    blockqnn.searching.loop(*common, "--run_dir=inline")
+    blockqnn.search(*common, "--run_dir=inline")
     assert timeless(blockqnn.trials("processes")) == timeless(blockqnn.trials("inline"))
     assert {trial["worker"] for trial in blockqnn.trials("processes")} <= {None, *range(workers)}
 
@@ -314,7 +314,7 @@ def test_more_devices_than_there_are_are_refused_in_a_sentence(blockqnn):
 
 
 def test_infeasible_blocks_alone_are_a_result_too(blockqnn):
-    out = blockqnn.searching.loop(*SMOKE, "--max_parameters=1")
+    out = blockqnn.search(*SMOKE, "--max_parameters=1")
     assert "80 trials: 0 trained, 0 known, 80 infeasible, 0 failed (100% infeasible)" in out
     assert "No block was trained" in out
 
@@ -324,17 +324,17 @@ def test_data_that_are_refused_late_leave_no_run_behind(blockqnn):
     assert (status, out) == (2, "")
     assert "--train_examples is 3" in err
     # The flag can be corrected and the same command given again.
-    blockqnn.searching.loop(*SMOKE)
+    blockqnn.search(*SMOKE)
 
 
 def test_random_search_through_the_same_flags(blockqnn):
-    blockqnn.searching.loop(*SMOKE, "--agent=random")
+    blockqnn.search(*SMOKE, "--agent=random")
     assert {trial["epsilon"] for trial in blockqnn.trials("run")} == {1.0}
 
 
 @pytest.mark.parametrize("arguments", [["trials", "run"], ["search", "--help"]])
 def test_a_reader_that_has_seen_enough_is_no_error(blockqnn, arguments):
-    blockqnn.searching.loop(*SMOKE)
+    blockqnn.search(*SMOKE)
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

@@ -80,7 +80,7 @@ def test_a_driver_keeps_others_out_and_stops_cleanly_and_can_be_continued(blockq
     continued = read_run(pathlib.Path("run")).trials
     assert len(continued) > len(stopped)
     assert all(trial in continued for trial in stopped)
-    blockqnn.searching.loop(*SEARCH[1:], "--run_dir=whole")
+    blockqnn.search(*SEARCH[1:], "--run_dir=whole")
     whole = read_run(pathlib.Path("whole")).trials
     assert without_times(continued) == without_times(whole)
 
@@ -89,9 +89,9 @@ def test_a_lock_whose_holder_is_gone_is_no_lock(blockqnn):
     run_dir = blockqnn.directory / "run"
     run_dir.mkdir()
     (run_dir / "lock").write_text("process 1 on nowhere\n")
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
     assert "nowhere" not in (run_dir / "lock").read_text()
-    blockqnn.searching.loop("--preset=smoke", "--run_dir=run")
+    blockqnn.search("--preset=smoke", "--run_dir=run")
 
 
 def test_a_run_can_be_looked_at_while_it_goes_on(blockqnn, driver):

@@ -31,7 +31,7 @@ LONGER = "--epsilon_schedule=1.0:2,0.5:2,0.1:1"
 
 
 def test_a_search_writes_its_trials(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--tensorboard")
+    blockqnn.search(*SEARCH, "--tensorboard")
     run = read_run(pathlib.Path("run"))
     found = read("run/tensorboard")
     values = scalars(found)
@@ -54,7 +54,7 @@ def test_a_search_writes_its_trials(blockqnn):
 
 
 def test_the_best_so_far_is_plotted_and_drawn(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--tensorboard")
+    blockqnn.search(*SEARCH, "--tensorboard")
     run = read_run(pathlib.Path("run"))
     found = read("run/tensorboard")
     new, best, best_accuracy = [], None, 0.0
@@ -81,7 +81,7 @@ def test_the_best_so_far_is_plotted_and_drawn(blockqnn):
 
 
 def test_iterations_are_summed_up(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--tensorboard")
+    blockqnn.search(*SEARCH, "--tensorboard")
     run = read_run(pathlib.Path("run"))
     found = read("run/tensorboard")
     values = scalars(found)
@@ -111,7 +111,7 @@ def test_iterations_are_summed_up(blockqnn):
 
 
 def test_flags_are_hparams_with_the_best_as_metrics(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--tensorboard", "--alpha=0.25")
+    blockqnn.search(*SEARCH, "--tensorboard", "--alpha=0.25")
     found = read("run/tensorboard")
     start = session(found, "session_start_info", metadata.parse_session_start_info_plugin_data)
     run = read_run(pathlib.Path("run"))
@@ -130,16 +130,16 @@ def test_flags_are_hparams_with_the_best_as_metrics(blockqnn):
 
 
 def test_operational_flags_are_no_hparams_and_no_other_search(blockqnn):
-    blockqnn.searching.loop(*SEARCH)
+    blockqnn.search(*SEARCH)
     assert not pathlib.Path("run/tensorboard").exists()
-    blockqnn.searching.loop(*SEARCH, LONGER, "--tensorboard")
+    blockqnn.search(*SEARCH, LONGER, "--tensorboard")
     assert "tensorboard" not in read_run(pathlib.Path("run")).flags
     assert "--tensorboard=true" in pathlib.Path("run/search.flags").read_text().splitlines()
 
 
 def test_a_longer_search_writes_only_what_is_new(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--tensorboard")
-    blockqnn.searching.loop(*SEARCH, LONGER, "--tensorboard")
+    blockqnn.search(*SEARCH, "--tensorboard")
+    blockqnn.search(*SEARCH, LONGER, "--tensorboard")
     count = len(read_run(pathlib.Path("run")).trials)
     assert raw_steps("run/tensorboard", "trial/epsilon") == list(range(1, count + 1))
     assert raw_steps("run/tensorboard", "iteration/epsilon") == [1, 2, 3, 4, 5]
@@ -149,8 +149,8 @@ def test_a_longer_search_writes_only_what_is_new(blockqnn):
 
 
 def test_a_search_says_where_its_events_are(blockqnn):
-    assert "tensorboard" not in blockqnn.searching.loop(*SEARCH)
-    last = blockqnn.searching.loop(*SEARCH, LONGER, "--tensorboard").splitlines()[-1]
+    assert "tensorboard" not in blockqnn.search(*SEARCH)
+    last = blockqnn.search(*SEARCH, LONGER, "--tensorboard").splitlines()[-1]
     assert last.endswith("tensorboard --logdir run/tensorboard")
 
 
@@ -165,13 +165,13 @@ def test_a_search_that_cannot_write_events_does_not_begin(blockqnn):
 
 
 def test_a_search_that_has_ended_writes_events_when_it_is_called_again(blockqnn):
-    blockqnn.searching.loop(*SEARCH)
-    blockqnn.searching.loop(*SEARCH, "--tensorboard")
+    blockqnn.search(*SEARCH)
+    blockqnn.search(*SEARCH, "--tensorboard")
     assert len(raw_steps("run/tensorboard", "trial/epsilon")) == len(blockqnn.trials("run"))
 
 
 def test_a_past_run_gets_the_events_that_its_search_would_have_written(blockqnn):
-    blockqnn.searching.loop(*SEARCH, "--tensorboard")
+    blockqnn.search(*SEARCH, "--tensorboard")
     before = {path: path.read_bytes() for path in pathlib.Path("run").rglob("*") if path.is_file()}
     count = len(read_run(pathlib.Path("run")).trials)
     status, out, err = blockqnn("tensorboard", "run")
@@ -188,7 +188,7 @@ def test_a_past_run_gets_the_events_that_its_search_would_have_written(blockqnn)
 
 
 def test_the_verb_again_adds_nothing(blockqnn):
-    blockqnn.searching.loop(*SEARCH)
+    blockqnn.search(*SEARCH)
     blockqnn("tensorboard", "run", "--out=events")
     files = blockqnn.files()
     status, out, _ = blockqnn("tensorboard", "run", "--out=events")
@@ -199,7 +199,7 @@ def test_the_verb_again_adds_nothing(blockqnn):
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.35, 0.5, 0.77, 0.999])
 def test_a_writer_that_was_killed_is_gone_on_from(blockqnn, share):
-    blockqnn.searching.loop(*SEARCH)
+    blockqnn.search(*SEARCH)
     blockqnn("tensorboard", "run", "--out=whole")
     blockqnn("tensorboard", "run", "--out=cut")
     (path,) = pathlib.Path("cut").iterdir()
@@ -215,7 +215,7 @@ def test_a_writer_that_was_killed_is_gone_on_from(blockqnn, share):
 
 
 def test_a_writer_may_be_killed_after_any_record(blockqnn):
-    blockqnn.searching.loop(*SEARCH)
+    blockqnn.search(*SEARCH)
     blockqnn("tensorboard", "run", "--out=cut")
     (path,) = pathlib.Path("cut").iterdir()
     data, position = path.read_bytes(), 0
@@ -232,7 +232,7 @@ def test_a_writer_may_be_killed_after_any_record(blockqnn):
 
 
 def test_what_a_run_has_is_written_while_it_goes_on(blockqnn, monkeypatch):
-    blockqnn.searching.loop(*SEARCH, "--tensorboard")
+    blockqnn.search(*SEARCH, "--tensorboard")
     whole = read("run/tensorboard")
     run = read_run(pathlib.Path("run"))
     third = [t for t in run.trials if t.iteration == 3]
@@ -259,7 +259,7 @@ def test_what_a_run_has_is_written_while_it_goes_on(blockqnn, monkeypatch):
 
 
 def test_two_writers_do_not_share_a_directory(blockqnn):
-    blockqnn.searching.loop(*SEARCH)
+    blockqnn.search(*SEARCH)
     with contextlib.closing(TensorBoard(pathlib.Path("events"), {}, LAYOUT, (), lambda: 0, 0)):
         status, out, err = blockqnn("tensorboard", "run", "--out=events")
     assert (status, out) == (2, "")
@@ -280,8 +280,8 @@ def refused(blockqnn, *arguments):
 
 
 def test_events_of_something_else_are_left_alone(blockqnn):
-    blockqnn.searching.loop(*SEARCH)
-    blockqnn.searching.loop(*SEARCH, "--run_dir=other", "--seed=1")
+    blockqnn.search(*SEARCH)
+    blockqnn.search(*SEARCH, "--run_dir=other", "--seed=1")
     blockqnn("tensorboard", "other", "--out=events")
     err = refused(blockqnn, "tensorboard", "run", "--out=events")
     assert "events holds the events of something else" in err
@@ -291,14 +291,14 @@ def test_events_of_something_else_are_left_alone(blockqnn):
 def test_wrong_input(blockqnn):
     assert "There is no run in nowhere" in refused(blockqnn, "tensorboard", "nowhere")
     assert "takes one RUN_DIR, given 'nothing'" in refused(blockqnn, "tensorboard")
-    blockqnn.searching.loop(*SEARCH)
+    blockqnn.search(*SEARCH)
     pathlib.Path("file").write_text("text")
     err = refused(blockqnn, "tensorboard", "run", "--out=file")
     assert "Events cannot be written to file: File exists." in err
 
 
 def test_the_default_directory_is_never_inside_the_run(blockqnn, monkeypatch):
-    blockqnn.searching.loop(*SEARCH)
+    blockqnn.search(*SEARCH)
     monkeypatch.chdir("run")
     assert "would lie in the run itself" in refused(blockqnn, "tensorboard", ".")
     assert blockqnn("tensorboard", ".", "--out=tensorboard")[0] == 0
