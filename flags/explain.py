@@ -19,7 +19,7 @@ def define() -> parsing.FlagSet:
         "Tells what a run's agent has learned, whichever agent it is. Shown are what it would do "
         "after PREFIX and why, with probabilities and its values, the code that it would write "
         "now, and the value of each kind of action by position. PREFIX is the beginning of a code, "
-        'such as "[(1,4,0,0,0),(2,1,3,1,0)]" or "|nor_conv_3x3~0|"; without it, the start.',
+        'such as "[(1,4,0,0,0),(2,1,3,1,0)]" or "nor_conv_3x3,none"; without it, the start.',
     )
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import textwrap
 from typing import Any, TextIO
 
 from blockqnn.inspection import heat_map
@@ -101,7 +102,7 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
     title = terminal.styled(f"The {shown} of each kind of action by position:", Style.BOLD)
     unit = terms.visits if terms.value else "trials"
     drawn = heat_map.in_text(values, all_kinds, settings.value, unit, terminal)
-    note = f"{heat_map.note(settings.value, terms)}; * the best of its position"
+    note = textwrap.fill(f"{heat_map.note(settings.value, terms)}; * the best of its position", 80)
     parts.append(f"{title}\n{drawn}\n{note}")
     parts.append(legend(terms))
     if settings.out is not None:

@@ -137,7 +137,7 @@ def completion_text(
             f"{'actions are' if count > 1 else 'action is'} the first in the order of the space."
         )
     if not terms.value:
-        lines.append("The agent draws every action at random; here it is the most probable one.")
+        lines.append("The agent draws every action at random; here it is one of the most probable.")
     elif any(action.ties > 1 for action in shown.actions):
         lines.append(
             f"Of actions of equal {terms.value} the agent draws one at random; here it is the "

@@ -72,10 +72,11 @@ def in_text(
     """
     grid = {(value.position, value.kind): value for value in values}
     low, high = _bounds(values, which)
-    widths = [max(_NARROW, len(kind) + 1) for kind in kinds]
-    columns = zip(kinds, widths, strict=True)
-    header = "position" + "".join(f"{kind:>{width - 1}} " for kind, width in columns)
-    lines = [terminal.styled(f"{header}{visits:>9}", Style.DIM)]
+    widths = [max(_NARROW, *(len(word) + 1 for word in kind.split())) for kind in kinds]
+    lines = [
+        terminal.styled(line, Style.DIM)
+        for line in _header([*map(str.split, kinds)], widths, visits)
+    ]
     for position in sorted({value.position for value in values}):
         row = [grid.get((position, kind)) for kind in kinds]
         present = [value for value in row if value is not None]
@@ -160,6 +161,18 @@ def colour(number: float, low: float, high: float) -> Rgb:
         for a, b in zip(_VIRIDIS[below], _VIRIDIS[below + 1], strict=True)
     )
     return red, green, blue
+
+
+def _header(kinds: Sequence[Sequence[str]], widths: Sequence[int], visits: str) -> list[str]:
+    """The names of the columns, a word under the other, the last ones at the bottom."""
+    height = max(map(len, kinds))
+    lines = []
+    for row in range(-height, 0):
+        words = [kind[row] if len(kind) >= -row else "" for kind in kinds]
+        cells = "".join(f"{word:>{width - 1}} " for word, width in zip(words, widths, strict=True))
+        last = row == -1
+        lines.append(f"{'position' if last else '':8}{cells}{visits if last else '':>9}".rstrip())
+    return lines
 
 
 def _number(value: KindValue, which: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,45 +10,30 @@ from blockqnn.networks.spaces import nasbench201
 from blockqnn.networks.spaces.nsc import codes
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 
-_SHORT = ("conv", "max pool", "avg pool", "identity", "add", "concat", "terminal")
-_MISSING = "?"
-
 
 def parse_prefix(space: Any, text: str) -> tuple[Any, ...]:
     """The beginning of a code from text."""
     if isinstance(space, BlockSpace):
         return codes.parse_prefix(text, space.max_layers)
-    begun = text.strip().rstrip("|")
-    if not begun:
-        return ()
-    names = [part.partition("~")[0] for part in begun.replace("|+|", "|").split("|") if part]
-    filled = [*names, *["none"] * (6 - len(names))]
-    whole = nasbench201.write_cell(
-        tuple(
-            nasbench201.EdgeOperation(
-                i, nasbench201.OPERATIONS.index(n) if n in nasbench201.OPERATIONS else 0
-            )
-            for i, n in enumerate(filled, start=1)
-        )
-    )
-    if len(names) > 5 or not whole.startswith(begun):
+    names = re.findall(r"[^\s,|+~]+(?=~)|[^\s,|+~]+(?!~)", re.sub(r"~[0-9]", "~", text))
+    unknown = [name for name in names if name not in nasbench201.OPERATIONS]
+    if unknown or len(names) > 5:
+        given = f"{unknown[0]!r}" if unknown else f"{len(names)} of them"
         raise codes.CodeError(
-            "A prefix of a cell is the beginning of its text form with at most five operations; "
-            f"given: {text[:120]!r}."
+            "A cell begins with at most 5 operations with commas between them, each one of "
+            f"{', '.join(nasbench201.OPERATIONS)}; given: {given}."
         )
-    return nasbench201.parse_cell(whole)[: len(names)]
+    return tuple(
+        nasbench201.EdgeOperation(i, nasbench201.OPERATIONS.index(name))
+        for i, name in enumerate(names, start=1)
+    )
 
 
 def write_prefix(space: Any, actions: Sequence[Any]) -> str:
     """The beginning of a code as text, which `parse_prefix` reads."""
     if isinstance(space, BlockSpace):
         return codes.write(actions)
-    filled = [*actions, *[(i, 0) for i in range(len(actions) + 1, 7)]]
-    whole = nasbench201.write_cell(tuple(nasbench201.EdgeOperation(*a) for a in filled))
-    end = 0
-    for _ in actions:
-        end = whole.index("~", end) + 2
-    return whole[:end] + ("|" if actions else "")
+    return ",".join(nasbench201.OPERATIONS[operation] for _, operation in actions)
 
 
 def action_title(space: Any, action: Sequence[int]) -> str:
@@ -61,5 +47,5 @@ def action_title(space: Any, action: Sequence[int]) -> str:
 def action_kind(space: Any, action: Sequence[int]) -> tuple[int, str]:
     """The position of a decision, from 1, and the name of its kind."""
     if isinstance(space, BlockSpace):
-        return action[0], _SHORT[action[1] - 1]
+        return action[0], codes.LayerType(action[1]).title
     return action[0], nasbench201.OPERATIONS[action[1]]

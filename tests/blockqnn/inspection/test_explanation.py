@@ -152,23 +152,23 @@ def test_an_untrained_greedy_block_names_the_first_trial_that_wrote_it():
 def test_values_of_types_by_position_are_weighted_by_updates():
     values = {(v.position, v.kind): v for v in kind_values(knowledge())}
     assert list(values) == [
-        (1, "conv"),
-        (1, "identity"),
-        (2, "conv"),
-        (2, "add"),
-        (2, "terminal"),
+        (1, "Convolution"),
+        (1, "Identity"),
+        (2, "Convolution"),
+        (2, "Add"),
+        (2, "Terminal"),
     ]
-    first = values[1, "conv"]
+    first = values[1, "Convolution"]
     # (0.2 + 4 x 0.9 + 0.7) / 6 = 0.75.
     assert (first.mean, first.best) == (pytest.approx(0.75), 0.9)
     assert (first.visits, first.entries) == (6, 3)
-    assert values[2, "terminal"].mean == pytest.approx(0.8)
+    assert values[2, "Terminal"].mean == pytest.approx(0.8)
 
 
 def test_positions_of_all_states_are_put_together():
     state = STATE | {IDENTITY: [[18, 0.4, 1]]}
     values = {(v.position, v.kind): v for v in kind_values(knowledge(state))}
-    end = values[2, "terminal"]
+    end = values[2, "Terminal"]
     # (3 x 0.8 + 0.4) / 4 = 0.7.
     assert (end.mean, end.best, end.visits, end.entries) == (pytest.approx(0.7), 0.8, 4, 2)
 
