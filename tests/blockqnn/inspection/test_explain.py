@@ -230,7 +230,7 @@ def test_every_agent_is_explained_in_every_space(blockqnn, agent, space):
     assert found["kind_values"]
     code = found["greedy"]["code"]
     assert code in text.splitlines()
-    assert max(len(line) for line in text.splitlines() if code not in line) <= 88
+    assert max(len(line) for line in text.splitlines() if code not in line) <= 100
     prefix = f"{code[: code.index(')')]})]" if space == "nsc" else code[1 : code.index("~")]
     after = facts(blockqnn, "run", prefix)
     assert after["prefix"]["code"] == prefix
