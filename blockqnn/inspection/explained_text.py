@@ -143,12 +143,12 @@ def completion_text(
             f"Of actions of equal {terms.value} the agent draws one at random; here it is the "
             "first."
         )
-    lines += [*wrapped_code(write(shown.code), terminal.width), _became(shown)]
+    lines += [*wrapped_code(write(shown.code), terminal.width), became(shown)]
     if completion is not None and completion.code == greedy.code:
         lines.append("It is also what the agent would write from the start.")
     elif completion is not None:
         lines.append("From the start the agent would write something else:")
-        lines += [*wrapped_code(write(greedy.code), terminal.width), _became(greedy)]
+        lines += [*wrapped_code(write(greedy.code), terminal.width), became(greedy)]
     return "\n".join(lines)
 
 
@@ -176,7 +176,8 @@ def _unlearned(action: GreedyAction) -> bool:
     return action.prospect.visits == 0
 
 
-def _became(greedy: GreedyCode) -> str:
+def became(greedy: GreedyCode) -> str:
+    """A sentence on what became of it in the run."""
     trial = greedy.trial
     if trial is None:
         return "It has not been suggested in this run."

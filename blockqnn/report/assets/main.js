@@ -33,6 +33,7 @@
     blockqnn.gallery.show(),
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
+    blockqnn.learned.build(),
     blockqnn.prediction.build(),
     ...blockqnn.spending.build(),
     blockqnn.table.build(),
@@ -51,6 +52,7 @@
     blockqnn.findings.show();
     blockqnn.gallery.show();
     blockqnn.motifs.show();
+    blockqnn.learned.show();
     blockqnn.prediction.show();
     blockqnn.spending.show();
     blockqnn.table.update();
@@ -61,6 +63,7 @@
 
   heading();
   hideWhatBlocksAloneHave();
+  blockqnn.learned.show();
   blockqnn.prediction.show();
   blockqnn.spending.show();
   if (payload.live) blockqnn.live.start(payload);
