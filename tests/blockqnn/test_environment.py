@@ -17,8 +17,8 @@ from blockqnn.agents.q_learning import QLearning
 from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.inspection.action_list import ActionList
 from blockqnn.networks.cost import Limits, cost
+from blockqnn.networks.spaces.nsc.actions import LayerActions as ActionList
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import LayerCode, check, write
 from blockqnn.networks.spaces.nsc.space import START, BlockSpace

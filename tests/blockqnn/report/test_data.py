@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from blockqnn.networks.spaces.nasbench201 import parse_cell, write_cell
+from blockqnn.networks.spaces.nasbench201.codes import parse_cell, write_cell
 from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES, columns, short
