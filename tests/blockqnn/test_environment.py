@@ -113,7 +113,7 @@ def test_actions_are_all_layers_and_the_mask_is_the_search_space(max_layers):
         legal = {layer for group in space.choices(state) for layer in group}
         mask = actions.mask(position)
         assert mask.dtype == np.bool_
-        assert {actions.layer(a, position) for a in np.flatnonzero(mask)} == legal
+        assert {actions.action(a, position) for a in np.flatnonzero(mask)} == legal
         assert all(mask[actions.number(layer)] for layer in legal)
         found |= {actions.number(layer) for layer in legal}
         state = LayerCode(position, 1, 3, 0, 0)
