@@ -25,9 +25,8 @@ from blockqnn.inspection.explanation import (
     read_knowledge,
 )
 from blockqnn.inspection.kinds import kind_values, kinds
-from blockqnn.inspection.space_words import action_title, parse_prefix, write_prefix
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.spaces.registry import write
+from blockqnn.networks.spaces.registry import as_lists, write
 from blockqnn.runs.whole_file import write_whole
 from blockqnn.terminal import Style, terminal_of
 
@@ -67,7 +66,7 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
     """
     knowledge = read_knowledge(settings.run_dir)
     space, terms = knowledge.space, knowledge.agent.terms
-    prefix = parse_prefix(space, settings.prefix)
+    prefix = space.parse_prefix(settings.prefix)
     actions = next_actions(knowledge, prefix)
     greedy = greedy_code(knowledge)
     completion = greedy_code(knowledge, prefix) if prefix else None
@@ -85,7 +84,7 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
             "dry": knowledge.run.dry,
             "iterations": knowledge.iterations,
             "agent": dataclasses.asdict(terms) | {"statistics": dict(knowledge.agent.statistics())},
-            "prefix": {"code": write_prefix(space, prefix), "actions": _as_lists(prefix)},
+            "prefix": {"code": space.write_prefix(prefix), "actions": as_lists(prefix)},
             **_next_facts(knowledge, actions, settings.top),
             "greedy": _greedy_facts(greedy),
             "completion": completion and _greedy_facts(completion),
@@ -95,7 +94,7 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
         return
     terminal = terminal_of(stream)
     parts = [(f"{DRY_NOTICE}\n" if knowledge.run.dry else "") + heading(knowledge)]
-    title = f"After {write_prefix(space, prefix)}:" if prefix else "At the start:"
+    title = f"After {space.write_prefix(prefix)}:" if prefix else "At the start:"
     listed = next_text(knowledge, actions, settings.top)
     parts.append(f"{terminal.styled(title, Style.BOLD)}\n{listed}")
     parts.append(completion_text(knowledge, greedy, completion, terminal))
@@ -110,10 +109,6 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
     print("\n\n".join(parts), file=stream)
 
 
-def _as_lists(actions: Any) -> list[list[int]]:
-    return [[int(field) for field in action] for action in actions]
-
-
 def _next_facts(knowledge: Knowledge, actions: list[NextAction], top: int) -> dict[str, Any]:
     visited = [action for action in actions if action.visited]
     unvisited = [action for action in actions if not action.visited]
@@ -121,7 +116,7 @@ def _next_facts(knowledge: Knowledge, actions: list[NextAction], top: int) -> di
         "next": [
             {
                 "action": list(action.prospect.action),
-                "title": action_title(knowledge.space, action.prospect.action),
+                "title": knowledge.space.action_title(action.prospect.action),
                 "probability": action.prospect.probability,
                 "value": action.prospect.value,
                 "visits": action.prospect.visits,

@@ -14,9 +14,7 @@ from blockqnn.inspection.explanation import (
     action_text,
     counted_kinds,
 )
-from blockqnn.inspection.space_words import action_kind, action_title
 from blockqnn.listing import number, table, wrapped_code
-from blockqnn.networks.spaces.registry import write
 from blockqnn.terminal import Style, Terminal, printable
 from blockqnn.trial import Status
 
@@ -120,7 +118,7 @@ def completion_text(
         learned = learned[:-1]
     rows = [
         [
-            str(action_kind(knowledge.space, action.prospect.action)[0]),
+            str(knowledge.space.action_kind(action.prospect.action)[0]),
             *_numbers(action.prospect, terms),
             _named(knowledge, action.prospect)
             + (f"  (one of {action.ties} equal)" if action.ties > 1 and terms.value else ""),
@@ -130,7 +128,7 @@ def completion_text(
     if rows:
         lines.append(table(["position", *_titles(terms), ""], rows))
     if len(learned) < len(shown.actions):
-        first = action_kind(knowledge.space, shown.actions[len(learned)].prospect.action)[0]
+        first = knowledge.space.action_kind(shown.actions[len(learned)].prospect.action)[0]
         count = len(shown.actions) - len(learned)
         lines.append(
             f"From position {first} on nothing was learned; {count} "
@@ -143,12 +141,12 @@ def completion_text(
             f"Of actions of equal {terms.value} the agent draws one at random; here it is the "
             "first."
         )
-    lines += [*wrapped_code(write(shown.code), terminal.width), became(shown)]
+    lines += [*wrapped_code(knowledge.space.write(shown.code), terminal.width), became(shown)]
     if completion is not None and completion.code == greedy.code:
         lines.append("It is also what the agent would write from the start.")
     elif completion is not None:
         lines.append("From the start the agent would write something else:")
-        lines += [*wrapped_code(write(greedy.code), terminal.width), became(greedy)]
+        lines += [*wrapped_code(knowledge.space.write(greedy.code), terminal.width), became(greedy)]
     return "\n".join(lines)
 
 
@@ -167,7 +165,7 @@ def _numbers(prospect: Prospect, terms: Terms) -> list[str]:
 
 
 def _named(knowledge: Knowledge, prospect: Prospect) -> str:
-    title = action_title(knowledge.space, prospect.action)
+    title = knowledge.space.action_title(prospect.action)
     return f"{action_text(prospect.action):12} {title}"
 
 

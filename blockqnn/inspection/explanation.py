@@ -19,9 +19,8 @@ from typing import Any
 from blockqnn.agents.contract import Action, Agent, Prospect
 from blockqnn.errors import UserError
 from blockqnn.inspection.recorded_agent import recorded_agent
-from blockqnn.inspection.space_words import action_kind
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
-from blockqnn.networks.spaces.registry import NSC, SPACES, check, design_of, make_space
+from blockqnn.networks.spaces.contract import SearchSpace
+from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.runs.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
 
@@ -39,7 +38,7 @@ class Knowledge:
 
     run: RunRecord
     agent: Agent
-    space: Any
+    space: SearchSpace
     iterations: int
 
 
@@ -130,10 +129,10 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
             "not ended."
         )
     try:
-        name = run.flags.get("space", NSC)
-        if name not in SPACES:
-            raise ValueError(f"space is {name!r}")
-        space = make_space(name, int(run.flags.get("max_layers", MAX_LAYERS)))
+        most = run.flags.get("max_layers")
+        space = space_named(run.flags.get("space", DEFAULT), None if most is None else int(most))
+        if not all(space.owns(trial.code) for trial in run.trials):
+            raise ValueError(f"a code is none of {space.name}")
         # An agent that counts iterations itself may have been read one before the run was.
         iterations = int(state.get("iteration", run.iterations))
         agent = recorded_agent(run, space, state, iterations)
@@ -183,7 +182,7 @@ def counted_kinds(knowledge: Knowledge, actions: Sequence[NextAction]) -> dict[s
     """How many of some actions are of each kind, in the order of their first."""
     return dict(
         collections.Counter(
-            action_kind(knowledge.space, action.prospect.action)[1] for action in actions
+            knowledge.space.action_kind(action.prospect.action)[1] for action in actions
         )
     )
 
@@ -213,9 +212,8 @@ def greedy_code(knowledge: Knowledge, prefix: Sequence[Action] = ()) -> GreedyCo
             first = max(greedy, key=lambda prospect: prospect.probability)
         added.append(GreedyAction(first, len(greedy)))
         actions.append(first.action)
-    flags = knowledge.run.flags
-    code = check(flags.get("space", NSC), actions, int(flags.get("max_layers", MAX_LAYERS)))
-    name = design_of(code).hash
+    code = knowledge.space.check(actions)
+    name = knowledge.space.design(code).hash
     return GreedyCode(tuple(prefix), tuple(added), code, name, _what_became_of(knowledge.run, name))
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from blockqnn.agents.contract import Action
 from blockqnn.inspection.explanation import Knowledge
-from blockqnn.inspection.space_words import action_kind
+from blockqnn.networks.spaces.contract import SearchSpace
 
 BEGINNINGS = 20
 """Of the run's last trials, over which a probability has its mean."""
@@ -56,7 +55,7 @@ def kind_values(knowledge: Knowledge) -> list[KindValue]:
         return _probabilities(knowledge)
     found: dict[tuple[int, str], list[tuple[float, int]]] = {}
     for entry in knowledge.agent.entries():
-        key = action_kind(knowledge.space, entry.action)
+        key = knowledge.space.action_kind(entry.action)
         found.setdefault(key, []).append((entry.value, entry.visits))
     values = []
     for (position, kind), entries in found.items():
@@ -67,7 +66,7 @@ def kind_values(knowledge: Knowledge) -> list[KindValue]:
     return _in_order(values, knowledge.space)
 
 
-def kinds(space: Any) -> list[str]:
+def kinds(space: SearchSpace) -> list[str]:
     """The kinds of actions of a space, in the order in which it lists them.
 
     Args:
@@ -80,14 +79,14 @@ def kinds(space: Any) -> list[str]:
     state = space.start
     while state is not None:
         actions = [action for group in space.choices(state) for action in group]
-        found |= dict.fromkeys(action_kind(space, action)[1] for action in actions)
+        found |= dict.fromkeys(space.action_kind(action)[1] for action in actions)
         state = next((action for action in actions if not space.is_end(action)), None)
     return list(found)
 
 
 def _probabilities(knowledge: Knowledge) -> list[KindValue]:
     space, trials = knowledge.space, knowledge.run.trials
-    written = collections.Counter(action_kind(space, a) for t in trials for a in t.code)
+    written = collections.Counter(space.action_kind(a) for t in trials for a in t.code)
     beginnings: dict[int, list[Sequence[Action]]] = {0: [()]}
     for trial in reversed(trials):
         for length in range(1, len(trial.code)):
@@ -100,7 +99,7 @@ def _probabilities(knowledge: Knowledge) -> list[KindValue]:
         for beginning in own:
             here: dict[tuple[int, str], float] = {}
             for prospect in knowledge.agent.after(beginning):
-                key = action_kind(space, prospect.action)
+                key = space.action_kind(prospect.action)
                 here[key] = here.get(key, 0.0) + prospect.probability
             for key, probability in here.items():
                 found.setdefault(key, []).append(probability)
@@ -111,6 +110,6 @@ def _probabilities(knowledge: Knowledge) -> list[KindValue]:
     return _in_order(values, space)
 
 
-def _in_order(values: list[KindValue], space: Any) -> list[KindValue]:
+def _in_order(values: list[KindValue], space: SearchSpace) -> list[KindValue]:
     order = {kind: place for place, kind in enumerate(kinds(space))}
     return sorted(values, key=lambda value: (value.position, order[value.kind]))

@@ -16,7 +16,6 @@ from blockqnn.errors import UserError
 from blockqnn.inspection.block import Block, Blocks
 from blockqnn.inspection.block_reference import BEST, find_trial
 from blockqnn.inspection.explanation import action_text, next_actions, read_knowledge
-from blockqnn.inspection.space_words import action_title, parse_prefix
 from blockqnn.inspection.trials_frame import trials_frame
 from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.networks.layout import Layout
@@ -159,12 +158,12 @@ class Run:
             CodeError: if no code of the run begins with the prefix.
         """
         knowledge = read_knowledge(self._path)
-        begun = parse_prefix(knowledge.space, prefix)
+        begun = knowledge.space.parse_prefix(prefix)
         rows = [(*found.prospect, found.trials) for found in next_actions(knowledge, begun)]
         frame = pd.DataFrame(
             {
                 "action": [action_text(row[0]) for row in rows],
-                "meaning": [action_title(knowledge.space, row[0]) for row in rows],
+                "meaning": [knowledge.space.action_title(row[0]) for row in rows],
                 "probability": [row[1] for row in rows],
                 "value": pd.Series([row[3] for row in rows], dtype=float),
                 "visits": [row[4] for row in rows],

@@ -8,8 +8,6 @@ from blockqnn.errors import UserError
 from blockqnn.inspection.explained_text import became
 from blockqnn.inspection.explanation import Knowledge, greedy_code, knowledge_of, next_actions
 from blockqnn.inspection.kinds import kind_values, kinds
-from blockqnn.inspection.space_words import action_title
-from blockqnn.networks.spaces.registry import write
 from blockqnn.report.columns import short
 from blockqnn.runs.run_record import RunRecord, read_agent_state
 
@@ -45,7 +43,7 @@ def learned(run: RunRecord) -> dict[str, Any] | None:
         "meaning": terms.meaning,
         "next": [
             {
-                "title": action_title(knowledge.space, action.prospect.action),
+                "title": knowledge.space.action_title(action.prospect.action),
                 "probability": short(action.prospect.probability),
                 "value": None if action.prospect.value is None else short(action.prospect.value),
                 "visits": action.prospect.visits,
@@ -53,7 +51,7 @@ def learned(run: RunRecord) -> dict[str, Any] | None:
             }
             for action in next_actions(knowledge, ())[:LISTED]
         ],
-        "code": write(greedy.code),
+        "code": knowledge.space.write(greedy.code),
         "became": became(greedy),
         "kinds": kinds(knowledge.space),
         "positions": _positions(knowledge),

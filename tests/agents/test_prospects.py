@@ -17,7 +17,7 @@ from blockqnn.agents.mixture import Level, mixture_after
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.networks.spaces.nasbench201 import CellSpace
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 from tests.agents.test_contract import rewarded
 

@@ -40,13 +40,6 @@
     blockqnn.flags.show(),
   );
 
-  // Other designs than blocks have no layers and no motifs.
-  const hideWhatBlocksAloneHave = () => {
-    for (const id of ["motifs", "distributions"]) {
-      document.getElementById(id).hidden = !blockqnn.summary.of_blocks;
-    }
-  };
-
   blockqnn.showAll = () => {
     heading();
     blockqnn.findings.show();
@@ -57,12 +50,10 @@
     blockqnn.spending.show();
     blockqnn.table.update();
     blockqnn.flags.show();
-    hideWhatBlocksAloneHave();
     blockqnn.charts.refresh();
   };
 
   heading();
-  hideWhatBlocksAloneHave();
   blockqnn.learned.show();
   blockqnn.prediction.show();
   blockqnn.spending.show();
