@@ -150,7 +150,7 @@ class LayerByLayer:
             statistics[step.layer] |= jax.device_get(self._statistics[number])
             trained = jax.device_get(self._parameters[number])
             layer = parameters[step.layer]
-            if "kernel" in trained:
+            if step.rows:
                 before = _own_parameters(step, self._initial[step.layer])["kernel"]
                 moved = (trained.pop("kernel") - before) / self._copies[number]["kernel"]
                 for rows, change in _kernel_rows(step, moved):
@@ -257,10 +257,7 @@ def _cores() -> int:
 
 def _own_parameters(step: Step, layer: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a step holds of its layer's arrays; rows of one input are summed up."""
-    names = {"scale", "bias"} if step.normalises else set()
-    if step.kind is StepKind.BIAS:
-        names = {"bias"}
-    own = {name: layer[name] for name in sorted(names)}
+    own = {name: layer[name] for name in step.parameter_shapes}
     if step.rows:
         widths = [shape[-1] for shape in step.input_shapes]
         kernel = layer["kernel"]
