@@ -70,7 +70,7 @@ class Unit(nnx.Module):
         module = getattr(self, self.operation.flax.attribute)
         arrays = {name: getattr(module, name) for name in self.own}
         if self.operation.normalises:
-            arrays |= {"scale": self.norm.scale, "bias": self.norm.bias}
+            arrays |= self._norm_parameters()
         return arrays
 
     def statistics(self) -> dict[str, nnx.Variable]:
@@ -79,16 +79,17 @@ class Unit(nnx.Module):
             return {}
         return {"mean": self.norm.mean, "variance": self.norm.var}
 
+    def _norm_parameters(self) -> dict[str, nnx.Variable]:
+        scale, bias = self.norm.scale, self.norm.bias
+        assert scale is not None and bias is not None, "Flax's batch norm has both by default"
+        return {"scale": scale, "bias": bias}
+
     def _normalised(self, x: jax.Array, groups: int) -> jax.Array:
         if groups == 1 or self.norm.use_running_average:
             return self.norm(x)
         running = self.statistics()
-        y, after = grouped_batch_norm(
-            x,
-            {"scale": self.norm.scale.get_value(), "bias": self.norm.bias.get_value()},
-            _values(running),
-            groups,
-        )
+        parameters = _values(self._norm_parameters())
+        y, after = grouped_batch_norm(x, parameters, _values(running), groups)
         _set_values(running, after)
         return y
 

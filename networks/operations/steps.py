@@ -96,7 +96,7 @@ class Computation:
     @functools.cached_property
     def compute(self) -> Callable[..., Any]:
         """The function itself; the first access imports its module, and so JAX."""
-        return loaded(self.function)  # type: ignore[no-any-return]
+        return loaded(self.function)
 
     def parameter_shapes(self, placed: Placed) -> dict[str, Shape]:
         """The shape of each trained array, those of batch norm included."""

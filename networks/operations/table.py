@@ -103,7 +103,7 @@ class FlaxForm:
     @property
     def load(self) -> Callable:
         """The class itself; imports Flax."""
-        return loaded(self.module)  # type: ignore[no-any-return]
+        return loaded(self.module)
 
 
 _MODULES = "blockqnn.networks.operations.flax_modules:"
