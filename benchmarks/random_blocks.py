@@ -17,14 +17,14 @@ from blockqnn.flags.search import parse
 from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, LayerType
-from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.registry import design_of, space_named
 from blockqnn.settings import SearchSettings
 
 
 def draw(exploration: str, max_layers: int, count: int) -> list[Code]:
-    agent = RandomSearch(BlockSpace(max_layers), RandomSearchConfig(exploration), seed=0)
+    agent = RandomSearch(space_named("nsc", max_layers), RandomSearchConfig(exploration), seed=0)
     return agent.suggest(count)  # type: ignore[return-value]
 
 
@@ -34,7 +34,7 @@ def reasons(
     """Why the children of these blocks would not be trained."""
     counts: collections.Counter[str] = collections.Counter()
     for code in codes:
-        block = canonical_form(code)
+        block = design_of(code)
         reason = infeasible_reason(
             block,
             cost(block, layout),

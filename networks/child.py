@@ -23,9 +23,8 @@ from blockqnn.networks.normalisation import (
     grouped_batch_norm,
 )
 from blockqnn.networks.plan import PlacedLayer, Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import design_of, design_plan
 
 
 class Unit(nnx.Module):
@@ -173,7 +172,7 @@ def child_network(
     """Turns a block and a layout into a network.
 
     Args:
-        code: the block, as `blockqnn.networks.spaces.nsc.codes.parse` returns it.
+        code: the block, as `blockqnn.networks.spaces.registry.parse` returns it.
         layout: of the network.
         seed: of the initial weights.
         dtype: of the computation; weights are float32.
@@ -182,4 +181,4 @@ def child_network(
         An `nnx.Module` from images [B, H, W, C] to logits [B, classes]. Codes
         with one canonical form give the same network to the last weight.
     """
-    return ChildNetwork(make_plan(canonical_form(code), layout), seed, dtype)
+    return ChildNetwork(design_plan(design_of(code), layout), seed, dtype)

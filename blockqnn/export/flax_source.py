@@ -13,8 +13,7 @@ from blockqnn.export.subject import Subject
 from blockqnn.export.weights import attribute
 from blockqnn.networks.cost import parameters
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import write
+from blockqnn.networks.spaces.registry import design_of, write
 
 _WIDTH = 88
 _INDENT = " " * 8
@@ -47,7 +46,7 @@ def flax_source(subject: Subject) -> str:
             subsequent_indent="  ",
         ),
         origin=textwrap.fill(
-            f"Canonical form {canonical_form(subject.code).hash}, {parameters(plan):,} "
+            f"Canonical form {design_of(subject.code).hash}, {parameters(plan):,} "
             f"parameters. {origin}",
             _WIDTH,
         ),

@@ -22,7 +22,8 @@ from blockqnn.inspection.explanation import (
     type_values,
 )
 from blockqnn.listing import DRY_NOTICE, number, table, wrapped_code
-from blockqnn.networks.spaces.nsc.codes import LayerType, as_lists, describe, parse_prefix, write
+from blockqnn.networks.spaces.nsc.codes import LayerType, describe, parse_prefix
+from blockqnn.networks.spaces.registry import as_lists, write
 from blockqnn.runs.whole_file import write_whole
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status

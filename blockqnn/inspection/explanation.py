@@ -18,10 +18,10 @@ from typing import Any
 
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, LayerType
+from blockqnn.networks.spaces.contract import MAX_LAYERS, Code
+from blockqnn.networks.spaces.nsc.codes import LayerCode, LayerType
 from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.registry import NSC, as_block
+from blockqnn.networks.spaces.registry import DEFAULT, design_of
 from blockqnn.runs.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
 
@@ -164,7 +164,7 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
             f"The run in {run.path} is one of agent {kind!r}, which keeps no table of Q-values; "
             "only runs with --agent=q_learning can be explained."
         )
-    if run.flags.get("space", NSC) != NSC:
+    if run.flags.get("space", DEFAULT) != DEFAULT:
         raise UserError(
             f"The run in {run.path} designs cells of NAS-Bench-201; only runs that design blocks "
             "can be explained."
@@ -212,7 +212,7 @@ def next_layers(knowledge: Knowledge, prefix: Code) -> list[NextLayer]:
     last = len(prefix)
     followed: dict[LayerCode, int] = {}
     for trial in knowledge.run.trials:
-        code = as_block(trial.code)
+        code = trial.code
         if len(code) > last and (not last or code[last - 1] == prefix[-1]):
             layer = code[last]
             followed[layer] = followed.get(layer, 0) + 1
@@ -242,7 +242,7 @@ def greedy_block(knowledge: Knowledge, prefix: Code = ()) -> GreedyBlock:
         best = [(action, updates) for action, q, updates in values if q == highest]
         state = LayerCode(*best[0][0])
         layers.append(GreedyLayer(state, highest, best[0][1], len(best)))
-    block_hash = canonical_form((*prefix, *(greedy.layer for greedy in layers))).hash
+    block_hash = design_of((*prefix, *(greedy.layer for greedy in layers))).hash
     return GreedyBlock(
         prefix, tuple(layers), block_hash, _what_became_of(knowledge.run, block_hash)
     )

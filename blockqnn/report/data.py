@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockqnn.networks.spaces.registry import is_block
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.curves import distributions, learning_curves
@@ -33,7 +32,6 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         "dry": run.dry,
         "statuses": STATUSES,
         "begun": begun,
-        "of_blocks": all(is_block(trial.code) for trial in trials),
         "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),
         "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags), begun),
         "curves": learning_curves(trials),

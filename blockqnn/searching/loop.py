@@ -10,7 +10,8 @@ from typing import Any
 from blockqnn.agents.contract import Agent, Episode
 from blockqnn.errors import UserError
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
-from blockqnn.networks.spaces.registry import Design, check, design_of
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
@@ -41,6 +42,7 @@ class Search:
             store: of this search, perhaps with trials.
         """
         self._settings, self._agent, self._store = settings, agent, store
+        self._space = space_named(settings.space, settings.max_layers)
         self._trials: dict[int, Trial] = {}
         self._source: dict[str, int] = {}
         self._costs: dict[str, tuple[Design, Cost]] = {}
@@ -129,13 +131,13 @@ class Search:
         self, number: int, iteration: int, epsilon: float, actions: tuple[tuple[int, ...], ...]
     ) -> Trial:
         settings = self._settings
-        code = check(settings.space, actions, settings.max_layers)
+        code = self._space.check(actions)
         if number in self._trials and self._trials[number].code != code:
             raise UserError(
                 f"Trial {number} of the store is not what this search suggests there: the run was "
                 "written by another version of the program. Begin a new one (--run_dir)."
             )
-        design = design_of(code)
+        design = self._space.design(code)
         if design.hash not in self._costs:
             self._costs[design.hash] = (design, cost(design, settings.layout))
         spent = self._costs[design.hash][1]

@@ -14,7 +14,8 @@ from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.agents.registry import make_agent
-from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nasbench201.codes import check_cell
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 

@@ -17,8 +17,8 @@ from blockqnn.agents.q_learning import QLearning
 from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.inspection.action_list import ActionList
 from blockqnn.networks.cost import Limits, cost
+from blockqnn.networks.spaces.nsc.actions import LayerActions as ActionList
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import LayerCode, check, write
 from blockqnn.networks.spaces.nsc.space import START, BlockSpace
@@ -113,7 +113,7 @@ def test_actions_are_all_layers_and_the_mask_is_the_search_space(max_layers):
         legal = {layer for group in space.choices(state) for layer in group}
         mask = actions.mask(position)
         assert mask.dtype == np.bool_
-        assert {actions.layer(a, position) for a in np.flatnonzero(mask)} == legal
+        assert {actions.action(a, position) for a in np.flatnonzero(mask)} == legal
         assert all(mask[actions.number(layer)] for layer in legal)
         found |= {actions.number(layer) for layer in legal}
         state = LayerCode(position, 1, 3, 0, 0)

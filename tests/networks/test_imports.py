@@ -14,11 +14,11 @@ from tests.paths import ROOT
         "cost",
         "initial",
         "layout",
+        "matching",
+        "motifs",
         "operations.table",
         "parts",
         "plan",
-        "spaces.nsc.published",
-        "spaces.nsc.space",
         "spaces.registry",
     ],
 )

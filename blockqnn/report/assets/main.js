@@ -39,13 +39,6 @@
     blockqnn.flags.show(),
   );
 
-  // Other designs than blocks have no layers and no motifs.
-  const hideWhatBlocksAloneHave = () => {
-    for (const id of ["motifs", "distributions"]) {
-      document.getElementById(id).hidden = !blockqnn.summary.of_blocks;
-    }
-  };
-
   blockqnn.showAll = () => {
     heading();
     blockqnn.findings.show();
@@ -55,12 +48,10 @@
     blockqnn.spending.show();
     blockqnn.table.update();
     blockqnn.flags.show();
-    hideWhatBlocksAloneHave();
     blockqnn.charts.refresh();
   };
 
   heading();
-  hideWhatBlocksAloneHave();
   blockqnn.prediction.show();
   blockqnn.spending.show();
   if (payload.live) blockqnn.live.start(payload);

@@ -27,7 +27,8 @@ from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import NASBENCH201, Layout
-from blockqnn.networks.spaces.nasbench201 import Cell, cell_plan, parse_cell
+from blockqnn.networks.spaces.nasbench201.codes import Cell, parse_cell
+from blockqnn.networks.spaces.nasbench201.stacking import cell_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED

@@ -25,13 +25,13 @@ from blockqnn.networks.initial import initial_parameters
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
-from blockqnn.networks.spaces.nsc.motifs import motifs
 from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.runs.run_directory import record
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings, WorkerSettings
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.small_searches import CONV3, LAYOUT
+from tests.drawn import motifs_of
 from tests.paths import ROOT
 
 SEARCH = ("--preset=smoke", "--max_layers=4", "--blocks_per_iteration=5", "--run_dir=run")
@@ -183,7 +183,7 @@ def test_a_block_is_found_by_its_trial(run):
         assert block.canonical == canonical_form(parse(frame.loc[number, "code"]))
         assert block.canonical.hash == frame.loc[number, "hash"]
         assert block.cost == cost(block.canonical, run.layout)
-        assert block.motifs == motifs(block.canonical)
+        assert block.motifs == motifs_of(block.canonical)
         assert block.cost.flops == frame.loc[number, "flops"]
         assert block.reward == frame.loc[number, "reward"]
 

@@ -1,0 +1,1 @@
+"""Cells of NAS-Bench-201: four nodes, an operation on each of the six edges between them."""
