@@ -8,6 +8,7 @@ from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.curves import distributions, learning_curves
 from blockqnn.report.findings import findings, planned_iterations
+from blockqnn.report.learned import learned
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.prediction import prediction
 from blockqnn.report.spending import reasons, time_spent
@@ -42,6 +43,7 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         },
         "top": top_blocks(run, top),
         "motifs": common_motifs(run, top),
+        "learned": learned(run) if begun else None,
         "prediction": prediction(trials, run.flags),
         "spending": time_spent(trials),
         "reasons": reasons(trials),

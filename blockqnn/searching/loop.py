@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from blockqnn.agents.contract import Agent, Episode
@@ -50,8 +50,7 @@ class Search:
             self._record(trial)
         self.ended_iterations: int = store.facts().get("iterations", 0)
         if state := store.agent_state():
-            learned = [t for t in self._trials.values() if t.iteration <= self.ended_iterations]
-            agent.set_state(state, episodes(learned))
+            put_back(agent, state, self._trials.values(), self.ended_iterations)
 
     @property
     def finished(self) -> bool:
@@ -197,6 +196,21 @@ class Search:
         self._trials[trial.number] = trial
         if trial.status is Status.COMPLETED:
             self._source.setdefault(trial.hash, trial.number)
+
+
+def put_back(
+    agent: Agent, state: Mapping[str, Any], trials: Iterable[Trial], iterations: int
+) -> None:
+    """Puts an agent where that of a run stood when an iteration had ended.
+
+    Args:
+        agent: any of the same settings.
+        state: what a store has as the agent's.
+        trials: of the run, perhaps with some of an iteration that is under way.
+        iterations: how many had ended.
+    """
+    learned = [trial for trial in trials if trial.iteration <= iterations]
+    agent.set_state(dict(state), episodes(learned))
 
 
 def episodes(trials: list[Trial]) -> list[Episode]:

@@ -33,6 +33,7 @@
     blockqnn.gallery.show(),
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
+    blockqnn.learned.build(),
     blockqnn.prediction.build(),
     ...blockqnn.spending.build(),
     blockqnn.table.build(),
@@ -44,6 +45,7 @@
     blockqnn.findings.show();
     blockqnn.gallery.show();
     blockqnn.motifs.show();
+    blockqnn.learned.show();
     blockqnn.prediction.show();
     blockqnn.spending.show();
     blockqnn.table.update();
@@ -52,6 +54,7 @@
   };
 
   heading();
+  blockqnn.learned.show();
   blockqnn.prediction.show();
   blockqnn.spending.show();
   if (payload.live) blockqnn.live.start(payload);

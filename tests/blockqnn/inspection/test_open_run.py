@@ -355,17 +355,24 @@ def test_what_the_agent_knows(run, blockqnn):
         assert status == 0
         facts = json.loads(out)["next"]
         assert facts
-        theirs = [(tuple(f["layer"]), f["q"], f["updates"], f["trials"]) for f in facts]
+        names = ("title", "probability", "value", "visits", "trials")
+        theirs = [(tuple(f["action"]), *(f[name] for name in names)) for f in facts]
+        columns = ("meaning", *names[1:])
         ours = [
-            (tuple(map(int, row.layer[1:-1].split(","))), row.q, row.updates, row.trials)
+            (
+                tuple(map(int, row.action[1:-1].split(","))),
+                *(getattr(row, column) for column in columns),
+            )
             for row in frame.itertuples()
-            if row.updates or row.trials
+            if row.visits or row.trials
         ]
         assert ours == theirs
-        assert frame["q"].is_monotonic_decreasing
+        assert frame["value"].is_monotonic_decreasing
+        assert frame["probability"].sum() == pytest.approx(1.0)
+        assert frame.attrs["value"] == "Q-value"
     # 8 layers of each of two predecessors, Add and Concat of the two, and Terminal.
     assert len(frame) == 19
-    meanings = dict(zip(frame["layer"], frame["meaning"], strict=True))
+    meanings = dict(zip(frame["action"], frame["meaning"], strict=True))
     assert meanings["(2,1,5,1,0)"] == "Convolution 5x5 of layer 1"
     with pytest.raises(CodeError, match="a prefix has no Terminal"):
         run.explain("[(1,1,3,0,0),(2,7,0,0,0)]")
