@@ -1,7 +1,5 @@
 """What XLA's quick-to-compile options cost and give, layer by layer on a CPU.
 
-usage: python -m benchmarks.compiler_options
-
 Compiles three published blocks layer by layer with and without the options, in
 turn, each time in a fresh process, and prints seconds to compile and the
 median step. Takes about three minutes on two cores.
@@ -14,6 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+from benchmarks._arguments import make_parser
 
 ROUNDS = 3
 BLOCKS = ("block-qnn-s", "inception", "block-qnn-a")
@@ -56,8 +56,17 @@ def measure(with_options: bool) -> dict[str, float]:
 
 def main() -> None:
     """Measures both ways in turn, or one of them where it is named."""
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1] == "with")))
+    parser = make_parser("compiler_options", __doc__)
+    parser.add_argument(
+        "way",
+        metavar="WAY",
+        nargs="?",
+        choices=("with", "without"),
+        help="measure once in this process, with or without the options",
+    )
+    only = parser.parse_args().way
+    if only:
+        print(json.dumps(measure(only == "with")))
         return
     results: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
     for _ in range(ROUNDS):

@@ -1,16 +1,14 @@
 """What random blocks look like: length, types, and how many are infeasible.
 
-usage: python -m benchmarks.random_blocks [COUNT]
-
-Draws COUNT (default 4,000) blocks for each exploration and for each preset and
-prints a table. Takes about a minute.
+Draws COUNT blocks for each exploration and for each preset and prints a table.
+Takes about a minute.
 """
 
 from __future__ import annotations
 
 import collections
-import sys
 
+from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.parsing import preset_names
 from blockqnn.flags.search import parse
@@ -49,7 +47,9 @@ def reasons(
 
 def main() -> None:
     """Draws the blocks and prints both tables."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+    parser = make_parser("random_blocks", __doc__)
+    parser.add_argument("count", metavar="COUNT", nargs="?", type=int, default=4000, help="blocks")
+    count = parser.parse_args().count
     kinds = [kind for kind in LayerType if kind is not LayerType.TERMINAL]
     paper, _ = parse(["--preset=cifar100_paper", "--evaluator=dry"])
     rows = []

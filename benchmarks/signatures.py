@@ -1,17 +1,13 @@
 """How many signatures random children meet: of whole layers, and of steps over parts.
 
-usage: python -m benchmarks.signatures [CHILDREN] [PRESET ...]
-
-For each preset (default: digits and cifar10_cpu) draws CHILDREN (default 200)
-different feasible blocks and counts what each child brings that no child had
-before it. A signature is what is compiled once, forward and backward. Takes
-some seconds.
+For each preset draws CHILDREN different feasible blocks and counts what each
+child brings that no child had before it. A signature is what is compiled once,
+forward and backward. Takes some seconds.
 """
 
 from __future__ import annotations
 
-import sys
-
+from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.search import parse
 from blockqnn.listing import table
@@ -40,8 +36,24 @@ def different_plans(preset: str, count: int) -> list[Plan]:
 
 def main() -> None:
     """Counts and prints the table."""
-    words = sys.argv[1:] or ["200"]
-    children, presets = int(words[0]), words[1:] or ["digits", "cifar10_cpu"]
+    parser = make_parser("signatures", __doc__)
+    parser.add_argument(
+        "children",
+        metavar="CHILDREN",
+        nargs="?",
+        type=int,
+        default=200,
+        help="blocks that are drawn",
+    )
+    parser.add_argument(
+        "presets",
+        metavar="PRESET",
+        nargs="*",
+        default=["digits", "cifar10_cpu"],
+        help="whose limits and layout they have",
+    )
+    given = parser.parse_args()
+    children, presets = given.children, given.presets
     rows = []
     for preset in presets:
         plans = different_plans(preset, children)

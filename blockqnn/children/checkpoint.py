@@ -60,7 +60,7 @@ class Metadata:
     """What a checkpoint says of itself beside the weights.
 
     Attributes:
-        code: the block, as `blockqnn.networks.spaces.nsc.codes.write` writes it.
+        code: the block, as `spaces.registry.write` writes it.
         hash: names its canonical form.
         title: how the user called the block.
         layout: the fields of `blockqnn.networks.layout.Layout`.

@@ -146,7 +146,7 @@ def _layers(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
             "name": layer.name,
-            "operation": layer.operation.value,
+            "operation": layer.operation.name,
             "kernel": layer.kernel,
             "inputs": [plan[i].name for i in layer.inputs],
             "shape": list(layer.shape),

@@ -14,8 +14,8 @@ from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.agents.registry import AGENTS, AgentConfig, PlainAgentConfig, make_agent
+from blockqnn.runs.learning import put_back
 from blockqnn.runs.run_record import RunRecord
-from blockqnn.searching.loop import put_back
 
 
 def recorded_agent(run: RunRecord, space: Any, state: Mapping[str, Any], iterations: int) -> Agent:

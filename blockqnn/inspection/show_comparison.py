@@ -156,14 +156,16 @@ def _facts(one: _Side, other: _Side, compared: Comparison) -> dict[str, Any]:
 
 
 def _figures(one: _Side, other: _Side, terminal: Terminal) -> list[str]:
-    rows = []
+    rows: list[tuple[str, str, str, str, bool]] = []
     for name, title in _TITLES.items():
         a, b = one.facts.get(name), other.facts.get(name)
         if a is None and b is None:
             continue
         rows.append((title, _text(name, a), _text(name, b), _change(name, a, b), a != b))
-    widths = [max(len(row[place]) for row in rows) for place in (1, 2)]
-    widths = [max(width, 8) for width in widths]
+    widths = [
+        max(8, *(len(a) for _, a, _, _, _ in rows)),
+        max(8, *(len(b) for _, _, b, _, _ in rows)),
+    ]
     lines = [f"{'':13}{'A':>{widths[0]}}    {'B':>{widths[1]}}    B - A"]
     for title, a, b, change, differs in rows:
         styles = ((Style.RED,), (Style.GREEN,)) if differs else ((), ())

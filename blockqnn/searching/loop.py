@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from blockqnn.agents.contract import Agent, Episode
+from blockqnn.agents.contract import Agent
 from blockqnn.errors import UserError
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.runs.learning import episodes, put_back
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
@@ -20,9 +21,6 @@ from blockqnn.workers.contract import Executor
 
 DRAWS_PER_BLOCK = 20
 """At most so many suggestions are drawn for each block that is wanted."""
-
-AGENT_SCALE = 100.0
-"""The agent sees rewards divided by this, on the scale of its initial Q-value."""
 
 
 class Search:
@@ -196,26 +194,3 @@ class Search:
         self._trials[trial.number] = trial
         if trial.status is Status.COMPLETED:
             self._source.setdefault(trial.hash, trial.number)
-
-
-def put_back(
-    agent: Agent, state: Mapping[str, Any], trials: Iterable[Trial], iterations: int
-) -> None:
-    """Puts an agent where that of a run stood when an iteration had ended.
-
-    Args:
-        agent: any of the same settings.
-        state: what a store has as the agent's.
-        trials: of the run, perhaps with some of an iteration that is under way.
-        iterations: how many had ended.
-    """
-    learned = [trial for trial in trials if trial.iteration <= iterations]
-    agent.set_state(dict(state), episodes(learned))
-
-
-def episodes(trials: list[Trial]) -> list[Episode]:
-    """What the agent learns from, in its order: the code as it was written, and the reward."""
-    return [
-        Episode(trial.code, (trial.reward or 0.0) / AGENT_SCALE)
-        for trial in sorted(trials, key=lambda trial: (trial.iteration, trial.number))
-    ]

@@ -23,8 +23,8 @@ from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import LayerCode, check, write
 from blockqnn.networks.spaces.nsc.space import START, BlockSpace
 from blockqnn.reward import corrected_reward
+from blockqnn.runs.learning import AGENT_SCALE
 from blockqnn.runs.store import Store
-from blockqnn.searching.loop import AGENT_SCALE
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
 from blockqnn.trial import Outcome, Status, child_seed
 from blockqnn.workers.contract import InlineExecutor

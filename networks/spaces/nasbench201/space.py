@@ -112,8 +112,8 @@ class CellSpace(SearchSpace):
         return (*_named(actions), *(EdgeOperation(edge, NONE) for edge in left))
 
     def owns(self, code: Sequence[Sequence[int]]) -> bool:
-        """See `SearchSpace.owns`: a decision is two integers."""
-        return len(code) > 0 and len(code[0]) == len(EdgeOperation._fields)
+        """See `SearchSpace.owns`: six decisions of two integers."""
+        return len(code) == len(EDGES) and len(code[0]) == len(EdgeOperation._fields)
 
     def recognises(self, text: str) -> bool:
         """See `SearchSpace.recognises`."""
