@@ -15,10 +15,11 @@ import numpy as np
 
 from blockqnn.agents.contract import Action, Episode, SearchSpace, State
 from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
+from blockqnn.agents.options import AgentSettings, option, told
 
 
 @dataclasses.dataclass(frozen=True)
-class EvolutionConfig:
+class EvolutionConfig(AgentSettings):
     """Settings of regularised evolution.
 
     Attributes:
@@ -30,9 +31,14 @@ class EvolutionConfig:
             `uniform`.
     """
 
-    population: int = 10
-    sample: int = 3
-    exploration: str = BY_TYPE
+    population: int = dataclasses.field(
+        default=10, metadata=option("population", "blocks that evolution keeps alive", least=1)
+    )
+    sample: int = dataclasses.field(
+        default=3,
+        metadata=option("sample", "blocks drawn for each child, the best a parent", least=1),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
 class RegularisedEvolution:

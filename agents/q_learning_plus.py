@@ -30,6 +30,7 @@ import numpy as np
 
 from blockqnn.agents.contract import Action, Episode, SearchSpace, State
 from blockqnn.agents.exploration import BY_TYPE, draw, generator, random_state
+from blockqnn.agents.options import AgentSettings, option, told
 
 ATTEMPTS = 50
 """How often a suggestion is drawn while it is known; epsilon grows to 1 meanwhile."""
@@ -39,7 +40,7 @@ SCHEDULE = ((1.0, 0.25), (0.0, 0.75))
 
 
 @dataclasses.dataclass(frozen=True)
-class QLearningPlusConfig:
+class QLearningPlusConfig(AgentSettings):
     """Settings of the agent.
 
     Attributes:
@@ -50,10 +51,13 @@ class QLearningPlusConfig:
         exploration: distribution of random actions, `by_type` or `uniform`.
     """
 
-    budget: int = 1000
+    budget: int = dataclasses.field(default=1000, metadata=told("episodes"))
     epsilon_schedule: tuple[tuple[float, float], ...] = SCHEDULE
-    ceilings: int = 3
-    exploration: str = BY_TYPE
+    ceilings: int = dataclasses.field(
+        default=3,
+        metadata=option("ceilings", "best returns that a suggestion starts from", least=1),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
 def scheduled_epsilon(schedule: Sequence[tuple[float, float]], share: float) -> float:
