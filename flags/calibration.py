@@ -37,7 +37,7 @@ def define_rescore() -> parsing.FlagSet:
         flags.special(
             name,
             _OWN,
-            f"percent for each e-fold of the block's {of}, or {_OWN} for the run's own",
+            f"percent that each e-fold of the block's {of} costs, or {_OWN} for the run's own",
             _parse_coefficient,
             _COEFFICIENT_ALLOWED,
         )

@@ -28,7 +28,8 @@ def define() -> parsing.FlagSet:
     flags.switch("canonical", False, "draw what a code means instead of as it was written")
     flags.integer("dots_per_inch", 144, "resolution of a .png; an inch is 72 points", 1)
     child_network.define_blocks(
-        flags, "Widths, at the first stage (for a run's block, the run's layout is taken)"
+        flags,
+        "Child network, for widths at its first stage (of a run's block, the run's own)",
     )
     return flags
 

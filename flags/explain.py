@@ -28,7 +28,7 @@ def define() -> parsing.FlagSet:
     )
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
-    flags.integer("top", 10, "next layers to list", 1)
+    flags.integer("top", 10, "number of next layers to list", 1)
     flags.choice(
         "value",
         heat_map.MEAN,

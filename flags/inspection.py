@@ -42,12 +42,12 @@ def define_show() -> parsing.FlagSet:
     flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
     flags.group("Which trials of a RUN_DIR, and in which order")
     flags.integer("top", 10, "trials to list", 1)
-    flags.choice("sort", "reward", tuple(selection.FIGURES), "what to sort by")
+    flags.choice("sort", "reward", tuple(selection.FIGURES), "figure to sort by")
     flags.choice(
         "order",
         selection.BEST_FIRST,
         selection.ORDERS,
-        "best_first is high rewards and accuracies, low costs and numbers",
+        "order of the list; best_first is high rewards and accuracies, low costs and numbers",
     )
     flags.choice(
         "status",
@@ -69,7 +69,7 @@ def define_show() -> parsing.FlagSet:
     flags.special(
         "has",
         (),
-        f"what the blocks must have, with commas between: {', '.join(selection.FEATURES)}",
+        f"features that the blocks must have, with commas between: {', '.join(selection.FEATURES)}",
         _parse_features,
         f"some of {', '.join(selection.FEATURES)}, with commas between them",
     )

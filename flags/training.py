@@ -48,7 +48,7 @@ def define() -> parsing.FlagSet:
         "train",
         "BLOCK",
         "Trains a block to the end and measures it on the test split; the same command continues. "
-        "BLOCK is as for show; of a RUN_DIR alone the best is trained, or its --top best.",
+        "BLOCK is what show takes; of a RUN_DIR alone the best is trained, or its --top best.",
     )
     _define_training(flags)
     _define_network_and_data(flags)
