@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from blockqnn.flags import search as search_flags
+from blockqnn.flags.parsing import RECORD_MARK
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.searching.command import time_spent
@@ -240,6 +241,17 @@ def test_flags_that_say_how_to_carry_it_out_may_change(blockqnn):
         status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, *changes, given)
         assert (status, out) == (2, "")
         assert err == f"blockqnn: --{name} belongs to ray; this search's executor is local.\n"
+
+
+def test_a_random_search_is_continued_by_its_flag_file(blockqnn):
+    blockqnn.search("--preset=smoke", "--agent=random", "--run_dir=run")
+    trials = blockqnn.trials("run")
+    file = blockqnn.directory / "run" / "search.flags"
+    for text in (file.read_text(), file.read_text().removeprefix(f"{RECORD_MARK}\n")):
+        file.write_text(text)
+        status, _, err = blockqnn("search", "--flagfile=run/search.flags")
+        assert (status, err) == (0, "")
+    assert blockqnn.trials("run") == trials
 
 
 def test_a_dry_run_says_so_wherever_it_is_shown(blockqnn):
