@@ -1,1 +1,4 @@
-"""Who designs: Q-learning and its rivals. Imports nothing of the project."""
+"""Who designs: Q-learning and its rivals, behind one contract, and what foretells accuracies.
+
+It must not know what a design means, nor anything else of the project.
+"""

@@ -103,6 +103,19 @@ def options(settings: type) -> dict[str, tuple[Option, Any]]:
     }
 
 
+def chosen(settings: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a user chose for settings.
+
+    Args:
+        settings: their dataclass.
+        values: of all options, by their names.
+
+    Returns:
+        Values by field, of the fields that options set.
+    """
+    return {field: values[option.name] for field, (option, _) in options(settings).items()}
+
+
 def _facts(settings: type) -> dict[str, str]:
     """The facts of the search that settings have, by field."""
     return {
@@ -131,8 +144,7 @@ class AgentSettings:
         Returns:
             The settings.
         """
-        chosen = {field: values[option.name] for field, (option, _) in options(cls).items()}
-        return cls(**chosen).in_search(facts)
+        return cls(**chosen(cls, values)).in_search(facts)
 
     def in_search(self, facts: SearchFacts) -> Self:
         """The same settings with what another search tells.

@@ -1,11 +1,7 @@
 """What each part of q_learning_plus gives: the agent with one part removed or exchanged.
 
-usage: python -m benchmarks.ablation TABLE [--seeds=500] [--budgets=100,200,500,1000]
-           [--search_column=cifar10_valid_hp12] [--judge_column=cifar10_test_hp200_mean]
-
-TABLE is one of NAS-Bench-201, as for `compare`. Prints the mean judged accuracy
-of the best cell by the search column and its standard deviation over the seeds.
-Half an hour on two cores with 500 seeds.
+Prints the mean judged accuracy of the best cell by the search column and its
+standard deviation over the seeds. Half an hour on two cores with 500 seeds.
 """
 
 from __future__ import annotations
@@ -15,12 +11,11 @@ import dataclasses
 import functools
 import itertools
 import multiprocessing
-import pathlib
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from benchmarks._arguments import listed, make_parser
 from blockqnn.agents.contract import Action, Agent, Episode
 from blockqnn.agents.exploration import UNIFORM, draw
 from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearning
@@ -29,10 +24,10 @@ from blockqnn.contests.contest import play_agent
 from blockqnn.contests.contestants import parse_contestant
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
-from blockqnn.networks.spaces.nasbench201 import CellSpace
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.workers.placement import available_cores
 
-SPACE = CellSpace()
+SPACE = space_named("nasbench201")
 _ATTEMPTS = 50
 
 
@@ -240,17 +235,34 @@ def play(
     return found
 
 
-def main(variants: Mapping[str, Variant] = VARIANTS) -> None:
-    """Plays every variant and prints the table."""
-    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
-        sys.exit(f"usage: python -m benchmarks.{pathlib.Path(sys.argv[0]).stem} TABLE [flags]")
-    given = dict(word.removeprefix("--").split("=") for word in sys.argv[2:])
-    columns = (
-        given.get("search_column", "cifar10_valid_hp12"),
-        given.get("judge_column", "cifar10_test_hp200_mean"),
+def main(
+    variants: Mapping[str, Variant] = VARIANTS,
+    name: str = "ablation",
+    description: str | None = __doc__,
+) -> None:
+    """Reads the arguments, plays every variant and prints the table.
+
+    Args:
+        variants: the agents by name.
+        name: of the benchmark.
+        description: of the benchmark.
+    """
+    parser = make_parser(name, description)
+    parser.add_argument("table", metavar="TABLE", help="one of NAS-Bench-201, as for `compare`")
+    parser.add_argument("--seeds", type=int, default=500, help="runs of each agent")
+    parser.add_argument(
+        "--budgets",
+        type=listed(int),
+        default="100,200,500,1000",
+        help="evaluations, with commas between them",
     )
-    budgets = [int(word) for word in given.get("budgets", "100,200,500,1000").split(",")]
-    seeds = range(int(given.get("seeds", "500")))
+    parser.add_argument("--search_column", default="cifar10_valid_hp12", help="what the agents see")
+    parser.add_argument(
+        "--judge_column", default="cifar10_test_hp200_mean", help="what their best is judged by"
+    )
+    given = parser.parse_args()
+    columns = (given.search_column, given.judge_column)
+    budgets, seeds = given.budgets, range(given.seeds)
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(len(available_cores()), context) as pool:
         futures = {
@@ -258,7 +270,7 @@ def main(variants: Mapping[str, Variant] = VARIANTS) -> None:
                 play,
                 variants[name].make,
                 variants[name].batch(budget),
-                *(budget, seeds, sys.argv[1], columns),
+                *(budget, seeds, given.table, columns),
             )
             for name, budget in itertools.product(variants, budgets)
         }

@@ -1,9 +1,5 @@
 """How long workers are idle when children take unequally long, in both modes.
 
-usage: python -m benchmarks.asynchronous [--workers=8] [--dry_seconds=0.2] [--dry_spread=1]
-                                         [--blocks=16] [--iterations=10] [--executor=local]
-                                         [--ray_address=local] [--seeds=3]
-
 The same search twice, by turns: as iterations, and asynchronously. Children
 sleep; the logarithm of their seconds is normal with the spread as its standard
 deviation, so that with 1 one child in twenty takes five times as long as the
@@ -12,13 +8,14 @@ median or longer. A worker's time is idle when it has no child.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 
+from benchmarks._arguments import make_parser
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
 from blockqnn.runs.store import Store
@@ -26,34 +23,26 @@ from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.loop import Search
 from blockqnn.workers.choice import make_executor
 
-DEFAULTS = {
-    "workers": "8",
-    "dry_seconds": "0.2",
-    "dry_spread": "1",
-    "blocks": "16",
-    "iterations": "10",
-    "executor": "local",
-    "ray_address": "local",
-    "seeds": "3",
-}
 
-
-def measure(own: dict[str, str], seed: int, asynchronous: bool) -> tuple[float, float, float]:
+def measure(own: argparse.Namespace, seed: int, asynchronous: bool) -> tuple[float, float, float]:
     """Share of the workers' time that was idle, seconds, and mean reward of the last quarter."""
-    schedule = f"1.0:{int(own['iterations']) // 2},0.2:{-(-int(own['iterations']) // 2)}"
+    schedule = f"1.0:{own.iterations // 2},0.2:{-(-own.iterations // 2)}"
     with tempfile.TemporaryDirectory() as directory:
         settings, run = search_flags.parse(
             [
                 "--preset=digits",
                 "--evaluator=dry",
                 f"--epsilon_schedule={schedule}",
-                f"--blocks_per_iteration={own['blocks']}",
+                f"--blocks_per_iteration={own.blocks}",
                 f"--async={str(asynchronous).lower()}",
                 f"--seed={seed}",
                 "--cpus_per_child=0.1",
                 f"--run_dir={directory}",
-                *(f"--{name}={own[name]}" for name in ("workers", "executor", "ray_address")),
-                *(f"--{name}={own[name]}" for name in ("dry_seconds", "dry_spread")),
+                f"--workers={own.workers}",
+                f"--executor={own.executor}",
+                f"--ray_address={own.ray_address}",
+                f"--dry_seconds={own.dry_seconds}",
+                f"--dry_spread={own.dry_spread}",
             ]
         )
         store_path = pathlib.Path(directory) / "store.sqlite"
@@ -71,14 +60,27 @@ def measure(own: dict[str, str], seed: int, asynchronous: bool) -> tuple[float, 
     busy = sum(trial.train_seconds for trial in trials)
     rewards = [trial.reward for trial in trials if trial.accuracy is not None]
     last = [reward for reward in rewards[-len(rewards) // 4 :] if reward is not None]
-    return 1 - busy / (took * int(own["workers"])), took, statistics.mean(last)
+    return 1 - busy / (took * own.workers), took, statistics.mean(last)
 
 
 def main() -> None:
     """Measures both modes with each seed and prints the table."""
-    own = DEFAULTS | dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
+    parser = make_parser("asynchronous", __doc__)
+    parser.add_argument("--workers", type=int, default=8, help="worker processes")
+    parser.add_argument(
+        "--dry_seconds", type=float, default=0.2, help="median of what a child takes"
+    )
+    parser.add_argument(
+        "--dry_spread", type=float, default=1.0, help="standard deviation of their logarithm"
+    )
+    parser.add_argument("--blocks", type=int, default=16, help="of an iteration")
+    parser.add_argument("--iterations", type=int, default=10, help="of a search")
+    parser.add_argument("--executor", default="local", help="local or ray")
+    parser.add_argument("--ray_address", default="local", help="as for `search`")
+    parser.add_argument("--seeds", type=int, default=3, help="searches in each mode")
+    own = parser.parse_args()
     rows = []
-    for seed in range(int(own["seeds"])):
+    for seed in range(own.seeds):
         for asynchronous in (False, True):
             idle, took, reward = measure(own, seed, asynchronous)
             mode = "asynchronous" if asynchronous else "iterations"

@@ -1,7 +1,5 @@
 """What XLA's quick-to-compile options cost and give, layer by layer on a CPU.
 
-usage: python -m benchmarks.compiler_options
-
 Compiles three published blocks layer by layer with and without the options, in
 turn, each time in a fresh process, and prints seconds to compile and the
 median step. Takes about three minutes on two cores.
@@ -14,6 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+from benchmarks._arguments import make_parser
 
 ROUNDS = 3
 BLOCKS = ("block-qnn-s", "inception", "block-qnn-a")
@@ -29,9 +29,7 @@ def measure(with_options: bool) -> dict[str, float]:
     from blockqnn.data.datasets import load_search_parts
     from blockqnn.networks.initial import initial_parameters, initial_statistics
     from blockqnn.networks.layout import Layout
-    from blockqnn.networks.spaces.nsc.canonical import canonical_form
-    from blockqnn.networks.spaces.nsc.published import PUBLISHED
-    from blockqnn.networks.spaces.nsc.stacking import make_plan
+    from blockqnn.networks.spaces.registry import design_of, design_plan, published
     from blockqnn.settings import DataSettings, Recipe
 
     if not with_options:
@@ -41,7 +39,7 @@ def measure(with_options: bool) -> dict[str, float]:
     order = np.arange(64, dtype=np.int32).reshape(1, 64)
     compile_seconds = step_seconds = 0.0
     for name in BLOCKS:
-        plan = make_plan(canonical_form(PUBLISHED[name]), layout)
+        plan = design_plan(design_of(published()[name]), layout)
         execution = LayerByLayer(plan, Recipe(), 64)
         start = time.perf_counter()
         execution.compile(train, validation, 1)
@@ -58,8 +56,17 @@ def measure(with_options: bool) -> dict[str, float]:
 
 def main() -> None:
     """Measures both ways in turn, or one of them where it is named."""
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1] == "with")))
+    parser = make_parser("compiler_options", __doc__)
+    parser.add_argument(
+        "way",
+        metavar="WAY",
+        nargs="?",
+        choices=("with", "without"),
+        help="measure once in this process, with or without the options",
+    )
+    only = parser.parse_args().way
+    if only:
+        print(json.dumps(measure(only == "with")))
         return
     results: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
     for _ in range(ROUNDS):

@@ -1,7 +1,5 @@
 """The lowerings of a convolution against one another: the value and each gradient.
 
-usage: python -m benchmarks.convolutions [--cores=N]
-
 For each shape and each of value, gradient for the input and gradient for the
 kernel, the candidates are measured in turn; printed is the median of several
 rounds, its ratio to XLA's own operation, and which one `blockqnn.networks.convolution`
@@ -14,7 +12,6 @@ from __future__ import annotations
 import functools
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -22,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks._arguments import make_parser
 from blockqnn.children.step_programs import compiler_options
 from blockqnn.listing import table
 from blockqnn.networks.convolution import (
@@ -105,10 +103,11 @@ def medians(functions: dict[str, Function], arrays: tuple[jax.Array, ...]) -> di
 
 def main() -> None:
     """Measures every shape and prints the table."""
-    for word in sys.argv[1:]:
-        if word.startswith("--cores=") and hasattr(os, "sched_setaffinity"):
-            cores = sorted(os.sched_getaffinity(0))[: int(word.removeprefix("--cores="))]
-            os.sched_setaffinity(0, cores)
+    parser = make_parser("convolutions", __doc__)
+    parser.add_argument("--cores", type=int, default=0, help="to compute on; 0 for all")
+    count = parser.parse_args().cores
+    if count and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
     keep_memory()
     random = np.random.default_rng(0)
     rows = []

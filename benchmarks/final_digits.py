@@ -1,8 +1,5 @@
 """The best block of a search on the digits, trained to the end, against published blocks.
 
-usage: python -m benchmarks.final_digits RUN_DIR [--seeds=5] [--blocks=residual,inception]
-                                         [--recipes=paper,modern] [--out=runs/final_digits] [flags]
-
 Trains the run's best block in the run's layout, and each published block in a
 layout of as many stages and blocks whose filters make its parameters nearly
 equal, all by the preset `train_digits` on the 1,500 training images, with seeds
@@ -21,15 +18,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks._arguments import listed, make_parser
 from blockqnn.__main__ import main as blockqnn_main
 from blockqnn.full_training.directory import read_result
 from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import table
 from blockqnn.networks.cost import parameters
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, write
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import MAX_LAYERS, Code, Design
+from blockqnn.networks.spaces.registry import design_of, design_plan, write
 
 RECIPES = {
     "paper": [],
@@ -46,12 +43,6 @@ RECIPES = {
     ],
 }
 MOST_FILTERS = 256
-OWN = {
-    "seeds": "5",
-    "blocks": "residual,inception",
-    "recipes": "paper,modern",
-    "out": "runs/final_digits",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +56,7 @@ class Contender:
     @property
     def parameters(self) -> int:
         """Trained numbers of its network."""
-        return parameters(make_plan(canonical_form(self.code), self.layout))
+        return parameters(design_plan(design_of(self.code), self.layout))
 
 
 def contenders(run_dir: str, published: list[str]) -> Iterator[Contender]:
@@ -76,11 +67,11 @@ def contenders(run_dir: str, published: list[str]) -> Iterator[Contender]:
     yield first
     for name in published:
         code = resolve(name, MAX_LAYERS).code
-        layout = same_size(canonical_form(code), best.layout, first.parameters)
+        layout = same_size(design_of(code), best.layout, first.parameters)
         yield Contender(name, code, layout)
 
 
-def same_size(block: CanonicalBlock, layout: Layout, wanted: int) -> Layout:
+def same_size(block: Design, layout: Layout, wanted: int) -> Layout:
     """The layout with filters that double from stage to stage, or nearly, nearest in parameters."""
 
     def with_filters(first: int, more: int) -> Layout:
@@ -88,7 +79,7 @@ def same_size(block: CanonicalBlock, layout: Layout, wanted: int) -> Layout:
         return dataclasses.replace(layout, filters=(first, *rest))
 
     choices = [with_filters(f, more) for f in range(2, MOST_FILTERS) for more in (-1, 0, 1)]
-    return min(choices, key=lambda choice: abs(parameters(make_plan(block, choice)) - wanted))
+    return min(choices, key=lambda choice: abs(parameters(design_plan(block, choice)) - wanted))
 
 
 def trained(contender: Contender, flags: list[str], directory: pathlib.Path) -> dict[str, Any]:
@@ -110,26 +101,34 @@ def trained(contender: Contender, flags: list[str], directory: pathlib.Path) -> 
 
 def main() -> None:
     """Trains all contenders by all recipes and prints the table."""
-    own, words, rest = dict(OWN), [], []
-    for word in sys.argv[1:]:
-        name, separator, value = word.removeprefix("--").partition("=")
-        if not word.startswith("--"):
-            words.append(word)
-        elif separator and name in own:
-            own[name] = value
-        else:
-            rest.append(word)
-    if len(words) != 1:
-        sys.exit(__doc__)
+    parser = make_parser("final_digits", __doc__)
+    parser.add_argument("run_dir", metavar="RUN_DIR", help="a search on the digits")
+    parser.add_argument("--seeds", type=int, default=5, help="trainings of each block")
+    parser.add_argument(
+        "--blocks",
+        type=listed(str),
+        default="residual,inception",
+        help="published ones to compare with, with commas between them",
+    )
+    parser.add_argument(
+        "--recipes",
+        type=listed(str),
+        default="paper,modern",
+        help=f"of {', '.join(RECIPES)}, with commas between them",
+    )
+    parser.add_argument(
+        "--out", type=pathlib.Path, default="runs/final_digits", help="folder of the trainings"
+    )
+    own, rest = parser.parse_known_args()
     rows = []
-    found = list(contenders(words[0], own["blocks"].split(",")))
-    for recipe in own["recipes"].split(","):
+    found = list(contenders(own.run_dir, own.blocks))
+    for recipe in own.recipes:
         errors: dict[str, list[float]] = {each.name: [] for each in found}
         seconds = dict.fromkeys(errors, 0.0)
-        for seed in range(int(own["seeds"])):
+        for seed in range(own.seeds):
             # The blocks take turns, so that a machine that slows down slows all.
             for each in found:
-                directory = pathlib.Path(own["out"]) / f"{recipe}-{each.name.split()[0]}-{seed}"
+                directory = own.out / f"{recipe}-{each.name.split()[0]}-{seed}"
                 flags = [*RECIPES[recipe], f"--seed={seed}", *rest]
                 result = trained(each, flags, directory)
                 errors[each.name].append(result["test"]["error"])

@@ -1,7 +1,5 @@
 """Odd input for whatever reads what others wrote: a value, or a clean refusal, and nothing else.
 
-usage: python -m benchmarks.fuzz [--inputs=1000000] [--flags=20000] [--stores=2000] [--seed=0]
-
 Codes: legal blocks with characters changed, cut out, doubled and joined, and
 text made of a code's characters. What is read must be written and read again
 as the same. Flags: command lines of `search` with odd names and values.
@@ -15,18 +13,17 @@ import pathlib
 import random
 import shutil
 import sqlite3
-import sys
 import tempfile
 import time
 
+from benchmarks._arguments import make_parser
 from blockqnn.__main__ import main as blockqnn_main
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.errors import UserError
 from blockqnn.flags import search as search_flags
 from blockqnn.networks.layout import LayoutError
-from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
-from blockqnn.networks.spaces.nsc.published import PUBLISHED
-from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.contract import CodeError
+from blockqnn.networks.spaces.registry import parse, published, space_named, write
 from blockqnn.runs.run_record import read_run
 
 LETTERS = "[](),0123456789 -+.eE_\"'\n\tx{}:٣²𝟙\0"
@@ -82,8 +79,8 @@ def odd_code(dice: random.Random, legal: list[str]) -> str:
 
 def fuzz_codes(count: int, dice: random.Random) -> tuple[int, int]:
     """Reads odd codes; returns how many were legal and how many were refused."""
-    agent = RandomSearch(BlockSpace(8), RandomSearchConfig(), dice.randrange(2**31))
-    legal = [write(code) for code in [*agent.suggest(500), *PUBLISHED.values()]]
+    agent = RandomSearch(space_named("nsc", 8), RandomSearchConfig(), dice.randrange(2**31))
+    legal = [write(code) for code in [*agent.suggest(500), *published().values()]]
     read = 0
     for _ in range(count):
         text = odd_code(dice, legal)
@@ -177,15 +174,19 @@ def _change_cell(path: pathlib.Path, dice: random.Random) -> None:
 
 def main() -> None:
     """Reads the arguments and throws odd input at each reader."""
-    given = dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
-    seed = int(given.get("seed", 0))
+    parser = make_parser("fuzz", __doc__)
+    parser.add_argument("--inputs", type=int, default=1_000_000, help="odd codes")
+    parser.add_argument("--flags", type=int, default=20_000, help="odd command lines")
+    parser.add_argument("--stores", type=int, default=2_000, help="odd stores")
+    parser.add_argument("--seed", type=int, default=0, help="fixes every random choice")
+    given = parser.parse_args()
     for name, fuzz, count in (
-        ("codes", fuzz_codes, int(given.get("inputs", 1_000_000))),
-        ("command lines", fuzz_flags, int(given.get("flags", 20_000))),
-        ("stores", fuzz_stores, int(given.get("stores", 2_000))),
+        ("codes", fuzz_codes, given.inputs),
+        ("command lines", fuzz_flags, given.flags),
+        ("stores", fuzz_stores, given.stores),
     ):
         begun = time.monotonic()
-        read, refused = fuzz(count, random.Random(seed))
+        read, refused = fuzz(count, random.Random(given.seed))
         seconds = time.monotonic() - begun
         print(f"{count} {name}: {read} read, {refused} refused, {seconds:.0f} s", flush=True)
 

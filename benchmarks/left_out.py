@@ -1,10 +1,7 @@
 """What was tried to make tabular Q-learning stronger and is not in q_learning_plus.
 
-usage: python -m benchmarks.left_out TABLE [--seeds=500] [--budgets=100,200,500,1000]
-
-TABLE is one of NAS-Bench-201, as for `compare`; flags and output are those of
-`benchmarks.ablation`. Where nothing else is said the learning rate is 0.1,
-with 16 replays for each episode.
+Arguments and output are those of `benchmarks.ablation`. Where nothing else is
+said the learning rate is 0.1, with 16 replays for each episode.
 """
 
 from __future__ import annotations
@@ -115,4 +112,4 @@ VARIANTS: dict[str, Variant] = {
 
 
 if __name__ == "__main__":
-    main(VARIANTS)
+    main(VARIANTS, "left_out", __doc__)

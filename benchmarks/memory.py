@@ -1,7 +1,5 @@
 """Resident memory over many different children in one process.
 
-usage: python -m benchmarks.memory [--children=300] [--execution=layers] [--steps=2]
-
 Trains random blocks of the digits preset, each other than all before, for a
 few steps each, and prints resident memory and live device arrays as it goes;
 last the ratio of the memory after the last child to that after the 50th.
@@ -13,11 +11,11 @@ from __future__ import annotations
 import gc
 import os
 import pathlib
-import sys
 
 import jax
 import numpy as np
 
+from benchmarks._arguments import make_parser
 from benchmarks.signatures import different_plans
 from blockqnn.children.training import make_execution, on_device
 from blockqnn.data.datasets import load_search_parts
@@ -75,13 +73,13 @@ def memory_ratio(children: int, execution: str, steps: int, reference: int = REF
 
 def main() -> None:
     """Reads the command line and prints the ratio."""
-    given = dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
+    parser = make_parser("memory", __doc__)
+    parser.add_argument("--children", type=int, default=300, help="how many are trained")
+    parser.add_argument("--execution", default="layers", help="layers or whole, as for `search`")
+    parser.add_argument("--steps", type=int, default=2, help="of each child")
+    given = parser.parse_args()
     keep_memory()
-    ratio = memory_ratio(
-        int(given.get("children", "300")),
-        given.get("execution", "layers"),
-        int(given.get("steps", "2")),
-    )
+    ratio = memory_ratio(given.children, given.execution, given.steps)
     print(f"ratio to the memory after child {REFERENCE}: {ratio:.2f}")
 
 

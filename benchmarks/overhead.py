@@ -1,8 +1,5 @@
 """What the machinery costs over the children's own time: driver, agent, store, workers.
 
-usage: python -m benchmarks.overhead [--executors=local,ray] [--workers=1,2,4,8]
-                                     [--seconds=0,0.1,1,10] [--ray_address=local]
-
 Searches whose children do nothing but sleep, through the real agent, search
 loop, store and executor: one iteration of so many children that all workers
 have equally many. The ideal is the children's own time, divided by the number
@@ -22,6 +19,7 @@ import sys
 import tempfile
 import time
 
+from benchmarks._arguments import listed, make_parser
 from blockqnn.flags import search as search_flags
 from blockqnn.listing import table
 from blockqnn.runs.store import Store
@@ -73,14 +71,30 @@ def measure(
 
 def main() -> None:
     """Measures each combination and prints the table."""
-    given = dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
+    parser = make_parser("overhead", __doc__)
+    between = "with commas between them"
+    parser.add_argument(
+        "--executors", type=listed(str), default="local,ray", help=f"those, {between}"
+    )
+    parser.add_argument(
+        "--workers", type=listed(int), default="1,2,4,8", help=f"numbers of them, {between}"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=listed(float),
+        default="0,0.1,1,10",
+        help=f"that a child sleeps, {between}",
+    )
+    parser.add_argument("--ray_address", default="local", help="as for `search`")
+    given = parser.parse_args()
     rows = []
-    for executor in given.get("executors", "local,ray").split(","):
-        for workers in map(int, given.get("workers", "1,2,4,8").split(",")):
-            for seconds in map(float, given.get("seconds", "0,0.1,1,10").split(",")):
+    for executor in given.executors:
+        for workers in given.workers:
+            for seconds in given.seconds:
                 with tempfile.TemporaryDirectory() as directory:
-                    address = given.get("ray_address", "local")
-                    found = measure(executor, workers, seconds, address, pathlib.Path(directory))
+                    found = measure(
+                        executor, workers, seconds, given.ray_address, pathlib.Path(directory)
+                    )
                 beyond, efficiency, processor, children = found
                 rows.append(
                     [

@@ -1,14 +1,10 @@
 """Children an hour of the paper's recipe, for a GPU: one command, no network, JSON at the end.
 
-usage: python -m benchmarks.paper_children DATASET [--blocks=20] [--torch_blocks=3]
-           [--seconds=480] [--FLAG=VALUE of search ...]
-
-DATASET is as for `search`, such as npz:cifar10.npz with arrays train_images and
-train_labels. Draws different random blocks that the limits allow and trains
-their children as a search would (preset cifar10 with N = 4: 12 epochs, batches
-of 256, bfloat16; flags of `search` change it), in worker processes that compile
-ahead. Then times steps of some of these blocks against PyTorch (compiled, on a
-GPU) if it is installed. What has not ended after --seconds is left out.
+Draws different random blocks that the limits allow and trains their children as
+a search would (preset cifar10 with N = 4: 12 epochs, batches of 256, bfloat16;
+flags of `search` change it), in worker processes that compile ahead. Then times
+steps of some of these blocks against PyTorch (compiled, on a GPU) if it is
+installed. What has not ended after --seconds is left out.
 """
 
 from __future__ import annotations
@@ -26,6 +22,7 @@ import tempfile
 import time
 from typing import Any
 
+from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.bench.child import JAX, MeasuredSetting
 from blockqnn.bench.floor import Rates, floor_seconds
@@ -33,10 +30,8 @@ from blockqnn.bench.process import MeasuringProcess
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.flags.search import parse
 from blockqnn.networks.cost import cost, infeasible_reason
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, write
-from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import Code, Design
+from blockqnn.networks.spaces.registry import design_of, design_plan, space_named, write
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, child_seed
 from blockqnn.workers.contract import LocalExecutor
@@ -49,17 +44,17 @@ RECIPE = ("--preset=cifar10", "--repeats=4", "--run_dir=unused")
 def random_codes(settings: SearchSettings, count: int) -> list[Code]:
     """Different feasible blocks, drawn as the settings explore."""
     exploration = RandomSearchConfig(settings.agent.exploration)
-    agent = RandomSearch(BlockSpace(settings.max_layers), exploration, settings.seed)
+    agent = RandomSearch(space_named("nsc", settings.max_layers), exploration, settings.seed)
     found: dict[str, Code] = {}
     while len(found) < count:
         code: Code = agent.suggest(1)[0]  # type: ignore[assignment]
-        block = canonical_form(code)
+        block = design_of(code)
         if infeasible(settings, block) is None:
             found.setdefault(block.hash, code)
     return list(found.values())
 
 
-def infeasible(settings: SearchSettings, block: CanonicalBlock) -> str | None:
+def infeasible(settings: SearchSettings, block: Design) -> str | None:
     """Why a child would not be trained."""
     return infeasible_reason(
         block,
@@ -90,7 +85,7 @@ def train(
     with contextlib.closing(LocalExecutor(line, found, directory, left)) as executor:
         begun = ended = time.monotonic()
         for place, code in enumerate(codes):
-            name = canonical_form(code).hash
+            name = design_of(code).hash
             executor.submit(Job(place, code, name, child_seed(settings.seed, name)))
         while len(outcomes) < len(codes) and time.monotonic() < deadline:
             place, outcome = executor.next_outcome()
@@ -117,7 +112,7 @@ def shares_of_floor(
     shares = []
     for place, outcome in outcomes.items():
         if outcome.reason is None:
-            plan = make_plan(canonical_form(codes[place]), settings.layout)
+            plan = design_plan(design_of(codes[place]), settings.layout)
             numbers = 2 if recipe.bfloat16 else 4
             floor = floor_seconds(plan, recipe.batch_size, numbers, rates)
             shares.append(steps * floor / outcome.train_seconds)
@@ -162,24 +157,25 @@ def against_torch(settings: SearchSettings, codes: list[Code], seconds: float) -
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    own = {"blocks": 20, "torch_blocks": 3, "seconds": 480}
-    words = sys.argv[1:]
-    for word in list(words):
-        name, _, value = word.removeprefix("--").partition("=")
-        if name in own:
-            own[name] = int(value)
-            words.remove(word)
-    if not words or words[0].startswith("-"):
-        sys.exit("usage: python -m benchmarks.paper_children DATASET [flags]")
-    deadline = time.monotonic() + own["seconds"]
-    settings, _ = parse([*RECIPE, f"--dataset={words[0]}", *words[1:]])
+    parser = make_parser("paper_children", __doc__)
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="as for `search`, as npz:cifar10.npz with arrays train_images and train_labels",
+    )
+    parser.add_argument("--blocks", type=int, default=20, help="whose children are trained")
+    parser.add_argument("--torch_blocks", type=int, default=3, help="of them timed against PyTorch")
+    parser.add_argument("--seconds", type=int, default=480, help="for all of it")
+    own, flags = parser.parse_known_args()
+    deadline = time.monotonic() + own.seconds
+    settings, _ = parse([*RECIPE, f"--dataset={own.dataset}", *flags])
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         # Nothing that an earlier run compiled may help.
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(directory / "cache")
         rates, device = measured_rates(settings, directory)
-        codes = random_codes(settings, own["blocks"])
-        reserve = 40 * own["torch_blocks"]
+        codes = random_codes(settings, own.blocks)
+        reserve = 40 * own.torch_blocks
         outcomes, seconds, slots = train(settings, codes, directory, deadline - reserve)
     trained = [outcome for outcome in outcomes.values() if outcome.reason is None]
     shares = shares_of_floor(settings, codes, outcomes, rates)
@@ -199,7 +195,7 @@ def main() -> None:
         "of_floor_median": statistics.median(shares) if shares else None,
         "of_floor": shares,
         "accuracies": [o.accuracies[-1] for o in trained],
-        "against_torch": against_torch(settings, codes[: own["torch_blocks"]], left),
+        "against_torch": against_torch(settings, codes[: own.torch_blocks], left),
     }
     print(json.dumps(facts))
 

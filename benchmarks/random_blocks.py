@@ -1,30 +1,28 @@
 """What random blocks look like: length, types, and how many are infeasible.
 
-usage: python -m benchmarks.random_blocks [COUNT]
-
-Draws COUNT (default 4,000) blocks for each exploration and for each preset and
-prints a table. Takes about a minute.
+Draws COUNT blocks for each exploration and for each preset and prints a table.
+Takes about a minute.
 """
 
 from __future__ import annotations
 
 import collections
-import sys
 
+from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.preset_files import preset_names
 from blockqnn.flags.search import parse
 from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, LayerType
-from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.registry import design_of, space_named
 from blockqnn.settings import SearchSettings
 
 
 def draw(exploration: str, max_layers: int, count: int) -> list[Code]:
-    agent = RandomSearch(BlockSpace(max_layers), RandomSearchConfig(exploration), seed=0)
+    agent = RandomSearch(space_named("nsc", max_layers), RandomSearchConfig(exploration), seed=0)
     return agent.suggest(count)  # type: ignore[return-value]
 
 
@@ -34,7 +32,7 @@ def reasons(
     """Why the children of these blocks would not be trained."""
     counts: collections.Counter[str] = collections.Counter()
     for code in codes:
-        block = canonical_form(code)
+        block = design_of(code)
         reason = infeasible_reason(
             block,
             cost(block, layout),
@@ -49,7 +47,9 @@ def reasons(
 
 def main() -> None:
     """Draws the blocks and prints both tables."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+    parser = make_parser("random_blocks", __doc__)
+    parser.add_argument("count", metavar="COUNT", nargs="?", type=int, default=4000, help="blocks")
+    count = parser.parse_args().count
     kinds = [kind for kind in LayerType if kind is not LayerType.TERMINAL]
     paper, _ = parse(["--preset=cifar100_paper", "--evaluator=dry"])
     rows = []

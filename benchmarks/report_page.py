@@ -1,7 +1,5 @@
 """How quickly the page of a long run loads, and whether it stays fluid.
 
-usage: python -m benchmarks.report_page [RUN_DIR] [--repeats=3]
-
 Writes the report of RUN_DIR, or of a dry run of at least 12,000 suggestions that
 it makes first, and loads the file in chromium without a window, each time
 with a new profile. Needs chromium and chromedriver. Prints, as medians over
@@ -24,6 +22,7 @@ import sys
 import tempfile
 import time
 
+from benchmarks._arguments import make_parser
 from blockqnn.__main__ import main as blockqnn_main
 from blockqnn.listing import table
 from blockqnn.runs.run_record import read_run
@@ -102,17 +101,20 @@ def figures(browser: Browser, page: pathlib.Path, numbers: list[int]) -> dict[st
 
 def main() -> None:
     """Writes and loads the page, and prints the table."""
-    repeats = 3
-    runs = []
-    for word in sys.argv[1:]:
-        name, _, value = word.partition("=")
-        if name == "--repeats":
-            repeats = int(value)
-        else:
-            runs.append(pathlib.Path(word))
+    parser = make_parser("report_page", __doc__)
+    parser.add_argument(
+        "run_dir",
+        metavar="RUN_DIR",
+        nargs="?",
+        type=pathlib.Path,
+        help="a run; or a dry one is made",
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="how often the page is loaded")
+    given = parser.parse_args()
+    repeats = given.repeats
     with tempfile.TemporaryDirectory() as folder:
-        run = runs[0] if runs else pathlib.Path(folder) / "run"
-        if not runs and blockqnn_main([*_DRY, f"--run_dir={run}"]):
+        run = given.run_dir or pathlib.Path(folder) / "run"
+        if not given.run_dir and blockqnn_main([*_DRY, f"--run_dir={run}"]):
             sys.exit(1)
         page = pathlib.Path(folder) / "report.html"
         begun = time.monotonic()

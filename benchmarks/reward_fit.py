@@ -1,13 +1,11 @@
 """How well the reward ranks when it is fitted to a few cells of NAS-Bench-201.
 
-usage: python -m benchmarks.reward_fit TABLE [CELLS] [DRAWS]
-
 TABLE is a CSV file, perhaps gzipped, with the columns `arch_str`,
 `cifar10_valid_hp12`, `cifar10_test_hp200_mean` and `cifar10_flops_M`. In each
-of DRAWS draws (default 200) mu and rho are fitted to CELLS random cells
-(default 20); Spearman's correlation of each score with the accuracy after 200
-epochs is that of all other cells. Density is edges that are not `none` over 4
-nodes; the one cell without any counts as if it had one. Takes some seconds.
+of DRAWS draws mu and rho are fitted to CELLS random cells; Spearman's
+correlation of each score with the accuracy after 200 epochs is that of all
+other cells. Density is edges that are not `none` over 4 nodes; the one cell
+without any counts as if it had one. Takes some seconds.
 """
 
 from __future__ import annotations
@@ -15,10 +13,10 @@ from __future__ import annotations
 import csv
 import gzip
 import pathlib
-import sys
 
 import numpy as np
 
+from benchmarks._arguments import make_parser
 from blockqnn.calibration.rank_correlation import spearman
 from blockqnn.calibration.reward_fit import fit_reward
 from blockqnn.listing import number, table
@@ -39,8 +37,12 @@ def read_table(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 
 def main() -> None:
     """Draws, fits and prints the table."""
-    path = pathlib.Path(sys.argv[1])
-    cells, draws = (int(word) for word in (sys.argv[2:] + ["20", "200"][len(sys.argv[2:]) :]))
+    parser = make_parser("reward_fit", __doc__)
+    parser.add_argument("table", metavar="TABLE", type=pathlib.Path, help="the accuracies")
+    parser.add_argument("cells", metavar="CELLS", nargs="?", type=int, default=20, help="of a fit")
+    parser.add_argument("draws", metavar="DRAWS", nargs="?", type=int, default=200, help="fits")
+    given = parser.parse_args()
+    path, cells, draws = given.table, given.cells, given.draws
     early, log_flops, log_density, final = read_table(path)
 
     def reward(settings: RewardSettings) -> np.ndarray:

@@ -1,9 +1,6 @@
 """How many evaluations a predictor saves, from a contest on a table that has ended.
 
-usage: python -m benchmarks.saved_evaluations OUT_DIR
-
-OUT_DIR is that of `compare --table`, with agents NAME and NAME+predictor. For
-each budget prints the mean judged accuracy of both in percent, p of Welch's
+For each budget prints the mean judged accuracy of both in percent, p of Welch's
 test, and after how many evaluations the one with a predictor has on average
 what the other one has after the budget.
 """
@@ -14,8 +11,8 @@ import collections
 import json
 import pathlib
 import statistics
-import sys
 
+from benchmarks._arguments import make_parser
 from blockqnn.contests.contest import Played, from_json
 from blockqnn.contests.standings import welch_p
 from blockqnn.contests.tournament import FILE_NAME
@@ -29,9 +26,14 @@ def judged(runs: list[Played], evaluations: int) -> list[float]:
 
 def main() -> None:
     """Prints the table."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m benchmarks.saved_evaluations OUT_DIR")
-    lines = (pathlib.Path(sys.argv[1]) / FILE_NAME).read_text().splitlines()[1:]
+    parser = make_parser("saved_evaluations", __doc__)
+    parser.add_argument(
+        "out_dir",
+        metavar="OUT_DIR",
+        type=pathlib.Path,
+        help="that of `compare --table`, with agents NAME and NAME+predictor",
+    )
+    lines = (parser.parse_args().out_dir / FILE_NAME).read_text().splitlines()[1:]
     runs: dict[str, dict[int, list[Played]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
     )

@@ -1,26 +1,20 @@
 """How many signatures random children meet: of whole layers, and of steps over parts.
 
-usage: python -m benchmarks.signatures [CHILDREN] [PRESET ...]
-
-For each preset (default: digits and cifar10_cpu) draws CHILDREN (default 200)
-different feasible blocks and counts what each child brings that no child had
-before it. A signature is what is compiled once, forward and backward. Takes
-some seconds.
+For each preset draws CHILDREN different feasible blocks and counts what each
+child brings that no child had before it. A signature is what is compiled once,
+forward and backward. Takes some seconds.
 """
 
 from __future__ import annotations
 
-import sys
-
+from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.search import parse
 from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.parts import cut_into_steps
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan, space_named
 
 FIRST = 20
 
@@ -29,21 +23,37 @@ def different_plans(preset: str, count: int) -> list[Plan]:
     """Plans of different random blocks that are feasible under a preset."""
     settings, _ = parse([f"--preset={preset}", "--evaluator=dry"])
     exploration = RandomSearchConfig(settings.agent.exploration)
-    agent = RandomSearch(BlockSpace(settings.max_layers), exploration, seed=0)
+    agent = RandomSearch(space_named("nsc", settings.max_layers), exploration, seed=0)
     plans: dict[str, Plan] = {}
     while len(plans) < count:
-        block = canonical_form(agent.suggest(1)[0])  # type: ignore[arg-type]
+        block = design_of(agent.suggest(1)[0])  # type: ignore[arg-type]
         spent = cost(block, settings.layout)
         batch = settings.recipe.batch_size
         if infeasible_reason(block, spent, settings.limits, batch, 4) is None:
-            plans.setdefault(block.hash, make_plan(block, settings.layout))
+            plans.setdefault(block.hash, design_plan(block, settings.layout))
     return list(plans.values())
 
 
 def main() -> None:
     """Counts and prints the table."""
-    words = sys.argv[1:] or ["200"]
-    children, presets = int(words[0]), words[1:] or ["digits", "cifar10_cpu"]
+    parser = make_parser("signatures", __doc__)
+    parser.add_argument(
+        "children",
+        metavar="CHILDREN",
+        nargs="?",
+        type=int,
+        default=200,
+        help="blocks that are drawn",
+    )
+    parser.add_argument(
+        "presets",
+        metavar="PRESET",
+        nargs="*",
+        default=["digits", "cifar10_cpu"],
+        help="whose limits and layout they have",
+    )
+    given = parser.parse_args()
+    children, presets = given.children, given.presets
     rows = []
     for preset in presets:
         plans = different_plans(preset, children)

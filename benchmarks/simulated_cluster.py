@@ -1,8 +1,5 @@
 """What driver, agent and store cost with very many workers, which are simulated.
 
-usage: python -m benchmarks.simulated_cluster [--workers=1000] [--trials=10000]
-                                              [--dry_seconds=10] [--dry_spread=0.5]
-
 An asynchronous search through the real agent, search loop, store and pool of
 workers, with the paper's space and replay. The workers are one thread of this
 process: it answers each job with made-up accuracies after the seconds that a
@@ -20,16 +17,16 @@ import math
 import pathlib
 import queue
 import resource
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks._arguments import make_parser
 from blockqnn.evaluation.contract import DryEvaluator, deviate
 from blockqnn.flags import search as search_flags
-from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.registry import parse
 from blockqnn.runs.status_file import StatusFile
 from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
@@ -132,9 +129,17 @@ class Stopwatch:
 
 def main() -> None:
     """Runs the search and prints what each part of it cost."""
-    own = {"workers": "1000", "trials": "10000", "dry_seconds": "10", "dry_spread": "0.5"}
-    own |= dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
-    workers, trials = int(own["workers"]), int(own["trials"])
+    parser = make_parser("simulated_cluster", __doc__)
+    parser.add_argument("--workers", type=int, default=1000, help="that are simulated")
+    parser.add_argument("--trials", type=int, default=10_000, help="of the search, about")
+    parser.add_argument(
+        "--dry_seconds", type=float, default=10.0, help="median of what a child takes"
+    )
+    parser.add_argument(
+        "--dry_spread", type=float, default=0.5, help="standard deviation of their logarithm"
+    )
+    own = parser.parse_args()
+    workers, trials = own.workers, own.trials
     iterations = -(-trials // 64)
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory) / "store.sqlite"
@@ -148,7 +153,7 @@ def main() -> None:
                 f"--run_dir={directory}",
             ]
         )
-        simulation = Simulation(float(own["dry_seconds"]), float(own["dry_spread"]))
+        simulation = Simulation(own.dry_seconds, own.dry_spread)
         heard = StatusFile(pathlib.Path(directory) / "status.json", "simulated", iterations)
         watch = Stopwatch()
         with contextlib.closing(Store.create_or_open(path)) as store:
@@ -169,7 +174,7 @@ def main() -> None:
     idle = 1 - busy / (took * workers)
     count = len(ended)
     print(
-        f"{workers} simulated workers, children of {own['dry_seconds']} s (median): {count} "
+        f"{workers} simulated workers, children of {own.dry_seconds:g} s (median): {count} "
         f"trials, {len(trained)} of them trained, in {took:.0f} s; workers idle {idle:.1%}."
     )
     parts = watch.seconds | {"everything": cpu}

@@ -1,7 +1,5 @@
 """A writer of a store that is killed at random moments, again and again.
 
-usage: python -m benchmarks.store_stress [--kills=1000] [--seed=0] [--most_ms=15]
-
 A process writes trials, suggestions and ends of iterations, and says after each
 commit what it has committed; it is killed by SIGKILL at a random moment, and
 another one goes on. After each kill the store must be sound (PRAGMA
@@ -16,11 +14,11 @@ import pathlib
 import random
 import signal
 import sqlite3
-import sys
 import tempfile
 import time
 
-from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from benchmarks._arguments import make_parser
+from blockqnn.networks.spaces.registry import published
 from blockqnn.runs.store import Store, Suggestion
 from blockqnn.trial import Status, Trial
 
@@ -34,7 +32,7 @@ def trial(number: int) -> Trial:
         number,
         1 + (number - 1) // PER_ITERATION,
         0.5,
-        PUBLISHED["inception"],
+        published()["inception"],
         f"hash-{number}",
         number,
         Status.COMPLETED,
@@ -149,15 +147,20 @@ def stress(path: pathlib.Path, kills: int, seed: int, most_ms: float) -> int:
 
 def main() -> None:
     """Reads the arguments and shoots."""
-    given = dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
+    parser = make_parser("store_stress", __doc__)
+    parser.add_argument("--kills", type=int, default=1000, help="SIGKILLs")
+    parser.add_argument("--seed", type=int, default=0, help="fixes every random choice")
+    parser.add_argument(
+        "--most_ms", type=float, default=15.0, help="milliseconds that a writer lives at most"
+    )
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         begun = time.monotonic()
-        kills = int(given.get("kills", 1000))
         path = pathlib.Path(directory) / "store.sqlite"
-        last = stress(path, kills, int(given.get("seed", 0)), float(given.get("most_ms", 15)))
+        last = stress(path, given.kills, given.seed, given.most_ms)
         print(
-            f"{kills} SIGKILLs in {time.monotonic() - begun:.0f} s; {last} trials, each once; "
-            "no commit lost, every integrity check ok."
+            f"{given.kills} SIGKILLs in {time.monotonic() - begun:.0f} s; {last} trials, each "
+            "once; no commit lost, every integrity check ok."
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from blockqnn.errors import INTERRUPTED, WRONG_INPUT, UserError
 from blockqnn.flags import verbs
 from blockqnn.networks.layout import LayoutError
-from blockqnn.networks.spaces.nsc.codes import CodeError
+from blockqnn.networks.spaces.contract import CodeError
 
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 

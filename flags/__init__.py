@@ -1,1 +1,4 @@
-"""How a search is launched: absl flags, turned into frozen settings."""
+"""How a command is launched: absl flags and presets, turned into frozen settings.
+
+It knows the settings of every room and does nothing with them; only the command line may know it.
+"""

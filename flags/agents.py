@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.agents.exploration import BY_TYPE, DISTRIBUTIONS
-from blockqnn.agents.options import SearchFacts, options
+from blockqnn.agents.options import SearchFacts, chosen, options
 from blockqnn.agents.paper_schedule import PAPER_SCHEDULE
 from blockqnn.agents.predictor import FOREST, PredictorConfig
 from blockqnn.agents.registry import AGENTS, AgentConfig
@@ -65,8 +65,7 @@ def agent_config(values: dict[str, Any]) -> AgentConfig:
     plain = AGENTS[values["agent"]].settings.of_search(values, facts)
     if values["predictor"] != FOREST:
         return plain
-    chosen = {field: values[option.name] for field, (option, _) in options(PredictorConfig).items()}
-    return PredictorConfig(plain, **chosen)
+    return PredictorConfig(plain, **chosen(PredictorConfig, values))
 
 
 def _define_options(flags: FlagSet, settings: type) -> None:

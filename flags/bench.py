@@ -14,7 +14,7 @@ from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
+from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.settings import Recipe
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")

@@ -13,7 +13,6 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import parsing, preset_files, search
 from blockqnn.flags.verb import Verb
-from blockqnn.networks.layout import NASBENCH201
 from blockqnn.networks.spaces.registry import SPACES
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ def define() -> parsing.FlagSet:
         "space",
         _AUTO,
         (_AUTO, *SPACES),
-        "blocks of the paper, or cells of NAS-Bench-201; auto: cells with a table, with real "
-        "children what the preset has",
+        "what is designed; auto: what the codes of the table are, with real children what the "
+        "preset has",
     )
     flags.choice(
         "evaluator",
@@ -130,7 +129,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
         raise UserError("compare needs --table. See: python -m blockqnn compare --help")
     return CompareSettings(
         contestants=contestants,
-        space=NASBENCH201 if value["space"] == _AUTO else value["space"],
+        space="" if value["space"] == _AUTO else value["space"],
         table=value["table"],
         search_column=value["search_column"],
         judge_column=value["judge_column"],

@@ -1,1 +1,4 @@
-"""What is designed: codes, canonical forms, search space, child networks and their cost."""
+"""What is designed: plans of networks, their operations and layers, what they cost, the child.
+
+It must not know agents, data, training or anything else of the project.
+"""

@@ -1,6 +1,9 @@
-"""The rules of the design that keep the packages apart, read off the imports."""
+"""The rules of the design that keep the rooms apart, read off the imports."""
 
 import ast
+import functools
+import graphlib
+import re
 import subprocess
 import sys
 
@@ -9,75 +12,202 @@ import pytest
 from tests.paths import ROOT
 
 PACKAGES = ("agents", "blockqnn", "flags", "networks")
-MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).glob("**/*.py"))
+
+GROUPS = {
+    # Words that the rooms above share.
+    "ground": ("errors", "listing", "reward", "settings", "terminal", "trial"),
+    # Of the networks what begins with a design; the rest is about any network.
+    "child networks": ("networks.child", "networks.cost"),
+    # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.
+    "interface": ("", "environment"),
+}
+"""Modules, without `blockqnn.`, that are a room although they share a folder with others."""
+
+ROOMS = {
+    # Who designs, and what is designed: they know nothing of the system around.
+    "agents": "",
+    "networks": "",
+    "networks.spaces": "networks",
+    "child networks": "networks.spaces, networks",
+    # From a design to its accuracy.
+    "ground": "child networks, networks.spaces, networks, agents",
+    "data": "ground",
+    "children": "data, ground, child networks, networks.spaces, networks",
+    "evaluation": "children, data, ground, networks.spaces, networks",
+    "workers": "evaluation, ground, networks.spaces, networks",
+    # A search, and what it leaves on disk.
+    "runs": "workers, ground, networks.spaces, networks, agents",
+    "drawing": "ground, networks",
+    "tensorboard": "drawing, runs, ground, networks.spaces, networks",
+    "searching": (
+        "tensorboard, runs, workers, evaluation, ground, child networks, networks.spaces, agents"
+    ),
+    # What is done with runs and with designs.
+    "inspection": (
+        "drawing, runs, workers, ground, child networks, networks.spaces, networks, agents"
+    ),
+    "calibration": "runs, workers, evaluation, ground, networks.spaces, agents",
+    "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
+    "contests": "searching, runs, workers, evaluation, ground, networks.spaces, agents",
+    "full_training": (
+        "inspection, runs, workers, children, data, ground, child networks, "
+        "networks.spaces, networks"
+    ),
+    "export": "inspection, runs, children, ground, child networks, networks.spaces, networks",
+    "bench": (
+        "inspection, workers, children, data, ground, child networks, networks.spaces, networks"
+    ),
+    # How all of it is reached.
+    "interface": (
+        "inspection, drawing, evaluation, data, ground, child networks, networks.spaces, networks"
+    ),
+    "flags": (
+        "bench, export, full_training, contests, report, calibration, inspection, "
+        "searching, tensorboard, runs, workers, evaluation, data, ground, child networks, "
+        "networks.spaces, networks, agents"
+    ),
+    "__main__": "flags, ground, networks.spaces, networks",
+}
+"""Which rooms each room imports, from the ground up: one that is missing here it must not know."""
+
+BELOW_INSPECTION = list(ROOMS)[: list(ROOMS).index("inspection")]
 
 
-def imports(path):
+def modules():
+    """The modules of the project by their names as installed, without `blockqnn.`."""
+    found = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if parts[0] == "blockqnn":
+                parts = parts[1:]
+                # The links of a checkout, which some versions of Python follow here.
+                if parts[0] in PACKAGES:
+                    continue
+            if parts[-1] == "__init__":
+                parts = parts[:-1]
+            found[".".join(parts)] = path
+    return dict(sorted(found.items()))
+
+
+MODULES = modules()
+
+
+def room_of(module):
+    """The room of a module, the innermost if one is inside another."""
+    for room, members in GROUPS.items():
+        if module in members:
+            return room
+    name = module
+    while name not in ROOMS:
+        assert name, f"{module} is in no room; what may it import?"
+        name = name.rpartition(".")[0]
+    return name
+
+
+@functools.cache
+def imported(module):
     """The dotted names that a module imports, wherever in it the import stands."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            assert node.level == 0, f"{module}: imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                is_module = inner.removeprefix("blockqnn.") in MODULES
+                names.add(inner if is_module else node.module)
     return names
 
 
-def packages_imported(path):
-    """The first names of what a module imports; of ours, the names of the packages."""
-    found = set()
-    for name in imports(path):
-        first, _, rest = name.partition(".")
-        second = rest.partition(".")[0]
-        found.add(second if first == "blockqnn" and second in PACKAGES else first)
-    return found
+def distributions_imported(module):
+    """The first names of what a module imports."""
+    return {name.partition(".")[0] for name in imported(module)}
 
 
-def identified(paths):
-    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
+def rooms_imported(module):
+    """The rooms that a module imports, but for its own."""
+    own = [name for name in imported(module) if name.partition(".")[0] == "blockqnn"]
+    rooms = {room_of(name.removeprefix("blockqnn").removeprefix(".")) for name in own}
+    return rooms - {room_of(module)}
 
 
-def test_all_packages_have_modules():
-    assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(PACKAGES)
+def allowed(room):
+    """The rooms that the table lets a room import."""
+    return set(filter(None, ROOMS[room].split(", ")))
 
 
-@pytest.mark.parametrize("path", identified(p for p in MODULES if p.parent.name == "networks"))
-def test_networks_import_nothing_else_of_the_project(path):
-    assert packages_imported(path) & set(PACKAGES) <= {"networks"}
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_room_may(module):
+    assert rooms_imported(module) <= allowed(room_of(module))
 
 
-@pytest.mark.parametrize("path", identified(p for p in MODULES if p.parent.name == "agents"))
-def test_agents_import_nothing_else_of_the_project_and_no_jax(path):
-    found = packages_imported(path)
-    assert found & set(PACKAGES) <= {"agents"}
-    assert not found & {"jax", "flax", "optax"}
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_table_allows_nothing_that_is_not_needed(room):
+    needed = {r for m in MODULES if room_of(m) == room for r in rooms_imported(m)}
+    assert allowed(room) - needed == set(), "strike what is needed no more"
 
 
-@pytest.mark.parametrize("path", identified(p for p in MODULES if p.parent.name != "flags"))
-def test_only_flags_import_absl(path):
-    assert "absl" not in packages_imported(path)
+def test_the_table_has_every_folder_and_nothing_else():
+    assert {room_of(module) for module in MODULES} == set(ROOMS)
+    assert {m for members in GROUPS.values() for m in members} <= set(MODULES)
+    folders = {m.partition(".")[0] for m, p in MODULES.items() if p.name == "__init__.py" and m}
+    assert folders <= set(ROOMS)
+
+
+def test_rooms_stand_on_one_another_without_circles():
+    above = [(a, b) for place, a in enumerate(ROOMS) for b in allowed(a) & set(list(ROOMS)[place:])]
+    assert not above, "a room imports none that the table has further up"
+    # Should the order ever be given up, there must still be one.
+    graphlib.TopologicalSorter({room: allowed(room) for room in ROOMS}).prepare()
+
+
+def test_agents_and_networks_import_nothing_else_of_the_project():
+    assert allowed("agents") == allowed("networks") == set()
+    assert allowed("networks.spaces") | allowed("child networks") <= {"networks", "networks.spaces"}
+
+
+def test_nothing_below_imports_inspection():
+    assert not [room for room in BELOW_INSPECTION if "inspection" in allowed(room)]
 
 
 def test_only_the_command_line_imports_flags():
-    importers = [p for p in MODULES if p.parent.name != "flags" and "flags" in packages_imported(p)]
-    assert importers == [ROOT / "blockqnn" / "__main__.py"]
+    assert [room for room in ROOMS if "flags" in allowed(room)] == ["__main__"]
 
 
-def test_nothing_imports_the_tests():
-    assert not [path for path in MODULES if "tests" in packages_imported(path)]
+@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) != "flags"])
+def test_only_flags_import_absl(module):
+    assert "absl" not in distributions_imported(module)
 
 
-@pytest.mark.parametrize("path", identified(MODULES))
-def test_nothing_runs_text_or_unpickles(path):
-    assert not packages_imported(path) & {"pickle", "dill", "cloudpickle", "marshal", "shelve"}
+@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) == "agents"])
+def test_agents_import_no_jax(module):
+    assert not distributions_imported(module) & {"jax", "flax", "optax"}
+
+
+def test_nothing_imports_the_tests_or_by_a_name_that_is_not_installed():
+    for module in MODULES:
+        found = distributions_imported(module)
+        assert not found & {"tests", "benchmarks", *PACKAGES} - {"blockqnn"}, module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_runs_text_or_unpickles(module):
+    unpickling = {"pickle", "dill", "cloudpickle", "marshal", "shelve"}
+    assert not distributions_imported(module) & unpickling
     called = {
         node.func.id
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     assert not called & {"eval", "exec", "compile", "__import__"}
+
+
+@pytest.mark.parametrize("module", [m for m, p in MODULES.items() if p.name == "__init__.py"])
+def test_a_room_says_what_it_holds_and_what_it_must_not_know(module):
+    text = ast.get_docstring(ast.parse(MODULES[module].read_text())) or ""
+    assert len(re.findall(r"\S[.?!](?=\s|$)", text)) >= 2, "two sentences at least"
 
 
 def test_the_driver_imports_no_jax():

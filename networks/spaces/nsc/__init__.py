@@ -1,1 +1,4 @@
-"""Network Structure Codes: the blocks of BlockQNN, layer by layer."""
+"""Network Structure Codes: the blocks of BlockQNN, layer by layer, and when two are the same.
+
+It must not know other search spaces.
+"""

@@ -1,0 +1,121 @@
+"""Motifs: of the published blocks by hand, and one by one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blockqnn.networks.motifs import MOTIFS
+from blockqnn.networks.spaces.nsc.canonical import canonical_form
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from tests.drawn import motifs_of
+from tests.strategies import blocks, rewritings
+
+
+def found(code):
+    return {name for name, has in motifs_of(canonical_form(code)).items() if has}
+
+
+# Read off the drawings of the blocks.
+BY_HAND = {
+    "inception": {
+        "several branches",
+        "Concat inside",
+        "convolutions in sequence",
+        "convolutions side by side",
+        "1x1 before a larger kernel",
+        "pooling beside convolution",
+    },
+    "residual": {
+        "several branches",
+        "shortcut from input to output",
+        "residual Add around convolutions",
+        "convolutions in sequence",
+    },
+    "block-qnn-a": {
+        "several branches",
+        "several leaves",
+        "residual Add around convolutions",
+        "convolutions in sequence",
+        "convolutions side by side",
+        "kernels of several sizes side by side",
+        "pooling after convolution",
+    },
+    "block-qnn-b": {
+        "several branches",
+        "several leaves",
+        "residual Add around convolutions",
+        "Add of two convolutions",
+        "Concat inside",
+        "convolutions in sequence",
+        "convolutions side by side",
+        "kernels of several sizes side by side",
+        "pooling after convolution",
+    },
+    "block-qnn-s": {
+        "several branches",
+        "several leaves",
+        "Add of two convolutions",
+        "convolutions in sequence",
+        "convolutions side by side",
+        "kernels of several sizes side by side",
+        "1x1 before a larger kernel",
+        "pooling after convolution",
+    },
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_blocks(name):
+    assert found(PUBLISHED[name]) == BY_HAND[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("[(1,1,3,0,0)]", set()),
+        # The input twice: concatenated with itself, by two readers of it.
+        ("[(1,4,0,0,0),(2,4,0,0,0)]", {
+            "several branches", "several leaves", "shortcut from input to output",
+        }),
+        ("[(1,1,3,0,0),(2,6,0,0,1)]", {
+            "several branches", "shortcut from input to output", "Concat inside",
+        }),
+        # Through a pool the input comes changed; pooling alone makes no residual.
+        ("[(1,2,3,0,0),(2,5,0,0,1),(3,2,3,2,0)]", {"several branches"}),
+        # An Add of an Add: the input passes through both.
+        ("[(1,1,3,0,0),(2,5,0,0,1),(3,1,5,2,0),(4,5,0,2,3)]", {
+            "several branches", "shortcut from input to output",
+            "residual Add around convolutions",
+        }),
+        # Around a convolution and a pool after it, from a tensor that is not the input.
+        ("[(1,2,3,0,0),(2,1,1,1,0),(3,3,3,2,0),(4,5,0,1,3),(5,1,3,4,0)]", {
+            "several branches", "residual Add around convolutions", "pooling after convolution",
+        }),
+        ("[(1,1,1,0,0),(2,1,1,1,0)]", {"convolutions in sequence"}),
+        ("[(1,1,1,0,0),(2,4,0,1,0),(3,1,5,2,0)]", {
+            "convolutions in sequence", "1x1 before a larger kernel",
+        }),
+        ("[(1,1,3,0,0),(2,3,3,0,0)]", {
+            "several branches", "several leaves", "pooling beside convolution",
+        }),
+    ],
+)  # fmt: skip
+def test_each_by_hand(text, wanted):
+    assert found(parse(text)) == wanted
+
+
+@given(st.data())
+def test_they_depend_on_the_meaning_alone(data):
+    code = data.draw(blocks())
+    assert found(code) == found(data.draw(rewritings(code)))
+
+
+def test_all_are_always_named():
+    assert list(motifs_of(canonical_form(parse("[(1,4,0,0,0)]")))) == list(MOTIFS)
+
+
+def test_each_is_in_some_block_and_missing_in_another():
+    for name in MOTIFS:
+        assert any(name in has for has in BY_HAND.values()), name
+        assert any(name not in has for has in [*BY_HAND.values(), set()]), name
