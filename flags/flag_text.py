@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from absl import flags
+
+
+class Parser(flags.ArgumentParser):
+    """Turns text into a value, or says what is allowed."""
+
+    def __init__(self, parse: Callable[[str], Any], allowed: str):
+        """Creates a parser.
+
+        Args:
+            parse: turns text into a value, or raises ValueError.
+            allowed: what the text may be, for the message.
+        """
+        self._parse = parse
+        self._allowed = allowed
+
+    def parse(self, argument: Any) -> Any:
+        """The value of a flag that is given as text; a default is one already."""
+        if not isinstance(argument, str):
+            return argument
+        try:
+            return self._parse(argument)
+        except (ValueError, OverflowError):
+            raise ValueError(f"allowed: {self._allowed}") from None
+
+
+class Serializer(flags.ArgumentSerializer):
+    """Writes a value as one would type it."""
+
+    def serialize(self, value: Any) -> str:
+        """The text of a value."""
+        return as_text(value)
 
 
 def as_text(value: Any) -> str:

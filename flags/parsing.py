@@ -17,31 +17,10 @@ from typing import Any
 from absl import flags
 
 from blockqnn.errors import UserError
-from blockqnn.flags.flag_text import as_text
+from blockqnn.flags.flag_text import Parser, Serializer, as_text
 
 RECORD_MARK = "# All flags of a run, which --flagfile takes to continue it."
 """First line of what `FlagSet.flag_file` writes."""
-
-
-class _Parser(flags.ArgumentParser):
-    """Turns text into a value, or says what is allowed."""
-
-    def __init__(self, parse: Callable[[str], Any], allowed: str):
-        self._parse = parse
-        self._allowed = allowed
-
-    def parse(self, argument: Any) -> Any:
-        if not isinstance(argument, str):
-            return argument
-        try:
-            return self._parse(argument)
-        except (ValueError, OverflowError):
-            raise ValueError(f"allowed: {self._allowed}") from None
-
-
-class _Serializer(flags.ArgumentSerializer):
-    def serialize(self, value: Any) -> str:
-        return as_text(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +73,7 @@ class FlagSet:
 
     def text(self, name: str, default: str, meaning: str) -> None:
         """Defines a flag that takes any text."""
-        self._define(name, default, meaning, _Parser(str, "text"))
+        self._define(name, default, meaning, Parser(str, "text"))
 
     def choice(self, name: str, default: str, choices: Sequence[str], meaning: str) -> None:
         """Defines a flag that takes one of some words."""
@@ -104,7 +83,7 @@ class FlagSet:
                 raise ValueError
             return text
 
-        parser = _Parser(parse, " or ".join(choices))
+        parser = Parser(parse, " or ".join(choices))
         self._define(name, default, f"{'|'.join(choices)}: {meaning}", parser)
 
     def integer(self, name: str, default: int, meaning: str, least: int = 0) -> None:
@@ -116,7 +95,7 @@ class FlagSet:
                 raise ValueError
             return value
 
-        self._define(name, default, meaning, _Parser(parse, f"an integer of at least {least}"))
+        self._define(name, default, meaning, Parser(parse, f"an integer of at least {least}"))
 
     def number(
         self,
@@ -145,13 +124,13 @@ class FlagSet:
             if math.isfinite(bound)
         ]
         allowed = " ".join(["a number", " and ".join(bounds)]).strip()
-        self._define(name, default, meaning, _Parser(parse, allowed))
+        self._define(name, default, meaning, Parser(parse, allowed))
 
     def special(
         self, name: str, default: Any, meaning: str, parse: Callable[[str], Any], allowed: str
     ) -> None:
         """Defines a flag with a form of its own, which `parse` reads or refuses by ValueError."""
-        self._define(name, default, meaning, _Parser(parse, allowed))
+        self._define(name, default, meaning, Parser(parse, allowed))
 
     def switch(self, name: str, default: bool, meaning: str) -> None:
         """Defines a flag that is on or off."""
@@ -291,8 +270,8 @@ class FlagSet:
             meaning, 88, initial_indent=indent, subsequent_indent=indent
         )
 
-    def _define(self, name: str, default: Any, meaning: str, parser: _Parser) -> None:
-        flags.DEFINE(parser, name, default, meaning, self.values, _Serializer())
+    def _define(self, name: str, default: Any, meaning: str, parser: Parser) -> None:
+        flags.DEFINE(parser, name, default, meaning, self.values, Serializer())
         self._groups[self._titles[-1]].append(name)
 
     def _refusal(self, error: Exception) -> str:

@@ -1,15 +1,18 @@
 """An agent is a module and a line of the table: here, one that is defined in this file."""
 
 import dataclasses
+import json
+import math
 
-import numpy as np
 import pytest
 
-from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
+from blockqnn.agents.exploration import BY_TYPE
 from blockqnn.agents.options import AgentSettings, option, told
+from blockqnn.agents.random_search import RandomSearch
 from blockqnn.agents.registry import AGENTS, AgentEntry
 from blockqnn.contests.contestants import parse_contestant
 from blockqnn.flags.search import parse
+from blockqnn.inspection.recorded_agent import config_of
 from blockqnn.runs.run_record import read_run
 
 
@@ -28,32 +31,13 @@ class StubbornConfig(AgentSettings):
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
-class Stubborn:
-    """The agent: a random block, `times` times."""
-
-    def __init__(self, space, config, seed):
-        self._space, self._config = space, config
-        self._random = np.random.default_rng(seed)
-        self._said = []
+class Stubborn(RandomSearch):
+    """The agent: a random block, `times` times; it learns and explains itself as its parent."""
 
     def suggest(self, count):
-        while len(self._said) < count:
-            block = draw_episode(self._random, self._space, self._config.exploration)
-            self._said += [block] * self._config.times
-        now, self._said = self._said[:count], self._said[count:]
-        return now
-
-    def update(self, episodes):
-        pass
-
-    def get_state(self, changed_only=False):
-        return {"random": random_state(self._random)}
-
-    def set_state(self, state, episodes):
-        self._random = generator(state["random"])
-
-    def statistics(self):
-        return {"epsilon": 1.0, "times": self._config.times}
+        """See `Agent.suggest`."""
+        blocks = super().suggest(math.ceil(count / self._config.times))
+        return [block for block in blocks for _ in range(self._config.times)][:count]
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +68,15 @@ def test_it_searches_and_is_kept(blockqnn):
     assert len(set(codes)) == 1
     flags = read_run(blockqnn.directory / "run").flags
     assert (flags["agent"], flags["times"], flags["courage"]) == ("stubborn", "4", "0.5")
+
+
+def test_its_run_is_explained_as_any_other(blockqnn):
+    blockqnn.search("--preset=smoke", "--agent=stubborn", "--times=4", "--run_dir=run")
+    status, out, err = blockqnn("explain", "run", "--format=json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)
+    agent = config_of(read_run(blockqnn.directory / "run").flags)
+    assert agent == StubbornConfig(4, 0.5, False, 4, "uniform")
 
 
 @pytest.mark.parametrize(
