@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.flags import parsing
-from blockqnn.full_training.settings import SCHEDULES, FullRecipe
+from blockqnn.flags.parsing import Owner
+from blockqnn.full_training.settings import SCHEDULES, STEPS, FullRecipe
 
 
 def define(flags: parsing.FlagSet) -> None:
     """Adds the flags of the recipe, at the paper's values.
 
     Args:
-        flags: that are added to, in a group of their own.
+        flags: that are added to, in groups of their own.
     """
     paper = FullRecipe()
     flags.group("Recipe")
@@ -26,20 +27,6 @@ def define(flags: parsing.FlagSet) -> None:
         paper.schedule,
         SCHEDULES,
         "reduce the learning rate at milestones, or along half a cosine",
-    )
-    flags.special(
-        "milestones",
-        paper.milestones,
-        "epochs after which the learning rate is reduced, with --schedule=steps",
-        parse_milestones,
-        "epochs with commas between them, as in 150,225, or nothing",
-    )
-    flags.number(
-        "learning_rate_decay",
-        paper.learning_rate_decay,
-        "factor on the learning rate at each milestone",
-        above=0,
-        most=1,
     )
     flags.integer(
         "warmup_epochs",
@@ -96,6 +83,21 @@ def define(flags: parsing.FlagSet) -> None:
         paper.sync_batch_norm,
         "normalise by statistics of the whole batch, or each device's of its own part, which makes "
         "the result depend on the number of devices",
+    )
+    flags.group("Learning rate in steps (--schedule=steps)", Owner("schedule", (STEPS,)))
+    flags.special(
+        "milestones",
+        paper.milestones,
+        "epochs after which the learning rate is reduced",
+        parse_milestones,
+        "epochs with commas between them, as in 150,225, or nothing",
+    )
+    flags.number(
+        "learning_rate_decay",
+        paper.learning_rate_decay,
+        "factor on the learning rate at each milestone",
+        above=0,
+        most=1,
     )
 
 

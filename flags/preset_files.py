@@ -13,8 +13,6 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.flags.parsing import RECORD_MARK, FlagSet
-from blockqnn.runs import store
-from blockqnn.runs.run_directory import FLAG_FILE
 
 PRESETS = pathlib.Path(__file__).parent / "presets"
 TRAINING_PRESETS = PRESETS / "train"
@@ -44,6 +42,7 @@ def read(
     define: Callable[[], FlagSet],
     folder: pathlib.Path,
     arguments: Sequence[str],
+    kept: tuple[str, str],
     recorded: Sequence[str] = (),
 ) -> Given:
     """Reads a command line whose flags override those of a preset.
@@ -52,6 +51,8 @@ def read(
         define: makes the flags of the verb, which has a flag `preset`.
         folder: with the presets of the verb.
         arguments: what follows the verb.
+        kept: names of two files that the verb keeps in a directory: its flags, and
+            another one by which such a directory is known.
         recorded: flags of a run that exists, which the arguments override.
 
     Returns:
@@ -67,7 +68,7 @@ def read(
     base = f"--flagfile={preset_path(preset, folder)}"
     flags, usual = define(), define()
     flags.parse([base, *expanded])
-    usual.parse([base, *usual.expanded([*recorded, *_records(arguments)])])
+    usual.parse([base, *usual.expanded([*recorded, *_records(arguments, kept)])])
     return Given(flags, preset, words, usual.chosen())
 
 
@@ -95,10 +96,10 @@ def help_of(define: Callable[[], FlagSet], folder: pathlib.Path, arguments: Sequ
     )
 
 
-def _records(arguments: Sequence[str]) -> list[str]:
+def _records(arguments: Sequence[str], kept: tuple[str, str]) -> list[str]:
     """The flag files of the command line that runs have written."""
     paths = [pathlib.Path(name).expanduser() for name in _named("flagfile", arguments)]
-    return [f"--flagfile={path}" for path in paths if _is_record(path)]
+    return [f"--flagfile={path}" for path in paths if _is_record(path, kept)]
 
 
 def _named(flag: str, arguments: Sequence[str]) -> list[str]:
@@ -111,9 +112,9 @@ def _named(flag: str, arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def _is_record(path: pathlib.Path) -> bool:
+def _is_record(path: pathlib.Path, kept: tuple[str, str]) -> bool:
     # Older versions wrote no mark.
-    if path.name == FLAG_FILE and (path.parent / store.FILE_NAME).exists():
+    if path.name == kept[0] and (path.parent / kept[1]).exists():
         return True
     try:
         with path.open(encoding="utf-8") as file:

@@ -24,8 +24,10 @@ from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
+from blockqnn.runs import run_directory, store
 from blockqnn.settings import DataSettings, RunSettings, SearchSettings
 
+_KEPT = (run_directory.FLAG_FILE, store.FILE_NAME)
 _COMMON = (
     "preset",
     "run_dir",
@@ -133,7 +135,7 @@ def parse(
         UserError: if the command line or the data set cannot be used.
         LayoutError: if the layout does not fit the images.
     """
-    given = preset_files.read(define, preset_files.PRESETS, arguments, recorded)
+    given = preset_files.read(define, preset_files.PRESETS, arguments, _KEPT, recorded)
     if given.words:
         raise UserError(
             f"search takes flags alone, given {given.words[0]!r}. "

@@ -10,6 +10,7 @@ from typing import Any
 from blockqnn.errors import UserError
 from blockqnn.flags import flag_text, full_recipe, parsing, preset_files
 from blockqnn.flags.verb import Verb
+from blockqnn.full_training import directory
 from blockqnn.full_training.settings import (
     AUTO,
     NO,
@@ -23,6 +24,8 @@ from blockqnn.full_training.settings import (
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
 from blockqnn.settings import DataSettings
+
+_KEPT = (directory.FLAG_FILE, directory.METRICS)
 
 _OPERATIONAL = (
     "preset",
@@ -176,13 +179,14 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
-    given = preset_files.read(define, preset_files.TRAINING_PRESETS, arguments)
+    given = preset_files.read(define, preset_files.TRAINING_PRESETS, arguments, _KEPT)
     if len(given.words) != 1:
         words = " ".join(given.words) or "nothing"
         raise UserError(
             f"train takes one BLOCK or RUN_DIR, given {words!r}. See: python -m blockqnn train "
             "--help"
         )
+    given.flags.refuse_without_effect("training", given.usual)
     values = given.flags.chosen()
     return TrainSettings(
         reference=given.words[0],
