@@ -8,6 +8,7 @@ import logging
 import time
 from typing import TextIO
 
+from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
@@ -23,8 +24,6 @@ from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import check_executor, make_executor
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 _SHOWN_AT_THE_END = 5
 _FIRST_CHILDREN = 20
 """Most programs are compiled for the first children; later ones share them."""
