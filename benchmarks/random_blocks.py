@@ -18,6 +18,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import Code, LayerType
 from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.registry import NSC
 from blockqnn.settings import SearchSettings
 
 
@@ -74,6 +75,8 @@ def main() -> None:
     rows = []
     for name in preset_names():
         settings, _ = parse([f"--preset={name}", "--evaluator=dry"])
+        if settings.space != NSC:
+            continue  # Its designs are no blocks.
         codes = draw(settings.agent.exploration, settings.max_layers, count)
         counts = reasons(codes, settings, settings.layout)
         rows.append(
