@@ -6,7 +6,8 @@ no file, no data set and no network.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -53,6 +54,58 @@ class Episode(NamedTuple):
     reward: float
 
 
+class Prospect(NamedTuple):
+    """What an agent makes of an action that it may take next.
+
+    Attributes:
+        action: a legal one.
+        probability: that the agent takes it next, exploration included.
+        greedy: whether the agent may take it where it does not explore; it
+            chooses among several if more than one is.
+        value: of the action on the agent's scale, on which a reward of 100 %
+            is 1; None where the agent has none.
+        visits: how often the agent has learned of the action here, in the unit
+            that `Terms.visits` names.
+    """
+
+    action: Action
+    probability: float
+    greedy: bool
+    value: float | None
+    visits: int
+
+
+class Entry(NamedTuple):
+    """A value that an agent holds of an action somewhere.
+
+    Attributes:
+        action: the action.
+        value: on the scale on which a reward of 100 % is 1.
+        visits: how often the agent has learned of it, at least once.
+    """
+
+    action: Action
+    value: float
+    visits: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Terms:
+    """The words for what an agent says of itself.
+
+    Attributes:
+        agent: what it is called in a sentence.
+        value: the name of its values; empty where it has none.
+        visits: the unit of its visits, in the plural; empty where it counts none.
+        meaning: sentences on what its probabilities, values and visits are.
+    """
+
+    agent: str
+    value: str
+    visits: str
+    meaning: str
+
+
 class Agent(Protocol):
     """Anything that suggests episodes and learns from their rewards."""
 
@@ -95,3 +148,29 @@ class Agent(Protocol):
 
     def statistics(self) -> Mapping[str, float]:
         """Figures that describe the agent now, by name."""
+
+    @property
+    def terms(self) -> Terms:
+        """The words for what `after` and `entries` return."""
+
+    def after(self, prefix: Sequence[Action]) -> list[Prospect]:
+        """What the agent would do after the beginning of an episode, and why.
+
+        Of the next suggestion, before anything else is learned. Changes
+        nothing, no random state either.
+
+        Args:
+            prefix: the actions so far, legal and without the end; none for the start.
+
+        Returns:
+            Each legal action once, in the order of the space. The
+            probabilities add up to 1, and at least one action is greedy.
+        """
+
+    def entries(self) -> Iterable[Entry]:
+        """All the values that the agent holds, in an order that its state determines.
+
+        Returns:
+            The entries, several for one action where its value depends on
+            what came before; none where the agent has no values.
+        """

@@ -7,13 +7,23 @@ AAAI 2019, algorithm 1. Cycles are in batches here: the children of a call of
 
 from __future__ import annotations
 
+import bisect
 import collections
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from blockqnn.agents.contract import Action, Episode, SearchSpace, State
+from blockqnn.agents.contract import (
+    Action,
+    Entry,
+    Episode,
+    Prospect,
+    SearchSpace,
+    State,
+    Terms,
+)
+from blockqnn.agents.descent import Parent, prospects_of_a_child, rewards_by_action
 from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
 
 
@@ -35,8 +45,42 @@ class EvolutionConfig:
     exploration: str = BY_TYPE
 
 
+def parent_probabilities(rewards: Sequence[float], sample: int) -> list[float]:
+    """With which probability each of a population is the parent of a child.
+
+    Of S that are drawn uniformly with replacement the best is the parent. Its
+    reward is at most r with probability `(n_r / P)^S`, where n_r of the P have
+    no larger one, and of equals each is as likely as another.
+
+    Args:
+        rewards: of the population, in any order.
+        sample: S.
+
+    Returns:
+        The probabilities, in the same order.
+    """
+    alive = len(rewards)
+    ordered = sorted(rewards)
+    found = []
+    for reward in rewards:
+        below, up_to = bisect.bisect_left(ordered, reward), bisect.bisect_right(ordered, reward)
+        best = (up_to / alive) ** sample - (below / alive) ** sample
+        found.append(best / (up_to - below))
+    return found
+
+
 class RegularisedEvolution:
     """The agent."""
+
+    terms = Terms(
+        agent="regularised evolution",
+        value="best reward",
+        visits="alive",
+        meaning="Probabilities are those with which the parent has the action, of the parents that "
+        "differ least from what came before; mutation, which changes one thing about it, is left "
+        "out. Until the population is full, actions are drawn at random. The value is the best "
+        "reward of these parents, and alive is how many of them have the action.",
+    )
 
     def __init__(self, space: SearchSpace, config: EvolutionConfig, seed: int):
         """Creates an agent with nobody in its population.
@@ -87,8 +131,27 @@ class RegularisedEvolution:
             "mean_reward": float(np.mean(alive)) if alive else 0.0,
         }
 
+    def after(self, prefix: Sequence[Action]) -> list[Prospect]:
+        """See `Agent.after`. Which parent a child has is exact, its mutation is left out."""
+        rewards = [episode.reward for episode in self._population]
+        chosen = parent_probabilities(rewards, self._config.sample)
+        return prospects_of_a_child(
+            self._space,
+            prefix,
+            list(map(Parent, self._population, chosen)),
+            self._config.exploration,
+            explores=self._explores(self._episodes),
+        )
+
+    def entries(self) -> list[Entry]:
+        """See `Agent.entries`. The best reward of the living with each action."""
+        return rewards_by_action(self._population)
+
+    def _explores(self, number: int) -> bool:
+        return not self._population or number < self._config.population
+
     def _suggest(self, number: int) -> tuple[Action, ...]:
-        if not self._population or number < self._config.population:
+        if self._explores(number):
             return draw_episode(self._random, self._space, self._config.exploration)
         drawn = self._random.integers(len(self._population), size=self._config.sample)
         parent = max((self._population[i] for i in drawn.tolist()), key=lambda e: e.reward)

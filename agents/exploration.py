@@ -42,6 +42,24 @@ def draw(random: np.random.Generator, groups: Sequence[Sequence[Any]], distribut
     raise AssertionError("a position beyond the last action")
 
 
+def draw_probabilities(groups: Sequence[Sequence[Any]], distribution: str) -> list[float]:
+    """With which probability `draw` returns each action.
+
+    Args:
+        groups: as `draw` has them.
+        distribution: `by_type` or `uniform`.
+
+    Returns:
+        The probabilities of the actions of all groups, in order.
+    """
+    size = sum(map(len, groups))
+    return [
+        1 / len(groups) / len(group) if distribution == BY_TYPE else 1 / size
+        for group in groups
+        for _ in group
+    ]
+
+
 def draw_episode(
     random: np.random.Generator, space: SearchSpace, distribution: str
 ) -> tuple[Any, ...]:

@@ -12,7 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blockqnn.agents.contract import Action, Episode, SearchSpace, State
+from blockqnn.agents.contract import (
+    Action,
+    Entry,
+    Episode,
+    Prospect,
+    SearchSpace,
+    State,
+    Terms,
+)
+from blockqnn.agents.descent import Parent, prospects_of_a_child, rewards_by_action
 from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
 
 ATTEMPTS = 100
@@ -36,6 +45,15 @@ class LocalSearchConfig:
 
 class LocalSearch:
     """The agent."""
+
+    terms = Terms(
+        agent="local search",
+        value="best reward",
+        visits="centres",
+        meaning="Probabilities are the shares of the centres that have the action, of those that "
+        "differ least from what came before; the change that is made to a centre is left out. "
+        "The first episodes are drawn at random. The value is the best reward of these centres.",
+    )
 
     def __init__(self, space: SearchSpace, config: LocalSearchConfig, seed: int):
         """Creates an agent that has seen nothing.
@@ -89,13 +107,30 @@ class LocalSearch:
             "best": self._best[0].reward if self._best else 0.0,
         }
 
+    def after(self, prefix: Sequence[Action]) -> list[Prospect]:
+        """See `Agent.after`. Which centre is changed is exact, its change is left out."""
+        return prospects_of_a_child(
+            self._space,
+            prefix,
+            [Parent(centre, 1 / len(self._best)) for centre in self._best],
+            self._config.exploration,
+            explores=self._explores(self._episodes),
+        )
+
+    def entries(self) -> list[Entry]:
+        """See `Agent.entries`. The best reward of the centres with each action."""
+        return rewards_by_action(self._best)
+
     def _forget(self) -> None:
         self._episodes = 0
         self._best: list[Episode] = []
         self._known: set[tuple[Action, ...]] = set()
 
+    def _explores(self, number: int) -> bool:
+        return not self._best or number < self._config.random_episodes
+
     def _suggest(self, number: int) -> tuple[Action, ...]:
-        if not self._best or number < self._config.random_episodes:
+        if self._explores(number):
             return draw_episode(self._random, self._space, self._config.exploration)
         centre = self._best[int(self._random.integers(len(self._best)))]
         for attempt in range(ATTEMPTS):

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from blockqnn.agents.contract import Action, Agent, Episode, SearchSpace, State
+from blockqnn.agents.contract import (
+    Action,
+    Agent,
+    Entry,
+    Episode,
+    Prospect,
+    SearchSpace,
+    State,
+    Terms,
+)
 
 FOREST = "forest"
 """What the flags of a run call this predictor."""
@@ -139,6 +148,25 @@ class PredictedAgent:
     def statistics(self) -> Mapping[str, float]:
         """The agent's figures, and `different`, the number of different episodes."""
         return {**self._agent.statistics(), "different": len(self._rewards)}
+
+    @property
+    def terms(self) -> Terms:
+        """See `Agent.terms`. Those of the agent, and that they are its own."""
+        own = self._agent.terms
+        return dataclasses.replace(
+            own,
+            agent=f"{own.agent} behind a predictor",
+            meaning=f"{own.meaning} All this is of the agent alone: the predictor takes one of "
+            f"{self._config.pool} suggestions once there are enough episodes to fit it to.",
+        )
+
+    def after(self, prefix: Sequence[Action]) -> list[Prospect]:
+        """See `Agent.after`. What the agent would suggest, not what the predictor would take."""
+        return self._agent.after(prefix)
+
+    def entries(self) -> Iterable[Entry]:
+        """See `Agent.entries`. Those of the agent."""
+        return self._agent.entries()
 
     def _forget(self) -> None:
         self._rewards: dict[Hashable, float] = {}

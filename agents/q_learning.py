@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from blockqnn.agents.contract import Action, Episode, SearchSpace, State
+from blockqnn.agents.contract import (
+    Action,
+    Entry,
+    Episode,
+    Prospect,
+    SearchSpace,
+    State,
+    Terms,
+)
 from blockqnn.agents.equations import (
     bootstrap_target,
     epsilon_at,
@@ -21,7 +29,13 @@ from blockqnn.agents.equations import (
     moved,
     shaped_reward,
 )
-from blockqnn.agents.exploration import BY_TYPE, draw, generator, random_state
+from blockqnn.agents.exploration import (
+    BY_TYPE,
+    draw,
+    draw_probabilities,
+    generator,
+    random_state,
+)
 
 PAPER_SCHEDULE = (
     (1.0, 95),
@@ -118,6 +132,17 @@ class _Memory:
 class QLearning:
     """The Q-learning agent of BlockQNN."""
 
+    terms = Terms(
+        agent="Q-learning",
+        value="Q-value",
+        visits="updates",
+        meaning="Probabilities are those of the epsilon-greedy policy: a random action with "
+        "probability epsilon, else one of the highest Q-value. A Q-value is what the agent expects "
+        "from here on; with reward shaping the actions before the last add their shares, so "
+        "values fall towards the end. Updates are how often replay moved it. The table knows what "
+        "came before by the last action alone.",
+    )
+
     def __init__(self, space: SearchSpace, config: QLearningConfig, seed: int):
         """Creates an agent that has learned nothing.
 
@@ -187,6 +212,39 @@ class QLearning:
                     float(row.values[position]),
                     int(row.visits[position]),
                 )
+
+    def after(self, prefix: Sequence[Action]) -> list[Prospect]:
+        """See `Agent.after`. Exact: `epsilon p_random(a) + (1 - epsilon) p_greedy(a)`."""
+        state = prefix[-1] if prefix else self._space.start
+        values = self.q_values(state)
+        drawn = draw_probabilities(self._space.choices(state), self._config.exploration)
+        highest = max(q for _, q, _ in values)
+        best = {action for action, q, _ in values if q == highest}
+        # Of the highest values one is drawn as a random action is, but among them alone.
+        groups = [[a for a in group if a in best] for group in self._space.choices(state)]
+        groups = [group for group in groups if group]
+        greedy = dict(
+            zip(
+                [action for group in groups for action in group],
+                draw_probabilities(groups, self._config.exploration),
+                strict=True,
+            )
+        )
+        return [
+            Prospect(
+                tuple(action),
+                self.epsilon * random + (1.0 - self.epsilon) * greedy.get(action, 0.0),
+                action in best,
+                q,
+                visits,
+            )
+            for random, (action, q, visits) in zip(drawn, values, strict=True)
+        ]
+
+    def entries(self) -> Iterator[Entry]:
+        """See `Agent.entries`. One for each state and action that were updated."""
+        for _, action, value, visits in self.learned():
+            yield Entry(tuple(action), value, visits)
 
     def get_state(self, changed_only: bool = False) -> State:
         """See `Agent.get_state`. One key for each state of the Q-table."""

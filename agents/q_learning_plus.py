@@ -22,14 +22,30 @@ a running mean over a few visits has learned nothing yet. What is different:
 from __future__ import annotations
 
 import bisect
+import collections
 import dataclasses
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
-from blockqnn.agents.contract import Action, Episode, SearchSpace, State
-from blockqnn.agents.exploration import BY_TYPE, draw, generator, random_state
+from blockqnn.agents.contract import (
+    Action,
+    Entry,
+    Episode,
+    Prospect,
+    SearchSpace,
+    State,
+    Terms,
+)
+from blockqnn.agents.exploration import (
+    BY_TYPE,
+    draw,
+    draw_probabilities,
+    generator,
+    random_state,
+)
+from blockqnn.agents.mixture import Level, mixture_after
 
 ATTEMPTS = 50
 """How often a suggestion is drawn while it is known; epsilon grows to 1 meanwhile."""
@@ -125,6 +141,16 @@ def keep_best(returns: list[float], r_T: float, count: int) -> bool:
 class QLearningPlus:
     """Q-learning of best returns, with exploring starts and without repeats."""
 
+    terms = Terms(
+        agent="Q-learning plus",
+        value="best return",
+        visits="episodes",
+        meaning="Probabilities are those of a first attempt, given what came before: greedy about "
+        "one of the best returns, random at one position, and with probability epsilon at the "
+        "others; what is known is then drawn again. The value is the best return of the episodes "
+        "with the action at this position, whatever came before it.",
+    )
+
     def __init__(self, space: SearchSpace, config: QLearningPlusConfig, seed: int):
         """Creates an agent that has learned nothing.
 
@@ -155,6 +181,7 @@ class QLearningPlus:
                     del self._reached[left]
                 self._ranked.clear()
             for t, action in enumerate(episode.actions):
+                self._visits[t, tuple(action)] += 1
                 returns = self._table.setdefault(t, {}).setdefault(action, [])
                 if keep_best(returns, r_T, self._config.ceilings):
                     for level in range(self._config.ceilings):
@@ -170,6 +197,44 @@ class QLearningPlus:
             The best return after each action that was ever taken there.
         """
         return {action: returns[-1] for action, returns in self._table.get(t, {}).items()}
+
+    def after(self, prefix: Sequence[Action]) -> list[Prospect]:
+        """See `Agent.after`. Exact for a first attempt, see `mixture_after`."""
+        t, epsilon = len(prefix), self._epsilon(self._episodes)
+        states: list[Any] = [self._space.start, *prefix]
+        choices = [self._space.choices(state) for state in states]
+        levels = [
+            Level(
+                len(self._reached[self._best[level]]) if self._best else 1,
+                [self._greedy(i, level, groups) for i, groups in enumerate(choices)],
+            )
+            for level in range(max(len(self._best), 1))
+        ]
+        actions = [[tuple(a) for group in groups for a in group] for groups in choices]
+        drawn = [
+            dict(zip(own, draw_probabilities(groups, self._config.exploration), strict=True))
+            for own, groups in zip(actions, choices, strict=True)
+        ]
+        probabilities = mixture_after([tuple(a) for a in prefix], levels, drawn, epsilon)
+        values, greedy = self.q_values(t), levels[-1].greedy[t]
+        return [
+            Prospect(
+                action,
+                probabilities[action],
+                greedy is None or action == greedy,
+                values.get(action),
+                self._visits[t, action],
+            )
+            for action in actions[t]
+        ]
+
+    def entries(self) -> list[Entry]:
+        """See `Agent.entries`. One for each position and action that was ever taken there."""
+        return [
+            Entry(tuple(action), value, self._visits[t, tuple(action)])
+            for t in sorted(self._table)
+            for action, value in sorted(self.q_values(t).items())
+        ]
 
     def get_state(self, changed_only: bool = False) -> State:
         """See `Agent.get_state`. The table is fitted again to the episodes."""
@@ -201,6 +266,7 @@ class QLearningPlus:
         self._best: list[float] = []
         self._reached: dict[float, tuple[Action, ...]] = {}  # who reached these returns first
         self._table: dict[int, dict[Action, list[float]]] = {}
+        self._visits: collections.Counter[tuple[int, Action]] = collections.Counter()
         self._ranked: dict[tuple[int, int], list[Action]] = {}  # kept while the table stands
 
     def _epsilon(self, number: int) -> float:

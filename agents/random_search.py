@@ -7,8 +7,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blockqnn.agents.contract import Action, Episode, SearchSpace, State
-from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
+from blockqnn.agents.contract import (
+    Action,
+    Entry,
+    Episode,
+    Prospect,
+    SearchSpace,
+    State,
+    Terms,
+)
+from blockqnn.agents.exploration import (
+    BY_TYPE,
+    draw_episode,
+    draw_probabilities,
+    generator,
+    random_state,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +38,14 @@ class RandomSearchConfig:
 
 class RandomSearch:
     """Draws every action at random and learns nothing."""
+
+    terms = Terms(
+        agent="random search",
+        value="",
+        visits="",
+        meaning="Probabilities are those of the distribution that every action is drawn from "
+        "(--exploration). Nothing is learned, so there are no values.",
+    )
 
     def __init__(self, space: SearchSpace, config: RandomSearchConfig, seed: int):
         """Creates the agent.
@@ -60,3 +82,17 @@ class RandomSearch:
     def statistics(self) -> dict[str, float]:
         """Returns `episodes`: how many were seen; `epsilon`: always 1."""
         return {"episodes": self._episodes, "epsilon": 1.0}
+
+    def after(self, prefix: Sequence[Action]) -> list[Prospect]:
+        """See `Agent.after`. Exact; any action may be drawn, so all are greedy."""
+        groups = self._space.choices(prefix[-1] if prefix else self._space.start)
+        actions = [action for group in groups for action in group]
+        drawn = draw_probabilities(groups, self._config.exploration)
+        return [
+            Prospect(tuple(action), probability, True, None, 0)
+            for action, probability in zip(actions, drawn, strict=True)
+        ]
+
+    def entries(self) -> list[Entry]:
+        """See `Agent.entries`. There are none."""
+        return []

@@ -24,10 +24,10 @@ from blockqnn.contests.contest import play_agent
 from blockqnn.contests.contestants import parse_contestant
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
-from blockqnn.networks.spaces.nasbench201 import CellSpace
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.workers.placement import available_cores
 
-SPACE = CellSpace()
+SPACE = space_named("nasbench201")
 _ATTEMPTS = 50
 
 

@@ -29,9 +29,7 @@ def measure(with_options: bool) -> dict[str, float]:
     from blockqnn.data.datasets import load_search_parts
     from blockqnn.networks.initial import initial_parameters, initial_statistics
     from blockqnn.networks.layout import Layout
-    from blockqnn.networks.spaces.nsc.canonical import canonical_form
-    from blockqnn.networks.spaces.nsc.published import PUBLISHED
-    from blockqnn.networks.spaces.nsc.stacking import make_plan
+    from blockqnn.networks.spaces.registry import design_of, design_plan, published
     from blockqnn.settings import DataSettings, Recipe
 
     if not with_options:
@@ -41,7 +39,7 @@ def measure(with_options: bool) -> dict[str, float]:
     order = np.arange(64, dtype=np.int32).reshape(1, 64)
     compile_seconds = step_seconds = 0.0
     for name in BLOCKS:
-        plan = make_plan(canonical_form(PUBLISHED[name]), layout)
+        plan = design_plan(design_of(published()[name]), layout)
         execution = LayerByLayer(plan, Recipe(), 64)
         start = time.perf_counter()
         execution.compile(train, validation, 1)

@@ -25,9 +25,8 @@ from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import table
 from blockqnn.networks.cost import parameters
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, write
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import MAX_LAYERS, Code, Design
+from blockqnn.networks.spaces.registry import design_of, design_plan, write
 
 RECIPES = {
     "paper": [],
@@ -57,7 +56,7 @@ class Contender:
     @property
     def parameters(self) -> int:
         """Trained numbers of its network."""
-        return parameters(make_plan(canonical_form(self.code), self.layout))
+        return parameters(design_plan(design_of(self.code), self.layout))
 
 
 def contenders(run_dir: str, published: list[str]) -> Iterator[Contender]:
@@ -68,11 +67,11 @@ def contenders(run_dir: str, published: list[str]) -> Iterator[Contender]:
     yield first
     for name in published:
         code = resolve(name, MAX_LAYERS).code
-        layout = same_size(canonical_form(code), best.layout, first.parameters)
+        layout = same_size(design_of(code), best.layout, first.parameters)
         yield Contender(name, code, layout)
 
 
-def same_size(block: CanonicalBlock, layout: Layout, wanted: int) -> Layout:
+def same_size(block: Design, layout: Layout, wanted: int) -> Layout:
     """The layout with filters that double from stage to stage, or nearly, nearest in parameters."""
 
     def with_filters(first: int, more: int) -> Layout:
@@ -80,7 +79,7 @@ def same_size(block: CanonicalBlock, layout: Layout, wanted: int) -> Layout:
         return dataclasses.replace(layout, filters=(first, *rest))
 
     choices = [with_filters(f, more) for f in range(2, MOST_FILTERS) for more in (-1, 0, 1)]
-    return min(choices, key=lambda choice: abs(parameters(make_plan(block, choice)) - wanted))
+    return min(choices, key=lambda choice: abs(parameters(design_plan(block, choice)) - wanted))
 
 
 def trained(contender: Contender, flags: list[str], directory: pathlib.Path) -> dict[str, Any]:

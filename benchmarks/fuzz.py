@@ -22,9 +22,8 @@ from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.errors import UserError
 from blockqnn.flags import search as search_flags
 from blockqnn.networks.layout import LayoutError
-from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
-from blockqnn.networks.spaces.nsc.published import PUBLISHED
-from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.contract import CodeError
+from blockqnn.networks.spaces.registry import parse, published, space_named, write
 from blockqnn.runs.run_record import read_run
 
 LETTERS = "[](),0123456789 -+.eE_\"'\n\tx{}:٣²𝟙\0"
@@ -80,8 +79,8 @@ def odd_code(dice: random.Random, legal: list[str]) -> str:
 
 def fuzz_codes(count: int, dice: random.Random) -> tuple[int, int]:
     """Reads odd codes; returns how many were legal and how many were refused."""
-    agent = RandomSearch(BlockSpace(8), RandomSearchConfig(), dice.randrange(2**31))
-    legal = [write(code) for code in [*agent.suggest(500), *PUBLISHED.values()]]
+    agent = RandomSearch(space_named("nsc", 8), RandomSearchConfig(), dice.randrange(2**31))
+    legal = [write(code) for code in [*agent.suggest(500), *published().values()]]
     read = 0
     for _ in range(count):
         text = odd_code(dice, legal)

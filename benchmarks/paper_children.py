@@ -30,10 +30,8 @@ from blockqnn.bench.process import MeasuringProcess
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.flags.search import parse
 from blockqnn.networks.cost import cost, infeasible_reason
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, write
-from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import Code, Design
+from blockqnn.networks.spaces.registry import design_of, design_plan, space_named, write
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, child_seed
 from blockqnn.workers.contract import LocalExecutor
@@ -46,17 +44,17 @@ RECIPE = ("--preset=cifar10", "--repeats=4", "--run_dir=unused")
 def random_codes(settings: SearchSettings, count: int) -> list[Code]:
     """Different feasible blocks, drawn as the settings explore."""
     exploration = RandomSearchConfig(settings.agent.exploration)
-    agent = RandomSearch(BlockSpace(settings.max_layers), exploration, settings.seed)
+    agent = RandomSearch(space_named("nsc", settings.max_layers), exploration, settings.seed)
     found: dict[str, Code] = {}
     while len(found) < count:
         code: Code = agent.suggest(1)[0]  # type: ignore[assignment]
-        block = canonical_form(code)
+        block = design_of(code)
         if infeasible(settings, block) is None:
             found.setdefault(block.hash, code)
     return list(found.values())
 
 
-def infeasible(settings: SearchSettings, block: CanonicalBlock) -> str | None:
+def infeasible(settings: SearchSettings, block: Design) -> str | None:
     """Why a child would not be trained."""
     return infeasible_reason(
         block,
@@ -87,7 +85,7 @@ def train(
     with contextlib.closing(LocalExecutor(line, found, directory, left)) as executor:
         begun = ended = time.monotonic()
         for place, code in enumerate(codes):
-            name = canonical_form(code).hash
+            name = design_of(code).hash
             executor.submit(Job(place, code, name, child_seed(settings.seed, name)))
         while len(outcomes) < len(codes) and time.monotonic() < deadline:
             place, outcome = executor.next_outcome()
@@ -114,7 +112,7 @@ def shares_of_floor(
     shares = []
     for place, outcome in outcomes.items():
         if outcome.reason is None:
-            plan = make_plan(canonical_form(codes[place]), settings.layout)
+            plan = design_plan(design_of(codes[place]), settings.layout)
             numbers = 2 if recipe.bfloat16 else 4
             floor = floor_seconds(plan, recipe.batch_size, numbers, rates)
             shares.append(steps * floor / outcome.train_seconds)

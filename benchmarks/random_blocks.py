@@ -15,15 +15,14 @@ from blockqnn.flags.search import parse
 from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, LayerType
-from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.registry import NSC
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.nsc.codes import LayerType
+from blockqnn.networks.spaces.registry import design_of, space_named
 from blockqnn.settings import SearchSettings
 
 
 def draw(exploration: str, max_layers: int, count: int) -> list[Code]:
-    agent = RandomSearch(BlockSpace(max_layers), RandomSearchConfig(exploration), seed=0)
+    agent = RandomSearch(space_named("nsc", max_layers), RandomSearchConfig(exploration), seed=0)
     return agent.suggest(count)  # type: ignore[return-value]
 
 
@@ -33,7 +32,7 @@ def reasons(
     """Why the children of these blocks would not be trained."""
     counts: collections.Counter[str] = collections.Counter()
     for code in codes:
-        block = canonical_form(code)
+        block = design_of(code)
         reason = infeasible_reason(
             block,
             cost(block, layout),
@@ -75,7 +74,7 @@ def main() -> None:
     rows = []
     for name in preset_names():
         settings, _ = parse([f"--preset={name}", "--evaluator=dry"])
-        if settings.space != NSC:
+        if settings.space != "nsc":
             continue  # Its designs are no blocks.
         codes = draw(settings.agent.exploration, settings.max_layers, count)
         counts = reasons(codes, settings, settings.layout)

@@ -14,9 +14,7 @@ from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason
 from blockqnn.networks.parts import cut_into_steps
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan, space_named
 
 FIRST = 20
 
@@ -25,14 +23,14 @@ def different_plans(preset: str, count: int) -> list[Plan]:
     """Plans of different random blocks that are feasible under a preset."""
     settings, _ = parse([f"--preset={preset}", "--evaluator=dry"])
     exploration = RandomSearchConfig(settings.agent.exploration)
-    agent = RandomSearch(BlockSpace(settings.max_layers), exploration, seed=0)
+    agent = RandomSearch(space_named("nsc", settings.max_layers), exploration, seed=0)
     plans: dict[str, Plan] = {}
     while len(plans) < count:
-        block = canonical_form(agent.suggest(1)[0])  # type: ignore[arg-type]
+        block = design_of(agent.suggest(1)[0])  # type: ignore[arg-type]
         spent = cost(block, settings.layout)
         batch = settings.recipe.batch_size
         if infeasible_reason(block, spent, settings.limits, batch, 4) is None:
-            plans.setdefault(block.hash, make_plan(block, settings.layout))
+            plans.setdefault(block.hash, design_plan(block, settings.layout))
     return list(plans.values())
 
 

@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks._arguments import make_parser
 from blockqnn.evaluation.contract import DryEvaluator, deviate
 from blockqnn.flags import search as search_flags
-from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.registry import parse
 from blockqnn.runs.status_file import StatusFile
 from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch

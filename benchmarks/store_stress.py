@@ -18,7 +18,7 @@ import tempfile
 import time
 
 from benchmarks._arguments import make_parser
-from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.registry import published
 from blockqnn.runs.store import Store, Suggestion
 from blockqnn.trial import Status, Trial
 
@@ -32,7 +32,7 @@ def trial(number: int) -> Trial:
         number,
         1 + (number - 1) // PER_ITERATION,
         0.5,
-        PUBLISHED["inception"],
+        published()["inception"],
         f"hash-{number}",
         number,
         Status.COMPLETED,

@@ -35,7 +35,7 @@ from blockqnn.inspection.show_command import show
 from blockqnn.inspection.status_command import status
 from blockqnn.inspection.trials_command import list_trials
 from blockqnn.networks.layout import LayoutError
-from blockqnn.networks.spaces.nsc.codes import CodeError
+from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.report.command import report, serve
 from blockqnn.searching.command import INTERRUPTED, run_search
 from blockqnn.tensorboard.command import write_tensorboard

@@ -1,4 +1,4 @@
-"""The writing of blocks as a Gymnasium environment, so that any agent can play it.
+"""The writing of designs as a Gymnasium environment, so that any agent can play it.
 
 Importing this module registers `BlockQNN-v0`. Gymnasium has no entry points any
 more, but imports what stands before a colon:
@@ -18,12 +18,18 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TRAIN, Evaluator, make_evaluator
-from blockqnn.inspection.action_list import TERMINAL_ACTION, ActionList
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
+from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, terminal, write
-from blockqnn.networks.spaces.registry import as_block
+from blockqnn.networks.spaces.contract import MAX_LAYERS, Code, SearchSpace
+from blockqnn.networks.spaces.registry import (
+    DEFAULT,
+    SPACES,
+    design_of,
+    graph_of,
+    space_named,
+    write,
+)
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome, Status, child_seed
@@ -36,9 +42,12 @@ AnyEvaluator = str | Evaluator | Callable[[Code], float]
 
 
 class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
-    """Writes a block, layer by layer; the reward comes with Terminal.
+    """Writes a design, decision by decision; the reward comes with the last one.
 
-    An episode is a block. An action is the number of a layer (`ActionList`);
+    What follows is said of blocks, whose decisions are layers; every search
+    space can be played (`space=`), with as many columns as its decisions have
+    fields. An episode is a block. An action is the number of a layer
+    (`SearchSpace.numbered`);
     `info["action_mask"]`, int8 [actions], has a 1 for each that is legal, and
     `action_masks()` is the same as bool, as sb3-contrib asks for it.
 
@@ -79,6 +88,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         self,
         evaluator: AnyEvaluator = DRY,
         *,
+        space: str = DEFAULT,
         max_layers: int = MAX_LAYERS,
         data: DataSettings | None = None,
         layout: Layout | None = None,
@@ -97,7 +107,9 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
                 train children in this process, a function from a code to its
                 accuracy in percent, or an object as
                 `blockqnn.evaluation.contract.make_evaluator` returns it.
-            max_layers: most layers of a block, Terminal not counted.
+            space: name of the search space.
+            max_layers: most layers of a design, its end not counted, where the
+                space has such a limit.
             data: the images; None for the digits.
             layout: of the child networks; None for that of the digits preset
                 with the size of the images.
@@ -116,24 +128,26 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         _one_of("observation", observation, (BLOCK, LAYER))
         _one_of("illegal_action", illegal_action, (END, RAISE))
         _one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
+        _one_of("space", space, tuple(SPACES))
         if max_layers < 1:
             raise UserError(f"max_layers is {max_layers}; allowed: at least 1.")
+        self._space = space_named(space, max_layers)
         data, self._recipe = data or DataSettings(), recipe or Recipe()
-        self.layout = layout or _layout(data, images_needed=evaluator == TRAIN)
+        self.layout = layout or _layout(self._space, data, images_needed=evaluator == TRAIN)
         self._limits, self._reward = limits or Limits(), reward or RewardSettings()
         self._evaluate = _evaluation(evaluator, data, self._recipe, self.layout)
         self._run_seed = run_seed
         self._whole_block, self._raise = observation == BLOCK, illegal_action == RAISE
         self.render_mode = render_mode
-        self.actions = ActionList(max_layers)
+        self.actions = self._space.numbered()
         self.action_space = gymnasium.spaces.Discrete(len(self.actions))
-        highest = np.array([max_layers + 1, 7, 5, *[max(1, max_layers - 1)] * 2], np.int64)
+        highest = np.array(self.actions.highest, np.int64)
         if self._whole_block:
-            highest = np.tile(highest, (max_layers + 1, 1))
+            highest = np.tile(highest, (self.actions.length, 1))
         self.observation_space = gymnasium.spaces.Box(
             np.zeros_like(highest), highest, dtype=np.int64
         )
-        self._layers: list[LayerCode] = []
+        self._layers: list[Any] = []
         self._over = True
         self._trained: dict[str, float] = {}
 
@@ -176,8 +190,8 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         position = len(self._layers) + 1
         if not self.actions.mask(position)[number]:
             return self._step_illegal(number, position)
-        self._layers.append(self.actions.layer(number, position))
-        if number != TERMINAL_ACTION:
+        self._layers.append(self.actions.action(number, position))
+        if not self._space.is_end(self._layers[-1]):
             return self._observation(), 0.0, False, False, self._info()
         self._over = True
         reward, result = self._assess(tuple(self._layers))
@@ -200,13 +214,13 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         if self.render_mode == "ansi":
             from blockqnn.drawing.terminal import in_text
 
-            return in_text(self._ended())
-        return _picture(self._ended())
+            return in_text(graph_of(self._space.ended(self._layers)))
+        return _picture(graph_of(self._space.ended(self._layers)))
 
     def _step_illegal(
         self, action: int, position: int
     ) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        layer = self.actions.layer(action, position)
+        layer = self.actions.action(action, position)
         reason = f"{tuple(map(int, layer))} may not stand at position {position}"
         if self._raise:
             raise InvalidAction(f"Action {action}: {reason}; see action_masks().")
@@ -217,7 +231,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
 
     def _assess(self, code: Code) -> tuple[float, dict[str, Any]]:
         """What a block earns, in percent, and what there is to say of it."""
-        block = canonical_form(code)
+        block = design_of(code)
         spent = cost(block, self.layout)
         bytes_per_number = 2 if self._recipe.bfloat16 else 4
         reason = infeasible_reason(
@@ -254,7 +268,9 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         assert shape is not None
         observation = np.zeros(shape, np.int64)
         if self._whole_block:
-            observation[: len(self._layers)] = np.reshape(np.array(self._layers, np.int64), (-1, 5))
+            observation[: len(self._layers)] = np.reshape(
+                np.array(self._layers, np.int64), (-1, shape[-1])
+            )
         elif self._layers:
             observation[:] = np.array(self._layers[-1])
         return observation
@@ -262,21 +278,17 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
     def _info(self) -> dict[str, Any]:
         return {"action_mask": self.action_masks().astype(np.int8)}
 
-    def _ended(self) -> Code | CanonicalBlock:
-        """The block as it is with a Terminal; one that passes its input on has no code."""
-        layers = [layer for layer in self._layers if layer.type != terminal(0).type]
-        return (*layers, terminal(len(layers) + 1)) if layers else CanonicalBlock((), (0,))
-
 
 def _one_of(name: str, given: str | None, allowed: tuple[str | None, ...]) -> None:
     if given not in allowed:
         raise UserError(f"{name} is {given!r}; allowed: {', '.join(map(repr, allowed))}.")
 
 
-def _layout(data: DataSettings, images_needed: bool) -> Layout:
+def _layout(space: SearchSpace, data: DataSettings, images_needed: bool) -> Layout:
     info = describe(data, images_needed)
     height, width, channels = info.shape
     return Layout(
+        kind=next(iter(space.layouts)),
         filters=(16, 32),
         repeats=1,
         height=height,
@@ -302,17 +314,17 @@ def _evaluation(
             f"percent, or has a method evaluate; given {evaluator!r}."
         )
     function = evaluator
-    return lambda job: Outcome(accuracies=(float(function(as_block(job.code))),))
+    return lambda job: Outcome(accuracies=(float(function(job.code)),))
 
 
-def _picture(block: Code | CanonicalBlock) -> np.ndarray:
+def _picture(graph: Graph) -> np.ndarray:
     # Most players never look, and these take a while to load.
     import PIL.Image
 
     from blockqnn.drawing.arrangement import arrange
     from blockqnn.drawing.raster import png
 
-    painted = PIL.Image.open(io.BytesIO(png(arrange(block)))).convert("RGBA")
+    painted = PIL.Image.open(io.BytesIO(png(arrange(graph)))).convert("RGBA")
     ground = PIL.Image.new("RGBA", painted.size, "white")
     return np.array(PIL.Image.alpha_composite(ground, painted).convert("RGB"))
 

@@ -10,7 +10,7 @@ from blockqnn.agents.contract import Agent
 from blockqnn.agents.registry import AgentConfig, make_agent
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import make_space
+from blockqnn.networks.spaces.registry import space_named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +108,7 @@ class SearchSettings:
         schedule: pairs of epsilon and a number of iterations; its length is
             that of the search for every agent.
         blocks_per_iteration: trials of an iteration, infeasible ones not counted.
-        space: `nsc` or `nasbench201`.
+        space: name of the search space.
         max_layers: most layers of a block, Terminal not counted.
         seed: fixes every random choice.
         layout: of the child networks.
@@ -144,7 +144,7 @@ class SearchSettings:
 
     def make_agent(self) -> Agent:
         """An agent that has learned nothing, for this search."""
-        return make_agent(self.agent, make_space(self.space, self.max_layers), self.seed)
+        return make_agent(self.agent, space_named(self.space, self.max_layers), self.seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import hashlib
 
-from blockqnn.networks.spaces.registry import AnyCode
+from blockqnn.networks.spaces.contract import Code
 
 
 class Status(enum.StrEnum):
@@ -55,7 +55,7 @@ class Trial:
     number: int
     iteration: int
     epsilon: float
-    code: AnyCode
+    code: Code
     hash: str
     seed: int
     status: Status
@@ -100,7 +100,7 @@ class Job:
     """
 
     number: int
-    code: AnyCode
+    code: Code
     hash: str
     seed: int
 

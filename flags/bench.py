@@ -12,7 +12,7 @@ from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, search
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
+from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.settings import Recipe
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.flags import parsing
-from blockqnn.networks.layout import KINDS, Layout
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.contract import MAX_LAYERS
+from blockqnn.networks.spaces.registry import layouts
 
 
 def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
@@ -16,7 +17,7 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
         flags: that are added to, in their present group.
         default: what the flags say unless they are given.
     """
-    flags.choice("layout", default.kind, KINDS, "what stands around the blocks")
+    flags.choice("layout", default.kind, tuple(layouts()), "what stands around the blocks")
     flags.special(
         "filters",
         default.filters,

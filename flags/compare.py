@@ -13,7 +13,6 @@ from blockqnn.contests.real_command import RealCompareSettings
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import parsing, search
-from blockqnn.networks.layout import NASBENCH201
 from blockqnn.networks.spaces.registry import SPACES
 
 _AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
@@ -44,8 +43,8 @@ def define() -> parsing.FlagSet:
         "space",
         _AUTO,
         (_AUTO, *SPACES),
-        "blocks of the paper, or cells of NAS-Bench-201; auto: cells with a table, with real "
-        "children what the preset has",
+        "what is designed; auto: what the codes of the table are, with real children what the "
+        "preset has",
     )
     flags.text("table", "", "CSV file of accuracies in percent with a column code or arch_str")
     flags.text("search_column", "cifar10_valid_hp12", "of the table: what the agents see")
@@ -123,7 +122,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
         raise UserError("compare needs --table. See: python -m blockqnn compare --help")
     return CompareSettings(
         contestants=contestants,
-        space=NASBENCH201 if value["space"] == _AUTO else value["space"],
+        space="" if value["space"] == _AUTO else value["space"],
         table=value["table"],
         search_column=value["search_column"],
         judge_column=value["judge_column"],

@@ -16,19 +16,19 @@ def define() -> parsing.FlagSet:
     flags = parsing.FlagSet(
         "explain",
         "RUN_DIR [PREFIX]",
-        "Tells what a run's agent has learned. Shown are the Q-values of the layers that may "
-        'follow PREFIX, a code without its Terminal such as "[(1,4,0,0,0),(2,1,3,1,0)]" or nothing '
-        "for the start, the block that the table would write now, and the value of each layer type "
-        "by position.",
+        "Tells what a run's agent has learned, whichever agent it is. Shown are what it would do "
+        "after PREFIX and why, with probabilities and its values, the code that it would write "
+        "now, and the value of each kind of action by position. PREFIX is the beginning of a code, "
+        'such as "[(1,4,0,0,0),(2,1,3,1,0)]" or "nor_conv_3x3,none"; without it, the start.',
     )
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
-    flags.integer("top", 10, "next layers to list", 1)
+    flags.integer("top", 10, "next actions to list", 1)
     flags.choice(
         "value",
         heat_map.MEAN,
-        tuple(heat_map.WHICH),
-        "of the heat map: mean of a type's Q-values, weighted by updates, or the highest",
+        heat_map.WHICH,
+        "of the heat map: mean of a kind's values, weighted by visits, or the highest",
     )
     flags.text(
         "out",

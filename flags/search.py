@@ -12,9 +12,9 @@ from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import child_network, parsing
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.networks.cost import Limits
-from blockqnn.networks.layout import NASBENCH201, Layout
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
-from blockqnn.networks.spaces.registry import NSC, SPACES
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.contract import MAX_LAYERS
+from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.settings import (
     DataSettings,
     RaySettings,
@@ -158,7 +158,9 @@ def define() -> parsing.FlagSet:
     define_agents(flags)
 
     flags.group("Blocks and child networks")
-    flags.choice("space", NSC, SPACES, "blocks of the paper, or cells of NAS-Bench-201")
+    flags.choice(
+        "space", DEFAULT, tuple(SPACES), " or ".join(space.title for space in SPACES.values())
+    )
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_layout(flags, Layout())
     flags.integer(
@@ -334,11 +336,11 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
 
 
 def _refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
-    cells = values["space"] == NASBENCH201
-    if cells != (layout.kind == NASBENCH201):
+    space = space_named(values["space"])
+    if layout.kind not in space.layouts:
         raise UserError(
-            f"--space={values['space']} does not go with --layout={layout.kind}; "
-            f"--space={NASBENCH201} and --layout={NASBENCH201} go together and alone."
+            f"--space={space.name} does not go with --layout={layout.kind}; allowed: "
+            f"{' or '.join(space.layouts)}."
         )
     if values["evaluator"] == TABLE and not (values["table"] and values["search_column"]):
         raise UserError("--evaluator=table needs --table and --search_column.")

@@ -18,8 +18,8 @@ from blockqnn.full_training.settings import (
     Saving,
     TrainSettings,
 )
-from blockqnn.networks.layout import KINDS
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS
+from blockqnn.networks.spaces.contract import MAX_LAYERS
+from blockqnn.networks.spaces.registry import layouts
 from blockqnn.settings import DataSettings
 
 DEFAULT_PRESET = "train_digits"
@@ -112,7 +112,7 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     flags.choice(
         "layout",
         choice.kind,
-        (AUTO, *KINDS),
+        (AUTO, *layouts()),
         "what stands around the blocks; auto for the layout of the block's run, or cifar",
     )
     flags.special(

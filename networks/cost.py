@@ -7,7 +7,8 @@ import math
 
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan_counts import depth, flops, parameters
-from blockqnn.networks.spaces.registry import Design, design_plan, rewarded_plan
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import design_plan, rewarded_plan
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,11 +17,6 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from blockqnn.networks.plan import Operation
-
-JOINS = (Operation.ADD, Operation.CONCAT)
-"""Layers whose inputs may be dropped."""
-
 
 @dataclasses.dataclass(frozen=True)
 class DropPath:

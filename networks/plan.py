@@ -8,30 +8,12 @@ module, and every way of executing it. Nothing computes a shape twice.
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Sequence
 
-Shape = tuple[int, ...]
-"""Height, width and channels of a feature map, or channels of a vector."""
+from blockqnn.networks.operations.steps import Shape
+from blockqnn.networks.operations.table import Operation, OperationEntry
 
-
-class Operation(enum.Enum):
-    """What a placed layer computes."""
-
-    IMAGE = "image"
-    CONVOLUTION = "convolution"
-    PCC = "relu, convolution, batch norm"
-    MAX_POOLING = "max pooling"
-    AVERAGE_POOLING = "average pooling"
-    ADD = "add"
-    CONCAT = "concat"
-    ZERO = "zero"
-    BATCH_NORM = "batch norm"
-    DOWNSAMPLING = "2x2 max pooling, stride 2"
-    AVERAGE_DOWNSAMPLING = "2x2 average pooling, stride 2"
-    RELU = "relu"
-    GLOBAL_POOLING = "global average pooling"
-    LINEAR = "linear"
+__all__ = ["Operation", "PlacedLayer", "Plan", "PlanBuilder", "Shape"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +31,7 @@ class PlacedLayer:
     """
 
     name: str
-    operation: Operation
+    operation: OperationEntry
     kernel: int
     inputs: tuple[int, ...]
     input_shapes: tuple[Shape, ...]
@@ -59,24 +41,15 @@ class PlacedLayer:
     @property
     def normalises(self) -> bool:
         """Whether it has the scale, bias and running statistics of a batch norm."""
-        return self.operation in (Operation.PCC, Operation.BATCH_NORM)
+        return self.operation.normalises
 
     @property
     def parameter_shapes(self) -> dict[str, Shape]:
         """Shape of each trained array: kernels are HWIO, or in x out."""
-        if self.operation is Operation.LINEAR:
-            return {"kernel": (*self.input_shapes[0], *self.shape), "bias": self.shape}
-        shapes: dict[str, Shape] = {}
-        filters = self.shape[-1]
-        if self.operation in (Operation.CONVOLUTION, Operation.PCC):
-            channels = self.input_shapes[0][-1]
-            shapes["kernel"] = (self.kernel, self.kernel, channels, filters)
-        if self.normalises:
-            shapes |= {"scale": (filters,), "bias": (filters,)}
-        return shapes
+        return self.operation.parameter_shapes(self)
 
     @property
-    def signature(self) -> tuple[Operation, int, tuple[Shape, ...], Shape, int]:
+    def signature(self) -> tuple[OperationEntry, int, tuple[Shape, ...], Shape, int]:
         """All that the computation depends on; equal signatures share an executable."""
         return self.operation, self.kernel, self.input_shapes, self.shape, self.stride
 
@@ -97,26 +70,33 @@ class PlanBuilder:
     def place(
         self,
         name: str,
-        operation: Operation,
+        operation: OperationEntry,
         inputs: Sequence[int],
-        shape: Shape,
+        shape: Shape | None = None,
         kernel: int = 0,
         stride: int = 1,
+        filters: int = 0,
     ) -> int:
         """Adds a layer; its fields are those of `PlacedLayer`.
 
         Args:
             name: see there.
-            operation: see there.
+            operation: an entry of the table `Operation`.
             inputs: see there.
-            shape: see there.
+            shape: see there; None for what the operation's rule says.
             kernel: see there.
             stride: see there.
+            filters: channels of the output, for operations that leave the choice.
 
         Returns:
             Its position.
+
+        Raises:
+            ValueError: if the image is given no shape.
         """
         shapes = tuple(self.layers[i].shape for i in inputs)
+        if shape is None:
+            shape = operation.shape(shapes, kernel, stride, filters)
         layer = PlacedLayer(name, operation, kernel, tuple(inputs), shapes, shape, stride)
         self.layers.append(layer)
         return len(self.layers) - 1
@@ -124,7 +104,7 @@ class PlanBuilder:
     def convolution(
         self,
         name: str,
-        operation: Operation,
+        operation: OperationEntry,
         source: int,
         kernel: int,
         filters: int,
@@ -143,20 +123,16 @@ class PlanBuilder:
         Returns:
             Its position.
         """
-        height, width, _ = self.layers[source].shape
-        shape = (-(-height // stride), -(-width // stride), filters)
-        return self.place(name, operation, (source,), shape, kernel, stride)
+        return self.place(name, operation, (source,), kernel=kernel, stride=stride, filters=filters)
 
     def downsampling(
-        self, name: str, source: int, operation: Operation = Operation.DOWNSAMPLING
+        self, name: str, source: int, operation: OperationEntry = Operation.DOWNSAMPLING
     ) -> int:
         """Adds pooling of 2x2 pixels with stride 2; returns its position."""
-        height, width, channels = self.layers[source].shape
-        return self.place(name, operation, (source,), (height // 2, width // 2, channels), 2)
+        return self.place(name, operation, (source,), kernel=2)
 
     def head(self, source: int, classes: int) -> None:
         """Adds the classifier that reads `source`: ReLU, global pooling, linear."""
-        here = self.place("head/relu", Operation.RELU, (source,), self.layers[source].shape)
-        channels = self.layers[here].shape[-1]
-        here = self.place("head/pooling", Operation.GLOBAL_POOLING, (here,), (channels,))
-        self.place("head/linear", Operation.LINEAR, (here,), (classes,))
+        here = self.place("head/relu", Operation.RELU, (source,))
+        here = self.place("head/pooling", Operation.GLOBAL_POOLING, (here,))
+        self.place("head/linear", Operation.LINEAR, (here,), filters=classes)

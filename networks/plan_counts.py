@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import math
 
-from blockqnn.networks.plan import Operation, PlacedLayer, Plan
-
-_CONVOLUTIONS = (Operation.CONVOLUTION, Operation.PCC)
+from blockqnn.networks.plan import Plan
 
 
 def parameters(plan: Plan) -> int:
@@ -21,7 +19,7 @@ def parameters(plan: Plan) -> int:
 
 def flops(plan: Plan) -> int:
     """FLOPs of a plan for one image, forward; see the module for what counts."""
-    return sum(2 * _multiply_accumulates(layer) for layer in plan)
+    return sum(2 * layer.operation.multiply_accumulates(layer) for layer in plan)
 
 
 def depth(plan: Plan) -> int:
@@ -29,12 +27,5 @@ def depth(plan: Plan) -> int:
     depths: list[int] = []
     for layer in plan:
         before = max((depths[i] for i in layer.inputs), default=0)
-        depths.append(before + (layer.operation in _CONVOLUTIONS))
+        depths.append(before + (layer.operation.convolves))
     return depths[-1]
-
-
-def _multiply_accumulates(layer: PlacedLayer) -> int:
-    if layer.operation is Operation.LINEAR or layer.operation in _CONVOLUTIONS:
-        positions = math.prod(layer.shape[:-1])
-        return positions * math.prod(layer.parameter_shapes["kernel"])
-    return 0

@@ -36,8 +36,8 @@ ROOMS = {
     "evaluation": "children, data, ground, networks.spaces, networks",
     "workers": "evaluation, ground, networks.spaces, networks",
     # A search, and what it leaves on disk.
-    "runs": "workers, ground, networks.spaces, networks",
-    "drawing": "ground, networks.spaces, networks",
+    "runs": "workers, ground, networks.spaces, networks, agents",
+    "drawing": "ground, networks",
     "tensorboard": "drawing, runs, ground, networks.spaces, networks",
     "searching": (
         "tensorboard, runs, workers, evaluation, ground, child networks, networks.spaces, agents"
@@ -46,8 +46,8 @@ ROOMS = {
     "inspection": (
         "drawing, runs, workers, ground, child networks, networks.spaces, networks, agents"
     ),
-    "calibration": "runs, workers, evaluation, ground, networks.spaces, networks, agents",
-    "report": "calibration, drawing, runs, ground, networks.spaces, networks, agents",
+    "calibration": "runs, workers, evaluation, ground, networks.spaces, agents",
+    "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
     "contests": "searching, runs, workers, evaluation, ground, networks.spaces, agents",
     "full_training": (
         "inspection, searching, runs, workers, children, data, ground, child networks, "

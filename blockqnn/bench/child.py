@@ -19,9 +19,8 @@ import numpy as np
 from blockqnn.data.images import Images
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, parse, write
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, parse, write
 from blockqnn.settings import Recipe
 from blockqnn.workers.allocation import keep_memory
 
@@ -122,7 +121,7 @@ def _answer(measurements: Measurements, layout: Layout, request: dict[str, Any])
     if "code" in arguments:
         # The parent has checked the block against its own limit on layers.
         code = parse(arguments["code"], max_layers=sys.maxsize)
-        arguments = {"plan": make_plan(canonical_form(code), layout)}
+        arguments = {"plan": design_plan(design_of(code), fitting(code, layout))}
     return getattr(measurements, request["measure"])(**arguments)
 
 

@@ -26,9 +26,8 @@ from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import number, table
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, write
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, write
 from blockqnn.settings import Recipe
 from blockqnn.workers.placement import available_cores
 
@@ -89,7 +88,7 @@ def bench(settings: BenchSettings, stream: TextIO) -> None:
         UserError: if a block cannot be found or measured, or PyTorch is missing.
         CodeError: if a code breaks a rule.
     """
-    codes = [resolve(name, settings.max_layers).block for name in settings.references]
+    codes = [resolve(name, settings.max_layers).code for name in settings.references]
     if settings.against == TORCH and importlib.util.find_spec("torch") is None:
         raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
     with tempfile.TemporaryDirectory() as directory:
@@ -152,7 +151,7 @@ class _Bench:
             ours, theirs = self._steps(code, process, torch)
             evaluation = process.evaluate() * settings.children.validation_images / IMAGES
         step = statistics.median(ours)
-        plan = make_plan(canonical_form(code), settings.layout)
+        plan = design_plan(design_of(code), fitting(code, settings.layout))
         numbers = 2 if settings.recipe.bfloat16 else 4
         floor = floor_seconds(plan, batch_size, numbers, rates)
         done = step_flops(plan, batch_size) / step

@@ -14,7 +14,7 @@ from typing import Any
 
 from blockqnn.bench.child import MeasuredSetting, encode_block, encode_setting
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.spaces.contract import Code
 
 _PATIENCE_SECONDS = 20
 """What a process gets to end by itself."""

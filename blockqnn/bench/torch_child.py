@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch.nn import functional
 
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.data.images import Images, channel_statistics
+from blockqnn.errors import UserError
 from blockqnn.networks.initial import Weights, initial_parameters
+from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.settings import Recipe
 from blockqnn.workers.placement import available_cores
@@ -31,9 +34,21 @@ class TorchNetwork(nn.Module):
         Args:
             plan: of the child network.
             weights: initial values as `blockqnn.networks.initial` makes them.
+
+        Raises:
+            UserError: if an operation is not known here.
         """
         super().__init__()
+        for layer in plan[1:]:
+            if layer.operation not in _FUNCTIONS:
+                raise UserError(
+                    f"The child in PyTorch does not know the operation {layer.operation.name!r} "
+                    f"of {layer.name}; allowed: "
+                    f"{', '.join(operation.name for operation in _FUNCTIONS)}."
+                )
         self._plan = plan
+        # Looked up here, so that nothing but their calls is left to `torch.compile`.
+        self._functions = [_FUNCTIONS[layer.operation] for layer in plan[1:]]
         self.layers = nn.ModuleList(
             _arrays(layer, own) for layer, own in zip(plan, weights, strict=True)
         )
@@ -49,9 +64,11 @@ class TorchNetwork(nn.Module):
             Logits [B, classes], float32.
         """
         outputs = [images]
-        for layer, arrays in zip(self._plan[1:], list(self.layers)[1:], strict=True):
+        for layer, function, arrays in zip(
+            self._plan[1:], self._functions, list(self.layers)[1:], strict=True
+        ):
             inputs = [outputs[i] for i in layer.inputs]
-            outputs.append(_compute(layer, arrays, inputs, self.training))
+            outputs.append(function(layer, arrays, inputs, self.training))
         return outputs[-1]
 
 
@@ -182,43 +199,15 @@ def _arrays(layer: PlacedLayer, weights: dict[str, np.ndarray]) -> nn.Module:
     return module
 
 
-def _compute(
-    layer: PlacedLayer, arrays: nn.Module, inputs: list[torch.Tensor], training: bool
-) -> torch.Tensor:
-    """What `blockqnn.networks.layers.compute` does, in NCHW."""
-    x, half = inputs[0], layer.kernel // 2
-    match layer.operation:
-        case Operation.CONVOLUTION:
-            return functional.conv2d(x, arrays.kernel, padding=half)
-        case Operation.PCC:
-            y = functional.conv2d(functional.relu(x), arrays.kernel, None, layer.stride, half)
-            return _batch_norm(y, arrays, training)
-        case Operation.BATCH_NORM:
-            return _batch_norm(x, arrays, training)
-        case Operation.ZERO:
-            return torch.zeros_like(x)
-        case Operation.MAX_POOLING:
-            return functional.max_pool2d(x, layer.kernel, 1, half)
-        case Operation.AVERAGE_POOLING:
-            return functional.avg_pool2d(x, layer.kernel, 1, half, count_include_pad=False)
-        case Operation.ADD:
-            first, second = (_widen(y, layer.shape[-1]) for y in inputs)
-            return first + second
-        case Operation.CONCAT:
-            return torch.cat(inputs, dim=1)
-        case Operation.DOWNSAMPLING:
-            return functional.max_pool2d(x, 2)
-        case Operation.AVERAGE_DOWNSAMPLING:
-            return functional.avg_pool2d(x, 2)
-        case Operation.RELU:
-            return functional.relu(x)
-        case Operation.GLOBAL_POOLING:
-            return x.float().mean((2, 3))
-        case Operation.LINEAR:
-            # Autocast would compute this in bfloat16, which JAX's side does not.
-            with torch.autocast(x.device.type, enabled=False):
-                return functional.linear(x, arrays.kernel, arrays.bias)
-    raise ValueError(f"{layer.operation} is given, not computed")
+def _pcc(layer: PlacedLayer, arrays: nn.Module, x: torch.Tensor, training: bool) -> torch.Tensor:
+    y = functional.conv2d(functional.relu(x), arrays.kernel, None, layer.stride, layer.kernel // 2)
+    return _batch_norm(y, arrays, training)
+
+
+def _linear(x: torch.Tensor, arrays: nn.Module) -> torch.Tensor:
+    # Autocast would compute this in bfloat16, which JAX's side does not.
+    with torch.autocast(x.device.type, enabled=False):
+        return functional.linear(x, arrays.kernel, arrays.bias)
 
 
 def _batch_norm(x: torch.Tensor, arrays: nn.Module, training: bool) -> torch.Tensor:
@@ -237,3 +226,37 @@ def _batch_norm(x: torch.Tensor, arrays: nn.Module, training: bool) -> torch.Ten
 def _widen(x: torch.Tensor, channels: int) -> torch.Tensor:
     missing = channels - x.shape[1]
     return functional.pad(x, (0, 0, 0, 0, 0, missing)) if missing else x
+
+
+# In NCHW what JAX's side computes: of a layer, its arrays, its inputs and whether it is trained.
+_FUNCTIONS: dict[OperationEntry, Callable[..., torch.Tensor]] = {
+    Operation.CONVOLUTION: lambda layer, arrays, inputs, training: functional.conv2d(
+        inputs[0], arrays.kernel, None, layer.stride, layer.kernel // 2
+    ),
+    Operation.PCC: lambda layer, arrays, inputs, training: _pcc(layer, arrays, inputs[0], training),
+    Operation.BATCH_NORM: lambda layer, arrays, inputs, training: _batch_norm(
+        inputs[0], arrays, training
+    ),
+    Operation.ZERO: lambda layer, arrays, inputs, training: torch.zeros_like(inputs[0]),
+    Operation.MAX_POOLING: lambda layer, arrays, inputs, training: functional.max_pool2d(
+        inputs[0], layer.kernel, 1, layer.kernel // 2
+    ),
+    Operation.AVERAGE_POOLING: lambda layer, arrays, inputs, training: functional.avg_pool2d(
+        inputs[0], layer.kernel, 1, layer.kernel // 2, count_include_pad=False
+    ),
+    Operation.ADD: lambda layer, arrays, inputs, training: (
+        _widen(inputs[0], layer.shape[-1]) + _widen(inputs[1], layer.shape[-1])
+    ),
+    Operation.CONCAT: lambda layer, arrays, inputs, training: torch.cat(inputs, dim=1),
+    Operation.DOWNSAMPLING: lambda layer, arrays, inputs, training: functional.max_pool2d(
+        inputs[0], 2
+    ),
+    Operation.AVERAGE_DOWNSAMPLING: lambda layer, arrays, inputs, training: functional.avg_pool2d(
+        inputs[0], 2
+    ),
+    Operation.RELU: lambda layer, arrays, inputs, training: functional.relu(inputs[0]),
+    Operation.GLOBAL_POOLING: lambda layer, arrays, inputs, training: (
+        inputs[0].float().mean((2, 3))
+    ),
+    Operation.LINEAR: lambda layer, arrays, inputs, training: _linear(inputs[0], arrays),
+}

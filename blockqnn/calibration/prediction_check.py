@@ -10,8 +10,7 @@ import numpy as np
 
 from blockqnn.agents.predictor import PredictorConfig, held_out_predictions
 from blockqnn.calibration.rank_correlation import Interval, bootstrap, spearman
-from blockqnn.networks.layout import NASBENCH201
-from blockqnn.networks.spaces.registry import NSC, is_cell, make_space
+from blockqnn.networks.spaces.registry import space_named, space_of
 from blockqnn.trial import Status, Trial
 
 MOST_BLOCKS = 1000
@@ -66,12 +65,12 @@ def check_predictions(
     """
     trained = [t for t in trials if t.status is Status.COMPLETED and _is_number(t.reward)]
     chosen = trained[:MOST_BLOCKS]
-    kinds = {is_cell(trial.code) for trial in chosen}
-    if len(chosen) < after + 3 or len(kinds) > 1:
+    names = {space_of(trial.code).name for trial in chosen}
+    if len(chosen) < after + 3 or len(names) > 1:
         return None
-    space = make_space(NASBENCH201 if kinds.pop() else NSC)
+    space = space_named(names.pop())
     rewards = [trial.reward or 0.0 for trial in chosen]
-    features = [space.features(trial.code) for trial in chosen]  # type: ignore[arg-type]
+    features = [space.features(trial.code) for trial in chosen]
     config = PredictorConfig(None, after=after)
     places, mean, deviation = held_out_predictions(features, rewards, config)
     if len(places) < 3:

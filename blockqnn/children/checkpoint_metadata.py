@@ -11,9 +11,8 @@ from typing import Any
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import CodeError, parse
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import CodeError
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse
 
 FORMAT = 1
 """Version of all that `blockqnn.children.checkpoint` describes; readers refuse others."""
@@ -27,7 +26,7 @@ class Metadata:
     """What a checkpoint says of itself beside the weights.
 
     Attributes:
-        code: the block, as `blockqnn.networks.spaces.nsc.codes.write` writes it.
+        code: the block, as `spaces.registry.write` writes it.
         hash: names its canonical form.
         title: how the user called the block.
         layout: the fields of `blockqnn.networks.layout.Layout`.
@@ -66,7 +65,7 @@ class Metadata:
     @property
     def plan(self) -> Plan:
         """Of the network."""
-        return make_plan(canonical_form(parse(self.code)), self.child_layout)
+        return design_plan(design_of(parse(self.code)), self.child_layout)
 
     @property
     def child_layout(self) -> Layout:

@@ -11,7 +11,7 @@ import collections
 import concurrent.futures
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +29,7 @@ from blockqnn.children.execution import (
     take_batch,
 )
 from blockqnn.children.step_programs import StepPrograms, step_programs
+from blockqnn.children.step_weights import copies, own_parameters, put_back
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.parts import Step, StepKind, cut_into_steps
 from blockqnn.networks.plan import Plan
@@ -100,9 +101,9 @@ class LayerByLayer:
         self._parameters, self._statistics, self._moments = [{}], [{}], [()]
         self._copies, self._learning_rate = [{}], None
         for _, step, _ in self._steps:
-            own = _own_parameters(step, parameters[step.layer])
+            own = own_parameters(step, parameters[step.layer])
             self._parameters.append(jax.device_put(own))
-            self._copies.append(_copies(step, own))
+            self._copies.append(copies(step, own))
             self._statistics.append(
                 jax.device_put(dict(statistics[step.layer])) if step.normalises else {}
             )
@@ -149,13 +150,7 @@ class LayerByLayer:
         for number, step, _ in self._steps:
             statistics[step.layer] |= jax.device_get(self._statistics[number])
             trained = jax.device_get(self._parameters[number])
-            layer = parameters[step.layer]
-            if "kernel" in trained:
-                before = _own_parameters(step, self._initial[step.layer])["kernel"]
-                moved = (trained.pop("kernel") - before) / self._copies[number]["kernel"]
-                for rows, change in _kernel_rows(step, moved):
-                    layer["kernel"][..., rows, :] += change
-            layer |= trained
+            put_back(step, trained, self._initial[step.layer], parameters[step.layer])
         return parameters, statistics
 
     def _small_programs(self, part: DeviceImages) -> Iterator[tuple[Any, ...]]:
@@ -253,41 +248,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _own_parameters(step: Step, layer: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a step holds of its layer's arrays; rows of one input are summed up."""
-    names = {"scale", "bias"} if step.normalises else set()
-    if step.kind is StepKind.BIAS:
-        names = {"bias"}
-    own = {name: layer[name] for name in sorted(names)}
-    if step.rows:
-        widths = [shape[-1] for shape in step.input_shapes]
-        kernel = layer["kernel"]
-        summed = [
-            sum(kernel[..., start : start + width, :] for start in starts)
-            for starts, width in zip(step.rows, widths, strict=True)
-        ]
-        own["kernel"] = np.concatenate(summed, axis=-2)
-    return own
-
-
-def _copies(step: Step, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """How many of its layer's numbers each of a step's numbers stands for."""
-    times = {name: np.ones((), np.float32) for name in own}
-    if step.rows:
-        widths = [shape[-1] for shape in step.input_shapes]
-        times["kernel"] = np.repeat(np.asarray(step.copies, np.float32), widths)[:, None]
-    return times
-
-
-def _kernel_rows(step: Step, array: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Every place in the layer's kernel that a step stands for, with the part of an array."""
-    end = 0
-    for starts, shape in zip(step.rows, step.input_shapes, strict=True):
-        begin, end = end, end + shape[-1]
-        for start in starts:
-            yield slice(start, start + shape[-1]), array[..., begin:end, :]
 
 
 class _PlacedPrograms(NamedTuple):

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.children.execution import adam, compute_dtype, descend, initial_moments
-from blockqnn.networks.layers import compute_step, relu_convolution
+from blockqnn.networks.layers import compute_step
 from blockqnn.networks.normalisation import (
     Arrays,
     batch_norm_gradients,
@@ -24,7 +24,6 @@ from blockqnn.networks.normalisation import (
     running_statistics,
 )
 from blockqnn.networks.parts import Step, StepKind
-from blockqnn.networks.plan import Shape
 from blockqnn.settings import Recipe
 
 _KEPT_SIGNATURES = 1024
@@ -72,7 +71,7 @@ class StepPrograms:
         moments = jax.device_put(initial_moments(self._optimiser, parameters)) if parameters else ()
         output, _, saved = self.forward(parameters, statistics, inputs)
         rates = {name: np.zeros((), np.float32) for name in parameters}
-        if "kernel" in parameters:
+        if step.kind.by_rows:
             rates["kernel"] = np.zeros((parameters["kernel"].shape[-2], 1), np.float32)
         gradient = jnp.zeros_like(output)
         self.backward(parameters, saved, inputs, gradient, moments, jax.device_put(rates))
@@ -88,10 +87,8 @@ class StepPrograms:
         return (*compute_step(self._step, parameters, statistics, inputs, training=True), ())
 
     def _before_norm(self, parameters: Arrays, inputs: Any) -> jax.Array:
-        """What batch norm normalises."""
-        if self._step.kind is StepKind.PCC:
-            return relu_convolution(inputs, parameters["kernel"], self._step.stride)
-        return sum(inputs[1:], inputs[0])
+        """What the step's function computes, which batch norm normalises if the step has one."""
+        return self._step.kind.compute(self._step, parameters, inputs)
 
     def _backward(
         self,
@@ -116,17 +113,12 @@ class StepPrograms:
         if self._step.kind is StepKind.BIAS:
             own = {"bias": jnp.sum(gradient, axis=0)}
         elif self._step.kind is not StepKind.BATCH_NORM:
-
-            def run(parameters: Arrays, inputs: Any) -> Any:
-                if self._step.kind is StepKind.PCC:
-                    return self._before_norm(parameters, inputs)
-                return compute_step(self._step, parameters, {}, inputs, training=True)[0]
-
-            kernel = {name: array for name, array in parameters.items() if name not in own}
+            run = self._before_norm
+            before = {name: array for name, array in parameters.items() if name not in own}
             if self._passes_gradient:
-                rest, passed = jax.vjp(run, kernel, inputs)[1](gradient)
+                rest, passed = jax.vjp(run, before, inputs)[1](gradient)
             else:
-                (rest,) = jax.vjp(functools.partial(run, inputs=inputs), kernel)[1](gradient)
+                (rest,) = jax.vjp(functools.partial(run, inputs=inputs), before)[1](gradient)
                 passed = ()
             own |= rest
         if own:
@@ -157,26 +149,8 @@ def compiler_options() -> dict[str, bool | int]:
     return known
 
 
-def _parameter_shapes(step: Step) -> dict[str, Shape]:
-    channels = step.shape[-1]
-    match step.kind:
-        case StepKind.CONVOLUTION | StepKind.RELU_CONVOLUTION | StepKind.PCC:
-            read = sum(shape[-1] for shape in step.input_shapes)
-            shapes: dict[str, Shape] = {"kernel": (step.kernel, step.kernel, read, channels)}
-            if step.normalises:
-                shapes |= {"scale": (channels,), "bias": (channels,)}
-            return shapes
-        case StepKind.LOGITS:
-            return {"kernel": (sum(shape[-1] for shape in step.input_shapes), channels)}
-        case StepKind.BATCH_NORM:
-            return {"scale": (channels,), "bias": (channels,)}
-        case StepKind.BIAS:
-            return {"bias": (channels,)}
-    return {}
-
-
 def _zero_parameters(step: Step) -> dict[str, np.ndarray]:
-    return {name: np.zeros(shape, np.float32) for name, shape in _parameter_shapes(step).items()}
+    return {name: np.zeros(shape, np.float32) for name, shape in step.parameter_shapes.items()}
 
 
 def _zero_statistics(step: Step) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ from blockqnn.contests.tournament import (
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.listing import table
+from blockqnn.networks.spaces.registry import space_of
 from blockqnn.workers.placement import available_cores
 
 _TARGET_BELOW_OPTIMUM = 0.2
@@ -32,7 +33,7 @@ class CompareSettings:
 
     Attributes:
         contestants: the agents; the first is what the others are tested against.
-        space: `nsc` or `nasbench201`.
+        space: name of the search space; empty for the one that the table's codes are of.
         table: path of the accuracies.
         search_column: that the agents see.
         judge_column: by which the best one by the other column is judged.
@@ -78,8 +79,9 @@ def compare(settings: CompareSettings, stream: TextIO, progress: TextIO) -> None
             "designs."
         )
     check_figure(settings.figure)
+    space = settings.space or space_of(accuracies.codes[0]).name
     identity = {
-        "space": settings.space,
+        "space": space,
         "table": table_digest(settings.table),
         "search_column": settings.search_column,
         "judge_column": settings.judge_column,
@@ -92,7 +94,7 @@ def compare(settings: CompareSettings, stream: TextIO, progress: TextIO) -> None
         done = len(wanted) - len(missing)
         workers = settings.workers or len(available_cores())
         if missing:
-            for runs in carry_out(missing, settings.space, settings.table, columns, workers):
+            for runs in carry_out(missing, space, settings.table, columns, workers):
                 results.add(runs)
                 done += len(runs)
                 show_progress(progress, done, len(wanted))

@@ -10,7 +10,7 @@ from blockqnn.agents.contract import Agent, Episode
 from blockqnn.agents.registry import make_agent
 from blockqnn.contests.contestants import Contestant
 from blockqnn.evaluation.table import AccuracyTable
-from blockqnn.networks.spaces.registry import make_space
+from blockqnn.networks.spaces.registry import space_named
 
 DRAWS_PER_EVALUATION = 100
 """Suggestions of what is known cost nothing, but there is an end to patience."""
@@ -65,7 +65,7 @@ def play(
 
     Args:
         contestant: who plays.
-        space: `nsc` or `nasbench201`.
+        space: name of the search space.
         table: with two columns, what the search sees and what is judged by.
         budget: evaluations.
         seed: of the agent.
@@ -73,7 +73,7 @@ def play(
     Returns:
         What came of it.
     """
-    agent = make_agent(contestant.config(budget), make_space(space), seed)
+    agent = make_agent(contestant.config(budget), space_named(space), seed)
     count, improvements = play_agent(agent, contestant.batch(budget), table, budget)
     return Played(contestant.title, budget, seed, count, improvements)
 

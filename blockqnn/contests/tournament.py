@@ -152,7 +152,7 @@ def carry_out(
 
     Args:
         missing: the runs.
-        space: `nsc` or `nasbench201`.
+        space: name of the search space.
         path: of the table.
         columns: of the search and of the judge.
         workers: processes.

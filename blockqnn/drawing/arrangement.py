@@ -6,12 +6,9 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from blockqnn.drawing.labels import kinds, labels, width_text
+from blockqnn.drawing.labels import width_text
 from blockqnn.drawing.sugiyama import NODE_GAP, place
-from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.nsc.graph import block_graph, widths
+from blockqnn.networks.graph import Graph, expanded
 
 Point = tuple[float, float]
 """x to the right and y downwards, in points."""
@@ -115,25 +112,24 @@ class Arrangement:
     captions: tuple[Caption, ...] = ()
 
 
-def arrange(code: Code | CanonicalBlock, layout: Layout | None = None) -> Arrangement:
-    """Places a block's nodes and edges.
+def arrange(graph: Graph) -> Arrangement:
+    """Places a design's nodes and edges.
 
     Args:
-        code: the block as written, or what it means.
-        layout: of the child network, whose first stage gives the widths.
+        graph: of a code or a design; where it has widths, they are shown.
 
     Returns:
         The arrangement. No two nodes overlap, and edges go downwards without
-        passing through nodes.
+        passing through nodes. An operation on an edge has a node of its own.
     """
-    graph = block_graph(code)
-    channels = None if layout is None else widths(graph, layout.filters[0])
-    texts = labels(graph)
+    graph = expanded(graph)
+    channels = graph.widths
+    texts = [node.label for node in graph.nodes]
     if channels is not None:
         texts[-1] += f", {width_text(channels[-1])}"
     half = [_width(text) / 2 for text in texts]
     half[-1] = max(half[-1], (len(graph.outputs) - 1) * LEAST_PORT_GAP / 2 + PORT_INSET)
-    ends = graph.edges
+    ends = graph.ends
     placed = place(graph, half)
     across = [MARGIN + x for x in placed.across]
     routes = [
@@ -144,8 +140,10 @@ def arrange(code: Code | CanonicalBlock, layout: Layout | None = None) -> Arrang
         route[-1] = port
     tops = _tops(routes, [placed.rows[source] for source, _ in ends], placed.rows[-1])
     nodes = tuple(
-        Node(i, kind, texts[i], across[i], tops[row] + NODE_HEIGHT / 2, 2 * half[i], NODE_HEIGHT)
-        for i, (kind, row) in enumerate(zip(kinds(graph), placed.rows, strict=True))
+        Node(
+            i, node.kind, texts[i], across[i], tops[row] + NODE_HEIGHT / 2, 2 * half[i], NODE_HEIGHT
+        )
+        for i, (node, row) in enumerate(zip(graph.nodes, placed.rows, strict=True))
     )
     edges = tuple(
         Edge(

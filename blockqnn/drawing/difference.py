@@ -15,7 +15,7 @@ from blockqnn.drawing.arrangement import (
     Point,
 )
 from blockqnn.drawing.palette import ADDED, MARKS, REMOVED
-from blockqnn.networks.spaces.nsc.matching import Edges, Matching
+from blockqnn.networks.matching import Edges, Matching
 
 SPACE = 40.0
 """Between the two, in points."""

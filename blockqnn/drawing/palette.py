@@ -10,8 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-INPUT = "input"
-OUTPUT = "output"
+from blockqnn.networks.graph import INPUT, OUTPUT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +41,7 @@ COLOURS: Mapping[str, Colour] = {
     "identity": Colour("#ffffff", "#767676", "#333333", "rectangle", dashed=True),
     "add": Colour("#cc79a7", "#a04c7c", "#111111", "ellipse"),
     "concat": Colour("#2fb88f", "#00795a", "#111111", "bars"),
+    "zero": Colour("#333333", "#767676", "#ffffff", "round", dashed=True),
     OUTPUT: Colour("#e4e6ea", "#767676", "#111111", "round"),
 }
 """Kind of node to its looks."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import igraph
 
-from blockqnn.networks.spaces.nsc.graph import BlockGraph
+from blockqnn.networks.graph import Graph
 
 NODE_GAP = 18.0
 """Between two nodes of a row, in points."""
@@ -44,7 +44,7 @@ class Placement:
     bends: list[list[float]]
 
 
-def place(graph: BlockGraph, half_widths: Sequence[float]) -> Placement:
+def place(graph: Graph, half_widths: Sequence[float]) -> Placement:
     """Places the nodes of a block.
 
     Args:
@@ -54,7 +54,7 @@ def place(graph: BlockGraph, half_widths: Sequence[float]) -> Placement:
     Returns:
         The placement, x in points from the left end of what is furthest left.
     """
-    edges = graph.edges
+    edges = graph.ends
     rows = _rows(graph)
     placed = igraph.Graph(len(rows), edges, directed=True).layout_sugiyama(layers=rows)
     found = Placement(
@@ -79,14 +79,15 @@ def _on_grid(x: float) -> float:
     return round(x * 64) / 64
 
 
-def _rows(graph: BlockGraph) -> list[int]:
+def _rows(graph: Graph) -> list[int]:
     """The row of each node: as high as it can be, or lower where that shortens edges."""
     rows = [0]
     for layer in graph.layers:
-        rows.append(1 + max(rows[source] for source in layer.inputs))
-    rows.append(1 + max(rows[source] for source in graph.outputs))
+        rows.append(1 + max((rows[source] for source in layer.inputs), default=-1))
+    # Cells may have nodes that nobody reads; the output stands below them too.
+    rows.append(1 + max(rows))
     readers: list[list[int]] = [[] for _ in rows]
-    for source, target in graph.edges:
+    for source, target in graph.ends:
         readers[source].append(target)
     for node in range(len(graph.layers), 0, -1):
         if len(set(readers[node])) > len(set(graph.layers[node - 1].inputs)):

@@ -13,12 +13,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TextIO
 
-from blockqnn.drawing.labels import kinds, labels, width_text
+from blockqnn.drawing.labels import width_text
 from blockqnn.drawing.palette import ADDED, REMOVED
-from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.nsc.graph import BlockGraph, block_graph, widths
+from blockqnn.networks.graph import Graph, expanded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +41,14 @@ class Strokes:
 _LEFT, _BOTH, _RIGHT = (True, False), (True, True), (False, True)
 _KINDS = (
     *("input", "convolution", "max_pooling", "average_pooling"),
-    *("identity", "add", "concat", "output"),
+    *("identity", "add", "concat", "zero", "output"),
 )
 BOX_DRAWING = Strokes(
     "│",
     "─",
     {_LEFT: "┤", _BOTH: "┼", _RIGHT: "├"},
     {_LEFT: "╯", _BOTH: "┴", _RIGHT: "╰"},
-    dict(zip(_KINDS, "●■▼▽○⊕⊞●", strict=True)),
+    dict(zip(_KINDS, "●■▼▽○⊕⊞∅●", strict=True)),
 )
 ASCII = Strokes(
     "|",
@@ -73,18 +70,16 @@ _ANSI = {
 
 
 def in_text(
-    code: Code | CanonicalBlock,
+    graph: Graph,
     colour: bool = False,
-    layout: Layout | None = None,
     strokes: Strokes = BOX_DRAWING,
     marks: Mapping[int, str] | None = None,
 ) -> str:
     """Draws a block as text.
 
     Args:
-        code: the block as written, or what it means.
+        graph: of a code or a design; where it has widths, they are shown.
         colour: whether to colour the layers by ANSI codes.
-        layout: of the child network, whose first stage gives the widths.
         strokes: the characters to draw with.
         marks: keys of `palette.MARKS` by node, where this is one of two blocks
             that are compared.
@@ -93,12 +88,12 @@ def in_text(
         Lines without a line break after the last; a block of 23 layers keeps
         within 80 columns.
     """
-    graph = block_graph(code)
-    channels = None if layout is None else widths(graph, layout.filters[0])
-    names = labels(graph)
+    graph = expanded(graph)
+    channels = graph.widths
+    names = [node.label for node in graph.nodes]
     rows = [
-        _row(line, kind, strokes, colour)
-        for line, kind in zip(_lines(graph), kinds(graph), strict=True)
+        _row(line, node.kind, strokes, colour)
+        for line, node in zip(_lines(graph), graph.nodes, strict=True)
     ]
     columns = max(length for _, length in rows)
     digits = len(str(len(graph.layers)))
@@ -123,9 +118,9 @@ def _sign(mark: str, colour: bool) -> str:
     return f"\033[{_ANSI[mark]}m{sign}\033[0m" if colour else sign
 
 
-def _repeated(graph: BlockGraph, node: int) -> str:
+def _repeated(graph: Graph, node: int) -> str:
     """What a node reads more than once, which its line cannot show."""
-    inputs = Counter(_inputs(graph)[node])
+    inputs = Counter(graph.nodes[node].inputs)
     texts = [
         f"{f'layer {source}' if source else 'the input'} "
         + ("twice" if count == 2 else f"{count} times")
@@ -135,22 +130,15 @@ def _repeated(graph: BlockGraph, node: int) -> str:
     return f"  (reads {', '.join(texts)})" if texts else ""
 
 
-def _inputs(graph: BlockGraph) -> list[tuple[int, ...]]:
-    """What each node reads; the input first, the output last."""
-    return [(), *(layer.inputs for layer in graph.layers), graph.outputs]
-
-
 def for_stream(
-    code: Code | CanonicalBlock,
-    layout: Layout | None,
+    graph: Graph,
     stream: TextIO,
     marks: Mapping[int, str] | None = None,
 ) -> str:
     """Draws a block for where it is to be printed.
 
     Args:
-        code: the block as written, or what it means.
-        layout: of the child network, whose first stage gives the widths.
+        graph: of a code or a design; where it has widths, they are shown.
         stream: whose encoding says which characters can be used, and which
             gets colours if it is a terminal and NO_COLOR is not set.
         marks: keys of `palette.MARKS` by node, for one of two blocks.
@@ -161,7 +149,7 @@ def for_stream(
     terminal = stream.isatty() and not os.environ.get("NO_COLOR")
     colour = terminal and os.environ.get("TERM") != "dumb"
     strokes = BOX_DRAWING if _can_write(stream) else ASCII
-    return in_text(code, colour, layout, strokes, marks)
+    return in_text(graph, colour, strokes, marks)
 
 
 def _can_write(stream: TextIO) -> bool:
@@ -184,11 +172,11 @@ class _Line:
     ended: frozenset[int]
 
 
-def _lines(graph: BlockGraph) -> list[_Line]:
-    unread = Counter(source for source, _ in graph.edges)
+def _lines(graph: Graph) -> list[_Line]:
+    unread = Counter(source for source, _ in graph.ends)
     columns: dict[int, int] = {}
     lines = []
-    for node, inputs in enumerate(_inputs(graph)):
+    for node, inputs in enumerate(each.inputs for each in graph.nodes):
         unread.subtract(inputs)
         read = {columns[source] for source in inputs}
         used = frozenset(columns.values())

@@ -10,9 +10,8 @@ from typing import Protocol
 
 from blockqnn.evaluation.table import AccuracyTable, TableEvaluator
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nasbench201 import OPERATIONS, Cell
-from blockqnn.networks.spaces.nsc.codes import LayerType
-from blockqnn.networks.spaces.registry import Design, design_of
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import design_of, space_of
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
 from blockqnn.trial import Job, Outcome
@@ -147,14 +146,8 @@ def deviate(block_hash: str) -> float:
 
 def _made_up_quality(design: Design) -> float:
     """A number between 0 and 1."""
-    if isinstance(design, Cell):
-        names = [OPERATIONS[operation] for _, operation in design.code]
-        kernels = [3 if name == "nor_conv_3x3" else 1 for name in names if "conv" in name]
-        adds = names.count("skip_connect")
-    else:
-        kernels = [layer.kernel for layer in design.layers if layer.type == LayerType.CONVOLUTION]
-        adds = sum(layer.type == LayerType.ADD for layer in design.layers)
-    size = 1 - math.exp(-0.5 * len(kernels))
-    window = sum(kernel > 1 for kernel in kernels) / max(1, len(kernels))
+    promise = space_of(design).promise(design)
+    size = 1 - math.exp(-0.5 * len(promise.kernels))
+    window = sum(kernel > 1 for kernel in promise.kernels) / max(1, len(promise.kernels))
     noise = int.from_bytes(hashlib.sha256(design.hash.encode()).digest()[:4], "big") / 2**32
-    return 0.5 * size + 0.2 * window + 0.1 * min(1, adds) + 0.2 * noise
+    return 0.5 * size + 0.2 * window + 0.1 * min(1, promise.shortcuts) + 0.2 * noise

@@ -15,8 +15,8 @@ import pathlib
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.nsc.codes import CodeError
-from blockqnn.networks.spaces.registry import AnyCode, design_of, parse
+from blockqnn.networks.spaces.contract import Code, CodeError
+from blockqnn.networks.spaces.registry import design_of, parse
 from blockqnn.trial import Job, Outcome
 
 CODE_COLUMNS = ("code", "arch_str")
@@ -37,7 +37,7 @@ class AccuracyTable:
             UserError: if the file or a column of it cannot be read.
         """
         self.path, self.columns = path, columns
-        self.codes: list[AnyCode] = []
+        self.codes: list[Code] = []
         self._rows: list[tuple[float, ...]] = []
         self._by_code: dict[tuple[tuple[int, ...], ...], int] = {}
         self._by_hash: dict[str, int] = {}

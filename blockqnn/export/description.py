@@ -9,8 +9,7 @@ from typing import Any
 from blockqnn.export.subject import Subject
 from blockqnn.networks.cost import cost
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import as_lists, write
+from blockqnn.networks.spaces.registry import as_lists, design_of, write
 
 FORMAT = 1
 """Version of the description."""
@@ -92,7 +91,7 @@ def describe(subject: Subject) -> dict[str, Any]:
         Block, layout, figures, layers, normalisation, classes and training; FLOPs
         in units, mean and deviation on the scale of 0 to 255.
     """
-    block = canonical_form(subject.code)
+    block = design_of(subject.code)
     spent = cost(block, subject.layout)
     return {
         "format": FORMAT,
@@ -133,7 +132,7 @@ def readme(subject: Subject) -> str:
         )
     return _README.format(
         code=write(subject.code),
-        parameters=cost(canonical_form(subject.code), layout).parameters,
+        parameters=cost(design_of(subject.code), layout).parameters,
         height=layout.height,
         width=layout.width,
         channels=layout.channels,
@@ -147,7 +146,7 @@ def _layers(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
             "name": layer.name,
-            "operation": layer.operation.value,
+            "operation": layer.operation.name,
             "kernel": layer.kernel,
             "inputs": [plan[i].name for i in layer.inputs],
             "shape": list(layer.shape),

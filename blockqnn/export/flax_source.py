@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from blockqnn.export import flax_templates
+from blockqnn.export.source_forms import SOURCE_FORMS, source_form
 from blockqnn.export.subject import Subject
 from blockqnn.export.weights import attribute
 from blockqnn.networks.cost import parameters
-from blockqnn.networks.plan import Operation, PlacedLayer, Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import write
+from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.registry import design_of, write
 
 _WIDTH = 88
 _INDENT = " " * 8
@@ -31,7 +31,6 @@ def flax_source(subject: Subject) -> str:
     """
     plan, layout = subject.plan, subject.layout
     images = f"[B, {layout.height}, {layout.width}, {layout.channels}]"
-    operations = {layer.operation for layer in plan}
     origin = "Its weights were trained."
     if subject.training is None:
         origin = (
@@ -47,7 +46,7 @@ def flax_source(subject: Subject) -> str:
             subsequent_indent="  ",
         ),
         origin=textwrap.fill(
-            f"Canonical form {canonical_form(subject.code).hash}, {parameters(plan):,} "
+            f"Canonical form {design_of(subject.code).hash}, {parameters(plan):,} "
             f"parameters. {origin}",
             _WIDTH,
         ),
@@ -59,19 +58,9 @@ def flax_source(subject: Subject) -> str:
         deviation=_numbers(subject.deviation),
     )
     parts = [head]
-    uneven = any(
-        layer.operation is Operation.ADD and len(set(layer.input_shapes)) > 1 for layer in plan
-    )
-    for wanted, text in (
-        (uneven, flax_templates.ADD),
-        (Operation.CONCAT in operations, flax_templates.CONCATENATE),
-        (Operation.MAX_POOLING in operations, flax_templates.MAX_POOLING),
-        (Operation.AVERAGE_POOLING in operations, flax_templates.AVERAGE_POOLING),
-        (Operation.DOWNSAMPLING in operations, flax_templates.DOWNSAMPLING),
-        (True, flax_templates.CONVOLUTION_TEXT),
-        (Operation.PCC in operations, flax_templates.PCC),
-    ):
-        parts += [text] if wanted else []
+    for operation, form in SOURCE_FORMS.items():
+        if any(layer.operation is operation and form.needs_helper(layer) for layer in plan):
+            parts.append(form.helper)
     parts.append(
         flax_templates.CLASS.format(
             images=images,
@@ -85,18 +74,12 @@ def flax_source(subject: Subject) -> str:
 
 def _definitions(plan: Plan) -> Iterator[str]:
     """The statements of the constructor."""
-    for layer in plan:
-        name = attribute(layer.name)
-        if layer.operation not in (Operation.CONVOLUTION, Operation.PCC, Operation.LINEAR):
-            continue
-        inputs, outputs = layer.input_shapes[0][-1], layer.shape[-1]
-        if layer.operation is Operation.LINEAR:
-            yield f"self.{name} = nnx.Linear({inputs}, {outputs}, kernel_init=HE_NORMAL, rngs=rngs)"
-            continue
-        kind = "convolution"
-        if layer.operation is Operation.PCC:
-            kind = "PreactivationConvolution"
-        yield f"self.{name} = {kind}({inputs}, {outputs}, {layer.kernel}, rngs)"
+    for layer in plan[1:]:
+        constructor = source_form(layer).constructor.format(
+            inputs=layer.input_shapes[0][-1], outputs=layer.shape[-1], kernel=layer.kernel
+        )
+        if constructor:
+            yield f"self.{attribute(layer.name)} = {constructor}"
 
 
 def _calls(plan: Plan) -> Iterator[str]:
@@ -110,43 +93,20 @@ def _calls(plan: Plan) -> Iterator[str]:
             size = "x".join(map(str, layer.shape[:-1]))
             yield f"# {place}" + (f", {size} pixels" if size else "")
         target = "return " if layer is plan[-1] else f"{attribute(layer.name)} = "
-        yield from _call(layer, target, [attribute(plan[i].name) for i in layer.inputs])
+        inputs = [attribute(plan[i].name) for i in layer.inputs]
+        call = source_form(layer).call(layer, attribute(layer.name), inputs)
+        yield from _fitted(target + call, inputs)
 
 
-def _call(layer: PlacedLayer, target: str, inputs: list[str]) -> Iterator[str]:
-    first = inputs[0]
-    match layer.operation:
-        case Operation.CONVOLUTION | Operation.PCC | Operation.LINEAR:
-            yield f"{target}self.{attribute(layer.name)}({first})"
-        case Operation.MAX_POOLING:
-            yield f"{target}max_pooling({first}, {layer.kernel})"
-        case Operation.AVERAGE_POOLING:
-            yield f"{target}average_pooling({first}, {layer.kernel})"
-        case Operation.ADD:
-            same = len(set(layer.input_shapes)) == 1
-            yield target + (" + ".join(inputs) if same else f"add({', '.join(inputs)})")
-        case Operation.CONCAT:
-            yield from _concatenation(target, inputs)
-        case Operation.DOWNSAMPLING:
-            yield f"{target}halve({first})"
-        case Operation.RELU:
-            yield f"{target}nnx.relu({first})"
-        case Operation.GLOBAL_POOLING:
-            yield f"{target}jnp.mean({first}, axis=(1, 2))"
-        case _:
-            raise ValueError(f"{layer.operation} is given, not computed")
-
-
-def _concatenation(target: str, inputs: list[str]) -> Iterator[str]:
-    """On one line, or where that is too short on more."""
-    line = f"{target}concatenate({', '.join(inputs)})"
-    if len(_INDENT + line) <= _WIDTH:
+def _fitted(line: str, inputs: list[str]) -> Iterator[str]:
+    """A statement on one line, or where that is too short for a call of several inputs on more."""
+    arguments = ", ".join(inputs)
+    if len(_INDENT + line) <= _WIDTH or len(inputs) == 1 or not line.endswith(f"({arguments})"):
         yield line
         return
-    yield f"{target}concatenate("
-    arguments = "    " + ", ".join(inputs)
-    if len(_INDENT + arguments) <= _WIDTH:
-        yield arguments
+    yield line.removesuffix(f"{arguments})")
+    if len(_INDENT + "    " + arguments) <= _WIDTH:
+        yield "    " + arguments
     else:
         yield from (f"    {name}," for name in inputs)
     yield ")"

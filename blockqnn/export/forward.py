@@ -7,6 +7,8 @@ all platforms and for a batch of any size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,7 @@ from flax import nnx
 
 from blockqnn.export.subject import Subject
 from blockqnn.networks.initial import Weights
-from blockqnn.networks.layers import add
+from blockqnn.networks.layers import compute
 from blockqnn.networks.normalisation import normalised
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 
@@ -64,41 +66,56 @@ def compute_logits(
     outputs = [images]
     for layer, arrays, running in zip(plan[1:], parameters[1:], statistics[1:], strict=True):
         inputs = [outputs[i] for i in layer.inputs]
-        weights = {name: jnp.asarray(array) for name, array in (arrays | running).items()}
-        outputs.append(_compute(layer, weights, inputs))
+        own, norm = ({name: jnp.asarray(a) for name, a in x.items()} for x in (arrays, running))
+        if layer.operation in _IN_XLA:
+            outputs.append(_IN_XLA[layer.operation](layer, own | norm, inputs))
+        else:
+            outputs.append(compute(layer, own, norm, inputs, training=False)[0])
     return outputs[-1]
 
 
-def _compute(
-    layer: PlacedLayer, weights: dict[str, jax.Array], inputs: list[jax.Array]
+def _convolution(
+    layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
 ) -> jax.Array:
-    x, window = inputs[0], (layer.kernel, layer.kernel)
-    match layer.operation:
-        case Operation.CONVOLUTION:
-            return _convolution(x, weights["kernel"])
-        case Operation.PCC:
-            y = _convolution(nnx.relu(x), weights["kernel"])
-            return normalised(y, weights, weights)
-        case Operation.MAX_POOLING:
-            return nnx.max_pool(x, window, padding="SAME")
-        case Operation.AVERAGE_POOLING:
-            return nnx.avg_pool(x, window, padding="SAME", count_include_pad=False)
-        case Operation.ADD:
-            return add(*inputs)
-        case Operation.CONCAT:
-            return jnp.concatenate(inputs, axis=-1)
-        case Operation.DOWNSAMPLING:
-            return nnx.max_pool(x, window, strides=window)
-        case Operation.RELU:
-            return nnx.relu(x)
-        case Operation.GLOBAL_POOLING:
-            return jnp.mean(x, axis=(1, 2))
-        case Operation.LINEAR:
-            return x @ weights["kernel"] + weights["bias"][None, :]
-    raise ValueError(f"{layer.operation} is given, not computed")
+    return _convolved(inputs[0], weights["kernel"])
 
 
-def _convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _pcc(
+    layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
+) -> jax.Array:
+    return normalised(_convolved(nnx.relu(inputs[0]), weights["kernel"]), weights, weights)
+
+
+def _max_pooling(
+    layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
+) -> jax.Array:
+    return nnx.max_pool(inputs[0], (layer.kernel, layer.kernel), padding="SAME")
+
+
+def _average_pooling(
+    layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
+) -> jax.Array:
+    window = (layer.kernel, layer.kernel)
+    return nnx.avg_pool(inputs[0], window, padding="SAME", count_include_pad=False)
+
+
+def _downsampling(
+    layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
+) -> jax.Array:
+    return nnx.max_pool(inputs[0], (2, 2), strides=(2, 2))
+
+
+def _convolved(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return jax.lax.conv_general_dilated(
         x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
+
+
+_IN_XLA = {
+    Operation.CONVOLUTION: _convolution,
+    Operation.PCC: _pcc,
+    Operation.MAX_POOLING: _max_pooling,
+    Operation.AVERAGE_POOLING: _average_pooling,
+    Operation.DOWNSAMPLING: _downsampling,
+}
+"""Operations whose functions choose among lowerings by the backend, in XLA's own operations."""

@@ -14,10 +14,8 @@ from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, parse
-from blockqnn.networks.spaces.nsc.published import PUBLISHED
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse, published
 from blockqnn.runs.store import FILE_NAME
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ class Subject:
     @property
     def plan(self) -> Plan:
         """Of the network."""
-        return make_plan(canonical_form(self.code), self.layout)
+        return design_plan(design_of(self.code), self.layout)
 
 
 def find_subject(
@@ -84,11 +82,11 @@ def find_subject(
         if not (pathlib.Path(reference) / FILE_NAME).exists():
             return _trained(pathlib.Path(reference))
         reference = f"{reference}#{BEST}"
-    elif not (reference in PUBLISHED or "#" in reference or reference.lstrip().startswith("[")):
+    elif not (reference in published() or "#" in reference or reference.lstrip().startswith("[")):
         raise UserError(
             f"There is no checkpoint {reference!r}; allowed: the directory of a training or of "
             "one of its checkpoints, or with --fresh_weights a run, RUN_DIR#NUMBER, RUN_DIR#best, "
-            f"a code, {', '.join(PUBLISHED)}."
+            f"a code, {', '.join(published())}."
         )
     found = resolve(reference, max_layers)
     if not fresh_weights:
@@ -99,11 +97,11 @@ def find_subject(
         )
     from blockqnn.networks.initial import initial_parameters, initial_statistics
 
-    layout = found.layout or layout
-    plan = make_plan(canonical_form(found.block), layout)
+    layout = found.standing_in(layout)
+    plan = design_plan(design_of(found.code), layout)
     return Subject(
         title=found.title,
-        code=found.block,
+        code=found.code,
         layout=layout,
         parameters=initial_parameters(plan, seed),
         statistics=initial_statistics(plan),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from blockqnn.networks.initial import Weights
-from blockqnn.networks.plan import Operation, Plan
+from blockqnn.networks.plan import Plan
 
 CONVOLUTION, NORM = "convolution", "norm"
 """Attributes of a layer of ReLU, convolution and batch normalisation."""
@@ -35,9 +35,9 @@ def as_tree(plan: Plan, parameters: Weights, statistics: Weights) -> Tree:
     """
     tree: Tree = {}
     for layer, arrays, running in zip(plan, parameters, statistics, strict=True):
-        if layer.operation is Operation.PCC:
+        if layer.normalises:
             tree[attribute(layer.name)] = {
-                CONVOLUTION: {"kernel": arrays["kernel"]},
+                CONVOLUTION: {name: arrays[name] for name in layer.operation.arrays(layer)},
                 NORM: {
                     "scale": arrays["scale"],
                     "bias": arrays["bias"],

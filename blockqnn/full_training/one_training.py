@@ -24,7 +24,7 @@ from blockqnn.full_training.settings import TrainSettings
 from blockqnn.full_training.splits import Part, in_memory, open_test, open_training
 from blockqnn.full_training.trainer import DivergedError, StopRequest, Trainer
 from blockqnn.listing import counted
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import design_plan
 
 
 class TrainingEnd(enum.Enum):
@@ -178,7 +178,7 @@ def _program(
     one: Prepared, settings: TrainSettings, start: Metadata, devices: list[jax.Device]
 ) -> Program:
     return Program(
-        make_plan(one.block, one.layout),
+        design_plan(one.block, one.layout),
         settings.recipe,
         (np.array(start.mean), np.array(start.deviation)),
         start.steps_per_epoch,

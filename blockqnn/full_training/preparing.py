@@ -13,8 +13,8 @@ from blockqnn.full_training.splits import FullInfo, describe_full
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import write
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs.run_record import read_run
 
 _DEFAULT = Layout(repeats=2)
@@ -36,7 +36,7 @@ class Prepared:
     """
 
     reference: BlockReference
-    block: CanonicalBlock
+    block: Design
     layout: Layout
     cost: Cost
     info: FullInfo
@@ -62,7 +62,7 @@ def prepare(settings: TrainSettings) -> list[Prepared]:
     _check_numbers(settings, info)
     prepared = []
     for reference in references:
-        block = canonical_form(reference.block)
+        block = design_of(reference.code)
         layout = network_layout(settings.layout, reference, info)
         directory = settings.out_dir or pathlib.Path("runs") / f"train-{settings.name}"
         if settings.top:
@@ -112,7 +112,7 @@ def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullIn
     Raises:
         LayoutError: if it does not fit the images.
     """
-    known = reference.layout or _DEFAULT
+    known = reference.standing_in(_DEFAULT)
     height, width, channels = info.seen
     return Layout(
         kind=known.kind if choice.kind == AUTO else choice.kind,
@@ -170,7 +170,7 @@ def described(
     # Where a machine keeps the data set does not belong to what is trained.
     data["source"].pop("data_dir")
     return Metadata(
-        code=write(prepared.reference.block),
+        code=write(prepared.reference.code),
         hash=prepared.block.hash,
         title=prepared.reference.title,
         layout=_as_json(dataclasses.asdict(prepared.layout)),

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.nsc.motifs import motifs
-from blockqnn.networks.spaces.registry import as_block, write
+from blockqnn.networks.motifs import motifs
+from blockqnn.networks.spaces.contract import Code, Design
+from blockqnn.networks.spaces.registry import design_of, graph_of, write
 from blockqnn.terminal import printable
 from blockqnn.trial import Trial
 
@@ -58,7 +57,7 @@ class Block:
     @property
     def code(self) -> Code:
         """The block as the agent wrote it; `write` makes it text."""
-        return as_block(self.trial.code)
+        return self.trial.code
 
     @property
     def reward(self) -> float | None:
@@ -71,9 +70,9 @@ class Block:
         return self.trial.accuracy
 
     @functools.cached_property
-    def canonical(self) -> CanonicalBlock:
+    def canonical(self) -> Design:
         """What the block means; equal for all codes that mean the same."""
-        return canonical_form(self.code)
+        return design_of(self.code)
 
     @functools.cached_property
     def cost(self) -> Cost:
@@ -83,7 +82,7 @@ class Block:
     @property
     def motifs(self) -> dict[str, bool]:
         """What there is in the block, in words, in the words of `motifs`."""
-        return motifs(self.canonical)
+        return motifs(graph_of(self.canonical))
 
     def draw(self, widths: bool = True, canonical: bool = False) -> Drawing:
         """Draws the block.

@@ -14,9 +14,9 @@ from blockqnn.drawing.svg import svg
 from blockqnn.drawing.terminal import in_text
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc import matching
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
-from blockqnn.networks.spaces.nsc.codes import Code
+from blockqnn.networks.matching import match
+from blockqnn.networks.spaces.contract import Code, Design
+from blockqnn.networks.spaces.registry import graph_of, side_of
 from blockqnn.runs.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")
@@ -73,7 +73,7 @@ class Drawing:
         write_whole(target, content, name="")
 
 
-def drawing(block: Code | CanonicalBlock, layout: Layout | None, title: str) -> Drawing:
+def drawing(block: Code | Design, layout: Layout | None, title: str) -> Drawing:
     """Draws a block.
 
     Args:
@@ -84,12 +84,11 @@ def drawing(block: Code | CanonicalBlock, layout: Layout | None, title: str) -> 
     Returns:
         The drawing.
     """
-    return Drawing(arrange(block, layout), title, in_text(block, layout=layout))
+    graph = graph_of(block, layout)
+    return Drawing(arrange(graph), title, in_text(graph))
 
 
-def comparison(
-    blocks: tuple[CanonicalBlock, CanonicalBlock], layout: Layout, titles: tuple[str, str]
-) -> Drawing:
+def comparison(blocks: tuple[Design, Design], layout: Layout, titles: tuple[str, str]) -> Drawing:
     """Draws two blocks side by side, and marks what only one of them has.
 
     Args:
@@ -100,11 +99,12 @@ def comparison(
     Returns:
         The drawing.
     """
-    found = matching.match(*blocks)
+    found = match(side_of(blocks[0]), side_of(blocks[1]))
+    graphs = [graph_of(block, layout) for block in blocks]
     sides = ((found.only_first, REMOVED), (found.only_second, ADDED))
     texts = [
-        f"{title}:\n\n{in_text(block, layout=layout, marks=dict.fromkeys(nodes, mark))}"
-        for block, title, (nodes, mark) in zip(blocks, titles, sides, strict=True)
+        f"{title}:\n\n{in_text(graph, marks=dict.fromkeys(nodes, mark))}"
+        for graph, title, (nodes, mark) in zip(graphs, titles, sides, strict=True)
     ]
-    first, second = (arrange(block, layout) for block in blocks)
+    first, second = map(arrange, graphs)
     return Drawing(beside(first, second, found, titles), " and ".join(titles), "\n\n".join(texts))

@@ -7,9 +7,8 @@ import pathlib
 
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.nsc.published import PUBLISHED
-from blockqnn.networks.spaces.registry import AnyCode, as_block, parse
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import fitting, is_code, parse, published
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Trial
 
@@ -30,21 +29,28 @@ class BlockReference:
     """
 
     title: str
-    code: AnyCode
+    code: Code
     layout: Layout | None = None
     trial: Trial | None = None
     dry: bool = False
     run: RunRecord | None = None
 
-    @property
-    def block(self) -> Code:
-        """The block; raises CodeError where it is a cell."""
-        return as_block(self.code)
+    def standing_in(self, default: Layout) -> Layout:
+        """The layout of its child network.
+
+        Args:
+            default: where no run gives one.
+
+        Returns:
+            That of its run; or the default, of the kind that its space takes
+            where a design of the space cannot stand in the default's.
+        """
+        return fitting(self.code, default) if self.layout is None else self.layout
 
 
 def is_run(reference: str) -> bool:
     """Whether a reference names a whole run: a directory, and no published block."""
-    if reference in PUBLISHED:
+    if reference in published():
         return False
     try:
         return pathlib.Path(reference).is_dir()
@@ -67,14 +73,14 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
         UserError: if there is no such block.
         CodeError: if the code breaks a rule.
     """
-    if reference in PUBLISHED:
-        return BlockReference(reference, PUBLISHED[reference])
-    if reference.lstrip().startswith(("[", "|")):
+    if reference in published():
+        return BlockReference(reference, published()[reference])
+    if is_code(reference):
         return BlockReference("code", parse(reference, max_layers))
     directory, separator, name = reference.rpartition("#")
     if not separator:
         raise UserError(
-            f"There is no block {reference!r}; allowed: {', '.join(PUBLISHED)}, a code like "
+            f"There is no block {reference!r}; allowed: {', '.join(published())}, a code like "
             "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, or a run's directory."
         )
     run = read_run(pathlib.Path(directory))

@@ -1,7 +1,7 @@
-"""Two blocks compared: their figures, and their layers side by side.
+"""Two designs compared: their layers side by side.
 
 compared = compare(first_code, second_code)
-for row in compared:
+for row in compared.rows:
     row.first, row.second, row.equal
 """
 
@@ -11,74 +11,86 @@ import collections
 import dataclasses
 from collections.abc import Iterable
 
-from blockqnn.networks.spaces.nsc.codes import Code, LayerCode
-from blockqnn.networks.spaces.nsc.matching import match
+from blockqnn.networks.graph import Graph
+from blockqnn.networks.matching import match
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import side_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A layer of the first block beside the one of the second that stands in its place.
+    """A layer of the first design beside the one of the second that stands in its place.
 
     Attributes:
-        first: of the first block, or None where it has none in this place.
-        second: of the second block, or None.
+        first: node of the first design's graph, or None where it has none in this place.
+        second: node of the second design's graph, or None.
         equal: whether both compute the same of corresponding layers, and both
             or neither go into the output.
     """
 
-    first: LayerCode | None
-    second: LayerCode | None
+    first: int | None
+    second: int | None
     equal: bool
 
 
-def compare(first: Code, second: Code) -> list[Row]:
-    """Sets the layers of two blocks side by side.
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two designs side by side.
+
+    Attributes:
+        first: graph of the first, as it was written.
+        second: graph of the second.
+        rows: in the first one's order, each design's layers exactly once; what the
+            second alone has follows the layer that it follows there.
+    """
+
+    first: Graph
+    second: Graph
+    rows: list[Row]
+
+
+def compare(first: Code, second: Code) -> Comparison:
+    """Sets the layers of two designs side by side.
 
     Args:
-        first: a block.
+        first: a code.
         second: another.
 
     Returns:
-        Rows in the first block's order, each block's layers exactly once; what
-        the second alone has follows the layer that it follows there.
+        The comparison.
     """
-    matching = match(first, second)
+    one, other = side_of(first), side_of(second)
+    matching = match(one, other)
     partner = dict(matching.same) | dict(matching.changed)
     kept = {node for node, _ in matching.same}
-    leaves, other_leaves = leaves_of(first), leaves_of(second)
+    leaves, other_leaves = set(one.graph.outputs), set(other.graph.outputs)
     rows: list[Row] = []
-    for layer in first[:-1]:
-        if layer.index not in partner:
-            rows.append(Row(layer, None, equal=False))
+    for node, layer in enumerate(one.graph.layers, start=1):
+        if node not in partner:
+            rows.append(Row(node, None, equal=False))
             continue
-        other = second[partner[layer.index] - 1]
-        reads = [partner.get(node) for node in layer.predecessors]
+        place = partner[node]
+        reads = [partner.get(source) for source in layer.inputs]
         equal = (
-            layer.index in kept
-            and _multiset(reads) == _multiset(other.predecessors)
-            and (layer.index in leaves) == (other.index in other_leaves)
+            node in kept
+            and _multiset(reads) == _multiset(other.graph.nodes[place].inputs)
+            and (node in leaves) == (place in other_leaves)
         )
-        rows.append(Row(layer, other, equal))
+        rows.append(Row(node, place, equal))
     taken = set(partner.values())
-    for layer in second[:-1]:
-        if layer.index not in taken:
-            rows.insert(_place(rows, layer.index - 1), Row(None, layer, equal=False))
-    return rows
-
-
-def leaves_of(code: Code) -> set[int]:
-    """The layers that nobody reads, which are joined into the block's output."""
-    used = {source for layer in code for source in layer.predecessors}
-    return {layer.index for layer in code[:-1] if layer.index not in used}
+    for node in range(1, other.graph.output):
+        if node not in taken:
+            rows.insert(_place(rows, node - 1), Row(None, node, equal=False))
+    return Comparison(one.graph, other.graph, rows)
 
 
 def _multiset(nodes: Iterable[int | None]) -> collections.Counter[int | None]:
     return collections.Counter(nodes)
 
 
-def _place(rows: list[Row], index: int) -> int:
-    """Where the row after the one with layer `index` of the second block stands."""
+def _place(rows: list[Row], node: int) -> int:
+    """Where the row after the one with a node of the second design stands."""
     for place, row in enumerate(rows):
-        if row.second is not None and row.second.index == index:
+        if row.second is not None and row.second == node:
             return place + 1
     return 0

@@ -11,9 +11,9 @@ from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BlockReference, resolve
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, write
-from blockqnn.networks.spaces.nsc.matching import Matching, match
+from blockqnn.networks.matching import Matching, match
+from blockqnn.networks.spaces.contract import Code, Design
+from blockqnn.networks.spaces.registry import design_of, graph_of, side_of, write
 from blockqnn.runs.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
     if len({one.title for one in drawn}) < len(drawn):
         for place, one in zip(("first", "second"), drawn, strict=True):
             one.title = f"{place} {one.title}"
-    matching = match(drawn[0].block, drawn[1].block) if len(drawn) > 1 else None
+    matching = match(side_of(drawn[0].block), side_of(drawn[1].block)) if len(drawn) > 1 else None
     if settings.out is None:
         _print(drawn, matching, stream)
         return
     arrangement = _arranged(drawn, matching)
-    title = " and ".join(f"{one.title}: {write(one.block)}" for one in found)
+    title = " and ".join(f"{one.title}: {write(one.code)}" for one in found)
     write_whole(settings.out, _painted(arrangement, title, settings))
     size = f"{arrangement.width:.0f} x {arrangement.height:.0f} points"
     print(f"Drew {' and '.join(one.title for one in drawn)}: {settings.out}, {size}.", file=stream)
@@ -81,19 +81,17 @@ class _Drawn:
 
     def __init__(self, settings: DrawSettings, found: BlockReference):
         self.title = found.title
-        self.layout = found.layout or settings.layout
-        self.block: Code | CanonicalBlock = (
-            canonical_form(found.block) if settings.canonical else found.block
-        )
+        self.block: Code | Design = design_of(found.code) if settings.canonical else found.code
+        self.graph = graph_of(self.block, found.standing_in(settings.layout))
 
 
 def _print(drawn: list[_Drawn], matching: Matching | None, stream: TextIO) -> None:
     if matching is None:
-        print(for_stream(drawn[0].block, drawn[0].layout, stream), file=stream)
+        print(for_stream(drawn[0].graph, stream), file=stream)
         return
     sides = ((matching.only_first, REMOVED), (matching.only_second, ADDED))
     for one, (nodes, mark) in zip(drawn, sides, strict=True):
-        text = for_stream(one.block, one.layout, stream, dict.fromkeys(nodes, mark))
+        text = for_stream(one.graph, stream, dict.fromkeys(nodes, mark))
         print(f"{one.title}:\n\n{text}\n", file=stream)
     print(_summary(drawn, matching), file=stream)
 
@@ -122,7 +120,7 @@ def _arranged(drawn: list[_Drawn], matching: Matching | None) -> Arrangement:
     from blockqnn.drawing.arrangement import arrange
     from blockqnn.drawing.difference import beside
 
-    arrangements = [arrange(one.block, one.layout) for one in drawn]
+    arrangements = [arrange(one.graph) for one in drawn]
     if matching is None:
         return arrangements[0]
     titles = (drawn[0].title, drawn[1].title)

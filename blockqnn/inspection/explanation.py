@@ -1,27 +1,26 @@
-"""What the agent of a run has learned: Q-values, the greedy block, the value of layer types.
+"""What the agent of a run has learned: what it would do next and why, whichever agent it is.
 
     knowledge = read_knowledge(pathlib.Path("runs/digits"))
-    next_layers(knowledge, ())          # Q-values after a prefix, best first
-    greedy_block(knowledge)             # what the table would write now
-    type_values(knowledge)              # the heat map of layer type by position
+    next_actions(knowledge, ())         # what may follow a prefix, best first
+    greedy_code(knowledge)              # what the agent would write now
 
-Q-values are on the agent's scale, on which a reward of 100 % is 1.
+Values are on the agent's scale, on which a reward of 100 % is 1.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blockqnn.agents.q_learning import QLearning, QLearningConfig
+from blockqnn.agents.contract import Action, Agent, Prospect
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, LayerType
-from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.registry import NSC, as_block
+from blockqnn.inspection.recorded_agent import recorded_agent
+from blockqnn.networks.spaces.contract import SearchSpace
+from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.runs.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
 
@@ -32,99 +31,66 @@ class Knowledge:
 
     Attributes:
         run: the agent's run, perhaps with trials that the agent has not learned from yet.
-        agent: an agent with the table of then, which remembers no episodes.
-        space: of the blocks that it writes.
+        agent: the agent as it was then.
+        space: that it designs in.
         iterations: from which it has learned.
     """
 
     run: RunRecord
-    agent: QLearning
-    space: BlockSpace
+    agent: Agent
+    space: SearchSpace
     iterations: int
 
 
 @dataclasses.dataclass(frozen=True)
-class NextLayer:
-    """A layer that may follow a prefix.
+class NextAction:
+    """An action that may follow a prefix.
 
     Attributes:
-        layer: Terminal included.
-        q: its Q-value.
-        updates: how often replay moved the Q-value; 0 for an initial one.
-        trials: of the run in which this layer followed the prefix's last one.
+        prospect: what the agent says of it.
+        trials: of the run in which it followed the prefix's last action.
     """
 
-    layer: LayerCode
-    q: float
-    updates: int
+    prospect: Prospect
     trials: int
 
     @property
     def visited(self) -> bool:
-        """Whether any trial wrote the layer here."""
-        return self.updates > 0 or self.trials > 0
+        """Whether any trial took the action here."""
+        return self.prospect.visits > 0 or self.trials > 0
 
 
 @dataclasses.dataclass(frozen=True)
-class GreedyLayer:
-    """A layer that the table would write.
+class GreedyAction:
+    """An action that the agent would take.
 
     Attributes:
-        layer: the first of those with the highest Q-value, in the order of the space.
-        q: its Q-value.
-        updates: how often replay moved the Q-value.
-        ties: how many layers have this Q-value, itself included; the agent
-            draws one of them at random.
+        prospect: what the agent says of it.
+        ties: how many actions the agent would choose from, itself included.
     """
 
-    layer: LayerCode
-    q: float
-    updates: int
+    prospect: Prospect
     ties: int
 
 
 @dataclasses.dataclass(frozen=True)
-class GreedyBlock:
-    """The block that the table would write.
+class GreedyCode:
+    """The code that the agent would write without exploring.
 
     Attributes:
-        prefix: layers that were given.
-        layers: those that the table adds, Terminal last.
-        hash: names the block's canonical form.
-        trial: that tells what became of the block, if the run has one: the one
+        prefix: actions that were given.
+        actions: those that the agent adds, the end included.
+        code: all of them.
+        hash: names what the code means.
+        trial: that tells what became of that, if the run has one: the one
             that was trained, else the first that suggested it.
     """
 
-    prefix: Code
-    layers: tuple[GreedyLayer, ...]
+    prefix: tuple[Any, ...]
+    actions: tuple[GreedyAction, ...]
+    code: Any
     hash: str
     trial: Trial | None
-
-    @property
-    def code(self) -> Code:
-        """The whole block."""
-        return (*self.prefix, *(greedy.layer for greedy in self.layers))
-
-
-@dataclasses.dataclass(frozen=True)
-class TypeValue:
-    """What the table holds for a layer type at a position, of all states together.
-
-    Attributes:
-        position: of the layer in its block, from 1.
-        type: of the layer.
-        mean: of the Q-values that were learned, weighted by their updates.
-        best: the highest of them.
-        updates: how often replay moved them.
-        entries: how many of them there are.
-    """
-
-    position: int
-    type: LayerType
-    mean: float
-    best: float
-    updates: int
-    entries: int
 
 
 def read_knowledge(path: pathlib.Path) -> Knowledge:
@@ -155,132 +121,107 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
         What the agent knew.
 
     Raises:
-        UserError: if its agent keeps no table, or nothing was learned in it, or
-            the state is none of Q-learning.
+        UserError: if nothing was learned in the run, or the state is none of its agent.
     """
-    kind = run.flags.get("agent", "q_learning")
-    if kind != "q_learning":
-        raise UserError(
-            f"The run in {run.path} is one of agent {kind!r}, which keeps no table of Q-values; "
-            "only runs with --agent=q_learning can be explained."
-        )
-    if run.flags.get("space", NSC) != NSC:
-        raise UserError(
-            f"The run in {run.path} designs cells of NAS-Bench-201; only runs that design blocks "
-            "can be explained."
-        )
     if not state:
         raise UserError(
             f"The agent of the run in {run.path} has learned nothing yet: its first iteration has "
             "not ended."
         )
     try:
-        # Reading the table depends on no other setting.
-        initial_q = float(run.flags.get("initial_q", QLearningConfig.initial_q))
-        space = BlockSpace(int(run.flags.get("max_layers", MAX_LAYERS)))
-        agent = QLearning(space, QLearningConfig(initial_q=initial_q), seed=0)
-        agent.set_state(dict(state), [])
-        iterations = int(state["iteration"])
-        learned = [q for _, _, q, _ in agent.learned()]
-        if not all(map(math.isfinite, [initial_q, *learned])):
-            raise ValueError("a Q-value is not finite")
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        most = run.flags.get("max_layers")
+        space = space_named(run.flags.get("space", DEFAULT), None if most is None else int(most))
+        if not all(space.owns(trial.code) for trial in run.trials):
+            raise ValueError(f"a code is none of {space.name}")
+        # An agent that counts iterations itself may have been read one before the run was.
+        iterations = int(state.get("iteration", run.iterations))
+        agent = recorded_agent(run, space, state, iterations)
+        values = [entry.value for entry in agent.entries()]
+        values += [p.value for p in agent.after(()) if p.value is not None]
+        if not all(map(math.isfinite, values)):
+            raise ValueError("a value is not finite")
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
         raise UserError(
             f"The agent's state in the store of {run.path} cannot be read: {error!r}."
         ) from error
-    if not learned:
+    if agent.terms.value and not any(True for _ in agent.entries()):
         raise UserError(
-            f"The agent of the run in {run.path} has learned nothing: replay has not updated a "
-            "single Q-value (--replay_updates)."
+            f"The agent of the run in {run.path} has learned nothing: it has not updated a single "
+            f"{agent.terms.value} (--replay_updates of Q-learning)."
         )
     return Knowledge(run, agent, space, iterations)
 
 
-def next_layers(knowledge: Knowledge, prefix: Code) -> list[NextLayer]:
-    """What the table holds on the layers that may follow a prefix.
-
-    The table knows a prefix by its last layer alone, so prefixes that end in
-    the same layer have the same values.
+def next_actions(knowledge: Knowledge, prefix: Sequence[Action]) -> list[NextAction]:
+    """What the agent makes of the actions that may follow a prefix.
 
     Args:
         knowledge: of the agent.
-        prefix: layers without Terminal; none for the start.
+        prefix: actions without the end; none for the start.
 
     Returns:
-        All legal layers, the highest Q-value first, equals in the order of the space.
+        All legal actions, the highest value first, or the highest probability
+        where the agent has no values; equals in the order of the space.
     """
     last = len(prefix)
-    followed: dict[LayerCode, int] = {}
+    followed: dict[Action, int] = {}
     for trial in knowledge.run.trials:
-        code = as_block(trial.code)
+        code = trial.code
         if len(code) > last and (not last or code[last - 1] == prefix[-1]):
-            layer = code[last]
-            followed[layer] = followed.get(layer, 0) + 1
-    state = prefix[-1] if prefix else knowledge.space.start
-    layers = [
-        NextLayer(LayerCode(*action), q, updates, followed.get(LayerCode(*action), 0))
-        for action, q, updates in knowledge.agent.q_values(state)
+            followed[code[last]] = followed.get(code[last], 0) + 1
+    actions = [
+        NextAction(prospect, followed.get(prospect.action, 0))
+        for prospect in knowledge.agent.after(prefix)
     ]
-    return sorted(layers, key=lambda layer: -layer.q)
+    if not knowledge.agent.terms.value:
+        return sorted(actions, key=lambda next_: -next_.prospect.probability)
+    return sorted(actions, key=lambda next_: -_value(next_.prospect))
 
 
-def greedy_block(knowledge: Knowledge, prefix: Code = ()) -> GreedyBlock:
-    """The block that the table would write without a random action.
-
-    Args:
-        knowledge: of the agent.
-        prefix: layers to begin with, without Terminal.
-
-    Returns:
-        The block; of layers with equal Q-values it has the first.
-    """
-    layers: list[GreedyLayer] = []
-    state = prefix[-1] if prefix else knowledge.space.start
-    while not layers or not knowledge.space.is_end(state):
-        values = knowledge.agent.q_values(state)
-        highest = max(q for _, q, _ in values)
-        best = [(action, updates) for action, q, updates in values if q == highest]
-        state = LayerCode(*best[0][0])
-        layers.append(GreedyLayer(state, highest, best[0][1], len(best)))
-    block_hash = canonical_form((*prefix, *(greedy.layer for greedy in layers))).hash
-    return GreedyBlock(
-        prefix, tuple(layers), block_hash, _what_became_of(knowledge.run, block_hash)
+def counted_kinds(knowledge: Knowledge, actions: Sequence[NextAction]) -> dict[str, int]:
+    """How many of some actions are of each kind, in the order of their first."""
+    return dict(
+        collections.Counter(
+            knowledge.space.action_kind(action.prospect.action)[1] for action in actions
+        )
     )
 
 
-def type_values(knowledge: Knowledge) -> list[TypeValue]:
-    """The value of each layer type at each position where it was learned; at least one.
+def action_text(action: Action) -> str:
+    """An action alone as text, such as `(2,1,3,1,0)`."""
+    return f"({','.join(map(str, map(int, action)))})"
 
-    Shaping (equation 6 of the paper) gives every layer a share of the reward,
-    so values fall towards the end of a block; compare types at one position.
+
+def greedy_code(knowledge: Knowledge, prefix: Sequence[Action] = ()) -> GreedyCode:
+    """The code that the agent would write without exploring.
 
     Args:
         knowledge: of the agent.
+        prefix: actions to begin with, without the end.
 
     Returns:
-        In order of position and type.
+        The code; of actions that the agent would choose from it has the first,
+        or the most probable one where the agent has no values.
     """
-    found: dict[tuple[int, int], list[tuple[float, int]]] = {}
-    for _, action, q, updates in knowledge.agent.learned():
-        layer = LayerCode(*action)
-        found.setdefault((layer.index, layer.type), []).append((q, updates))
-    values = []
-    for (position, kind), entries in sorted(found.items()):
-        updates = sum(count for _, count in entries)
-        values.append(
-            TypeValue(
-                position,
-                LayerType(kind),
-                mean=sum(q * count for q, count in entries) / updates,
-                best=max(q for q, _ in entries),
-                updates=updates,
-                entries=len(entries),
-            )
-        )
-    return values
+    added: list[GreedyAction] = []
+    actions = list(prefix)
+    while not added or not knowledge.space.is_end(actions[-1]):
+        greedy = [p for p in knowledge.agent.after(actions) if p.greedy]
+        first = greedy[0]
+        if not knowledge.agent.terms.value:
+            first = max(greedy, key=lambda prospect: prospect.probability)
+        added.append(GreedyAction(first, len(greedy)))
+        actions.append(first.action)
+    code = knowledge.space.check(actions)
+    name = knowledge.space.design(code).hash
+    return GreedyCode(tuple(prefix), tuple(added), code, name, _what_became_of(knowledge.run, name))
 
 
-def _what_became_of(run: RunRecord, block_hash: str) -> Trial | None:
-    same = [trial for trial in run.trials if trial.hash == block_hash]
+def _value(prospect: Prospect) -> float:
+    return -math.inf if prospect.value is None else prospect.value
+
+
+def _what_became_of(run: RunRecord, name: str) -> Trial | None:
+    same = [trial for trial in run.trials if trial.hash == name]
     trained = [trial for trial in same if trial.status is Status.COMPLETED]
     return next(iter(trained or same), None)

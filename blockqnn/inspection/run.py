@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import html
 import operator
 import os
@@ -14,11 +15,10 @@ import pandas as pd
 from blockqnn.errors import UserError
 from blockqnn.inspection.block import Block, Blocks
 from blockqnn.inspection.block_reference import BEST, find_trial
-from blockqnn.inspection.explanation import next_layers, read_knowledge
+from blockqnn.inspection.explanation import action_text, next_actions, read_knowledge
 from blockqnn.inspection.trials_frame import trials_frame
 from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.codes import describe, parse_prefix
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
@@ -136,38 +136,42 @@ class Run:
         return self._block(find_trial(self._record, name))
 
     def explain(self, prefix: str = "") -> pd.DataFrame:
-        """What the agent expects of the layers that may follow the beginning of a block.
+        """What the agent would do after the beginning of a code, and why.
 
-        The agent's table is read now, perhaps later than the trials were.
+        The agent's state is read now, perhaps later than the trials were.
 
         Args:
-            prefix: a code without its Terminal, such as `[(1,4,0,0,0)]`;
-                nothing for the start of a block.
+            prefix: the beginning of a code, such as `[(1,4,0,0,0)]`; nothing
+                for the start.
 
         Returns:
-            A row for each legal layer, the highest Q-value first: `layer` as
-            the code has it, `meaning` in words, its Q-value `q`, on the scale
-            on which a reward of 100 % is 1, the number of `updates` that made
-            it, and the number of `trials` in which the layer followed.
+            A row for each legal action, the highest value first: `action` as
+            numbers, `meaning` in words, the `probability` with which the agent
+            would take it, its `value`, on the scale on which a reward of
+            100 % is 1, NaN where the agent has none, the number of `visits`
+            that made it, and the number of `trials` in which the action
+            followed. The frame's `attrs` have the words of the agent for them:
+            `agent`, `value`, `visits` and `meaning`.
 
         Raises:
-            UserError: if the agent has no table, or has learned nothing yet.
-            CodeError: if no block of the run begins with the prefix.
+            UserError: if the agent has learned nothing yet.
+            CodeError: if no code of the run begins with the prefix.
         """
         knowledge = read_knowledge(self._path)
-        begun = parse_prefix(prefix, knowledge.space.max_layers)
-        return pd.DataFrame(
-            [
-                {
-                    "layer": write((found.layer,))[1:-1],
-                    "meaning": describe(found.layer),
-                    "q": found.q,
-                    "updates": found.updates,
-                    "trials": found.trials,
-                }
-                for found in next_layers(knowledge, begun)
-            ]
+        begun = knowledge.space.parse_prefix(prefix)
+        rows = [(*found.prospect, found.trials) for found in next_actions(knowledge, begun)]
+        frame = pd.DataFrame(
+            {
+                "action": [action_text(row[0]) for row in rows],
+                "meaning": [knowledge.space.action_title(row[0]) for row in rows],
+                "probability": [row[1] for row in rows],
+                "value": pd.Series([row[3] for row in rows], dtype=float),
+                "visits": [row[4] for row in rows],
+                "trials": [row[5] for row in rows],
+            }
         )
+        frame.attrs = dataclasses.asdict(knowledge.agent.terms)
+        return frame
 
     def __len__(self) -> int:
         return len(self._record.trials)

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import LayerType
-from blockqnn.networks.spaces.nsc.motifs import MOTIFS, motifs
-from blockqnn.networks.spaces.registry import as_block
+from blockqnn.networks.graph import AVERAGE_POOLING, CONVOLUTION, MAX_POOLING, Node
+from blockqnn.networks.motifs import MOTIFS, motifs
+from blockqnn.networks.spaces.registry import design_of, graph_of
 from blockqnn.trial import Status, Trial
 
 ANY = "any"
@@ -95,25 +94,28 @@ def select(trials: Iterable[Trial], selection: Selection) -> list[Trial]:
 
 
 def features(trial: Trial) -> frozenset[str]:
-    """What the block has, in words of `FEATURES`; layers that compute nothing do not count."""
-    block = canonical_form(as_block(trial.code))
-    words = {name for name, found in motifs(block).items() if found}
-    for layer in block.layers:
-        word = _WORDS[LayerType(layer.type)]
-        words |= {word, f"{word}{layer.kernel}x{layer.kernel}"} if layer.kernel else {word}
+    """What the design has, in words of `FEATURES`; layers that compute nothing do not count."""
+    graph = graph_of(design_of(trial.code))
+    words = {name for name, found in motifs(graph).items() if found}
+    for layer in graph.layers:
+        words |= {_WORDS.get(layer.kind, layer.kind), layer_word(layer)}
     return frozenset(words)
 
 
+def layer_word(layer: Node) -> str:
+    """A short name of what a layer computes, such as conv3x3."""
+    word = _WORDS.get(layer.kind, layer.kind)
+    return f"{word}{layer.kernel}x{layer.kernel}" if layer.kernel else word
+
+
 _WORDS = {
-    LayerType.CONVOLUTION: "conv",
-    LayerType.MAX_POOLING: "max",
-    LayerType.AVERAGE_POOLING: "average",
-    LayerType.ADD: "add",
-    LayerType.CONCAT: "concat",
+    CONVOLUTION: "conv",
+    MAX_POOLING: "max",
+    AVERAGE_POOLING: "average",
 }
 LAYERS = ("conv", "conv1x1", "conv3x3", "conv5x5", "max", "average", "add", "concat")
 FEATURES = (*LAYERS, *MOTIFS)
-"""Words for the layers and the motifs that a block may have."""
+"""Words for the layers and the motifs that a design may have."""
 
 
 def _fulfils(trial: Trial, selection: Selection) -> bool:

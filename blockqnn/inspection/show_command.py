@@ -11,17 +11,15 @@ from blockqnn.drawing.terminal import for_stream
 from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BEST, BlockReference, is_run, resolve
 from blockqnn.inspection.selection import Selection
-from blockqnn.inspection.show_block import block_facts, in_words, writable_cost
-from blockqnn.inspection.show_cell import cell_facts, cell_in_words
+from blockqnn.inspection.show_block import design_facts, in_words, writable_cost
 from blockqnn.inspection.show_comparison import show_comparison
 from blockqnn.inspection.show_run import show_run
 from blockqnn.inspection.show_trial import story_in_words
 from blockqnn.inspection.story import story, story_facts
 from blockqnn.inspection.trials_command import trial_facts
 from blockqnn.listing import DRY_NOTICE
-from blockqnn.networks.layout import NASBENCH201, Layout
-from blockqnn.networks.spaces.nasbench201 import Cell
-from blockqnn.networks.spaces.registry import design_of
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import design_of, graph_of
 from blockqnn.runs.run_record import read_run
 from blockqnn.terminal import terminal_of
 
@@ -79,26 +77,17 @@ def _block(reference: str, settings: ShowSettings) -> BlockReference:
 
 
 def _show_block(found: BlockReference, settings: ShowSettings, stream: TextIO) -> None:
-    layout = found.layout or settings.layout
-    design = design_of(found.code)
-    if isinstance(design, Cell) and found.run is None:
-        layout = dataclasses.replace(layout, kind=NASBENCH201)
-    spent = writable_cost(design, layout)
+    layout = found.standing_in(settings.layout)
+    spent = writable_cost(design_of(found.code), layout)
     told = story(found.run, found.trial) if found.run and found.trial else None
     if settings.as_json:
-        if isinstance(design, Cell):
-            facts = cell_facts(design, spent)
-        else:
-            facts = block_facts(found.block, design, spent)
+        facts = design_facts(found.code, spent)
         if told is not None:
             facts |= {"trial": trial_facts(told.trial, found.dry) | story_facts(told)}
         print(json.dumps(facts), file=stream)
         return
-    if isinstance(design, Cell):
-        lines = cell_in_words(found.title, design, layout, spent)
-    else:
-        lines = in_words(found.title, found.block, design, layout, spent)
-        lines += ["", for_stream(found.block, layout, stream)]
+    lines = in_words(found.title, found.code, layout, spent)
+    lines += ["", for_stream(graph_of(found.code, layout), stream)]
     if told is not None:
         lines += ["", *story_in_words(told, terminal_of(stream))]
     if found.dry:

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from blockqnn.inspection.block_reference import BlockReference
-from blockqnn.inspection.comparison import Row, compare, leaves_of
-from blockqnn.inspection.show_block import block_facts, layer_name, layout_in_words, writable_cost
+from blockqnn.inspection.comparison import Comparison, compare
+from blockqnn.inspection.selection import layer_word
+from blockqnn.inspection.show_block import design_facts, layout_in_words, writable_cost
 from blockqnn.listing import DRY_NOTICE, in_units, wrapped_code
+from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code, LayerCode, as_lists, write
+from blockqnn.networks.spaces.registry import design_of, space_of, write
 from blockqnn.terminal import Style, Terminal, terminal_of
 
 _TITLES = {
@@ -49,6 +50,11 @@ class _Side:
     facts: Mapping[str, Any]
     hash: str
 
+    def layer_facts(self, node: int | None) -> Any:
+        """A layer as JSON, None for none."""
+        code = self.reference.code
+        return None if node is None else space_of(code).layer_facts(code, node)
+
 
 def show_comparison(
     first: BlockReference, second: BlockReference, default: Layout, as_json: bool, stream: TextIO
@@ -66,11 +72,11 @@ def show_comparison(
     Raises:
         UserError: if a child network is too large.
     """
-    one = _side(first, first.layout or second.layout or default)
-    other = _side(second, second.layout or first.layout or default)
-    rows = compare(first.block, second.block)
+    one = _side(first, second.layout or default)
+    other = _side(second, first.layout or default)
+    compared = compare(first.code, second.code)
     if as_json:
-        print(json.dumps(_facts(one, other, rows)), file=stream)
+        print(json.dumps(_facts(one, other, compared)), file=stream)
         return
     terminal = terminal_of(stream)
     lines = []
@@ -82,7 +88,7 @@ def show_comparison(
         "",
     ]
     if one.hash == other.hash:
-        ways = "" if first.block == second.block else ", written in two ways"
+        ways = "" if first.code == second.code else ", written in two ways"
         lines += [f"A and B are the same block{ways} (canonical form {one.hash}).", ""]
     lines += [*_figures(one, other, terminal), ""]
     if one.layout == other.layout:
@@ -95,12 +101,12 @@ def show_comparison(
     for network in networks:
         lines += textwrap.wrap(network, terminal.width or 200, subsequent_indent="  ")
     lines.append("")
-    lines += _layers(first.block, second.block, rows, terminal)
+    lines += _layers(compared, terminal)
     print("\n".join(lines), file=stream)
 
 
 def _title(sign: str, reference: BlockReference, style: Style, terminal: Terminal) -> list[str]:
-    code = write(reference.block)
+    code = write(reference.code)
     if terminal.width is None or len(sign + reference.title + code) + 2 <= terminal.width:
         return [terminal.styled(f"{sign}{reference.title}: {code}", style)]
     lines = wrapped_code(code, terminal.width - len(sign))
@@ -108,20 +114,21 @@ def _title(sign: str, reference: BlockReference, style: Style, terminal: Termina
     return [terminal.styled(line, style) for line in text]
 
 
-def _side(reference: BlockReference, layout: Layout) -> _Side:
-    block = canonical_form(reference.block)
-    facts = block_facts(reference.block, block, writable_cost(block, layout))
+def _side(reference: BlockReference, default: Layout) -> _Side:
+    layout = reference.standing_in(default)
+    design = design_of(reference.code)
+    facts = design_facts(reference.code, writable_cost(design, layout))
     trial = reference.trial
     facts |= {"accuracy": trial and trial.accuracy, "reward": trial and trial.reward}
-    return _Side(reference, layout, facts, block.hash)
+    return _Side(reference, layout, facts, design.hash)
 
 
 def _difference(name: str, one: _Side, other: _Side) -> Any:
-    a, b = one.facts[name], other.facts[name]
+    a, b = one.facts.get(name), other.facts.get(name)
     return None if a is None or b is None else b - a
 
 
-def _facts(one: _Side, other: _Side, rows: list[Row]) -> dict[str, Any]:
+def _facts(one: _Side, other: _Side, compared: Comparison) -> dict[str, Any]:
     sides = [
         {
             "title": side.reference.title,
@@ -139,24 +146,26 @@ def _facts(one: _Side, other: _Side, rows: list[Row]) -> dict[str, Any]:
         "difference": {name: _difference(name, one, other) for name in _TITLES},
         "rows": [
             {
-                "first": row.first and as_lists([row.first])[0],
-                "second": row.second and as_lists([row.second])[0],
+                "first": one.layer_facts(row.first),
+                "second": other.layer_facts(row.second),
                 "equal": row.equal,
             }
-            for row in rows
+            for row in compared.rows
         ],
     }
 
 
 def _figures(one: _Side, other: _Side, terminal: Terminal) -> list[str]:
-    rows = []
+    rows: list[tuple[str, str, str, str, bool]] = []
     for name, title in _TITLES.items():
-        a, b = one.facts[name], other.facts[name]
+        a, b = one.facts.get(name), other.facts.get(name)
         if a is None and b is None:
             continue
         rows.append((title, _text(name, a), _text(name, b), _change(name, a, b), a != b))
-    widths = [max(len(row[place]) for row in rows) for place in (1, 2)]
-    widths = [max(width, 8) for width in widths]
+    widths = [
+        max(8, *(len(a) for _, a, _, _, _ in rows)),
+        max(8, *(len(b) for _, _, b, _, _ in rows)),
+    ]
     lines = [f"{'':13}{'A':>{widths[0]}}    {'B':>{widths[1]}}    B - A"]
     for title, a, b, change, differs in rows:
         styles = ((Style.RED,), (Style.GREEN,)) if differs else ((), ())
@@ -186,15 +195,14 @@ def _change(name: str, a: float | int | None, b: float | int | None) -> str:
     return text
 
 
-def _layers(first: Code, second: Code, rows: list[Row], terminal: Terminal) -> list[str]:
-    leaves = leaves_of(first), leaves_of(second)
+def _layers(compared: Comparison, terminal: Terminal) -> list[str]:
     cells = []
-    for row in rows:
+    for row in compared.rows:
         a, b = ("" if row.equal else "- "), ("" if row.equal else "+ ")
         cells.append(
             (
-                _layer(row.first, leaves[0], a or "  "),
-                _layer(row.second, leaves[1], b or "  "),
+                _layer(row.first, compared.first, a or "  "),
+                _layer(row.second, compared.second, b or "  "),
                 row.equal,
             )
         )
@@ -208,9 +216,10 @@ def _layers(first: Code, second: Code, rows: list[Row], terminal: Terminal) -> l
     return lines
 
 
-def _layer(layer: LayerCode | None, leaves: set[int], sign: str) -> str:
-    if layer is None:
+def _layer(node: int | None, graph: Graph, sign: str) -> str:
+    if node is None:
         return ""
-    inputs = ", ".join("input" if source == 0 else str(source) for source in layer.predecessors)
-    leaf = "  -> output" if layer.index in leaves else ""
-    return f"{sign}{layer.index:2}  {layer_name(layer.type, layer.kernel)}({inputs}){leaf}"
+    layer = graph.nodes[node]
+    inputs = ", ".join("input" if source == 0 else str(source) for source in layer.inputs)
+    leaf = "  -> output" if node in graph.outputs else ""
+    return f"{sign}{node:2}  {layer_word(layer)}({inputs}){leaf}"

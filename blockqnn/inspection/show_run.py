@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from blockqnn.inspection.selection import ANY, FIGURES, Selection, select
-from blockqnn.inspection.show_block import block_facts
-from blockqnn.inspection.show_cell import cell_facts
+from blockqnn.inspection.show_block import design_facts
 from blockqnn.listing import DRY_NOTICE, in_units, number, table, wrapped_code
 from blockqnn.networks.cost import cost
-from blockqnn.networks.spaces.nasbench201 import Cell
-from blockqnn.networks.spaces.registry import as_block, design_of, write
+from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status, Trial
@@ -66,12 +64,7 @@ def _heading(run: RunRecord, selection: Selection, count: int, top: int) -> str:
 
 
 def _facts(trial: Trial, rank: int | None, run: RunRecord) -> dict[str, Any]:
-    design = design_of(trial.code)
-    spent = cost(design, run.layout)
-    if isinstance(design, Cell):
-        facts = cell_facts(design, spent)
-    else:
-        facts = block_facts(as_block(trial.code), design, spent)
+    facts = design_facts(trial.code, cost(design_of(trial.code), run.layout))
     return {
         "number": trial.number,
         "rank": rank,

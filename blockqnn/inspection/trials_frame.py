@@ -31,7 +31,7 @@ def trials_frame(trials: Sequence[Trial]) -> pd.DataFrame:
         - `accuracy`: validation accuracy after the last epoch in percent, NaN
           where nothing was trained; `accuracies`: a tuple with that of each epoch;
         - `reward`: what the agent learned from, in percent;
-        - `code`: the block as text, which `blockqnn.networks.spaces.nsc.codes.parse` reads; `hash`:
+        - `code`: the block as text, which `spaces.registry.parse` reads; `hash`:
           names its canonical form;
         - `density`: edges over nodes; `parameters`: trained numbers; `flops`:
           2 x multiply-accumulate of the child, one image, forward;

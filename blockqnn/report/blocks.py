@@ -7,10 +7,9 @@ from typing import Any
 
 from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.nsc.motifs import MOTIFS, motifs
-from blockqnn.networks.spaces.registry import as_block, is_block
+from blockqnn.networks.motifs import MOTIFS, motifs
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import design_of, graph_of
 from blockqnn.report.statistics import fisher_p_value, holm, wilson_interval
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.trial import Status
@@ -24,15 +23,14 @@ def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
         count: how many at most.
 
     Returns:
-        For each, best first, its trial's `number` and its drawing, `svg`,
-        which is empty where the run designs something else than blocks.
+        For each, best first, its trial's `number` and its drawing, `svg`.
     """
     return [
         {
             "number": trial.number,
-            "svg": svg(arrange(trial.code, run.layout), f"Block of trial {trial.number}")
-            if is_block(trial.code)
-            else "",
+            "svg": svg(
+                arrange(graph_of(trial.code, run.layout)), f"Design of trial {trial.number}"
+            ),
         }
         for trial in run.best(count)
     ]
@@ -53,15 +51,13 @@ def common_motifs(run: RunRecord, count: int) -> dict[str, Any]:
         same for as many tests as there are motifs (None without others). By
         the difference of the shares, largest first.
     """
-    best = [trial for trial in run.best(count) if is_block(trial.code)]
-    trained = [
-        trial for trial in run.trials if trial.status is Status.COMPLETED and is_block(trial.code)
-    ]
+    best = run.best(count)
+    trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
     found: dict[str, Any] = {"top": len(best), "all": len(trained), "rows": []}
     if not best:
         return found
-    in_best = _count([as_block(trial.code) for trial in best])
-    in_all = _count([as_block(trial.code) for trial in trained])
+    in_best = _count([trial.code for trial in best])
+    in_all = _count([trial.code for trial in trained])
     others = len(trained) - len(best)
     p_values = [
         fisher_p_value(in_best[name], len(best), in_all[name] - in_best[name], others)
@@ -90,4 +86,4 @@ def _count(codes: list[Code]) -> dict[str, int]:
 @functools.lru_cache(maxsize=100_000)
 def _motifs(code: Code) -> frozenset[str]:
     """The motifs of a block; a page that follows a run asks for them again and again."""
-    return frozenset(name for name, has in motifs(canonical_form(code)).items() if has)
+    return frozenset(name for name, has in motifs(graph_of(design_of(code))).items() if has)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import collections
+import functools
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from blockqnn.networks.spaces.nsc.codes import LayerType
-from blockqnn.networks.spaces.registry import as_block, is_block
+from blockqnn.networks.graph import (
+    ADD,
+    AVERAGE_POOLING,
+    CONCAT,
+    CONVOLUTION,
+    IDENTITY,
+    MAX_POOLING,
+)
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import graph_of
 from blockqnn.report.columns import short
 from blockqnn.trial import Status, Trial
 
 VALUED = (Status.COMPLETED, Status.KNOWN)
 """Trials with an accuracy; the others earn that of guessing, which says nothing of blocks."""
 
-TYPES = tuple(kind for kind in LayerType if kind is not LayerType.TERMINAL)
+TYPES = (CONVOLUTION, MAX_POOLING, AVERAGE_POOLING, IDENTITY, ADD, CONCAT)
 KERNELS = (1, 3, 5)
 _MOST_BINS = 60
 _TRIALS_A_BIN = 30
@@ -48,7 +57,8 @@ def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
 def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
     """Length, types and kernels of the blocks that the agent wrote, over time.
 
-    All suggestions count, whatever became of them; only blocks have layers.
+    All suggestions count, whatever became of them. A cell's layers are the
+    operations on its edges and the sums of several tensors.
 
     Args:
         trials: in order of number.
@@ -60,17 +70,14 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
         type the list of its shares among all layers; `kernels`, by the side of
         the window the list of its shares among convolutions and pooling.
     """
-    trials = [trial for trial in trials if is_block(trial.code)]
     iterations = sorted({trial.iteration for trial in trials})
     wanted = max(1, min(_MOST_BINS, len(trials) // _TRIALS_A_BIN))
     size = max(1, -(-len(iterations) // wanted))
     place = {iteration: index // size for index, iteration in enumerate(iterations)}
     bins = _by(trials, lambda trial: place[trial.iteration])
-    lengths = [sorted(len(trial.code) - 1 for trial in part) for part in bins.values()]
+    lengths = [sorted(len(_layers(trial.code)) for trial in part) for part in bins.values()]
     layers = [
-        collections.Counter(
-            (layer.type, layer.kernel) for trial in part for layer in as_block(trial.code)[:-1]
-        )
+        collections.Counter(layer for trial in part for layer in _layers(trial.code))
         for part in bins.values()
     ]
     types = [_summed(counts, lambda key: key[0]) for counts in layers]
@@ -84,9 +91,15 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
             "high": [quantile(part, 0.9) for part in lengths],
             "mean": [statistics.fmean(part) for part in lengths],
         },
-        "types": {kind.name.lower(): [_share(counts, kind) for counts in types] for kind in TYPES},
+        "types": {kind: [_share(counts, kind) for counts in types] for kind in TYPES},
         "kernels": {str(side): [_share(counts, side) for counts in kernels] for side in KERNELS},
     }
+
+
+@functools.lru_cache(maxsize=100_000)
+def _layers(code: Code) -> tuple[tuple[str, int], ...]:
+    """Kind and kernel of each layer; a page that follows a run asks again and again."""
+    return tuple((layer.kind, layer.kernel) for layer in graph_of(code).layers)
 
 
 def quantile(ascending: Sequence[float], share: float) -> float:
@@ -156,9 +169,10 @@ def _by(trials: Sequence[Trial], key: Callable[[Trial], Any]) -> dict[Any, list[
 
 
 def _summed(
-    counts: collections.Counter[tuple[int, int]], key: Callable[[tuple[int, int]], int | None]
-) -> collections.Counter[int]:
-    sums: collections.Counter[int] = collections.Counter()
+    counts: collections.Counter[tuple[str, int]],
+    key: Callable[[tuple[str, int]], str | int | None],
+) -> collections.Counter[str | int]:
+    sums: collections.Counter[str | int] = collections.Counter()
     for pair, count in counts.items():
         name = key(pair)
         if name is not None:
@@ -166,5 +180,5 @@ def _summed(
     return sums
 
 
-def _share(counts: collections.Counter[int], key: int) -> float:
+def _share(counts: collections.Counter[str | int], key: str | int) -> float:
     return counts[key] / max(1, counts.total())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockqnn.networks.spaces.registry import is_block
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.curves import distributions, learning_curves
 from blockqnn.report.findings import findings, planned_iterations
+from blockqnn.report.learned import learned
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.prediction import prediction
 from blockqnn.report.spending import reasons, time_spent
@@ -33,7 +33,6 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         "dry": run.dry,
         "statuses": STATUSES,
         "begun": begun,
-        "of_blocks": all(is_block(trial.code) for trial in trials),
         "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),
         "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags), begun),
         "curves": learning_curves(trials),
@@ -44,6 +43,7 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         },
         "top": top_blocks(run, top),
         "motifs": common_motifs(run, top),
+        "learned": learned(run) if begun else None,
         "prediction": prediction(trials, run.flags),
         "spending": time_spent(trials),
         "reasons": reasons(trials),

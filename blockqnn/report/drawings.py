@@ -16,8 +16,8 @@ from typing import Any
 from blockqnn.drawing import arrangement, palette, scene
 from blockqnn.drawing.arrangement import Arrangement, arrange
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.registry import is_block
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import graph_of
 from blockqnn.trial import Trial
 
 PORTION = 256
@@ -56,7 +56,7 @@ class Drawings:
             place, x and y; the number of edges, and for each its source,
             target, channels, number of points, and x and y of each. In points.
         """
-        return self._flat(arrange(code, self._layout))
+        return self._flat(arrange(graph_of(code, self._layout)))
 
     @property
     def shapes(self) -> list[tuple[str, str, float, float]]:
@@ -104,11 +104,10 @@ def of_trials(trials: Sequence[Trial], layout: Layout) -> dict[str, Any]:
 
     Returns:
         `shapes`; `packed` as `Drawings.compressed` gives it, in portions of
-        `portion`; and `of`, for each trial the place of its drawing,
-        or -1 where there is none.
+        `portion`; and `of`, for each trial the place of its drawing.
     """
     drawings = Drawings(layout)
-    of = [drawings.place(trial.code) if is_block(trial.code) else -1 for trial in trials]
+    of = [drawings.place(trial.code) for trial in trials]
     return {
         "shapes": drawings.shapes,
         "packed": drawings.compressed(),

@@ -9,7 +9,6 @@ import threading
 from typing import Any
 
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import is_block
 from blockqnn.report import drawings
 from blockqnn.report.columns import columns
 from blockqnn.report.data import summary
@@ -80,7 +79,7 @@ class Follower:
         with self._lock:
             trial = self._trials.get(number)
             packing = drawings.Drawings(self._layout())
-        if trial is None or not is_block(trial.code):
+        if trial is None:
             return None
         return {"flat": packing.packed(trial.code), "shapes": packing.shapes}
 

@@ -25,6 +25,7 @@ SCRIPTS = (
     "gallery.js",
     "motifs.js",
     "distributions.js",
+    "learned.js",
     "prediction.js",
     "spending.js",
     "table.js",

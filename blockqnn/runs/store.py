@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.nsc.codes import CodeError
-from blockqnn.networks.spaces.registry import AnyCode, parse, write
+from blockqnn.networks.spaces.contract import Code, CodeError
+from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.runs import store_schema
 from blockqnn.runs.store_schema import (
     ADDED_IN_2,
@@ -54,7 +54,7 @@ class Suggestion:
 
     number: int
     epsilon: float
-    code: AnyCode
+    code: Code
     suggested: float
 
 

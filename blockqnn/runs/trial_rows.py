@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.nsc.codes import CodeError
+from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.trial import Status, Trial
 

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from blockqnn.agents.contract import Agent, Episode
+from blockqnn.agents.contract import Agent
 from blockqnn.errors import UserError
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
-from blockqnn.networks.spaces.registry import Design, check, design_of
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.runs.learning import episodes, put_back
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
@@ -19,9 +21,6 @@ from blockqnn.workers.contract import Executor
 
 DRAWS_PER_BLOCK = 20
 """At most so many suggestions are drawn for each block that is wanted."""
-
-AGENT_SCALE = 100.0
-"""The agent sees rewards divided by this, on the scale of its initial Q-value."""
 
 
 class Search:
@@ -41,6 +40,7 @@ class Search:
             store: of this search, perhaps with trials.
         """
         self._settings, self._agent, self._store = settings, agent, store
+        self._space = space_named(settings.space, settings.max_layers)
         self._trials: dict[int, Trial] = {}
         self._source: dict[str, int] = {}
         self._costs: dict[str, tuple[Design, Cost]] = {}
@@ -48,8 +48,7 @@ class Search:
             self._record(trial)
         self.ended_iterations: int = store.facts().get("iterations", 0)
         if state := store.agent_state():
-            learned = [t for t in self._trials.values() if t.iteration <= self.ended_iterations]
-            agent.set_state(state, episodes(learned))
+            put_back(agent, state, self._trials.values(), self.ended_iterations)
 
     @property
     def finished(self) -> bool:
@@ -129,13 +128,13 @@ class Search:
         self, number: int, iteration: int, epsilon: float, actions: tuple[tuple[int, ...], ...]
     ) -> Trial:
         settings = self._settings
-        code = check(settings.space, actions, settings.max_layers)
+        code = self._space.check(actions)
         if number in self._trials and self._trials[number].code != code:
             raise UserError(
                 f"Trial {number} of the store is not what this search suggests there: the run was "
                 "written by another version of the program. Begin a new one (--run_dir)."
             )
-        design = design_of(code)
+        design = self._space.design(code)
         if design.hash not in self._costs:
             self._costs[design.hash] = (design, cost(design, settings.layout))
         spent = self._costs[design.hash][1]
@@ -195,11 +194,3 @@ class Search:
         self._trials[trial.number] = trial
         if trial.status is Status.COMPLETED:
             self._source.setdefault(trial.hash, trial.number)
-
-
-def episodes(trials: list[Trial]) -> list[Episode]:
-    """What the agent learns from, in its order: the code as it was written, and the reward."""
-    return [
-        Episode(trial.code, (trial.reward or 0.0) / AGENT_SCALE)
-        for trial in sorted(trials, key=lambda trial: (trial.iteration, trial.number))
-    ]

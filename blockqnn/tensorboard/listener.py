@@ -20,8 +20,8 @@ from tensorboardX.summary import hparams
 
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.registry import as_block, is_cell
+from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.registry import graph_of
 from blockqnn.tensorboard.event_file import EventFile, read_events
 from blockqnn.tensorboard.scalars import (
     BEST_ACCURACY,
@@ -151,9 +151,8 @@ class TensorBoard:
         if trial.number in self._written.trials:
             return
         images = {}
-        # Only blocks are drawn; cells have six edges that always lie alike.
-        if self._scalars.best is not best and not is_cell(trial.code):
-            images[BEST_BLOCK] = _drawing(as_block(trial.code), self._layout)
+        if self._scalars.best is not best:
+            images[BEST_BLOCK] = _drawing(trial.code, self._layout)
         self._file.add(trial.number, trial.finished or 0.0, scalars, images)
         self.written_trials += 1
 
@@ -181,7 +180,7 @@ def _drawing(code: Code, layout: Layout) -> bytes:
     from blockqnn.drawing.arrangement import arrange
     from blockqnn.drawing.raster import png
 
-    return png(arrange(code, layout))
+    return png(arrange(graph_of(code, layout)))
 
 
 def _locked(directory: pathlib.Path) -> int:

@@ -1,153 +1,176 @@
-"""What the codes of all search spaces mean: one place that tells them apart.
-
-A *code* is what an agent wrote, a sequence of actions; a *design* is what it
-means, with a hash that names it. Each search space has its own: Network
-Structure Codes have blocks in canonical form, NAS-Bench-201 has cells.
-"""
+"""Every search space, and what is asked of whichever one a code, a design or a text is of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeGuard
+import dataclasses
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
+from blockqnn.networks.graph import Graph, expanded
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.matching import Side
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.nasbench201 import (
-    Cell,
-    CellCode,
-    CellSpace,
-    cell_plan,
-    check_cell,
-    parse_cell,
-)
-from blockqnn.networks.spaces.nasbench201 import write_cell as _write_cell
-from blockqnn.networks.spaces.nsc import codes
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code
+from blockqnn.networks.spaces.contract import Code, CodeError, Design, SearchSpace
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.space import BlockSpace
-from blockqnn.networks.spaces.nsc.stacking import block_plan, make_plan
 
-NSC = "nsc"
-SPACES = (NSC, NASBENCH201)
+SPACES: dict[str, SearchSpace] = {
+    space.name: space
+    for space in (
+        BlockSpace(),
+        CellSpace(),
+    )
+}
+"""Name to space. A new space is a line here; the first is the one of runs that name none."""
 
-AnyCode = Code | CellCode
-Design = CanonicalBlock | Cell
+DEFAULT = next(iter(SPACES))
+MOST_LAYERS = 1_000_000
+"""More layers than any code has, for codes that were checked when they were written."""
 
 
-def make_space(name: str, max_layers: int = MAX_LAYERS) -> BlockSpace | CellSpace:
-    """The decision process of a search space.
+def space_named(name: str, max_layers: int | None = None) -> SearchSpace:
+    """A space by its name.
 
     Args:
         name: one of `SPACES`.
-        max_layers: most layers of a block, where the space has blocks.
+        max_layers: most layers of a design, where the space has such a limit;
+            None for the usual limit.
 
     Returns:
         The space.
-    """
-    return BlockSpace(max_layers) if name == NSC else CellSpace()
-
-
-def check(name: str, actions: Iterable[Sequence[int]], max_layers: int = MAX_LAYERS) -> AnyCode:
-    """Checks the actions of an episode.
-
-    Args:
-        name: of the space, one of `SPACES`.
-        actions: all of its actions.
-        max_layers: most layers of a block, Terminal not counted.
-
-    Returns:
-        The code.
 
     Raises:
-        CodeError: if they break a rule of the space.
+        CodeError: if there is no such space.
     """
-    return codes.check(actions, max_layers) if name == NSC else check_cell(actions)
+    if name not in SPACES:
+        raise CodeError(f"There is no search space {name!r}; allowed: {', '.join(SPACES)}.")
+    space = SPACES[name]
+    return space if max_layers is None else space.limited(max_layers)
 
 
-def parse(text: str, max_layers: int = MAX_LAYERS) -> AnyCode:
+def space_of(what: Code | Design) -> SearchSpace:
+    """The space of a code or of a design.
+
+    Args:
+        what: either.
+
+    Returns:
+        The space.
+
+    Raises:
+        CodeError: if the code has the form of none.
+    """
+    if not isinstance(what, tuple):
+        return SPACES[what.space]
+    for space in SPACES.values():
+        if space.owns(what):
+            return space
+    raise CodeError(f"{str(what)[:80]} is a code of none of {', '.join(SPACES)}.")
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is meant to be a code of some space."""
+    return any(space.recognises(text) for space in SPACES.values())
+
+
+def parse(text: str, max_layers: int | None = None) -> Code:
     """Reads a code of any space; its form tells which.
 
     Args:
-        text: a Network Structure Code, or a cell as NAS-Bench-201 writes it.
-        max_layers: most layers of a block, Terminal not counted.
+        text: as `write` wrote it, or as the space's papers do.
+        max_layers: most layers, where the space has such a limit; None for the usual limit.
 
     Returns:
         The code.
 
     Raises:
-        CodeError: if it is neither.
+        CodeError: if it is none.
     """
-    return parse_cell(text) if text.lstrip().startswith("|") else codes.parse(text, max_layers)
+    for space in SPACES.values():
+        if space.recognises(text):
+            return (space if max_layers is None else space.limited(max_layers)).parse(text)
+    return space_named(DEFAULT, max_layers).parse(text)
 
 
-def write(code: AnyCode) -> str:
+def write(code: Code) -> str:
     """The text form of a code, which `parse` reads."""
-    return _write_cell(code) if is_cell(code) else codes.write(code)  # type: ignore[arg-type]
+    return space_of(code).write(code)
 
 
-def is_cell(code: AnyCode) -> bool:
-    """Whether a code is a cell of NAS-Bench-201."""
-    return len(code[0]) == 2
+def as_lists(code: Sequence[Sequence[int]]) -> list[list[int]]:
+    """A code as JSON has it."""
+    return [[int(field) for field in action] for action in code]
 
 
-def is_block(code: AnyCode) -> TypeGuard[Code]:
-    """Whether a code is a Network Structure Code, whose actions are layers."""
-    return not is_cell(code)
-
-
-def as_block(code: AnyCode) -> Code:
-    """The code, where it is that of a block.
-
-    Args:
-        code: of any space.
-
-    Returns:
-        The same code.
-
-    Raises:
-        CodeError: if it is a cell, for what is done with blocks alone.
-    """
-    if is_cell(code):
-        raise codes.CodeError(f"{write(code)} is a cell of NAS-Bench-201; a block is needed here.")
-    return code  # type: ignore[return-value]
-
-
-def design_of(code: AnyCode) -> Design:
+def design_of(code: Code) -> Design:
     """What a code means."""
-    return Cell(code) if is_cell(code) else canonical_form(code)  # type: ignore[arg-type]
+    return space_of(code).design(code)
 
 
 def design_plan(design: Design, layout: Layout) -> Plan:
-    """The plan of a design's child network.
-
-    Args:
-        design: what to stack.
-        layout: what to build around it.
-
-    Returns:
-        The plan.
-
-    Raises:
-        LayoutError: if the layout is not one for this kind of design.
-    """
-    if isinstance(design, Cell):
-        return cell_plan(design, layout)
-    if layout.kind == NASBENCH201:
-        raise LayoutError(f"The layout {NASBENCH201} is for cells; a block needs another one.")
-    return make_plan(design, layout)
+    """The plan of a design's child network; see `SearchSpace.plan`."""
+    return space_of(design).plan(design, layout)
 
 
 def rewarded_plan(design: Design, layout: Layout) -> Plan:
-    """The plan whose FLOPs equation 7 takes.
+    """The plan whose FLOPs equation 7 takes; see `SearchSpace.rewarded_plan`."""
+    return space_of(design).rewarded_plan(design, layout)
+
+
+def graph_of(what: Code | Design, layout: Layout | None = None) -> Graph:
+    """A code as written, or what it means, in the form that drawings and motifs look at.
 
     Args:
-        design: what is rewarded.
-        layout: of its child network.
+        what: a code or a design.
+        layout: whose first stage gives the widths; None for a graph without widths.
 
     Returns:
-        One block alone, see `block_plan`; of a cell, which may compute
-        nothing, the whole child.
+        The graph, with a node for each operation.
     """
-    if isinstance(design, Cell):
-        return cell_plan(design, layout)
-    return block_plan(design, layout)
+    space = space_of(what)
+    filters = None if layout is None else layout.filters[0]
+    if isinstance(what, tuple):
+        return expanded(space.graph(what, filters))
+    return expanded(space.design_graph(what, filters))
+
+
+def side_of(what: Code | Design) -> Side:
+    """A code or a design as one side of a comparison."""
+    graph = graph_of(what)
+    if isinstance(what, tuple):
+        space = space_of(what)
+        return Side(graph, graph_of(space.design(what)), space.places(what))
+    return Side(graph, graph, {node: node for node in range(1, graph.output)})
+
+
+def fitting(code: Code, layout: Layout) -> Layout:
+    """A layout that a code's network can stand in.
+
+    Args:
+        code: of any space.
+        layout: that is wanted.
+
+    Returns:
+        The layout, of the kind that the space takes where none is named if it
+        cannot stand in the wanted one.
+    """
+    kinds = space_of(code).layouts
+    return layout if layout.kind in kinds else dataclasses.replace(layout, kind=next(iter(kinds)))
+
+
+def layouts() -> Mapping[str, str]:
+    """Every kind of layout that some space can stand in, with its title."""
+    found = {kind: title for space in SPACES.values() for kind, title in space.layouts.items()}
+    return MappingProxyType(found)
+
+
+def units(kind: str) -> str:
+    """What is stacked in a layout, such as `blocks`."""
+    return next(f"{space.unit}s" for space in SPACES.values() if kind in space.layouts)
+
+
+def published() -> Mapping[str, Code]:
+    """The published codes of every space, by name."""
+    return MappingProxyType(
+        {name: code for space in SPACES.values() for name, code in space.published.items()}
+    )

@@ -14,7 +14,8 @@ from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.agents.registry import make_agent
-from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nasbench201.codes import check_cell
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 
@@ -311,3 +312,73 @@ def test_cells_are_suggested_as_blocks_are(make):
     agent.set_state(through_json(agent.get_state()), seen)
     other.set_state(through_json(agent.get_state()), as_stored(seen))
     assert other.suggest(6) == agent.suggest(6)
+
+
+def starts(episodes, space):
+    """The start, and every beginning of some episodes."""
+    return [(), *{e.actions[:t] for e in episodes[:4] for t in range(1, len(e.actions))}]
+
+
+def test_every_legal_action_has_one_prospect_and_probabilities_add_up_to_one(make):
+    agent, episodes = make(3), []
+    for _ in range(4):
+        for prefix in starts(episodes, SPACE):
+            prospects = agent.after(prefix)
+            state = prefix[-1] if prefix else SPACE.start
+            legal = [action for group in SPACE.choices(state) for action in group]
+            assert [p.action for p in prospects] == legal
+            assert all(p.probability >= 0 for p in prospects)
+            assert sum(p.probability for p in prospects) == pytest.approx(1.0)
+            assert any(p.greedy for p in prospects)
+            assert all(p.visits >= 0 for p in prospects)
+            assert all(p.value is None or math.isfinite(p.value) for p in prospects)
+            if not agent.terms.value:
+                assert all(p.value is None for p in prospects)
+        episodes += run(agent, 1)
+
+
+def test_asking_changes_nothing(make):
+    agent, asked = make(3), make(3)
+    for _ in range(4):
+        before = through_json(asked.get_state())
+        for prefix in starts(rewarded(make(9).suggest(3)), SPACE):
+            asked.after(prefix)
+        list(asked.entries())
+        assert asked.terms.agent
+        assert asked.terms.meaning.endswith(".")
+        assert asked.get_state() == before
+        assert run(asked, 1) == run(agent, 1)
+        assert asked.get_state(changed_only=True) == agent.get_state(changed_only=True)
+
+
+def test_an_agent_that_goes_on_says_the_same(make):
+    agent, other = make(3), make(77)
+    episodes = run(agent, 5)
+    other.set_state(through_json(agent.get_state()), as_stored(episodes))
+    for prefix in starts(episodes, SPACE):
+        assert other.after(prefix) == agent.after(prefix)
+    assert list(other.entries()) == list(agent.entries())
+
+
+def test_entries_are_values_of_actions_that_were_learned_of(make):
+    agent = make(3)
+    assert list(agent.entries()) == []
+    written = {action for episode in run(agent, 5) for action in episode.actions}
+    entries = list(agent.entries())
+    assert bool(entries) == bool(agent.terms.value)
+    for entry in entries:
+        assert entry.action in written
+        assert math.isfinite(entry.value)
+        assert entry.visits > 0
+
+
+def test_what_comes_next_in_a_cell_is_said_as_of_a_block(make):
+    space = CellSpace()
+    agent = make(3, space)
+    for _ in range(4):
+        suggestions = agent.suggest(6)
+        agent.update([Episode(actions, actions[0].operation / 4) for actions in suggestions])
+        for length in range(6):
+            prospects = agent.after(suggestions[0][:length])
+            assert [p.action for p in prospects] == [(length + 1, o) for o in range(5)]
+            assert sum(p.probability for p in prospects) == pytest.approx(1.0)

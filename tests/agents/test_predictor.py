@@ -13,7 +13,8 @@ from blockqnn.agents.predictor import (
 )
 from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.agents.registry import make_agent
-from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nasbench201.codes import check_cell
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 
 SPACE = CellSpace()
 CONFIG = PredictorConfig(RandomSearchConfig(), pool=30, after=40, refit=20)

@@ -14,7 +14,8 @@ from blockqnn.agents.q_learning_plus import (
     raised_epsilon,
     scheduled_epsilon,
 )
-from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nasbench201.codes import check_cell
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 

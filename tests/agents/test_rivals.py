@@ -7,7 +7,8 @@ import numpy as np
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
 from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
-from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nasbench201.codes import check_cell
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 
 SPACE = CellSpace()
 

@@ -17,14 +17,14 @@ from blockqnn.agents.q_learning import QLearning
 from blockqnn.environment import BlockEnvironment
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
-from blockqnn.inspection.action_list import ActionList
 from blockqnn.networks.cost import Limits, cost
+from blockqnn.networks.spaces.nsc.actions import LayerActions as ActionList
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import LayerCode, check, write
 from blockqnn.networks.spaces.nsc.space import START, BlockSpace
 from blockqnn.reward import corrected_reward
+from blockqnn.runs.learning import AGENT_SCALE
 from blockqnn.runs.store import Store
-from blockqnn.searching.loop import AGENT_SCALE
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
 from blockqnn.trial import Outcome, Status, child_seed
 from blockqnn.workers.contract import InlineExecutor
@@ -113,7 +113,7 @@ def test_actions_are_all_layers_and_the_mask_is_the_search_space(max_layers):
         legal = {layer for group in space.choices(state) for layer in group}
         mask = actions.mask(position)
         assert mask.dtype == np.bool_
-        assert {actions.layer(a, position) for a in np.flatnonzero(mask)} == legal
+        assert {actions.action(a, position) for a in np.flatnonzero(mask)} == legal
         assert all(mask[actions.number(layer)] for layer in legal)
         found |= {actions.number(layer) for layer in legal}
         state = LayerCode(position, 1, 3, 0, 0)

@@ -10,7 +10,7 @@ from blockqnn.flags.parsing import parse_schedule, preset_names
 from blockqnn.flags.search import define, parse
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import design_of, make_space
+from blockqnn.networks.spaces.registry import design_of, space_named
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 
 CIFAR = ["cifar10", "cifar100_paper", "cifar10_cpu", "cifar10_small"]
@@ -117,7 +117,7 @@ def test_these_are_all_presets():
 def test_under_two_fifths_of_a_presets_random_blocks_are_infeasible(preset):
     found = settings(f"--preset={preset}")
     exploration = RandomSearchConfig(found.agent.exploration)
-    agent = RandomSearch(make_space(found.space, found.max_layers), exploration, seed=0)
+    agent = RandomSearch(space_named(found.space, found.max_layers), exploration, seed=0)
     bytes_per_number = 2 if found.recipe.bfloat16 else 4
     infeasible, drawn = 0, 1500
     for code in agent.suggest(drawn):

@@ -10,7 +10,17 @@ from tests.paths import ROOT
 
 @pytest.mark.parametrize(
     "module",
-    ["cost", "designs", "initial", "layout", "plan", "published", "space"],
+    [
+        "cost",
+        "initial",
+        "layout",
+        "matching",
+        "motifs",
+        "operations.table",
+        "parts",
+        "plan",
+        "spaces.registry",
+    ],
 )
 def test_jax_is_not_imported(module):
     program = (

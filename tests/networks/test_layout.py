@@ -29,7 +29,6 @@ def test_how_often_height_and_width_are_halved(kind, filters, downsamplings):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "mnist"}, "A layout is cifar, imagenet or nasbench201, given 'mnist'."),
         ({"filters": ()}, "A layout needs the filters of at least one stage, given none."),
         ({"filters": (8, 0)}, "A layout needs filters of at least 1, given 0."),
         ({"filters": (-1, 8)}, "A layout needs filters of at least 1, given -1."),

@@ -32,15 +32,15 @@ def listed(steps):
 
 def test_a_concatenation_computes_nothing():
     steps = cut_into_steps(plan_of("[(1,1,3,0,0),(2,1,1,0,0),(3,6,0,1,2),(4,1,5,3,0),(5,7,0,0,0)]"))
-    convolutions = [step for step in steps if step.kind is StepKind.PCC]
+    convolutions = [step for step in steps if step.kind is Operation.PCC]
     assert sorted(step.kernel for step in convolutions) == [1, 3, 5]
     last = next(step for step in convolutions if step.kernel == 5)
     assert [shape[-1] for shape in last.input_shapes] == [4, 4]
     assert sorted(last.rows) == [(0,), (4,)]
     assert {step.kind for step in steps} == {
-        StepKind.IMAGE,
-        StepKind.CONVOLUTION,
-        StepKind.PCC,
+        Operation.IMAGE,
+        Operation.CONVOLUTION,
+        Operation.PCC,
         StepKind.RELU_POOLING,
         StepKind.LOGITS,
         StepKind.BIAS,
@@ -51,9 +51,9 @@ def test_a_narrow_map_is_added_to_a_wide_one_part_by_part():
     """Add of the stem's 4 channels and a concat of 4 + 4: one sum, and one part passed on."""
     steps = cut_into_steps(plan_of("[(1,1,3,0,0),(2,6,0,0,1),(3,5,0,0,2),(4,7,0,0,0)]"))
     assert listed(steps) == [
-        (StepKind.IMAGE, (), 1),
-        (StepKind.CONVOLUTION, (0,), 4),
-        (StepKind.PCC, (1,), 4),
+        (Operation.IMAGE, (), 1),
+        (Operation.CONVOLUTION, (0,), 4),
+        (Operation.PCC, (1,), 4),
         (StepKind.SUM, (1, 1), 4),
         (StepKind.RELU_POOLING, (3,), 4),
         (StepKind.RELU_POOLING, (2,), 4),
@@ -76,7 +76,7 @@ def test_a_part_that_occurs_twice_is_read_once():
     """The stem beside a map that the stem is part of."""
     text = "[(1,1,3,0,0),(2,6,0,0,1),(3,6,0,0,2),(4,1,1,3,0),(5,7,0,0,0)]"
     steps = cut_into_steps(plan_of(text))
-    (reader,) = [s for s in steps if s.kind is StepKind.PCC and s.kernel == 1]
+    (reader,) = [s for s in steps if s.kind is Operation.PCC and s.kernel == 1]
     assert reader.inputs == (1, 2)
     assert reader.rows == ((0, 4), (8,))
     assert reader.copies == (2, 1)
@@ -165,6 +165,6 @@ def test_a_hundred_blocks_meet_few_signatures():
 
 def test_signatures_forget_the_place():
     steps = cut_into_steps(plan_of("[(1,1,3,0,0),(2,1,3,1,0),(3,7,0,0,0)]"))
-    convolutions = [s for s in steps if s.kind is StepKind.PCC]
+    convolutions = [s for s in steps if s.kind is Operation.PCC]
     assert convolutions[0] != convolutions[1]
     assert convolutions[0].signature == convolutions[1].signature

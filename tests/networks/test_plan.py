@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
@@ -12,6 +13,12 @@ from tests.strategies import blocks
 
 TINY = Layout(filters=(2, 3), repeats=1, height=4, width=6, channels=1, classes=5)
 DEEP = Layout(filters=(2, 3, 4), repeats=2, height=9, width=7, channels=3, classes=2)
+
+IDENTIFIERS = {
+    entry.name: identifier
+    for identifier, entry in vars(Operation).items()
+    if isinstance(entry, OperationEntry)
+}
 
 
 def planned(text, layout):
@@ -23,7 +30,7 @@ def written(plan):
     return [
         (
             layer.name,
-            layer.operation.name,
+            IDENTIFIERS[layer.operation.name],
             layer.kernel,
             " ".join(plan[i].name for i in layer.inputs),
             layer.shape,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from blockqnn.networks.layers import average_pooling, downsampling, max_pooling
+from blockqnn.networks.pooling import average_pooling, downsampling, max_pooling
 
 SIZES = [(6, 5), (2, 3)]
 

@@ -33,34 +33,28 @@
     blockqnn.gallery.show(),
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
+    blockqnn.learned.build(),
     blockqnn.prediction.build(),
     ...blockqnn.spending.build(),
     blockqnn.table.build(),
     blockqnn.flags.show(),
   );
 
-  // Other designs than blocks have no layers and no motifs.
-  const hideWhatBlocksAloneHave = () => {
-    for (const id of ["motifs", "distributions"]) {
-      document.getElementById(id).hidden = !blockqnn.summary.of_blocks;
-    }
-  };
-
   blockqnn.showAll = () => {
     heading();
     blockqnn.findings.show();
     blockqnn.gallery.show();
     blockqnn.motifs.show();
+    blockqnn.learned.show();
     blockqnn.prediction.show();
     blockqnn.spending.show();
     blockqnn.table.update();
     blockqnn.flags.show();
-    hideWhatBlocksAloneHave();
     blockqnn.charts.refresh();
   };
 
   heading();
-  hideWhatBlocksAloneHave();
+  blockqnn.learned.show();
   blockqnn.prediction.show();
   blockqnn.spending.show();
   if (payload.live) blockqnn.live.start(payload);

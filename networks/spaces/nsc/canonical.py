@@ -46,6 +46,11 @@ class CanonicalBlock:
     outputs: tuple[int, ...]
 
     @property
+    def space(self) -> str:
+        """Name of the search space."""
+        return "nsc"
+
+    @property
     def nodes(self) -> int:
         """Number of nodes: the input, the layers and the output."""
         return len(self.layers) + 2

@@ -12,12 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-MAX_LAYERS = 23
-"""Largest number of layers in a block, Terminal not counted (Table 1)."""
-
-
-class CodeError(ValueError):
-    """A block that breaks the rules of the code; the message is for the user."""
+from blockqnn.networks.spaces.contract import MAX_LAYERS, CodeError
 
 
 class LayerType(enum.IntEnum):

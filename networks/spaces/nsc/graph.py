@@ -1,62 +1,53 @@
-"""A block as a graph: as it was written, or in canonical form.
-
-A code numbers its layers and says nothing of its output; a canonical block
-names its outputs. Drawings, widths and comparisons need one form for both.
-"""
+"""A block as a graph: as it was written, or in canonical form."""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 
+from blockqnn.networks import graph as graphs
+from blockqnn.networks.graph import Graph, Node
 from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, CanonicalLayer
 from blockqnn.networks.spaces.nsc.codes import Code, LayerType
 
-
-@dataclasses.dataclass(frozen=True)
-class BlockGraph:
-    """A block's layers and what is joined into its output.
-
-    Attributes:
-        layers: layer i is node i; each reads earlier nodes, 0 being the
-            block's input. Of a code as written they may compute nothing.
-        outputs: nodes that are concatenated into the output, ascending and
-            with repetitions.
-    """
-
-    layers: tuple[CanonicalLayer, ...]
-    outputs: tuple[int, ...]
-
-    @property
-    def output(self) -> int:
-        """The number of the output's node, one above the last layer's."""
-        return len(self.layers) + 1
-
-    @property
-    def edges(self) -> list[tuple[int, int]]:
-        """Source and target of each edge, those into the output last."""
-        inner = [
-            (source, node)
-            for node, layer in enumerate(self.layers, start=1)
-            for source in layer.inputs
-        ]
-        return inner + [(source, self.output) for source in self.outputs]
+_SHORT = {
+    LayerType.CONVOLUTION: "conv",
+    LayerType.MAX_POOLING: "max",
+    LayerType.AVERAGE_POOLING: "avg",
+}
 
 
-def block_graph(block: Code | CanonicalBlock) -> BlockGraph:
+def block_graph(block: Code | CanonicalBlock, filters: int | None = None) -> Graph:
     """The graph of a block.
 
     Args:
         block: a code, of which every layer becomes a node, or a canonical form.
+        filters: channels of every convolution and of the block's input, as at
+            the first stage; None for a graph without widths.
 
     Returns:
-        The graph; the nodes have the numbers that they have in the block.
+        The graph; its nodes have the numbers that they have in the block.
     """
+    layers, outputs = _layers(block)
+    channels = [None] * (len(layers) + 2) if filters is None else _widths(layers, outputs, filters)
+    nodes = [Node(graphs.INPUT, graphs.INPUT, width=channels[0])]
+    for layer, width in zip(layers, channels[1:], strict=False):
+        kind = LayerType(layer.type)
+        size = f" {layer.kernel}x{layer.kernel}" if layer.kernel else ""
+        label = _SHORT.get(kind, kind.name.lower()) + size
+        nodes.append(Node(kind.name.lower(), label, layer.kernel, layer.inputs, width=width))
+    label = "output: concat" if len(outputs) > 1 else graphs.OUTPUT
+    nodes.append(Node(graphs.OUTPUT, label, 0, outputs, width=channels[-1]))
+    return Graph(tuple(nodes))
+
+
+def _layers(block: Code | CanonicalBlock) -> tuple[Sequence[CanonicalLayer], tuple[int, ...]]:
+    """The layers of a block, and what is joined into its output."""
     if isinstance(block, CanonicalBlock):
-        return BlockGraph(block.layers, block.outputs)
+        return block.layers, block.outputs
     layers = block[:-1]
     used = {source for layer in layers for source in layer.predecessors}
-    return BlockGraph(
-        tuple(CanonicalLayer(layer.type, layer.kernel, layer.predecessors) for layer in layers),
+    return (
+        [CanonicalLayer(layer.type, layer.kernel, layer.predecessors) for layer in layers],
         tuple(layer.index for layer in layers if layer.index not in used),
     )
 
@@ -80,19 +71,12 @@ def layer_width(kind: LayerType, inputs: list[int], filters: int) -> int:
     return max(inputs)
 
 
-def widths(graph: BlockGraph, filters: int, channels: int | None = None) -> tuple[int, ...]:
-    """How many channels each tensor of a block has.
-
-    Args:
-        graph: the block.
-        filters: channels of every convolution of the stage.
-        channels: of the block's input; None for `filters`, as at the first stage.
-
-    Returns:
-        Channels of the input, of each layer's output, and of the block's output.
-    """
-    found = [filters if channels is None else channels]
-    for layer in graph.layers:
+def _widths(
+    layers: Sequence[CanonicalLayer], outputs: tuple[int, ...], filters: int
+) -> list[int | None]:
+    """Channels of the input, of each layer's output, and of the block's output."""
+    found = [filters]
+    for layer in layers:
         inputs = [found[source] for source in layer.inputs]
         found.append(layer_width(LayerType(layer.type), inputs, filters))
-    return (*found, sum(found[source] for source in graph.outputs))
+    return [*found, sum(found[source] for source in outputs)]

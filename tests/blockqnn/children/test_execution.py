@@ -26,8 +26,9 @@ from blockqnn.data.images import Images
 from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
 from blockqnn.networks.initial import initial_parameters, initial_statistics
-from blockqnn.networks.layout import NASBENCH201, Layout
-from blockqnn.networks.spaces.nasbench201 import Cell, cell_plan, parse_cell
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.nasbench201.codes import Cell, parse_cell
+from blockqnn.networks.spaces.nasbench201.stacking import cell_plan
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
@@ -38,7 +39,7 @@ from blockqnn.settings import DataSettings, Recipe
 # Maps of 4x4 and 2x2 pixels, smaller than the larger kernels.
 ONE_STAGE = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)
 TWO_STAGES = Layout(filters=(3, 4), repeats=1, height=4, width=4, channels=2, classes=3)
-CELLS = dataclasses.replace(TWO_STAGES, kind=NASBENCH201)
+CELLS = dataclasses.replace(TWO_STAGES, kind="nasbench201")
 RECIPE = Recipe(epochs=2, batch_size=8)
 EVERY_TYPE = parse(
     "[(1,1,3,0,0),(2,1,5,0,0),(3,2,3,1,0),(4,3,3,2,0),(5,5,0,0,3),(6,6,0,4,5),(7,1,1,6,0),"

@@ -14,7 +14,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.difference import beside
 from blockqnn.drawing.dot import dot
 from blockqnn.drawing.labels import width_text
@@ -24,12 +23,13 @@ from blockqnn.drawing.scene import Path, Text, scene
 from blockqnn.drawing.svg import svg
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.matching import Matching
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
-from blockqnn.networks.spaces.nsc.graph import block_graph, widths
-from blockqnn.networks.spaces.nsc.matching import Matching
+from blockqnn.networks.spaces.nsc.graph import block_graph
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.blockqnn.reading_dot import read_dot
+from tests.drawn import arrange
 from tests.strategies import UNBOUNDED, blocks
 
 LAYOUT = Layout(filters=(12, 24), repeats=1)
@@ -137,7 +137,7 @@ TIED = (
 @given(drawn_blocks)
 def test_what_holds_of_every_arrangement(block):
     arrangement = arrange(block, LAYOUT)
-    graph = block_graph(block)
+    graph = block_graph(block, 12)
     nodes = arrangement.nodes
     assert [node.index for node in nodes] == list(range(graph.output + 1))
     boxes = [box(node) for node in nodes]
@@ -147,8 +147,8 @@ def test_what_holds_of_every_arrangement(block):
     for one, other in itertools.combinations(boxes, 2):
         apart = (one[2] - other[0], other[2] - one[0], one[3] - other[1], other[3] - one[1])
         assert min(apart) <= -10, "two nodes overlap or nearly touch"
-    assert Counter((e.source, e.target) for e in arrangement.edges) == Counter(graph.edges)
-    channels = widths(graph, 12)
+    assert Counter((e.source, e.target) for e in arrangement.edges) == Counter(graph.ends)
+    channels = graph.widths
     for edge in arrangement.edges:
         assert edge.channels == channels[edge.source]
         start, end = edge.points[0], edge.points[-1]
@@ -186,8 +186,8 @@ def test_the_same_block_is_always_drawn_alike(block):
 def test_a_width_is_exact_while_it_is_short():
     assert [width_text(n) for n in (1, 999_999, 1_048_576)] == ["1", "999999", "1.05 M"]
     rows = ["(1,4,0,0,0)", *(f"({i},6,0,{i - 2},{i - 1})" for i in range(2, 900))]
-    graph = block_graph(parse(f"[{','.join(rows)}]", UNBOUNDED))
-    assert len(width_text(widths(graph, 32)[-1])) < 12
+    graph = block_graph(parse(f"[{','.join(rows)}]", UNBOUNDED), 32)
+    assert len(width_text(graph.widths[-1])) < 12
 
 
 def root_of(text):
@@ -241,7 +241,7 @@ def test_png_shows_what_svg_shows(name):
 def test_a_browser_paints_svg_as_png_is_painted(tmp_path):
     block = PUBLISHED["block-qnn-s"]
     arrangement = arrange(block, LAYOUT)
-    nothing = Matching((), (), tuple(range(1, 15)), (), (), tuple(block_graph(block).edges))
+    nothing = Matching((), (), tuple(range(1, 15)), (), (), tuple(block_graph(block).ends))
     both = beside(arrangement, arrangement, nothing, ("one", "other"))
     page = tmp_path / "page.html"
     page.write_text(f'<body style="margin:0;background:#fff">{svg(both)}</body>')

@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.palette import COLOURS, INPUT, LINE, MARKS, OUTPUT
 from blockqnn.drawing.scene import outline
+from blockqnn.networks.graph import KINDS
 from blockqnn.networks.spaces.nsc.codes import LayerType, parse
+from tests.drawn import arrange
 
 GROUNDS = ("#ffffff", "#000000")
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color
@@ -76,8 +77,8 @@ def test_the_measures_by_hand():
 
 
 def test_every_kind_of_layer_has_a_colour():
-    layers = {kind.name.lower() for kind in LayerType} - {"terminal"}
-    assert set(COLOURS) == {INPUT, OUTPUT, *layers}
+    assert set(COLOURS) == set(KINDS)
+    assert {kind.name.lower() for kind in LayerType} - {"terminal"} < set(KINDS)
 
 
 @pytest.mark.parametrize("kind", COLOURS)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockqnn.drawing.terminal import ASCII, BOX_DRAWING, for_stream, in_text
+from blockqnn.drawing.terminal import ASCII, BOX_DRAWING
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import LayerType, parse
-from blockqnn.networks.spaces.nsc.graph import block_graph, widths
+from blockqnn.networks.spaces.nsc.graph import block_graph
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from tests.drawn import for_stream, in_text
 from tests.strategies import blocks
 
 LAYOUT = Layout(filters=(32,))
@@ -66,12 +67,12 @@ def read(text):
 
 
 def wanted(block):
-    graph = block_graph(block)
-    names = {kind: name for name, kind in NAMES.items()}
-    layers = [(names[LayerType(layer.type)], layer.kernel) for layer in graph.layers]
+    graph = block_graph(block, 32)
+    names = {kind.name.lower(): name for name, kind in NAMES.items()}
+    layers = [(names[layer.kind], layer.kernel) for layer in graph.layers]
     output = "output: concat" if len(graph.outputs) > 1 else "output"
-    channels = [str(width) for width in widths(graph, 32)]
-    return [("input", 0), *layers, (output, 0)], Counter(graph.edges), channels
+    channels = [str(width) for width in graph.widths]
+    return [("input", 0), *layers, (output, 0)], Counter(graph.ends), channels
 
 
 def test_the_residual_block():

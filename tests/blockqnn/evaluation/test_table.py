@@ -6,7 +6,7 @@ import pytest
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable, TableEvaluator
-from blockqnn.networks.spaces.nasbench201 import parse_cell
+from blockqnn.networks.spaces.nasbench201.codes import parse_cell
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.registry import design_of
 from blockqnn.trial import Job, Status

@@ -11,18 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
-from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.difference import beside
 from blockqnn.drawing.palette import ADDED, MARKS, REMOVED
 from blockqnn.drawing.svg import svg
-from blockqnn.drawing.terminal import in_text
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import write
 from blockqnn.networks.spaces.nsc.graph import block_graph
-from blockqnn.networks.spaces.nsc.matching import match
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from tests.blockqnn.reading_dot import read_dot
+from tests.drawn import arrange, in_text, match
 from tests.strategies import blocks
 
 SUFFIXES = ("svg", "png", "pdf", "dot")
@@ -211,7 +209,7 @@ def test_what_holds_of_two_blocks_side_by_side(one, other):
     assert marked == list(found.edges_only_second)
     assert not any(node.mark == ADDED for node in left)
     assert not any(node.mark == REMOVED for node in right)
-    assert len(both.edges) == len(block_graph(one).edges) + len(block_graph(other).edges)
+    assert len(both.edges) == len(block_graph(one).ends) + len(block_graph(other).ends)
     for edge in both.edges:
         assert edge.points[0][0] == pytest.approx(both.nodes[edge.source].x)
         for (_, y), (_, to_y) in itertools.pairwise(edge.points):

@@ -7,12 +7,15 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from blockqnn.inspection.explanation import read_knowledge, type_values
+from blockqnn.inspection.explanation import read_knowledge
 from blockqnn.inspection.heat_map import colour, in_text
+from blockqnn.inspection.kinds import kind_values, kinds
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.terminal import Colours, Terminal
 
+NAMES = kinds(BlockSpace(3))
 START = {"png": b"\x89PNG\r\n", "pdf": b"%PDF-", "svg": b"<?xml"}
 
 
@@ -53,9 +56,17 @@ def test_the_text_has_the_figures_of_the_json(blockqnn, run):
     assert text.startswith(DRY_NOTICE)
     assert found["dry"] is True
     assert f"after {found['iterations']} iterations" in text
-    rows = re.findall(r"^ +(\d+)  +([\d.]+)  +([\d,]+)  +([\d,]+)  \((\S+)\)", text, re.MULTILINE)
-    assert [(rank, q, updates, trials, layer) for rank, q, updates, trials, layer in rows] == [
-        (str(rank), f"{n['q']:.4f}", f"{n['updates']:,}", f"{n['trials']:,}", as_text(n["layer"]))
+    columns = r"^ +(\d+)  +([\d.]+)  +([\d.]+)  +([\d,]+)  +([\d,]+)  \((\S+)\) +(.+)"
+    assert re.findall(columns, text, re.MULTILINE) == [
+        (
+            str(rank),
+            f"{n['probability']:.4f}",
+            f"{n['value']:.4f}",
+            f"{n['visits']:,}",
+            f"{n['trials']:,}",
+            as_text(n["action"]),
+            n["title"],
+        )
         for rank, n in enumerate(found["next"], start=1)
     ]
     assert found["greedy"]["code"] in text.splitlines()
@@ -63,7 +74,7 @@ def test_the_text_has_the_figures_of_the_json(blockqnn, run):
     if trial and trial["status"] == "completed":
         assert f"It was trained, as trial {trial['number']}: " in text
         assert f"accuracy {trial['accuracy']:.2f} %, reward {trial['reward']:.2f}." in text
-    for value in found["type_values"]:
+    for value in found["kind_values"]:
         assert f"{value['mean']:.3f}" in text
     assert max(map(len, text.splitlines())) <= 88
 
@@ -75,11 +86,11 @@ def as_text(layer):
 def test_a_prefix_is_explained_and_completed(blockqnn, run):
     prefix = "[(1,1,3,0,0)]"
     found = facts(blockqnn, run, prefix)
-    assert found["prefix"] == {"code": prefix, "layers": [[1, 1, 3, 0, 0]]}
+    assert found["prefix"] == {"code": prefix, "actions": [[1, 1, 3, 0, 0]]}
     assert found["completion"]["code"].startswith("[(1,1,3,0,0),(2,")
     assert found["greedy"] == facts(blockqnn, run)["greedy"]
     assert facts(blockqnn, run)["completion"] is None
-    assert all(n["layer"][0] == 2 for n in found["next"])
+    assert all(n["action"][0] == 2 for n in found["next"])
     text = explained(blockqnn, run, prefix)
     assert f"After {prefix}:" in text
     for code in (found["greedy"]["code"], found["completion"]["code"]):
@@ -96,8 +107,8 @@ def test_the_top_is_listed_and_the_rest_counted(blockqnn, run):
     assert f"and {found['visited'] - 2} more that were visited" in text
     text = explained(blockqnn, run, "[(1,1,3,0,0)]")
     unvisited = facts(blockqnn, run, "[(1,1,3,0,0)]")["unvisited"]
-    assert sum(unvisited["by_type"].values()) == unvisited["count"] > 0
-    assert f"{unvisited['count']} of 19 legal layers never visited" in text
+    assert sum(unvisited["by_kind"].values()) == unvisited["count"] > 0
+    assert f"{unvisited['count']} of 19 legal actions never visited" in text
 
 
 def test_where_nothing_was_learned_the_text_says_so(blockqnn, run):
@@ -108,8 +119,8 @@ def test_where_nothing_was_learned_the_text_says_so(blockqnn, run):
     written = blockqnn.trials("small")[0]["code"]
     other = next(c for c in ("[(1,1,5,0,0)]", "[(1,3,3,0,0)]") if not written.startswith(c[:-1]))
     text = explained(blockqnn, "small", other)
-    assert "Nothing was learned here; the agent would draw at random." in text
-    assert "From layer 2 on nothing was learned" in text
+    assert "Nothing was learned here." in text
+    assert "From position 2 on nothing was learned" in text
     assert "the agent draws one at random; here it is the first." in text
     assert "It has not been suggested in this run." in text
 
@@ -130,32 +141,32 @@ def test_the_numbers_of_the_heat_map_are_text_in_the_svg(blockqnn, run):
     explained(blockqnn, run, "--out=map.svg", "--value=best", "--format=json")
     root = ET.fromstring((blockqnn.directory / "map.svg").read_text())
     words = {"".join(node.itertext()).strip() for node in root.iter() if node.tag.endswith("text")}
-    values = type_values(read_knowledge(blockqnn.directory / run))
+    values = kind_values(read_knowledge(blockqnn.directory / run))
     assert {f"{value.best:.2f}" for value in values} <= words
-    assert {"conv", "max pool", "avg pool", "identity", "add", "concat", "terminal"} <= words
+    assert set(NAMES) <= words
 
 
 def test_the_heat_map_shows_the_mean_or_the_best(blockqnn, run):
-    values = type_values(read_knowledge(blockqnn.directory / run))
+    values = kind_values(read_knowledge(blockqnn.directory / run))
     for which in ("mean", "best"):
         text = explained(blockqnn, run, f"--value={which}")
-        lines = in_text(values, which, Terminal()).splitlines()
+        lines = in_text(values, NAMES, which, "updates", Terminal()).splitlines()
         assert "\n".join(lines) in text
-        for position, line in enumerate(lines[1:], start=1):
+        for position, line in enumerate(lines[2:], start=1):
             here = [v for v in values if v.position == position]
             best = max(getattr(v, which) for v in here)
             assert f"{best:.3f}*" in line
-            assert line.split()[-1] == f"{sum(v.updates for v in here):,}"
+            assert line.split()[-1] == f"{sum(v.visits for v in here):,}"
 
 
 def test_the_heat_map_has_colours_where_the_terminal_has_them(blockqnn, run):
-    values = type_values(read_knowledge(blockqnn.directory / run))
-    plain = in_text(values, "mean", Terminal())
+    values = kind_values(read_knowledge(blockqnn.directory / run))
+    plain = in_text(values, NAMES, "mean", "updates", Terminal())
     assert "\x1b" not in plain
-    basic = in_text(values, "mean", Terminal(80, Colours.BASIC))
+    basic = in_text(values, NAMES, "mean", "updates", Terminal(80, Colours.BASIC))
     assert "[48;" not in basic
     for colours, start in ((Colours.INDEXED, "[48;5;"), (Colours.TRUE, "[48;2;")):
-        text = in_text(values, "mean", Terminal(80, colours))
+        text = in_text(values, NAMES, "mean", "updates", Terminal(80, colours))
         assert text.count(start) >= len(values)
         bare = re.sub(r"\x1b\[[\d;]*m", "", text)
         assert bare.startswith(plain), "numbers are always there"
@@ -197,9 +208,58 @@ def test_what_cannot_be_explained_is_refused(blockqnn, run, arguments, said):
     assert said in refused(blockqnn, *arguments)
 
 
-def test_a_run_of_random_search_is_refused(blockqnn):
-    blockqnn.search("--preset=smoke", "--run_dir=run", "--agent=random")
-    assert "agent 'random', which keeps no table" in refused(blockqnn, "run")
+AGENTS = ("q_learning_plus", "random", "evolution", "local_search")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("space", ["nsc", "nasbench201"])
+def test_every_agent_is_explained_in_every_space(blockqnn, agent, space):
+    blockqnn.search(
+        *("--preset=smoke", "--run_dir=run", f"--agent={agent}", f"--space={space}"),
+        *("--epsilon_schedule=1.0:4", "--blocks_per_iteration=6", "--population=8"),
+        *(["--layout=nasbench201", "--filters=4,4,4"] if space != "nsc" else []),
+    )
+    found, text = facts(blockqnn, "run"), explained(blockqnn, "run")
+    terms = found["agent"]
+    for word in filter(None, (terms["value"], terms["visits"], terms["agent"][1:])):
+        assert word in text
+    whole = facts(blockqnn, "run", "--top=999")
+    shares = sum(n["probability"] for n in whole["next"]) + whole["unvisited"]["probability"]
+    assert shares == pytest.approx(1.0)
+    assert sum(n["trials"] for n in whole["next"]) == len(blockqnn.trials("run"))
+    assert found["kind_values"]
+    code = found["greedy"]["code"]
+    assert code in text.splitlines()
+    assert max(len(line) for line in text.splitlines() if code not in line) <= 100
+    prefix = f"{code[: code.index(')')]})]" if space == "nsc" else code[1 : code.index("~")]
+    after = facts(blockqnn, "run", prefix)
+    assert after["prefix"]["code"] == prefix
+    assert all(n["action"][0] == 2 for n in after["next"])
+    assert f"After {prefix}:" in explained(blockqnn, "run", prefix)
+    assert "Heat map written to map.svg." in explained(blockqnn, "run", "--out=map.svg")
+    if terms["value"]:
+        best = max(trial["reward"] for trial in blockqnn.trials("run"))
+        assert found["greedy"]["actions"][0]["value"] == pytest.approx(best / 100)
+        assert found["greedy"]["trial"]["reward"] == pytest.approx(best)
+        assert after["completion"]["code"] == found["greedy"]["code"]
+
+
+def test_a_predictor_leaves_the_explanation_to_its_agent(blockqnn):
+    blockqnn.search("--preset=smoke", "--run_dir=run", "--agent=evolution", "--predictor=forest")
+    found = facts(blockqnn, "run")
+    assert found["agent"]["agent"] == "regularised evolution behind a predictor"
+    assert "the predictor takes one of" in " ".join(explained(blockqnn, "run").split())
+
+
+@pytest.mark.parametrize(
+    "prefix", ["nor_conv_5x5", "[(1,4,0,0,0)]", "none,none,none,none,none,none"]
+)
+def test_what_is_no_beginning_of_a_cell_is_refused(blockqnn, prefix):
+    blockqnn.search(
+        *("--preset=smoke", "--run_dir=run", "--space=nasbench201", "--layout=nasbench201"),
+        "--filters=4,4,4",
+    )
+    refused(blockqnn, "run", prefix)
 
 
 @pytest.fixture

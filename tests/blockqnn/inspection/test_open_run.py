@@ -25,13 +25,13 @@ from blockqnn.networks.initial import initial_parameters
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import CodeError, parse, write
-from blockqnn.networks.spaces.nsc.motifs import motifs
 from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.runs.run_directory import record
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings, WorkerSettings
 from blockqnn.trial import Status, Trial
 from tests.blockqnn.small_searches import CONV3, LAYOUT
+from tests.drawn import motifs_of
 from tests.paths import ROOT
 
 SEARCH = ("--preset=smoke", "--max_layers=4", "--blocks_per_iteration=5", "--run_dir=run")
@@ -183,7 +183,7 @@ def test_a_block_is_found_by_its_trial(run):
         assert block.canonical == canonical_form(parse(frame.loc[number, "code"]))
         assert block.canonical.hash == frame.loc[number, "hash"]
         assert block.cost == cost(block.canonical, run.layout)
-        assert block.motifs == motifs(block.canonical)
+        assert block.motifs == motifs_of(block.canonical)
         assert block.cost.flops == frame.loc[number, "flops"]
         assert block.reward == frame.loc[number, "reward"]
 
@@ -355,17 +355,24 @@ def test_what_the_agent_knows(run, blockqnn):
         assert status == 0
         facts = json.loads(out)["next"]
         assert facts
-        theirs = [(tuple(f["layer"]), f["q"], f["updates"], f["trials"]) for f in facts]
+        names = ("title", "probability", "value", "visits", "trials")
+        theirs = [(tuple(f["action"]), *(f[name] for name in names)) for f in facts]
+        columns = ("meaning", *names[1:])
         ours = [
-            (tuple(map(int, row.layer[1:-1].split(","))), row.q, row.updates, row.trials)
+            (
+                tuple(map(int, row.action[1:-1].split(","))),
+                *(getattr(row, column) for column in columns),
+            )
             for row in frame.itertuples()
-            if row.updates or row.trials
+            if row.visits or row.trials
         ]
         assert ours == theirs
-        assert frame["q"].is_monotonic_decreasing
+        assert frame["value"].is_monotonic_decreasing
+        assert frame["probability"].sum() == pytest.approx(1.0)
+        assert frame.attrs["value"] == "Q-value"
     # 8 layers of each of two predecessors, Add and Concat of the two, and Terminal.
     assert len(frame) == 19
-    meanings = dict(zip(frame["layer"], frame["meaning"], strict=True))
+    meanings = dict(zip(frame["action"], frame["meaning"], strict=True))
     assert meanings["(2,1,5,1,0)"] == "Convolution 5x5 of layer 1"
     with pytest.raises(CodeError, match="a prefix has no Terminal"):
         run.explain("[(1,1,3,0,0),(2,7,0,0,0)]")

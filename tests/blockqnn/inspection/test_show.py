@@ -5,13 +5,13 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from blockqnn.drawing.terminal import in_text
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.cost import cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import write
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from tests.drawn import in_text
 from tests.strategies import blocks
 
 FIELDS = {

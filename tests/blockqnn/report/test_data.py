@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from blockqnn.networks.spaces.nasbench201 import parse_cell, write_cell
+from blockqnn.networks.spaces.nasbench201.codes import parse_cell, write_cell
 from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES, columns, short
@@ -355,14 +355,18 @@ def test_flags_that_do_not_change_the_search_come_from_its_file(tmp_path):
     assert carried_out(run) == {"workers": "2", "x": "a=\ufffd"}
 
 
-def test_designs_without_layers_are_reported_without_drawings():
+def test_cells_are_reported_with_drawings_motifs_and_operations():
     cell = parse_cell("|none~0|+|skip_connect~0|none~1|+|none~0|none~1|avg_pool_3x3~2|")
     trials = [dataclasses.replace(trial(i, accuracy=50.0 + i), code=cell) for i in (1, 2)]
     run = run_record(pathlib.Path("run"), trials)
     found = summary(run, 20)
-    assert found["of_blocks"] is False
-    assert found["top"] == [{"number": 2, "svg": ""}, {"number": 1, "svg": ""}]
-    assert (found["motifs"]["rows"], found["distributions"]["iteration"]) == ([], [])
+    assert [top["number"] for top in found["top"]] == [2, 1]
+    # Node 1 gets nothing, node 2 the zero of node 1, the output pools node 2.
+    assert found["top"][0]["svg"].count("avg 3x3") == 1
+    assert "zero" in found["top"][0]["svg"]
+    assert found["distributions"]["types"]["average_pooling"] == [0.5]
+    assert found["distributions"]["kernels"] == {"1": [0.0], "3": [1.0], "5": [0.0]}
+    assert {row["name"]: row["top"] for row in found["motifs"]["rows"]}["several branches"] == 0
     assert found["findings"]["best"] == 2
     assert columns(trials)["code"] == [write_cell(cell)] * 2
-    assert of_trials(trials, run.layout)["of"] == [-1, -1]
+    assert of_trials(trials, run.layout)["of"] == [0, 0]

@@ -6,15 +6,15 @@ import math
 import pytest
 
 from blockqnn.__main__ import main
-from blockqnn.drawing.arrangement import arrange
 from blockqnn.drawing.svg import svg
-from blockqnn.networks.spaces.nasbench201 import parse_cell
+from blockqnn.networks.spaces.nasbench201.codes import parse_cell
 from blockqnn.report.command import run_payload
 from blockqnn.report.page import page
 from blockqnn.runs.run_record import read_run
 from tests.blockqnn import browser as browsers
 from tests.blockqnn.browser import Keys
 from tests.blockqnn.trials_by_hand import run_record, trial, write_store
+from tests.drawn import arrange
 
 NUMBERS = "[...document.querySelectorAll('#trials tbody tr')].map((row) => +row.dataset.trial)"
 

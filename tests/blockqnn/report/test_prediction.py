@@ -5,7 +5,7 @@ import itertools
 import random
 
 from blockqnn.agents import predictor
-from blockqnn.networks.spaces.nasbench201 import parse_cell
+from blockqnn.networks.spaces.nasbench201.codes import parse_cell
 from blockqnn.report.prediction import prediction
 from blockqnn.trial import Status
 from tests.blockqnn.trials_by_hand import chain, trial

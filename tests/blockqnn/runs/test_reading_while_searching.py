@@ -29,7 +29,7 @@ def test_show_and_explain_read_a_run_while_it_is_written(blockqnn, tmp_path):
                 assert "learned nothing yet" in err
             else:
                 iterations.append(json.loads(out)["iterations"])
-                assert sum(v["updates"] for v in json.loads(out)["type_values"]) > 0
+                assert sum(v["visits"] for v in json.loads(out)["kind_values"]) > 0
             flags = ("--status=any", "--sort=number", "--order=descending", "--top=1")
             found = read(blockqnn, "show", watched, *flags)
             selected.append(found["selected"])

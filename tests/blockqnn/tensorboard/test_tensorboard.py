@@ -11,7 +11,6 @@ import PIL.Image
 import pytest
 from tensorboard.plugins.hparams import metadata
 
-from blockqnn.drawing.arrangement import arrange
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.runs.run_record import read_run
 from blockqnn.tensorboard.listener import TensorBoard
@@ -19,6 +18,7 @@ from blockqnn.tensorboard.scalars import hyperparameter
 from blockqnn.trial import Status
 from tests.blockqnn.reading_events import about, raw_steps, read, scalars, session
 from tests.blockqnn.small_searches import LAYOUT
+from tests.drawn import arrange
 
 SEARCH = (
     "--preset=smoke",

@@ -9,33 +9,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.networks.cost import Limits, cost, flops, infeasible_reason, parameters
-from blockqnn.networks.layout import NASBENCH201, Layout, LayoutError
+from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Operation
-from blockqnn.networks.spaces.nasbench201 import (
+from blockqnn.networks.spaces.nasbench201.codes import (
     EDGES,
     OPERATIONS,
     START,
     Cell,
-    CellSpace,
     EdgeOperation,
-    cell_plan,
     check_cell,
     parse_cell,
     write_cell,
 )
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
+from blockqnn.networks.spaces.nasbench201.stacking import cell_plan
 from blockqnn.networks.spaces.nsc.codes import CodeError, parse
 from blockqnn.networks.spaces.registry import (
-    NSC,
-    check,
     design_of,
     design_plan,
-    is_cell,
-    make_space,
+    space_named,
+    space_of,
     write,
 )
 from blockqnn.networks.spaces.registry import parse as parse_any
 from tests.paths import SHARED_DATA
 
+NASBENCH201 = CellSpace.name
 LAYOUT = Layout(kind=NASBENCH201, filters=(16, 32, 64), repeats=5)
 NOTHING = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 CONVOLUTIONS = NOTHING.replace("none", "nor_conv_3x3")
@@ -58,7 +57,7 @@ def test_the_text_names_the_operations_into_each_node():
 def test_text_and_code_are_one(code):
     assert parse_cell(write_cell(code)) == code
     assert parse_any(write(code)) == code
-    assert is_cell(code)
+    assert space_of(code).name == NASBENCH201
     assert design_of(code) == Cell(code)
 
 
@@ -79,10 +78,10 @@ def test_the_decisions_make_all_cells_once():
 
 
 def test_spaces_are_made_by_name():
-    assert isinstance(make_space(NASBENCH201), CellSpace)
-    assert make_space(NSC, 3).max_layers == 3
-    assert check(NASBENCH201, [(i, 0) for i in range(1, 7)]) == parse_cell(NOTHING)
-    assert check(NSC, [(1, 1, 3, 0, 0)]) == parse("[(1,1,3,0,0)]")
+    assert isinstance(space_named(NASBENCH201), CellSpace)
+    assert space_named("nsc", 3).max_layers == 3
+    assert space_named(NASBENCH201).check([(i, 0) for i in range(1, 7)]) == parse_cell(NOTHING)
+    assert space_named("nsc").check([(1, 1, 3, 0, 0)]) == parse("[(1,1,3,0,0)]")
 
 
 @pytest.mark.parametrize(
@@ -191,9 +190,9 @@ def test_decisions_that_make_no_cell_are_refused(rows, words):
 
 def test_layouts_are_for_their_own_designs():
     cell, block = parse_cell(MIXED), parse("[(1,1,3,0,0)]")
-    with pytest.raises(LayoutError, match="needs the layout nasbench201, given cifar"):
+    with pytest.raises(LayoutError, match="cannot stand in the layout cifar; allowed: nasbench201"):
         design_plan(design_of(cell), Layout())
-    with pytest.raises(LayoutError, match="nasbench201 is for cells"):
+    with pytest.raises(LayoutError, match="layout nasbench201; allowed: cifar or imagenet"):
         design_plan(design_of(block), LAYOUT)
 
 

@@ -5,7 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nasbench201.codes import check_cell
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.features import BLOCK_FEATURES, block_features

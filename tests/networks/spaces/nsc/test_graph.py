@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.canonical import canonical_form, canonical_numbers
-from blockqnn.networks.spaces.nsc.codes import LayerType, parse
-from blockqnn.networks.spaces.nsc.graph import block_graph, widths
+from blockqnn.networks.spaces.nsc.codes import parse
+from blockqnn.networks.spaces.nsc.graph import block_graph
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.networks.spaces.nsc.stacking import block_plan
 from tests.strategies import blocks
@@ -15,31 +15,29 @@ from tests.strategies import blocks
 
 def test_a_code_keeps_what_computes_nothing():
     graph = block_graph(PUBLISHED["residual"])
-    assert [(layer.type, layer.kernel, layer.inputs) for layer in graph.layers] == [
-        (LayerType.IDENTITY, 0, (0,)),
-        (LayerType.CONVOLUTION, 3, (1,)),
-        (LayerType.CONVOLUTION, 3, (2,)),
-        (LayerType.ADD, 0, (1, 3)),
+    assert [(layer.kind, layer.label, layer.inputs) for layer in graph.layers] == [
+        ("identity", "identity", (0,)),
+        ("convolution", "conv 3x3", (1,)),
+        ("convolution", "conv 3x3", (2,)),
+        ("add", "add", (1, 3)),
     ]
     assert graph.outputs == (4,)
-    assert graph.edges == [(0, 1), (1, 2), (2, 3), (1, 4), (3, 4), (4, 5)]
+    assert graph.ends == [(0, 1), (1, 2), (2, 3), (1, 4), (3, 4), (4, 5)]
 
 
 def test_what_is_read_twice_has_two_edges():
     # Both leaves are the input, and so are both that the Add reads.
     block = canonical_form(parse("[(1,4,0,0,0),(2,5,0,0,1),(3,4,0,0,0),(4,4,0,0,0)]"))
-    assert block_graph(block).edges == [(0, 1), (0, 1), (0, 2), (0, 2), (1, 2)]
+    assert block_graph(block).ends == [(0, 1), (0, 1), (0, 2), (0, 2), (1, 2)]
 
 
 def test_widths_by_hand():
-    graph = block_graph(parse("[(1,6,0,0,0)]".replace("(1,6,0,0,0)", "(1,4,0,0,0),(2,6,0,0,1)")))
-    assert widths(graph, 8) == (8, 8, 16, 16)
-    assert widths(graph, 8, channels=3) == (3, 3, 6, 6)
+    code = parse("[(1,4,0,0,0),(2,6,0,0,1)]")
+    assert block_graph(code, 8).widths == (8, 8, 16, 16)
+    assert block_graph(code).widths is None
     # A convolution narrows, an Add is as wide as the wider, a pool as what it reads.
-    graph = block_graph(
-        parse("[(1,4,0,0,0),(2,6,0,0,1),(3,1,3,2,0),(4,5,0,2,3),(5,2,3,4,0),(6,1,1,0,0)]")
-    )
-    assert widths(graph, 8) == (8, 8, 16, 8, 16, 16, 8, 24)
+    code = parse("[(1,4,0,0,0),(2,6,0,0,1),(3,1,3,2,0),(4,5,0,2,3),(5,2,3,4,0),(6,1,1,0,0)]")
+    assert block_graph(code, 8).widths == (8, 8, 16, 8, 16, 16, 8, 24)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +45,7 @@ def test_widths_by_hand():
     [("inception", 96), ("residual", 32), ("block-qnn-a", 160), ("block-qnn-s", 192)],
 )
 def test_widths_of_the_published_blocks(name, output):
-    assert widths(block_graph(PUBLISHED[name]), 32)[-1] == output
+    assert block_graph(PUBLISHED[name], 32).widths[-1] == output
 
 
 @given(blocks(max_layers=14), st.integers(1, 64))
@@ -55,12 +53,12 @@ def test_widths_of_the_code_and_of_its_meaning_are_those_of_the_plan(code, filte
     block, nodes = canonical_numbers(code)
     plan = block_plan(block, Layout(filters=(filters,), repeats=1))
     planned = {layer.name: layer.shape[-1] for layer in plan}
-    means = widths(block_graph(block), filters)
+    means = block_graph(block, filters).widths
     assert means[0] == planned["image"]
     for node in range(1, len(block.layers) + 1):
         assert means[node] == planned[f"block/layer{node}"]
     assert means[-1] == plan[-1].shape[-1] or len(block.outputs) == 1
     assert means[-1] == sum(means[node] for node in block.outputs)
-    written = widths(block_graph(code), filters)
+    written = block_graph(code, filters).widths
     assert [means[node] for node in nodes] == list(written[:-1])
     assert written[-1] == means[-1]

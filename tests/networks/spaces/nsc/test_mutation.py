@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.networks.spaces.nasbench201 import CellSpace, check_cell
+from blockqnn.networks.spaces.nasbench201.codes import check_cell
+from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.codes import LayerType, check, parse
 from blockqnn.networks.spaces.nsc.mutation import mutated_block
 from blockqnn.networks.spaces.nsc.space import BlockSpace

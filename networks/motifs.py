@@ -1,59 +1,67 @@
-"""Motifs: what is to be found in a block, by names in words.
+"""Motifs: what is to be found in a design, by names in words.
 
-They are read off the canonical form, so that two codes of one block have the
+They are read off the design's graph, so that two codes of one design have the
 same. A branch is a tensor that several readers take, the output among them.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, CanonicalLayer
-from blockqnn.networks.spaces.nsc.codes import LayerType
-from blockqnn.networks.spaces.nsc.graph import block_graph
+from blockqnn.networks.graph import (
+    ADD,
+    AVERAGE_POOLING,
+    CONCAT,
+    CONVOLUTION,
+    MAX_POOLING,
+    Graph,
+    Node,
+    expanded,
+)
 
-_POOLING = (LayerType.MAX_POOLING, LayerType.AVERAGE_POOLING)
-_JOINING = (LayerType.ADD, LayerType.CONCAT)
+_POOLING = (MAX_POOLING, AVERAGE_POOLING)
+_JOINING = (ADD, CONCAT)
 
 
-def motifs(block: CanonicalBlock) -> dict[str, bool]:
-    """Which motifs a block has.
+def motifs(graph: Graph) -> dict[str, bool]:
+    """Which motifs a design has.
 
     Args:
-        block: the block in canonical form.
+        graph: of the design.
 
     Returns:
-        Every motif by name, in the order of `MOTIFS`, and whether the block has it.
+        Every motif by name, in the order of `MOTIFS`, and whether the design has it.
     """
-    view = _View(block)
+    view = _View(expanded(graph))
     return {name: found(view) for name, found in MOTIFS.items()}
 
 
 class _View:
-    """A block with the readers of each node and what lies before each."""
+    """A graph with the readers of each node and what lies before each."""
 
-    def __init__(self, block: CanonicalBlock):
-        self.outputs = block.outputs
-        self.layers: list[CanonicalLayer | None] = [None, *block.layers]
-        self.readers: list[list[int]] = [[] for _ in range(block.nodes)]
-        for source, target in block_graph(block).edges:
+    def __init__(self, graph: Graph):
+        self.outputs = graph.outputs
+        self.layers: list[Node | None] = [None, *graph.layers]
+        self.readers: list[list[int]] = [[] for _ in graph.nodes]
+        for source, target in graph.ends:
             self.readers[source].append(target)
 
     def is_convolution(self, node: int) -> bool:
-        return self._type(node) == LayerType.CONVOLUTION
+        return self._kind(node) == CONVOLUTION
 
     def is_pooling(self, node: int) -> bool:
-        return self._type(node) in _POOLING
+        return self._kind(node) in _POOLING
 
     def is_joining(self, node: int) -> bool:
-        return self._type(node) in _JOINING
+        return self._kind(node) in _JOINING
 
     def kernel(self, node: int) -> int:
         layer = self.layers[node]
         return layer.kernel if layer else 0
 
-    def of(self, kind: LayerType) -> list[CanonicalLayer]:
-        return [layer for layer in self.layers if layer and layer.type == kind]
+    def of(self, kind: str) -> list[Node]:
+        return [layer for layer in self.layers if layer and layer.kind == kind]
 
     def reads(self) -> list[tuple[int, int]]:
         """Source and target of each edge between two layers."""
@@ -73,9 +81,9 @@ class _View:
                 found.add(node)
         return found
 
-    def _type(self, node: int) -> int:
+    def _kind(self, node: int) -> str:
         layer = self.layers[node] if node < len(self.layers) else None
-        return layer.type if layer else 0
+        return layer.kind if layer else ""
 
 
 def _has_shortcut(view: _View) -> bool:
@@ -97,8 +105,9 @@ def _is_residual(view: _View) -> bool:
         return end in made
 
     return any(
-        made_of(add.inputs[0], add.inputs[1]) or made_of(add.inputs[1], add.inputs[0])
-        for add in view.of(LayerType.ADD)
+        made_of(start, end)
+        for add in view.of(ADD)
+        for start, end in itertools.permutations(add.inputs, 2)
     )
 
 
@@ -115,9 +124,9 @@ MOTIFS: Mapping[str, Callable[[_View], bool]] = {
     "shortcut from input to output": _has_shortcut,
     "residual Add around convolutions": _is_residual,
     "Add of two convolutions": lambda view: any(
-        all(map(view.is_convolution, add.inputs)) for add in view.of(LayerType.ADD)
+        all(map(view.is_convolution, add.inputs)) for add in view.of(ADD)
     ),
-    "Concat inside": lambda view: bool(view.of(LayerType.CONCAT)),
+    "Concat inside": lambda view: bool(view.of(CONCAT)),
     "convolutions in sequence": lambda view: any(
         view.is_convolution(source) and view.is_convolution(target)
         for source, target in view.reads()

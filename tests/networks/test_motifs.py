@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.networks.motifs import MOTIFS
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
-from blockqnn.networks.spaces.nsc.motifs import MOTIFS, motifs
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from tests.drawn import motifs_of
 from tests.strategies import blocks, rewritings
 
 
 def found(code):
-    return {name for name, has in motifs(canonical_form(code)).items() if has}
+    return {name for name, has in motifs_of(canonical_form(code)).items() if has}
 
 
 # Read off the drawings of the blocks.
@@ -111,7 +112,7 @@ def test_they_depend_on_the_meaning_alone(data):
 
 
 def test_all_are_always_named():
-    assert list(motifs(canonical_form(parse("[(1,4,0,0,0)]")))) == list(MOTIFS)
+    assert list(motifs_of(canonical_form(parse("[(1,4,0,0,0)]")))) == list(MOTIFS)
 
 
 def test_each_is_in_some_block_and_missing_in_another():

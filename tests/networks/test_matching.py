@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import LayerType, check, parse
 from blockqnn.networks.spaces.nsc.graph import block_graph
-from blockqnn.networks.spaces.nsc.matching import match
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from tests.drawn import match
 from tests.strategies import blocks, renumbered, rewritings
 
 RESIDUAL = PUBLISHED["residual"]
@@ -101,17 +101,17 @@ def test_what_holds_of_every_matching(one, other, canonical):
     assert pairs[first.output] == second.output
     for a, b in found.same:
         if 0 < a < first.output:
-            assert first.layers[a - 1][:2] == second.layers[b - 1][:2]
+            assert first.nodes[a].label == second.nodes[b].label
     assert sorted([*pairs, *found.only_first]) == list(range(first.output + 1))
     assert sorted([*pairs.values(), *found.only_second]) == list(range(second.output + 1))
     assert {a for a, _ in found.changed} <= set(found.only_first)
     assert {b for _, b in found.changed} <= set(found.only_second)
     # What is left of the first block's edges is what is left of the second's.
     together = pairs | dict(found.changed)
-    shared = Counter(first.edges) - Counter(found.edges_only_first)
-    assert shared == shared & Counter(first.edges)
+    shared = Counter(first.ends) - Counter(found.edges_only_first)
+    assert shared == shared & Counter(first.ends)
     assert Counter({(together[s], together[t]): n for (s, t), n in shared.items()}) == Counter(
-        second.edges
+        second.ends
     ) - Counter(found.edges_only_second)
 
 
@@ -138,7 +138,7 @@ def most_shared_edges(one, other):
     """By trying every way of taking layers of one block for layers of the other."""
     first, second = block_graph(one), block_graph(other)
     short, long = sorted((first, second), key=lambda graph: graph.output)
-    edges, other_edges = Counter(short.edges), Counter(long.edges)
+    edges, other_edges = Counter(short.ends), Counter(long.ends)
     best = 0
     for partners in itertools.permutations(range(1, long.output), short.output - 1):
         pairs = dict(enumerate([0, *partners, long.output]))
@@ -162,7 +162,7 @@ def test_small_blocks_share_as_many_edges_as_can_be():
     for _ in range(60):
         one, other = random_block(generator), random_block(generator)
         left = len(match(one, other).edges_only_first)
-        found.append(len(block_graph(one).edges) - left)
+        found.append(len(block_graph(one).ends) - left)
         most.append(most_shared_edges(one, other))
     assert max(most) > 4
     assert all(a <= b for a, b in zip(found, most, strict=True))

@@ -1,9 +1,9 @@
-"""Which layers of two blocks correspond: what two blocks share, and what differs.
+"""Which layers of two designs correspond: what they share, and what differs.
 
-Numbers of layers say little, since a block can be written in many orders. Layers
+Numbers of layers say little, since a design can be written in many orders. Layers
 are matched by what they compute and by where they stand: each pair gets a
 likeness from what lies before and after, and partners are then exchanged for as
-long as more edges agree. For equal canonical forms the result is exact; the
+long as more edges agree. For equal designs the result is exact; the
 largest agreement of two graphs is hard to find in general, and for others the
 result is a good one.
 """
@@ -12,18 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from blockqnn.networks.spaces.nsc.canonical import (
-    CanonicalBlock,
-    canonical_numbers,
-    computes_nothing,
-)
-from blockqnn.networks.spaces.nsc.codes import Code
-from blockqnn.networks.spaces.nsc.graph import BlockGraph, block_graph
-
-_INPUT, _OUTPUT = (-1, 0), (-2, 0)
-"""Labels of the nodes that are no layers."""
+from blockqnn.networks.graph import INPUT, OUTPUT, Graph
 
 _ROUNDS = 6
 """How far likeness looks before and after a layer."""
@@ -34,10 +25,10 @@ Edges = tuple[tuple[int, int], ...]
 
 @dataclasses.dataclass(frozen=True)
 class Matching:
-    """What two blocks share and what differs; each block's nodes have its own numbers.
+    """What two designs share and what differs; each one's nodes have its own numbers.
 
     Attributes:
-        same: pairs of nodes that correspond, ascending by the first block's;
+        same: pairs of nodes that correspond, ascending by the first one's;
             type and kernel are equal. The inputs and the outputs are among them.
         changed: pairs of layers that stand in each other's place but differ in
             kernel or in type.
@@ -56,23 +47,36 @@ class Matching:
     edges_only_second: Edges
 
 
-def match(first: CanonicalBlock | Code, second: CanonicalBlock | Code) -> Matching:
-    """Matches the layers of two blocks.
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One of two things that are compared.
+
+    Attributes:
+        graph: as it is to be shown, without operations on edges.
+        meaning: the graph of the design that it means, likewise.
+        places: for each layer of `meaning` its number in `graph`.
+    """
+
+    graph: Graph
+    meaning: Graph
+    places: Mapping[int, int]
+
+
+def match(first: Side, second: Side) -> Matching:
+    """Matches the layers of two codes or designs.
 
     Args:
-        first: a block, as written or in canonical form.
-        second: another, in either form.
+        first: one of them.
+        second: the other.
 
     Returns:
-        The matching, in the numbers of the blocks as they were given. Layers
-        that compute nothing are matched after those that do.
+        The matching, in the numbers of the graphs that are shown. Layers that
+        compute nothing are matched after those that do.
     """
-    one, other = _Sides(block_graph(first)), _Sides(block_graph(second))
-    meaning, places = _meaning(first)
-    other_meaning, other_places = _meaning(second)
+    one, other = _Sides(first.graph), _Sides(second.graph)
     together = {0: 0, one.output: other.output}
-    for node, partner in _corresponding(meaning, other_meaning).items():
-        together[places[node]] = other_places[partner]
+    for node, partner in _corresponding(first.meaning, second.meaning).items():
+        together[first.places[node]] = second.places[partner]
     _extend(together, one, other)
     pairs = {n: p for n, p in together.items() if _worth(one, other, n, p) == 1}
     return Matching(
@@ -85,23 +89,11 @@ def match(first: CanonicalBlock | Code, second: CanonicalBlock | Code) -> Matchi
     )
 
 
-def _meaning(block: CanonicalBlock | Code) -> tuple[CanonicalBlock, dict[int, int]]:
-    """The canonical form, and for each of its layers the number that it has in the block."""
-    if isinstance(block, CanonicalBlock):
-        return block, {node: node for node in range(1, len(block.layers) + 1)}
-    canonical, nodes = canonical_numbers(block)
-    written = {}
-    for layer in block[:-1]:
-        if not computes_nothing(layer):
-            written[nodes[layer.index]] = layer.index
-    return canonical, written
-
-
-def _corresponding(first: CanonicalBlock, second: CanonicalBlock) -> dict[int, int]:
+def _corresponding(first: Graph, second: Graph) -> dict[int, int]:
     """Pairs of layers that agree in as many edges as can be found, and if they can in kind."""
     if first == second:
         return {node: node for node in range(1, len(first.layers) + 1)}
-    one, other = _Sides(block_graph(first)), _Sides(block_graph(second))
+    one, other = _Sides(first), _Sides(second)
     best: dict[int, int] = {}
     best_value = -1.0
     for above, below in ((0.5, 0.5), (0.9, 0.1), (0.1, 0.9)):
@@ -118,15 +110,14 @@ def _corresponding(first: CanonicalBlock, second: CanonicalBlock) -> dict[int, i
 class _Sides:
     """A graph with what each node reads and what reads it."""
 
-    def __init__(self, graph: BlockGraph):
+    def __init__(self, graph: Graph):
         self.output = graph.output
-        self.inputs: list[tuple[int, ...]] = [(), *(layer.inputs for layer in graph.layers)]
-        self.inputs.append(graph.outputs)
+        self.inputs = [node.inputs for node in graph.nodes]
         self.readers: list[list[int]] = [[] for _ in self.inputs]
-        for source, target in graph.edges:
+        for source, target in graph.ends:
             self.readers[source].append(target)
-        self.labels = [_INPUT, *((layer.type, layer.kernel) for layer in graph.layers), _OUTPUT]
-        self.edges = Counter(graph.edges)
+        self.labels = [(node.kind, node.kernel) for node in graph.nodes]
+        self.edges = Counter(graph.ends)
 
     def edges_at(self, node: int) -> int:
         """How many edges end at a node."""
@@ -138,7 +129,8 @@ def _worth(one: _Sides, other: _Sides, node: int, partner: int) -> float:
     (kind, kernel), (other_kind, other_kernel) = one.labels[node], other.labels[partner]
     if kind == other_kind:
         return 1.0 if kernel == other_kernel else 0.5
-    if min(kind, other_kind) < 0 or len(one.inputs[node]) != len(other.inputs[partner]):
+    ends = {INPUT, OUTPUT}
+    if ends & {kind, other_kind} or len(one.inputs[node]) != len(other.inputs[partner]):
         return 0.0
     return 0.25
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
+from blockqnn.networks.spaces.contract import ActionList
 from blockqnn.networks.spaces.nsc.codes import LayerCode, LayerType, terminal
 
 TERMINAL_ACTION = 0
 
 
-class ActionList:
+class LayerActions(ActionList):
     """All layers of blocks of at most `max_layers` layers, without their index.
 
     Action 0 is Terminal. The others are in order of the highest layer that they
@@ -25,6 +27,8 @@ class ActionList:
             max_layers: most layers of a block, Terminal not counted, at least 1.
         """
         self._max_layers = max_layers
+        self.length = max_layers + 1
+        self.highest = (self.length, len(LayerType), 5, *[max(1, max_layers - 1)] * 2)
         self._layers = [terminal(0)]
         self._ends = []
         """Entry p - 1: how many actions read nothing at or after position p."""
@@ -36,31 +40,31 @@ class ActionList:
     def __len__(self) -> int:
         return len(self._layers)
 
-    def layer(self, action: int, position: int) -> LayerCode:
+    def action(self, number: int, position: int) -> LayerCode:
         """The layer that an action writes.
 
         Args:
-            action: its number.
+            number: of the action.
             position: in the block, from 1.
 
         Returns:
             The layer, which reads later ones if the action is not legal there.
         """
-        return self._layers[action]._replace(index=position)
+        return self._layers[number]._replace(index=position)
 
-    def number(self, layer: LayerCode) -> int:
-        """The action that writes a layer.
+    def number(self, action: Sequence[int]) -> int:
+        """The number of the action that writes a layer, at whatever position.
 
         Args:
-            layer: at whatever position.
+            action: the layer.
 
         Returns:
-            The action's number.
+            Its number.
 
         Raises:
             KeyError: if no block of so many layers has such a layer.
         """
-        return self._numbers[LayerCode(*layer)._replace(index=0)]
+        return self._numbers[LayerCode(*action)._replace(index=0)]
 
     def mask(self, position: int) -> np.ndarray:
         """Which actions are legal.

@@ -1,0 +1,179 @@
+"""What is computed, by a layer or by a step of it, and where its function is found.
+
+Nothing here imports JAX: a function is named by its module and loaded when it
+is first called.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Shape = tuple[int, ...]
+"""Height, width and channels of a feature map, or channels of a vector."""
+
+
+class Placed(Protocol):
+    """A layer of a plan or a step of one, as far as a function depends on it."""
+
+    @property
+    def kernel(self) -> int:
+        """Side of its window in pixels, 0 where there is none."""
+
+    @property
+    def stride(self) -> int:
+        """Of a convolution, in both directions."""
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """The shape of each input."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the output."""
+
+    @property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """The shape of each trained array."""
+
+
+def loaded(reference: str) -> Any:
+    """What a reference such as `package.module:name` names, importing its module."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def no_arrays(placed: Placed) -> dict[str, Shape]:
+    """Nothing is trained."""
+    return {}
+
+
+def bias_of_channels(placed: Placed) -> dict[str, Shape]:
+    """A `bias` for each channel of the output."""
+    return {"bias": placed.shape[-1:]}
+
+
+def window_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a convolution of all inputs' channels, HWIO."""
+    read = sum(shape[-1] for shape in placed.input_shapes)
+    return {"kernel": (placed.kernel, placed.kernel, read, placed.shape[-1])}
+
+
+def matrix_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a product with all inputs' channels, in x out."""
+    read = sum(shape[-1] for shape in placed.input_shapes)
+    return {"kernel": (read, placed.shape[-1])}
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Computation:
+    """A function with the arrays that are trained for it.
+
+    Two are equal only if they are the same one.
+
+    Attributes:
+        name: for the reader.
+        function: where it is, as `package.module:name`. It gets what is
+            placed, the trained arrays by name and the inputs, [B, H, W, C] or
+            [B, C] of the compute dtype, and returns the output; all pure.
+        arrays: the shape of each trained array. Initially a `kernel` is random,
+            a `scale` 1 and every other array 0.
+        normalises: whether batch norm follows the function. Its `scale`, `bias`
+            and running statistics are not among `arrays`.
+        by_rows: whether a step holds those rows of its layer's `kernel` that
+            belong to its inputs, rather than the layer's arrays as they are.
+    """
+
+    name: str
+    function: str
+    arrays: Callable[[Placed], dict[str, Shape]] = no_arrays
+    normalises: bool = False
+    by_rows: bool = False
+
+    @functools.cached_property
+    def compute(self) -> Callable[..., Any]:
+        """The function itself; the first access imports its module, and so JAX."""
+        return loaded(self.function)
+
+    def parameter_shapes(self, placed: Placed) -> dict[str, Shape]:
+        """The shape of each trained array, those of batch norm included."""
+        shapes = self.arrays(placed)
+        if self.normalises:
+            shapes |= {"scale": placed.shape[-1:], "bias": placed.shape[-1:]}
+        return shapes
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+_FUNCTIONS = "blockqnn.networks.operations.functions:"
+
+
+class StepKind:
+    """What a step computes that is no operation of its own.
+
+    A PCC of one group is one step, of several a convolution for each and then
+    a batch norm of their sum.
+    """
+
+    RELU_CONVOLUTION = Computation(
+        "relu, convolution", _FUNCTIONS + "relu_convolution", window_kernel, by_rows=True
+    )
+    BATCH_NORM = Computation("sum, batch norm", _FUNCTIONS + "total", normalises=True)
+    SUM = Computation("sum", _FUNCTIONS + "total")
+    JOIN = Computation("concat", _FUNCTIONS + "concat")
+    SLICE = Computation("slice of channels", _FUNCTIONS + "slice_of_channels")
+    RELU_POOLING = Computation("relu, global average pooling", _FUNCTIONS + "relu_pooling")
+    LOGITS = Computation("matrix product", _FUNCTIONS + "product", matrix_kernel, by_rows=True)
+    BIAS = Computation("sum, bias", _FUNCTIONS + "biased_total", bias_of_channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One step of a child network; it writes one part.
+
+    Attributes:
+        kind: what it computes: an operation, or one of `StepKind`.
+        inputs: positions of the steps whose parts it reads.
+        input_shapes: the shape of each.
+        shape: of the part that it writes: height, width and channels, or channels.
+        kernel: side of its window in pixels, 0 where there is none.
+        first_channel: of a slice, in its input.
+        layer: position in the plan of the layer that it belongs to.
+        stride: of a convolution.
+        rows: for each input, where its channels begin in that layer's kernel, as
+            often as it occurs there. Empty where the step has no kernel.
+    """
+
+    kind: Computation
+    inputs: tuple[int, ...]
+    input_shapes: tuple[Shape, ...]
+    shape: Shape
+    kernel: int = 0
+    first_channel: int = 0
+    layer: int = 0
+    stride: int = 1
+    rows: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def signature(self) -> Step:
+        """The step without its place; equal signatures share an executable."""
+        return dataclasses.replace(self, inputs=(), layer=0, rows=())
+
+    @property
+    def normalises(self) -> bool:
+        """Whether it has the scale, bias and running statistics of a batch norm."""
+        return self.kind.normalises
+
+    @property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """Shape of each trained array that the step holds."""
+        return self.kind.parameter_shapes(self)
+
+    @property
+    def copies(self) -> tuple[int, ...]:
+        """For each input, how many rows of the layer's kernel are summed up for it."""
+        return tuple(len(starts) for starts in self.rows)

@@ -1,0 +1,204 @@
+"""The table of operations. An operation is its function and one entry here.
+
+A search space places operations; the plan, the counts, the Flax module and the
+ways of executing a child ask their entries. Nothing here imports JAX.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+from blockqnn.networks.operations.cuts import (
+    Cut,
+    all_parts,
+    batch_norm_of_one,
+    convolution_by_groups,
+    each_part,
+    one_step,
+    pcc_by_groups,
+    pooling_after_relu,
+    product_by_groups,
+    relu_before_pooling,
+    sum_by_parts,
+)
+from blockqnn.networks.operations.steps import (
+    Computation,
+    Placed,
+    Shape,
+    bias_of_channels,
+    loaded,
+    matrix_kernel,
+    window_kernel,
+)
+
+ShapeRule = Callable[[tuple[Shape, ...], int, int, int], Shape]
+"""From the inputs' shapes, kernel, stride and filters to the output's shape."""
+
+
+def same_shape(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """That of the first input."""
+    return inputs[0]
+
+
+def _of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    height, width, _ = inputs[0]
+    return (-(-height // stride), -(-width // stride), filters)
+
+
+def _halved(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    height, width, channels = inputs[0]
+    return (height // 2, width // 2, channels)
+
+
+def _widest(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    return (*inputs[0][:-1], max(shape[-1] for shape in inputs))
+
+
+def _side_by_side(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
+
+
+def _channels(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    return inputs[0][-1:]
+
+
+def _vector_of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    return (filters,)
+
+
+def _is_given(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    raise ValueError("The shape of an image is given, not computed.")
+
+
+def _kernel_and_bias(placed: Placed) -> dict[str, Shape]:
+    return matrix_kernel(placed) | bias_of_channels(placed)
+
+
+def not_counted(placed: Placed) -> int:
+    """No multiply-accumulates that count."""
+    return 0
+
+
+def of_the_kernel(placed: Placed) -> int:
+    """Every number of the kernel once at each position of the output."""
+    return math.prod(placed.shape[:-1]) * math.prod(placed.parameter_shapes["kernel"])
+
+
+@dataclasses.dataclass(frozen=True)
+class FlaxForm:
+    """How the Flax module of a child holds and computes an operation.
+
+    Attributes:
+        attribute: of the layer's module, under which its weights are named.
+        module: class of that attribute, as `package.module:name`; made of the
+            placed layer, the compute dtype and `nnx.Rngs`, and called with the
+            inputs. It has the operation's arrays as attributes of their names.
+    """
+
+    attribute: str
+    module: str
+
+    @property
+    def load(self) -> Callable:
+        """The class itself; imports Flax."""
+        return loaded(self.module)
+
+
+_MODULES = "blockqnn.networks.operations.flax_modules:"
+_FUNCTIONS = "blockqnn.networks.operations.functions:"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class OperationEntry(Computation):
+    """All that is known of an operation. Its name is what exports and logs call it.
+
+    Attributes:
+        shape: the rule for the shape of the output.
+        cut: into steps over parts; at least `one_step` is right for everything.
+        multiply_accumulates: that count towards FLOPs, for one image, forward.
+        flax: its form in Flax; without one of its own, its function and
+            its arrays as they are.
+        convolves: whether the depth of a network counts it.
+        joins: whether drop-path may leave out some of its inputs.
+    """
+
+    shape: ShapeRule = same_shape
+    cut: Cut = one_step
+    multiply_accumulates: Callable[[Placed], int] = not_counted
+    flax: FlaxForm = FlaxForm("function", _MODULES + "OwnArrays")
+    convolves: bool = False
+    joins: bool = False
+
+
+class Operation:
+    """What a placed layer may compute."""
+
+    IMAGE = OperationEntry("image", _FUNCTIONS + "image", shape=_is_given, cut=one_step)
+    CONVOLUTION = OperationEntry(
+        "convolution",
+        _FUNCTIONS + "convolution_of_parts",
+        window_kernel,
+        by_rows=True,
+        shape=_of_filters,
+        cut=convolution_by_groups,
+        multiply_accumulates=of_the_kernel,
+        flax=FlaxForm("convolution", _MODULES + "Convolution"),
+        convolves=True,
+    )
+    PCC = OperationEntry(
+        "relu, convolution, batch norm",
+        _FUNCTIONS + "relu_convolution",
+        window_kernel,
+        normalises=True,
+        by_rows=True,
+        shape=_of_filters,
+        cut=pcc_by_groups,
+        multiply_accumulates=of_the_kernel,
+        flax=FlaxForm("convolution", _MODULES + "ReluConvolution"),
+        convolves=True,
+    )
+    MAX_POOLING = OperationEntry("max pooling", _FUNCTIONS + "max_pooling", cut=each_part)
+    AVERAGE_POOLING = OperationEntry(
+        "average pooling", _FUNCTIONS + "average_pooling", cut=each_part
+    )
+    ADD = OperationEntry("add", _FUNCTIONS + "add", shape=_widest, cut=sum_by_parts, joins=True)
+    CONCAT = OperationEntry(
+        "concat", _FUNCTIONS + "concat", shape=_side_by_side, cut=all_parts, joins=True
+    )
+    ZERO = OperationEntry("zero", _FUNCTIONS + "zero", cut=each_part)
+    BATCH_NORM = OperationEntry(
+        "batch norm", _FUNCTIONS + "identity", normalises=True, cut=batch_norm_of_one
+    )
+    DOWNSAMPLING = OperationEntry(
+        "2x2 max pooling, stride 2", _FUNCTIONS + "downsampling", shape=_halved, cut=each_part
+    )
+    AVERAGE_DOWNSAMPLING = OperationEntry(
+        "2x2 average pooling, stride 2",
+        _FUNCTIONS + "average_downsampling",
+        shape=_halved,
+        cut=each_part,
+    )
+    RELU = OperationEntry("relu", _FUNCTIONS + "relu", cut=relu_before_pooling)
+    GLOBAL_POOLING = OperationEntry(
+        "global average pooling",
+        _FUNCTIONS + "global_pooling",
+        shape=_channels,
+        cut=pooling_after_relu,
+    )
+    LINEAR = OperationEntry(
+        "linear",
+        _FUNCTIONS + "linear",
+        _kernel_and_bias,
+        shape=_vector_of_filters,
+        cut=product_by_groups,
+        multiply_accumulates=of_the_kernel,
+        flax=FlaxForm("linear", _MODULES + "Linear"),
+    )
+
+
+def operations() -> dict[str, OperationEntry]:
+    """Every operation of the table, by its name."""
+    entries = [entry for entry in vars(Operation).values() if isinstance(entry, OperationEntry)]
+    return {entry.name: entry for entry in entries}

@@ -1,0 +1,296 @@
+"""What the rest of the project may ask of a search space.
+
+A space is one object that knows all there is to know of its codes: how they
+are decided, written, checked and read, what they mean, which network they
+become, how they are drawn. No module outside `networks/spaces/` names a space
+or asks which one it has. A *code* is what an agent wrote, a tuple of actions,
+each a tuple of integers; a *design* is what it means.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from blockqnn.networks.graph import Graph
+from blockqnn.networks.layout import Layout, LayoutError
+from blockqnn.networks.plan import Plan
+
+Action = Any
+"""A decision: a NamedTuple of integers, the first of which is its position from 1."""
+Code = tuple[Any, ...]
+"""A complete episode: all of its decisions."""
+
+
+MAX_LAYERS = 23
+"""Most layers of a design, its end not counted, where a space has such a limit; Table 1 of the
+BlockQNN paper."""
+
+
+class CodeError(ValueError):
+    """A code that breaks the rules of its space; the message is for the user."""
+
+
+class Design(Protocol):
+    """What a code means; two codes of one hash are one network to the last weight."""
+
+    @property
+    def space(self) -> str:
+        """Name of its space."""
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that name it."""
+
+    @property
+    def density(self) -> float:
+        """Edges over nodes of its graph, the density of equation 7 of the BlockQNN paper."""
+
+    @property
+    def emptiness(self) -> str:
+        """Why there is nothing to train, for the user; empty where there is something."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Promise:
+    """What made-up accuracies look at.
+
+    Attributes:
+        kernels: side of each convolution's window, in pixels.
+        shortcuts: how many ways there are around convolutions.
+    """
+
+    kernels: tuple[int, ...]
+    shortcuts: int
+
+
+class ActionList(abc.ABC):
+    """The decisions of a space, numbered once for all positions, for players that need numbers.
+
+    Attributes:
+        length: most decisions of an episode.
+        highest: the largest value that each field of an action may have.
+    """
+
+    length: int
+    highest: tuple[int, ...]
+
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
+
+    @abc.abstractmethod
+    def action(self, number: int, position: int) -> Action:
+        """The decision of a number at a position from 1; it may be illegal there."""
+
+    @abc.abstractmethod
+    def number(self, action: Sequence[int]) -> int:
+        """The number of a decision, at whatever position; KeyError if there is no such one."""
+
+    @abc.abstractmethod
+    def mask(self, position: int) -> np.ndarray:
+        """Which numbers are legal at a position from 1: bool [numbers]."""
+
+
+class SearchSpace(abc.ABC):
+    """A decision process, and what its codes mean."""
+
+    name: str
+    """As flags and stores write it."""
+    title: str
+    """What it designs, as a phrase after "designs"."""
+    unit: str
+    """What one design is called, such as `block`."""
+    layouts: Mapping[str, str]
+    """The kinds of layout that its designs can stand in, with their titles; the first is taken
+    where none is named."""
+    example: str
+    """A code as text, for messages."""
+    feature_names: Sequence[str]
+    """What the numbers of `features` are, in order."""
+
+    # The decision process.
+
+    @property
+    @abc.abstractmethod
+    def start(self) -> Action:
+        """The state in which every episode begins."""
+
+    @abc.abstractmethod
+    def choices(self, state: Action) -> tuple[tuple[Action, ...], ...]:
+        """The legal actions of a state, in groups of one kind each.
+
+        Args:
+            state: the start, or any action that does not end an episode.
+
+        Returns:
+            The groups.
+        """
+
+    @abc.abstractmethod
+    def is_end(self, action: Action) -> bool:
+        """Whether the episode ends with this action."""
+
+    def limited(self, max_layers: int) -> SearchSpace:
+        """The space with at most so many layers, where it has such a limit."""
+        return self
+
+    @abc.abstractmethod
+    def numbered(self) -> ActionList:
+        """The decisions by numbers."""
+
+    @abc.abstractmethod
+    def ended(self, actions: Sequence[Any]) -> Code | Design:
+        """What an episode would be if it ended here: a code, or a design that has none."""
+
+    # Codes.
+
+    @abc.abstractmethod
+    def owns(self, code: Sequence[Sequence[int]]) -> bool:
+        """Whether a code has this space's form; no two spaces own one code."""
+
+    @abc.abstractmethod
+    def recognises(self, text: str) -> bool:
+        """Whether a text is meant to be a code of this space, be it right or wrong."""
+
+    @abc.abstractmethod
+    def check(self, actions: Iterable[Sequence[int]]) -> Code:
+        """Checks the actions of an episode.
+
+        Args:
+            actions: all of them, perhaps as plain tuples or lists.
+
+        Returns:
+            The code.
+
+        Raises:
+            CodeError: naming the place, the field, what was given and what is allowed.
+        """
+
+    @abc.abstractmethod
+    def parse(self, text: str) -> Code:
+        """Reads what `write` writes; see `check` for what is refused."""
+
+    @abc.abstractmethod
+    def write(self, code: Sequence[Sequence[int]]) -> str:
+        """The text form of a code."""
+
+    @abc.abstractmethod
+    def parse_prefix(self, text: str) -> Code:
+        """Reads the first decisions of a code, perhaps none.
+
+        Args:
+            text: what `write_prefix` writes, or nothing.
+
+        Returns:
+            The decisions, none of which ends an episode.
+
+        Raises:
+            CodeError: if no code begins like this.
+        """
+
+    @abc.abstractmethod
+    def write_prefix(self, actions: Sequence[Sequence[int]]) -> str:
+        """The text form of the first decisions of a code."""
+
+    @abc.abstractmethod
+    def action_title(self, action: Action) -> str:
+        """A decision in words."""
+
+    @abc.abstractmethod
+    def action_kind(self, action: Action) -> tuple[int, str]:
+        """Position of a decision, from 1, and the name of its kind."""
+
+    # What codes mean.
+
+    @abc.abstractmethod
+    def design(self, code: Code) -> Design:
+        """What a code means."""
+
+    @abc.abstractmethod
+    def plan(self, design: Any, layout: Layout) -> Plan:
+        """The plan of a design's child network.
+
+        Args:
+            design: of this space.
+            layout: what to build around it.
+
+        Returns:
+            The plan.
+
+        Raises:
+            LayoutError: if the space cannot stand in such a layout.
+        """
+
+    @abc.abstractmethod
+    def rewarded_plan(self, design: Any, layout: Layout) -> Plan:
+        """The plan whose FLOPs equation 7 of the BlockQNN paper takes; see `plan`."""
+
+    @abc.abstractmethod
+    def promise(self, design: Any) -> Promise:
+        """What the dry evaluator makes its accuracy up from."""
+
+    # Pictures and words.
+
+    @abc.abstractmethod
+    def graph(self, code: Code, filters: int | None = None) -> Graph:
+        """A code as it was written.
+
+        Args:
+            code: of this space.
+            filters: of the stage, for the widths; None for a graph without widths.
+
+        Returns:
+            The graph.
+        """
+
+    @abc.abstractmethod
+    def design_graph(self, design: Any, filters: int | None = None) -> Graph:
+        """What a code means; it has as many edges as the density says. See `graph`."""
+
+    @abc.abstractmethod
+    def places(self, code: Code) -> Mapping[int, int]:
+        """For layers of the expanded graph of a code's design, their place in that of the code."""
+
+    @abc.abstractmethod
+    def layer_facts(self, code: Code, node: int) -> Any:
+        """A layer of the expanded graph of a code, as JSON."""
+
+    @abc.abstractmethod
+    def facts(self, code: Code) -> dict[str, Any]:
+        """A code and its design as JSON, without cost."""
+
+    @abc.abstractmethod
+    def in_words(self, code: Code) -> tuple[list[str], list[str]]:
+        """A code for people: lines on its decisions, and lines on what they mean."""
+
+    # For agents.
+
+    @abc.abstractmethod
+    def mutated(self, actions: Any, random: np.random.Generator) -> Code:
+        """A complete episode that differs a little from another one, always a legal one."""
+
+    @abc.abstractmethod
+    def identity(self, actions: Any) -> Hashable:
+        """What episodes share that mean the same."""
+
+    @abc.abstractmethod
+    def features(self, actions: Any) -> tuple[float, ...]:
+        """Numbers that describe an episode, as many as `feature_names`."""
+
+    @property
+    @abc.abstractmethod
+    def published(self) -> Mapping[str, Code]:
+        """Codes that papers print, by name."""
+
+    def require_layout(self, layout: Layout) -> None:
+        """Refuses a layout that designs of this space cannot stand in, by LayoutError."""
+        if layout.kind not in self.layouts:
+            allowed = " or ".join(self.layouts)
+            raise LayoutError(
+                f"A {self.unit} of the space {self.name} cannot stand in the layout "
+                f"{layout.kind}; allowed: {allowed} (--layout)."
+            )

@@ -1,0 +1,35 @@
+"""A space is known in one place: no other source names one or asks which one it has."""
+
+import ast
+import re
+
+import pytest
+
+from blockqnn.networks.spaces.registry import SPACES
+from tests.paths import ROOT
+
+SOURCES = sorted(
+    path
+    for folder in ("agents", "blockqnn", "flags", "networks")
+    for path in (ROOT / folder).glob("**/*.py")
+    if not path.is_relative_to(ROOT / "networks" / "spaces")
+)
+NAMES = re.compile(rf"\b({'|'.join(SPACES)})\b", re.IGNORECASE)
+CLASSES = {type(space).__name__ for space in SPACES.values()}
+OPEN = {"blockqnn.networks.spaces.contract", "blockqnn.networks.spaces.registry"}
+"""What others may import of `networks/spaces/`."""
+
+
+def test_there_are_sources():
+    assert len(SOURCES) > 150
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_space_is_named(path):
+    text = path.read_text(encoding="utf-8")
+    assert NAMES.findall(text) == []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module.startswith("blockqnn.networks.spaces"):
+                assert node.module in OPEN
+            assert not CLASSES & {alias.name for alias in node.names}
