@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from blockqnn.children.checkpoint import Metadata, by_name, write_checkpoint
+from blockqnn.children.checkpoint import write_checkpoint
+from blockqnn.children.checkpoint_metadata import Metadata
+from blockqnn.children.named_weights import by_name
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import IMAGENET, Layout
 from blockqnn.networks.spaces.nsc.codes import check
