@@ -28,7 +28,7 @@ from blockqnn.networks.spaces.nasbench201.codes import (
     CellCode,
     EdgeOperation,
 )
-from blockqnn.networks.spaces.nasbench201.stacking import cell_plan
+from blockqnn.networks.spaces.nasbench201.stacking import cell_plan, placed_alone
 
 PUBLISHED: Mapping[str, CellCode] = {
     # The highest mean test accuracy after 200 epochs of all 15,625 cells.
@@ -166,6 +166,15 @@ class CellSpace(SearchSpace):
     def rewarded_plan(self, design: Cell, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: the whole child, since a cell may compute nothing."""
         return self.plan(design, layout)
+
+    def alone(self, design: Cell, channels: int, filters: int) -> Plan:
+        """See `SearchSpace.alone`; nodes are sums, so a cell keeps the channels that it reads."""
+        if channels != filters:
+            raise LayoutError(
+                f"A cell has as many filters as the map that it reads has channels; given "
+                f"{channels} channels and {filters} filters."
+            )
+        return placed_alone(design, (8, 8, channels))
 
     def promise(self, design: Cell) -> Promise:
         """See `SearchSpace.promise`."""
