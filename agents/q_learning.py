@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -36,25 +36,13 @@ from blockqnn.agents.exploration import (
     generator,
     random_state,
 )
+from blockqnn.agents.options import AgentSettings, option, told
+from blockqnn.agents.paper_schedule import PAPER_SCHEDULE, Schedule, paper_batch
 from blockqnn.agents.q_row import Row
-
-PAPER_SCHEDULE = (
-    (1.0, 95),
-    (0.9, 7),
-    (0.8, 7),
-    (0.7, 7),
-    (0.6, 10),
-    (0.5, 10),
-    (0.4, 10),
-    (0.3, 10),
-    (0.2, 10),
-    (0.1, 12),
-)
-"""Epsilon and for how many iterations it holds (Table 2)."""
 
 
 @dataclasses.dataclass(frozen=True)
-class QLearningConfig:
+class QLearningConfig(AgentSettings):
     """Settings of Q-learning; the defaults are the paper's where it says.
 
     Attributes:
@@ -72,14 +60,43 @@ class QLearningConfig:
         exploration: distribution of random actions, `by_type` or `uniform`.
     """
 
-    learning_rate: float = 0.01
-    discount: float = 1.0
-    initial_q: float = 0.5
-    epsilon_schedule: tuple[tuple[float, int], ...] = PAPER_SCHEDULE
-    replay_updates: int = 64
-    replay_capacity: int = 0
-    reward_shaping: bool = True
-    exploration: str = BY_TYPE
+    learning_rate: float = dataclasses.field(
+        default=0.01,
+        metadata=option("alpha", "learning rate of Q-learning", above=0, most=1),
+    )
+    discount: float = dataclasses.field(
+        default=1.0, metadata=option("gamma", "discount of Q-learning", least=0, most=1)
+    )
+    initial_q: float = dataclasses.field(
+        default=0.5, metadata=option("initial_q", "Q-value of what was never learned; 1 is 100 %")
+    )
+    epsilon_schedule: Schedule = dataclasses.field(
+        default=PAPER_SCHEDULE, metadata=told("schedule")
+    )
+    replay_updates: int = dataclasses.field(
+        default=64, metadata=option("replay_updates", "episodes replayed after each iteration")
+    )
+    replay_capacity: int = dataclasses.field(
+        default=0,
+        metadata=option("replay_capacity", "episodes that memory holds; 0 for no bound"),
+    )
+    reward_shaping: bool = dataclasses.field(
+        default=True,
+        metadata=option(
+            "reward_shaping", "give each action before the last its share of the reward, 1 / T"
+        ),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+
+    @classmethod
+    def for_budget(cls, budget: int) -> Self:
+        """See `AgentSettings.for_budget`. As in the paper, as many replays as blocks."""
+        return super().for_budget(budget).changed(replay_updates=cls.batch(budget))
+
+    @classmethod
+    def batch(cls, budget: int) -> int:
+        """See `AgentSettings.batch`. As many iterations as in the paper."""
+        return paper_batch(budget)
 
 
 @dataclasses.dataclass(frozen=True)

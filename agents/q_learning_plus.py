@@ -46,6 +46,7 @@ from blockqnn.agents.exploration import (
     random_state,
 )
 from blockqnn.agents.mixture import Level, mixture_after
+from blockqnn.agents.options import AgentSettings, option, told
 
 ATTEMPTS = 50
 """How often a suggestion is drawn while it is known; epsilon grows to 1 meanwhile."""
@@ -55,7 +56,7 @@ SCHEDULE = ((1.0, 0.25), (0.0, 0.75))
 
 
 @dataclasses.dataclass(frozen=True)
-class QLearningPlusConfig:
+class QLearningPlusConfig(AgentSettings):
     """Settings of the agent.
 
     Attributes:
@@ -66,10 +67,13 @@ class QLearningPlusConfig:
         exploration: distribution of random actions, `by_type` or `uniform`.
     """
 
-    budget: int = 1000
+    budget: int = dataclasses.field(default=1000, metadata=told("episodes"))
     epsilon_schedule: tuple[tuple[float, float], ...] = SCHEDULE
-    ceilings: int = 3
-    exploration: str = BY_TYPE
+    ceilings: int = dataclasses.field(
+        default=3,
+        metadata=option("ceilings", "best returns that a suggestion starts from", least=1),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
 def scheduled_epsilon(schedule: Sequence[tuple[float, float]], share: float) -> float:

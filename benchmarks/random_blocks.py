@@ -10,7 +10,7 @@ import collections
 
 from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.flags.parsing import preset_names
+from blockqnn.flags.preset_files import preset_names
 from blockqnn.flags.search import parse
 from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason
@@ -74,6 +74,8 @@ def main() -> None:
     rows = []
     for name in preset_names():
         settings, _ = parse([f"--preset={name}", "--evaluator=dry"])
+        if settings.space != "nsc":
+            continue  # Its designs are no blocks.
         codes = draw(settings.agent.exploration, settings.max_layers, count)
         counts = reasons(codes, settings, settings.layout)
         rows.append(

@@ -50,7 +50,7 @@ ROOMS = {
     "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
     "contests": "searching, runs, workers, evaluation, ground, networks.spaces, agents",
     "full_training": (
-        "inspection, searching, runs, workers, children, data, ground, child networks, "
+        "inspection, runs, workers, children, data, ground, child networks, "
         "networks.spaces, networks"
     ),
     "export": "inspection, runs, children, ground, child networks, networks.spaces, networks",
@@ -63,13 +63,10 @@ ROOMS = {
     ),
     "flags": (
         "bench, export, full_training, contests, report, calibration, inspection, "
-        "tensorboard, runs, workers, evaluation, data, ground, child networks, "
+        "searching, tensorboard, runs, workers, evaluation, data, ground, child networks, "
         "networks.spaces, networks, agents"
     ),
-    "__main__": (
-        "flags, bench, export, full_training, contests, report, calibration, inspection, "
-        "searching, tensorboard, ground, networks.spaces, networks"
-    ),
+    "__main__": "flags, ground, networks.spaces, networks",
 }
 """Which rooms each room imports, from the ground up: one that is missing here it must not know."""
 

@@ -12,10 +12,11 @@ import pytest
 from scipy import stats
 
 from blockqnn.agents.evolution import EvolutionConfig
+from blockqnn.agents.paper_schedule import scaled_schedule
 from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.contests import contest, standings
 from blockqnn.contests.contest import Improvement, Played, play
-from blockqnn.contests.contestants import parse_contestant, scaled_schedule
+from blockqnn.contests.contestants import parse_contestant
 from blockqnn.contests.tournament import FILE_NAME, Results, wanted_runs
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable

@@ -12,9 +12,9 @@ from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import Store
-from blockqnn.settings import DataSettings, Recipe, WorkerSettings
+from blockqnn.settings import DataSettings, DrySettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
-from blockqnn.workers import ray_executor
+from blockqnn.workers import ray_cluster
 from blockqnn.workers.ray_executor import RayExecutor
 from blockqnn.workers.ray_resources import Order
 from blockqnn.workers.worker import encode_settings
@@ -58,7 +58,7 @@ def ray_workers(four_cpus, tmp_path, monkeypatch):
                 DataSettings(dataset),
                 Recipe(epochs=2),
                 LAYOUT,
-                WorkerSettings(dry_seconds=seconds),
+                WorkerSettings(dry=DrySettings(seconds)),
             )
             order = Order(four_cpus.address, settings, 1.0, None, None, 0, 0, {})
             executor = RayExecutor(order, workers, 0, tmp_path, timeout, **limits)
@@ -147,7 +147,7 @@ def test_an_asynchronous_search_ends_every_suggestion_once(ray_workers):
 
 
 def test_a_cluster_that_is_not_there_is_told_in_a_sentence(blockqnn, monkeypatch):
-    monkeypatch.setattr(ray_executor, "CONNECT_SECONDS", 5.0)
+    monkeypatch.setattr(ray_cluster, "CONNECT_SECONDS", 5.0)
     status, out, err = blockqnn(
         "search", "--evaluator=dry", "--preset=smoke", "--executor=ray", "--ray_address=127.0.0.1:1"
     )
