@@ -81,11 +81,11 @@ class RegularisedEvolution:
     terms = Terms(
         agent="regularised evolution",
         value="best reward",
-        visits="alive",
+        visits="parents",
         meaning="Probabilities are those with which the parent has the action, of the parents that "
         "differ least from what came before; mutation, which changes one thing about it, is left "
         "out. Until the population is full, actions are drawn at random. The value is the best "
-        "reward of these parents, and alive is how many of them have the action.",
+        "reward of these parents, and parents is how many of them have the action.",
     )
 
     def __init__(self, space: SearchSpace, config: EvolutionConfig, seed: int):

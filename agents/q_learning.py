@@ -38,6 +38,7 @@ from blockqnn.agents.exploration import (
 )
 from blockqnn.agents.options import AgentSettings, option, told
 from blockqnn.agents.paper_schedule import PAPER_SCHEDULE, Schedule, paper_batch
+from blockqnn.agents.q_row import Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,51 +99,11 @@ class QLearningConfig(AgentSettings):
         return paper_batch(budget)
 
 
-class _Row:
-    """The Q-values of one state's actions, in the order in which the space lists them."""
-
-    __slots__ = ("_greedy", "groups", "values", "visits")
-
-    def __init__(self, groups: Sequence[Sequence[Action]], initial_q: float):
-        size = sum(map(len, groups))
-        self.groups = groups
-        self.values = np.full(size, initial_q)
-        self.visits = np.zeros(size, np.int64)
-        self._greedy: list[list[Action]] | None = None
-
-    def position(self, action: Action) -> int:
-        """Where an action stands in `values`."""
-        offset = 0
-        for group in self.groups:
-            if action in group:
-                return offset + group.index(action)
-            offset += len(group)
-        raise ValueError(f"{action} is no legal action here")
-
-    def greedy(self) -> list[list[Action]]:
-        """The actions of the highest value, in their groups, without empty ones."""
-        if self._greedy is None:
-            self._greedy, offset = [], 0
-            best = (self.values == self.values.max()).tolist()
-            for group in self.groups:
-                here = [action for i, action in enumerate(group, offset) if best[i]]
-                if here:
-                    self._greedy.append(here)
-                offset += len(group)
-        return self._greedy
-
-    def put(self, position: int, value: float, visits: int) -> None:
-        """Replaces the Q-value of an action and the number of its updates."""
-        self.values[position] = value
-        self.visits[position] = visits
-        self._greedy = None
-
-
 @dataclasses.dataclass(frozen=True)
 class _Memory:
     """An episode in replay memory: the table entries that it passed, and its reward."""
 
-    path: list[tuple[Action, _Row, int]]
+    path: list[tuple[Action, Row, int]]
     reward: float
 
 
@@ -172,7 +133,7 @@ class QLearning:
         self._config = config
         self._random = np.random.default_rng(seed)
         self._iteration = 0
-        self._table: dict[Action, _Row] = {}
+        self._table: dict[Action, Row] = {}
         self._memory: list[_Memory] = []
         self._changed: set[Action] = set()
 
@@ -210,7 +171,7 @@ class QLearning:
             made it, in the order of the space.
         """
         groups = self._space.choices(state)
-        row = self._table.get(state) or _Row(groups, self._config.initial_q)
+        row = self._table.get(state) or Row(groups, self._config.initial_q)
         actions = [action for group in groups for action in group]
         return list(zip(actions, row.values.tolist(), row.visits.tolist(), strict=True))
 
@@ -342,13 +303,13 @@ class QLearning:
             self._changed.add(state)
             target = bootstrap_target(r_t, discount, float(row.values.max()))
 
-    def _row(self, state: Action) -> _Row:
+    def _row(self, state: Action) -> Row:
         if state not in self._table:
-            self._table[state] = _Row(self._space.choices(state), self._config.initial_q)
+            self._table[state] = Row(self._space.choices(state), self._config.initial_q)
         return self._table[state]
 
     @staticmethod
-    def _entries(row: _Row) -> list[list[float]]:
+    def _entries(row: Row) -> list[list[float]]:
         return [
             [int(i), float(row.values[i]), int(row.visits[i])] for i in np.flatnonzero(row.visits)
         ]

@@ -21,7 +21,6 @@ a running mean over a few visits has learned nothing yet. What is different:
 
 from __future__ import annotations
 
-import bisect
 import collections
 import dataclasses
 from collections.abc import Hashable, Sequence
@@ -29,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from blockqnn.agents.best_returns import best_return, keep_best
 from blockqnn.agents.contract import (
     Action,
     Entry,
@@ -105,41 +105,6 @@ def raised_epsilon(epsilon: float, attempt: int) -> float:
         `epsilon + (1 - epsilon) attempt / ATTEMPTS`.
     """
     return epsilon + (1.0 - epsilon) * attempt / ATTEMPTS
-
-
-def best_return(returns: Sequence[float], ceiling: float) -> float | None:
-    """The Q-value of an action: `max R`, over the returns after it up to a ceiling.
-
-    Args:
-        returns: distinct returns of episodes with this action, ascending.
-        ceiling: the largest return to look at.
-
-    Returns:
-        The largest that is not above the ceiling; None where there is none.
-    """
-    above = bisect.bisect_right(returns, ceiling)
-    return returns[above - 1] if above else None
-
-
-def keep_best(returns: list[float], r_T: float, count: int) -> bool:
-    """Puts a return among the best distinct ones, in place.
-
-    Args:
-        returns: distinct returns, ascending.
-        r_T: the new one.
-        count: how many to keep.
-
-    Returns:
-        Whether they changed.
-    """
-    place = bisect.bisect_left(returns, r_T)
-    if place < len(returns) and returns[place] == r_T:
-        return False
-    returns.insert(place, r_T)
-    if len(returns) > count:
-        del returns[0]
-        return place > 0
-    return True
 
 
 class QLearningPlus:

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tests.test_layering import MODULES, ROOT
+from tests.paths import ROOT
+from tests.test_layering import MODULES
 
 SECTION = re.compile(r"^(Args|Attributes|Returns|Yields|Raises):$", re.MULTILINE)
 
@@ -45,7 +46,7 @@ def fields(class_):
     ]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MODULES.values(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_name_what_is_there(path):
     for node, docstring in documented(ast.parse(path.read_text())):
         found = sections(docstring)
@@ -63,7 +64,7 @@ def test_docstrings_name_what_is_there(path):
 
 
 def test_every_module_says_what_it_is():
-    for path in MODULES:
+    for path in MODULES.values():
         docstring = ast.get_docstring(ast.parse(path.read_text()))
         assert docstring, path
         assert docstring.splitlines()[0].endswith((".", ":", "?", "`")), path

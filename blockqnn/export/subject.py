@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from blockqnn.children.checkpoint import by_layer, load_checkpoint
+from blockqnn.children.checkpoint import load_checkpoint
+from blockqnn.children.named_weights import by_layer
 from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.layout import Layout

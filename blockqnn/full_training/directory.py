@@ -11,7 +11,8 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from blockqnn.children.checkpoint import FOLDER, Metadata
+from blockqnn.children.checkpoint import FOLDER
+from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.errors import UserError
 
 METRICS, RESULT, FLAG_FILE, LOCK = "metrics.jsonl", "result.json", "train.flags", "lock"

@@ -13,13 +13,12 @@ from blockqnn.children.checkpoint import (
     TRAINING,
     WEIGHTS,
     DamagedError,
-    Metadata,
     checkpoints,
     read_arrays,
-    read_metadata,
     verify,
     write_checkpoint,
 )
+from blockqnn.children.checkpoint_metadata import Metadata, read_metadata
 from blockqnn.errors import UserError
 from blockqnn.full_training.program import Program, State
 

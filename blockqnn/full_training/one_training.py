@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import jax
 import numpy as np
 
-from blockqnn.children.checkpoint import Metadata
+from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.errors import UserError
 from blockqnn.full_training import directory
 from blockqnn.full_training.feeding import DeviceFeed, Feed, StreamFeed, normalisation

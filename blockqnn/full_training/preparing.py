@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from blockqnn.children.checkpoint import Metadata
+from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.data.images import VALIDATION_SHARE
 from blockqnn.errors import UserError
 from blockqnn.full_training.settings import AUTO, FullRecipe, LayoutChoice, TrainSettings

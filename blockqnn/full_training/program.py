@@ -18,7 +18,7 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from blockqnn.children.checkpoint import Arrays, by_layer, by_name
+from blockqnn.children.named_weights import Arrays, by_layer, by_name
 from blockqnn.full_training.augmentation import augmented, central_crop
 from blockqnn.full_training.schedule import (
     averaging_decay,

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from blockqnn.children.checkpoint import Metadata
+from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.full_training.feeding import Feed
 from blockqnn.full_training.keeper import Keeper
 from blockqnn.full_training.measuring import Measured

@@ -27,7 +27,9 @@ from blockqnn.runs.store_schema import (
     migrate,
     version_of,
 )
-from blockqnn.trial import Status, Trial
+from blockqnn.runs.transaction import Transaction, unwritable
+from blockqnn.runs.trial_rows import COLUMNS, INSERT, from_row, to_row, unreadable
+from blockqnn.trial import Trial
 
 FILE_NAME = "store.sqlite"
 
@@ -37,20 +39,6 @@ _NETWORK_TIMEOUT_SECONDS = 60.0
 
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; it has names in its messages that are no text."""
-_COLUMNS = [field.name for field in dataclasses.fields(Trial)]
-_INSERT = f"INSERT INTO trials ({','.join(_COLUMNS)}) VALUES ({','.join('?' * len(_COLUMNS))})"
-# Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
-_BIG = ("parameters", "flops", "block_flops")
-_KINDS: Mapping[str, Any] = (
-    dict.fromkeys(["code", "hash", "status", "accuracies", *_BIG], str)
-    | dict.fromkeys(["number", "iteration", "seed", "depth", "restarts"], int)
-    | dict.fromkeys(["epsilon", "density"], float)
-    | dict.fromkeys([name for name in _COLUMNS if name.endswith("_seconds")], float)
-    | dict.fromkeys(["reward", "finished"], float | None)
-    | dict.fromkeys(["source", "worker"], int | None)
-    | dict.fromkeys(["reason", "device"], str | None)
-)
-"""What SQLite must return for each column; it does not mind what is written there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +64,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
         self._connection, self._path = connection, path
-        columns = _COLUMNS
+        columns = COLUMNS
         if version_of(connection) == 1:
             columns = [ADDED_IN_2.get(name, name) for name in columns]
         self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
@@ -113,7 +101,7 @@ class Store:
             if version_of(connection) < SCHEMA_VERSION:
                 migrate(connection, path)
         except _DAMAGE as error:
-            raise _unwritable(path, error) or _not_a_store(path, error) from error
+            raise unwritable(path, error) or _not_a_store(path, error) from error
         return cls(connection, path)
 
     @classmethod
@@ -151,7 +139,7 @@ class Store:
     def add_trial(self, trial: Trial) -> None:
         """Commits a finished trial, which runs no longer."""
         with self._transaction():
-            self._connection.execute(_INSERT, _to_row(trial))
+            self._connection.execute(INSERT, to_row(trial))
             self._connection.execute("DELETE FROM running WHERE number = ?", [trial.number])
 
     def hand_out(self, suggestion: Suggestion, agent_changes: Mapping[str, Any]) -> None:
@@ -181,13 +169,13 @@ class Store:
                 block = parse(code, max_layers=1_000_000)
                 found.append(Suggestion(number, float(epsilon), block, float(suggested)))
             except (CodeError, TypeError, ValueError) as error:
-                raise _unreadable(number, error) from error
+                raise unreadable(number, error) from error
         return found
 
     def trials(self, after: int = 0) -> Iterator[Trial]:
         """The finished trials with a number above `after`, in order of number."""
         for row in self._rows(self._query, (after,)):
-            yield _from_row(row)
+            yield from_row(row)
 
     def end_iteration(self, iteration: int, agent_changes: Mapping[str, Any]) -> None:
         """Commits what the agent learned from an iteration.
@@ -213,8 +201,8 @@ class Store:
         with self._transaction():
             self._put("facts", facts)
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection, self._path)
+    def _transaction(self) -> Transaction:
+        return Transaction(self._connection, self._path)
 
     def _put(self, table: str, values: Mapping[str, Any]) -> None:
         rows: Iterable[tuple[str, str]] = ((k, json.dumps(v)) for k, v in values.items())
@@ -236,76 +224,6 @@ class Store:
                 yield row
         except _DAMAGE as error:
             raise _damaged(self._path, error) from error
-
-
-class _Transaction:
-    """All of it or nothing; within another one it is a part of that."""
-
-    def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
-        self._connection, self._path = connection, path
-
-    def __enter__(self) -> None:
-        self._inner = self._connection.in_transaction
-        if not self._inner:
-            self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, error_type: object, error: object, traceback: object) -> None:
-        if self._inner:
-            return
-        if error is None:
-            try:
-                self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as failure:
-                error = failure
-        if error is None:
-            return
-        # SQLite has rolled back by itself where a disk is full.
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise (_unwritable(self._path, error) or error) from error
-
-
-def _unwritable(path: pathlib.Path, error: Exception) -> UserError | None:
-    """What to say where a disk is full or broken; nothing for other errors."""
-    # The low byte is the kind of error.
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-    ):
-        return None
-    return UserError(
-        f"{path} cannot be written to: {error}. What has finished is kept; make space if the disk "
-        "is full, and the same command continues."
-    )
-
-
-def _to_row(trial: Trial) -> list[Any]:
-    values = {name: getattr(trial, name) for name in _COLUMNS}
-    values |= {name: str(values[name]) for name in _BIG}
-    values["code"] = write(trial.code)
-    values["status"] = trial.status.value
-    values["accuracies"] = json.dumps(trial.accuracies)
-    return list(values.values())
-
-
-def _from_row(row: tuple[Any, ...]) -> Trial:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    try:
-        for name, kinds in _KINDS.items():
-            if not isinstance(values[name], kinds):
-                raise ValueError(f"{name} is {values[name]!r}")
-        values |= {name: int(values[name]) for name in _BIG}
-        values["code"] = parse(values["code"], max_layers=1_000_000)
-        values["status"] = Status(values["status"])
-        values["accuracies"] = tuple(map(float, json.loads(values["accuracies"])))
-    except (CodeError, ValueError, TypeError, RecursionError) as error:
-        raise _unreadable(values["number"], error) from error
-    return Trial(**values)
-
-
-def _unreadable(number: object, error: Exception) -> UserError:
-    return UserError(f"Trial {number} in the store cannot be read: {error}")
 
 
 def _connected_read_only(path: pathlib.Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""Workers that are handed jobs, wherever they are: who gets what, and what becomes of the dead."""
+"""Workers that are handed jobs, wherever they are: what they say, and what becomes of the dead."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from blockqnn.errors import UserError
 from blockqnn.trial import Job, Outcome
 from blockqnn.workers.attempts import Attempts
+from blockqnn.workers.job_queue import JobQueue
 from blockqnn.workers.link import Spawn
 from blockqnn.workers.pool_worker import PoolWorker, Task
 from blockqnn.workers.state import Watcher, WorkerState
-from blockqnn.workers.worker import decode_outcome, encode_job
+from blockqnn.workers.worker import decode_outcome
 
 START_TIMEOUT_SECONDS = 600.0
 """After which a worker that is not ready is given up: reading a data set may take minutes."""
@@ -65,12 +66,11 @@ class WorkerPool:
         """
         self._start_worker, self._timeout = spawn, child_timeout_seconds
         self._attempts = Attempts(child_retries, child_timeout_seconds)
-        self._children_per_worker = children_per_worker
         self._watcher, self._watched = watcher, -math.inf
-        self._jobs: collections.deque[Task] = collections.deque()
         self._ended: collections.deque[tuple[int, Outcome]] = collections.deque()
         self._events: queue.Queue[tuple[PoolWorker | None, str]] = queue.Queue()
         self._workers: list[PoolWorker] = []
+        self._jobs = JobQueue(self._workers, children_per_worker)
         self._more_room = False
         self._alarm = math.inf
         self._worked = time.monotonic()
@@ -92,18 +92,14 @@ class WorkerPool:
     @property
     def room(self) -> int:
         """See `Executor.room`."""
-        free, idle = 0, not self._jobs and not self._ended
-        for worker in self._workers:
-            has = len(worker.jobs)
-            idle = idle and not has
-            if has < worker.slots + worker.ahead and self._may_take(worker):
-                free += worker.slots + worker.ahead - has
-        return max(free - len(self._jobs), int(idle))
+        idle = not self._jobs.waiting and not self._ended
+        idle = idle and not any(worker.jobs for worker in self._workers)
+        return max(self._jobs.free - self._jobs.waiting, int(idle))
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
-        self._jobs.append(Task(job))
-        self._assign()
+        self._jobs.put(job)
+        self._jobs.hand_out()
 
     def next_outcome(self) -> tuple[int, Outcome]:
         """See `Executor.next_outcome`."""
@@ -165,7 +161,7 @@ class WorkerPool:
         self._handle(worker, line)
         if time.monotonic() >= self._alarm:
             self._kill_overdue()
-        self._assign()
+        self._jobs.hand_out()
 
     def _deadlines(self) -> Iterator[tuple[PoolWorker, Task | None, float]]:
         """What is waited for: workers to be ready, and children that have begun."""
@@ -243,14 +239,11 @@ class WorkerPool:
             del worker.jobs[number]
             self._ended.append((number, outcome))
             worker.since = time.monotonic()
-            if not worker.jobs and self._worn(worker):
+            if not worker.jobs and self._jobs.is_worn(worker):
                 worker.being_killed = True
                 worker.process.kill()
         elif "alive" not in message:
             raise ValueError("neither an answer nor a sign of life")
-
-    def _worn(self, worker: PoolWorker) -> bool:
-        return bool(self._children_per_worker) and worker.given >= self._children_per_worker
 
     def _bury(self, worker: PoolWorker) -> None:
         """Replaces a worker that has ended, and decides what becomes of its children."""
@@ -262,7 +255,7 @@ class WorkerPool:
         self._workers[worker.number] = self._spawn(worker.number, failed_starts)
         failed, back = self._attempts.after_the_end_of(worker)
         self._ended.extend(failed)
-        self._jobs.extendleft(reversed(back))
+        self._jobs.put_back(back)
 
     def _check_start(self, worker: PoolWorker, failed_starts: int) -> None:
         """Ends the search where a worker will never be ready."""
@@ -276,52 +269,3 @@ class WorkerPool:
         else:
             why = f"had no place to run for {START_TIMEOUT_SECONDS:g} seconds"
         raise UserError(f"Worker {worker.number} {why}; see {link.log}.")
-
-    def _assign(self) -> None:
-        """Hands jobs out, so that none waits at a worker while another has a free slot.
-
-        What was handed over early stays where it is, even if another worker
-        becomes free when no job is left: at the end of an iteration that costs
-        at most the time of the children that a worker has ahead.
-        """
-        kept = []
-        while self._jobs:
-            takers = list(filter(self._takes_more, self._workers))
-            if not takers:
-                break
-            task = self._jobs.popleft()
-            worker = min((w for w in takers if self._may_go(task, w)), key=_load, default=None)
-            if worker is None:
-                kept.append(task)
-                continue
-            worker.jobs[task.job.number] = task
-            worker.given += 1
-            worker.process.send(encode_job(task.job))
-        self._jobs.extendleft(reversed(kept))
-
-    def _may_go(self, task: Task, worker: PoolWorker) -> bool:
-        """Whether a worker is another than those with whom the task failed, if there is one."""
-        if worker.number not in task.avoided:
-            return True
-        # One that has no place yet may never get one.
-        there = (other for other in self._workers if other.slots or other.process.placed)
-        return all(other.number in task.avoided for other in there)
-
-    def _takes_more(self, worker: PoolWorker) -> bool:
-        if not worker.slots or len(worker.jobs) >= worker.slots + worker.ahead:
-            return False
-        if not self._may_take(worker) or not worker.process.alive:
-            return False
-        if len(worker.jobs) < worker.slots:
-            return True
-        # Those that are about to be ready will have free slots.
-        starting = sum(not other.slots and other.process.placed for other in self._workers)
-        return len(self._jobs) > starting * worker.slots
-
-    def _may_take(self, worker: PoolWorker) -> bool:
-        # One that is being killed may still have answered; it gets nothing more to do.
-        return not (worker.being_killed or worker.talked_nonsense or self._worn(worker))
-
-
-def _load(worker: PoolWorker) -> int:
-    return len(worker.jobs)

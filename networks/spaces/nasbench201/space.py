@@ -10,7 +10,7 @@ import numpy as np
 
 from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Carried, Graph, Node, expanded
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import ActionList, Promise, SearchSpace
 from blockqnn.networks.spaces.nasbench201 import codes
@@ -153,8 +153,14 @@ class CellSpace(SearchSpace):
         return Cell(_named(code))
 
     def plan(self, design: Cell, layout: Layout) -> Plan:
-        """See `SearchSpace.plan`."""
+        """See `SearchSpace.plan`; between stages there is a pixel of the next for four of this."""
         self.require_layout(layout)
+        multiple = 2 ** (len(layout.filters) - 1)
+        if layout.height % multiple or layout.width % multiple:
+            raise LayoutError(
+                f"The layout {layout.kind} halves images {len(layout.filters) - 1} times, so their "
+                f"sides must be multiples of {multiple}; given {layout.height}x{layout.width}."
+            )
         return cell_plan(design, layout)
 
     def rewarded_plan(self, design: Cell, layout: Layout) -> Plan:

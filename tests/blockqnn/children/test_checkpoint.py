@@ -12,15 +12,13 @@ from blockqnn.children.checkpoint import (
     METADATA,
     SUMS,
     DamagedError,
-    Metadata,
-    by_layer,
-    by_name,
     checkpoints,
     load_checkpoint,
-    read_metadata,
     verify,
     write_checkpoint,
 )
+from blockqnn.children.checkpoint_metadata import Metadata, read_metadata
+from blockqnn.children.named_weights import by_layer, by_name
 from blockqnn.errors import UserError
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.spaces.nsc.canonical import canonical_form

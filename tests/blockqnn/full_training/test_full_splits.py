@@ -21,7 +21,7 @@ from blockqnn.full_training.splits import (
 )
 from blockqnn.settings import DataSettings
 from tests.blockqnn.prepared_dataset import SHAPE, images_of, label_features, prepare
-from tests.test_layering import ROOT, imports
+from tests.test_layering import MODULES, imported
 
 
 def named(name, data_dir="", **rest):
@@ -41,10 +41,10 @@ def reachable(*modules):
     found, left = set(), list(modules)
     while left:
         name = left.pop()
-        path = ROOT / (name.replace(".", "/") + ".py")
-        if name not in found and path.is_file():
+        module = name.removeprefix("blockqnn.")
+        if name not in found and module in MODULES:
             found.add(name)
-            left += imports(path)
+            left += imported(module)
     return found
 
 

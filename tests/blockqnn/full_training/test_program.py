@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.checkpoint import by_layer, by_name
+from blockqnn.children.named_weights import by_layer, by_name
 from blockqnn.children.whole_program import forward
 from blockqnn.full_training.program import smoothed_cross_entropy
 from blockqnn.networks.initial import initial_parameters, initial_statistics

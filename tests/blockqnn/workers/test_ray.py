@@ -14,7 +14,7 @@ from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import Store
 from blockqnn.settings import DataSettings, DrySettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
-from blockqnn.workers import ray_executor
+from blockqnn.workers import ray_cluster
 from blockqnn.workers.ray_executor import RayExecutor
 from blockqnn.workers.ray_resources import Order
 from blockqnn.workers.worker import encode_settings
@@ -147,7 +147,7 @@ def test_an_asynchronous_search_ends_every_suggestion_once(ray_workers):
 
 
 def test_a_cluster_that_is_not_there_is_told_in_a_sentence(blockqnn, monkeypatch):
-    monkeypatch.setattr(ray_executor, "CONNECT_SECONDS", 5.0)
+    monkeypatch.setattr(ray_cluster, "CONNECT_SECONDS", 5.0)
     status, out, err = blockqnn(
         "search", "--evaluator=dry", "--preset=smoke", "--executor=ray", "--ray_address=127.0.0.1:1"
     )

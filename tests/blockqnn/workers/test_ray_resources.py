@@ -8,7 +8,7 @@ import pytest
 
 from blockqnn.workers import choice as executor_choice
 from blockqnn.workers.placement import places
-from blockqnn.workers.ray_executor import bridge_environment
+from blockqnn.workers.ray_cluster import bridge_environment
 from blockqnn.workers.ray_resources import Order, Share, capacity, passed_on, share_of_a_worker
 from tests.blockqnn.ray_nodes import needs_ray
 from tests.paths import ROOT
