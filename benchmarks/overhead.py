@@ -36,6 +36,7 @@ def measure(
 ) -> tuple[float, float, float, int]:
     """Seconds beyond the ideal and of the driver's processor a child, efficiency, children."""
     children = CHILDREN.get(seconds, 5) * (workers if seconds else 1)
+    cluster = [f"--ray_address={address}", "--cpus_per_child=0.1"]
     settings, run = search_flags.parse(
         [
             "--preset=digits",
@@ -48,8 +49,7 @@ def measure(
             f"--executor={executor_name}",
             f"--workers={workers}",
             f"--dry_seconds={seconds}",
-            f"--ray_address={address}",
-            "--cpus_per_child=0.1",
+            *(cluster if executor_name == "ray" else []),
             f"--run_dir={directory}",
         ]
     )
