@@ -25,10 +25,11 @@ from blockqnn.agents.contract import (
 )
 from blockqnn.agents.descent import Parent, prospects_of_a_child, rewards_by_action
 from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
+from blockqnn.agents.options import AgentSettings, option, told
 
 
 @dataclasses.dataclass(frozen=True)
-class EvolutionConfig:
+class EvolutionConfig(AgentSettings):
     """Settings of regularised evolution.
 
     Attributes:
@@ -40,9 +41,14 @@ class EvolutionConfig:
             `uniform`.
     """
 
-    population: int = 10
-    sample: int = 3
-    exploration: str = BY_TYPE
+    population: int = dataclasses.field(
+        default=10, metadata=option("population", "blocks that evolution keeps alive", least=1)
+    )
+    sample: int = dataclasses.field(
+        default=3,
+        metadata=option("sample", "blocks drawn for each child, the best a parent", least=1),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
 def parent_probabilities(rewards: Sequence[float], sample: int) -> list[float]:
@@ -75,11 +81,11 @@ class RegularisedEvolution:
     terms = Terms(
         agent="regularised evolution",
         value="best reward",
-        visits="alive",
+        visits="parents",
         meaning="Probabilities are those with which the parent has the action, of the parents that "
         "differ least from what came before; mutation, which changes one thing about it, is left "
         "out. Until the population is full, actions are drawn at random. The value is the best "
-        "reward of these parents, and alive is how many of them have the action.",
+        "reward of these parents, and parents is how many of them have the action.",
     )
 
     def __init__(self, space: SearchSpace, config: EvolutionConfig, seed: int):

@@ -23,13 +23,14 @@ from blockqnn.agents.contract import (
 )
 from blockqnn.agents.descent import Parent, prospects_of_a_child, rewards_by_action
 from blockqnn.agents.exploration import BY_TYPE, draw_episode, generator, random_state
+from blockqnn.agents.options import AgentSettings, option, told
 
 ATTEMPTS = 100
 """Changes that are drawn while what they lead to is known already."""
 
 
 @dataclasses.dataclass(frozen=True)
-class LocalSearchConfig:
+class LocalSearchConfig(AgentSettings):
     """Settings of local search.
 
     Attributes:
@@ -38,9 +39,12 @@ class LocalSearchConfig:
         exploration: distribution of their actions, `by_type` or `uniform`.
     """
 
-    centres: int = 3
+    centres: int = dataclasses.field(
+        default=3,
+        metadata=option("centres", "best blocks around which local search looks", least=1),
+    )
     random_episodes: int = 10
-    exploration: str = BY_TYPE
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
 class LocalSearch:

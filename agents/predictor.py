@@ -24,6 +24,7 @@ from blockqnn.agents.contract import (
     State,
     Terms,
 )
+from blockqnn.agents.options import option
 
 FOREST = "forest"
 """What the flags of a run call this predictor."""
@@ -43,8 +44,14 @@ class PredictorConfig:
     """
 
     agent: Any
-    pool: int = 20
-    after: int = 30
+    pool: int = dataclasses.field(
+        default=20,
+        metadata=option("predictor_pool", "suggestions of which the predictor picks one", least=2),
+    )
+    after: int = dataclasses.field(
+        default=30,
+        metadata=option("predictor_after", "different blocks before the predictor begins", least=2),
+    )
     refit: int = 10
     optimism: float = 1.0
     trees: int = 100

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -36,24 +36,13 @@ from blockqnn.agents.exploration import (
     generator,
     random_state,
 )
-
-PAPER_SCHEDULE = (
-    (1.0, 95),
-    (0.9, 7),
-    (0.8, 7),
-    (0.7, 7),
-    (0.6, 10),
-    (0.5, 10),
-    (0.4, 10),
-    (0.3, 10),
-    (0.2, 10),
-    (0.1, 12),
-)
-"""Epsilon and for how many iterations it holds (Table 2)."""
+from blockqnn.agents.options import AgentSettings, option, told
+from blockqnn.agents.paper_schedule import PAPER_SCHEDULE, Schedule, paper_batch
+from blockqnn.agents.q_row import Row
 
 
 @dataclasses.dataclass(frozen=True)
-class QLearningConfig:
+class QLearningConfig(AgentSettings):
     """Settings of Q-learning; the defaults are the paper's where it says.
 
     Attributes:
@@ -71,61 +60,50 @@ class QLearningConfig:
         exploration: distribution of random actions, `by_type` or `uniform`.
     """
 
-    learning_rate: float = 0.01
-    discount: float = 1.0
-    initial_q: float = 0.5
-    epsilon_schedule: tuple[tuple[float, int], ...] = PAPER_SCHEDULE
-    replay_updates: int = 64
-    replay_capacity: int = 0
-    reward_shaping: bool = True
-    exploration: str = BY_TYPE
+    learning_rate: float = dataclasses.field(
+        default=0.01,
+        metadata=option("alpha", "learning rate of Q-learning", above=0, most=1),
+    )
+    discount: float = dataclasses.field(
+        default=1.0, metadata=option("gamma", "discount of Q-learning", least=0, most=1)
+    )
+    initial_q: float = dataclasses.field(
+        default=0.5, metadata=option("initial_q", "Q-value of what was never learned; 1 is 100 %")
+    )
+    epsilon_schedule: Schedule = dataclasses.field(
+        default=PAPER_SCHEDULE, metadata=told("schedule")
+    )
+    replay_updates: int = dataclasses.field(
+        default=64, metadata=option("replay_updates", "episodes replayed after each iteration")
+    )
+    replay_capacity: int = dataclasses.field(
+        default=0,
+        metadata=option("replay_capacity", "episodes that memory holds; 0 for no bound"),
+    )
+    reward_shaping: bool = dataclasses.field(
+        default=True,
+        metadata=option(
+            "reward_shaping", "give each action before the last its share of the reward, 1 / T"
+        ),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
+    @classmethod
+    def for_budget(cls, budget: int) -> Self:
+        """See `AgentSettings.for_budget`. As in the paper, as many replays as blocks."""
+        return super().for_budget(budget).changed(replay_updates=cls.batch(budget))
 
-class _Row:
-    """The Q-values of one state's actions, in the order in which the space lists them."""
-
-    __slots__ = ("_greedy", "groups", "values", "visits")
-
-    def __init__(self, groups: Sequence[Sequence[Action]], initial_q: float):
-        size = sum(map(len, groups))
-        self.groups = groups
-        self.values = np.full(size, initial_q)
-        self.visits = np.zeros(size, np.int64)
-        self._greedy: list[list[Action]] | None = None
-
-    def position(self, action: Action) -> int:
-        """Where an action stands in `values`."""
-        offset = 0
-        for group in self.groups:
-            if action in group:
-                return offset + group.index(action)
-            offset += len(group)
-        raise ValueError(f"{action} is no legal action here")
-
-    def greedy(self) -> list[list[Action]]:
-        """The actions of the highest value, in their groups, without empty ones."""
-        if self._greedy is None:
-            self._greedy, offset = [], 0
-            best = (self.values == self.values.max()).tolist()
-            for group in self.groups:
-                here = [action for i, action in enumerate(group, offset) if best[i]]
-                if here:
-                    self._greedy.append(here)
-                offset += len(group)
-        return self._greedy
-
-    def put(self, position: int, value: float, visits: int) -> None:
-        """Replaces the Q-value of an action and the number of its updates."""
-        self.values[position] = value
-        self.visits[position] = visits
-        self._greedy = None
+    @classmethod
+    def batch(cls, budget: int) -> int:
+        """See `AgentSettings.batch`. As many iterations as in the paper."""
+        return paper_batch(budget)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Memory:
     """An episode in replay memory: the table entries that it passed, and its reward."""
 
-    path: list[tuple[Action, _Row, int]]
+    path: list[tuple[Action, Row, int]]
     reward: float
 
 
@@ -155,7 +133,7 @@ class QLearning:
         self._config = config
         self._random = np.random.default_rng(seed)
         self._iteration = 0
-        self._table: dict[Action, _Row] = {}
+        self._table: dict[Action, Row] = {}
         self._memory: list[_Memory] = []
         self._changed: set[Action] = set()
 
@@ -193,7 +171,7 @@ class QLearning:
             made it, in the order of the space.
         """
         groups = self._space.choices(state)
-        row = self._table.get(state) or _Row(groups, self._config.initial_q)
+        row = self._table.get(state) or Row(groups, self._config.initial_q)
         actions = [action for group in groups for action in group]
         return list(zip(actions, row.values.tolist(), row.visits.tolist(), strict=True))
 
@@ -325,13 +303,13 @@ class QLearning:
             self._changed.add(state)
             target = bootstrap_target(r_t, discount, float(row.values.max()))
 
-    def _row(self, state: Action) -> _Row:
+    def _row(self, state: Action) -> Row:
         if state not in self._table:
-            self._table[state] = _Row(self._space.choices(state), self._config.initial_q)
+            self._table[state] = Row(self._space.choices(state), self._config.initial_q)
         return self._table[state]
 
     @staticmethod
-    def _entries(row: _Row) -> list[list[float]]:
+    def _entries(row: Row) -> list[list[float]]:
         return [
             [int(i), float(row.values[i]), int(row.visits[i])] for i in np.flatnonzero(row.visits)
         ]

@@ -21,7 +21,6 @@ a running mean over a few visits has learned nothing yet. What is different:
 
 from __future__ import annotations
 
-import bisect
 import collections
 import dataclasses
 from collections.abc import Hashable, Sequence
@@ -29,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from blockqnn.agents.best_returns import best_return, keep_best
 from blockqnn.agents.contract import (
     Action,
     Entry,
@@ -46,6 +46,7 @@ from blockqnn.agents.exploration import (
     random_state,
 )
 from blockqnn.agents.mixture import Level, mixture_after
+from blockqnn.agents.options import AgentSettings, option, told
 
 ATTEMPTS = 50
 """How often a suggestion is drawn while it is known; epsilon grows to 1 meanwhile."""
@@ -55,7 +56,7 @@ SCHEDULE = ((1.0, 0.25), (0.0, 0.75))
 
 
 @dataclasses.dataclass(frozen=True)
-class QLearningPlusConfig:
+class QLearningPlusConfig(AgentSettings):
     """Settings of the agent.
 
     Attributes:
@@ -66,10 +67,13 @@ class QLearningPlusConfig:
         exploration: distribution of random actions, `by_type` or `uniform`.
     """
 
-    budget: int = 1000
+    budget: int = dataclasses.field(default=1000, metadata=told("episodes"))
     epsilon_schedule: tuple[tuple[float, float], ...] = SCHEDULE
-    ceilings: int = 3
-    exploration: str = BY_TYPE
+    ceilings: int = dataclasses.field(
+        default=3,
+        metadata=option("ceilings", "best returns that a suggestion starts from", least=1),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
 def scheduled_epsilon(schedule: Sequence[tuple[float, float]], share: float) -> float:
@@ -101,41 +105,6 @@ def raised_epsilon(epsilon: float, attempt: int) -> float:
         `epsilon + (1 - epsilon) attempt / ATTEMPTS`.
     """
     return epsilon + (1.0 - epsilon) * attempt / ATTEMPTS
-
-
-def best_return(returns: Sequence[float], ceiling: float) -> float | None:
-    """The Q-value of an action: `max R`, over the returns after it up to a ceiling.
-
-    Args:
-        returns: distinct returns of episodes with this action, ascending.
-        ceiling: the largest return to look at.
-
-    Returns:
-        The largest that is not above the ceiling; None where there is none.
-    """
-    above = bisect.bisect_right(returns, ceiling)
-    return returns[above - 1] if above else None
-
-
-def keep_best(returns: list[float], r_T: float, count: int) -> bool:
-    """Puts a return among the best distinct ones, in place.
-
-    Args:
-        returns: distinct returns, ascending.
-        r_T: the new one.
-        count: how many to keep.
-
-    Returns:
-        Whether they changed.
-    """
-    place = bisect.bisect_left(returns, r_T)
-    if place < len(returns) and returns[place] == r_T:
-        return False
-    returns.insert(place, r_T)
-    if len(returns) > count:
-        del returns[0]
-        return place > 0
-    return True
 
 
 class QLearningPlus:

@@ -23,17 +23,18 @@ from blockqnn.agents.exploration import (
     generator,
     random_state,
 )
+from blockqnn.agents.options import AgentSettings, told
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomSearchConfig:
+class RandomSearchConfig(AgentSettings):
     """Settings of random search.
 
     Attributes:
         exploration: distribution of the actions, `by_type` or `uniform`.
     """
 
-    exploration: str = BY_TYPE
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
 
 class RandomSearch:

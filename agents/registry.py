@@ -1,33 +1,46 @@
-"""Every agent by its name."""
+"""The table of the agents: a new one is a module and a line here."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from blockqnn.agents.contract import Agent, SearchSpace
 from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
 from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
+from blockqnn.agents.options import AgentSettings
 from blockqnn.agents.predictor import PredictedAgent, PredictorConfig
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 
-PlainAgentConfig = (
-    QLearningConfig | QLearningPlusConfig | RandomSearchConfig | EvolutionConfig | LocalSearchConfig
-)
-AgentConfig = PlainAgentConfig | PredictorConfig
+AgentConfig = AgentSettings | PredictorConfig
 
-_MAKERS: dict[type, Callable[[SearchSpace, Any, int], Agent]] = {
-    QLearningConfig: QLearning,
-    QLearningPlusConfig: QLearningPlus,
-    RandomSearchConfig: RandomSearch,
-    EvolutionConfig: RegularisedEvolution,
-    LocalSearchConfig: LocalSearch,
+
+@dataclasses.dataclass(frozen=True)
+class AgentEntry:
+    """An agent of the table.
+
+    Attributes:
+        settings: a frozen dataclass, which also says by which options it is set.
+        make: makes the agent from a search space, its settings and a seed.
+        title: what it is, in a few words.
+    """
+
+    settings: type[AgentSettings]
+    make: Callable[[SearchSpace, Any, int], Agent]
+    title: str
+
+
+AGENTS: dict[str, AgentEntry] = {
+    "q_learning": AgentEntry(QLearningConfig, QLearning, "the paper's Q-learning"),
+    "q_learning_plus": AgentEntry(QLearningPlusConfig, QLearningPlus, "Q-learning of best returns"),
+    "random": AgentEntry(RandomSearchConfig, RandomSearch, "random search"),
+    "evolution": AgentEntry(EvolutionConfig, RegularisedEvolution, "regularised evolution"),
+    "local_search": AgentEntry(LocalSearchConfig, LocalSearch, "local search"),
 }
-
-AGENTS = ("q_learning", "q_learning_plus", "random", "evolution", "local_search")
-"""What `--agent` may be."""
+"""Every agent by its name, which is what `--agent` may be."""
 
 
 def make_agent(config: AgentConfig, space: SearchSpace, seed: int) -> Agent:
@@ -43,4 +56,5 @@ def make_agent(config: AgentConfig, space: SearchSpace, seed: int) -> Agent:
     """
     if isinstance(config, PredictorConfig):
         return PredictedAgent(space, config, seed, make_agent)
-    return _MAKERS[type(config)](space, config, seed)
+    makers = {entry.settings: entry.make for entry in AGENTS.values()}
+    return makers[type(config)](space, config, seed)

@@ -10,7 +10,7 @@ import collections
 
 from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.flags.parsing import preset_names
+from blockqnn.flags.preset_files import preset_names
 from blockqnn.flags.search import parse
 from blockqnn.listing import table
 from blockqnn.networks.cost import cost, infeasible_reason

@@ -1,39 +1,37 @@
-"""The system around: data, training, executors, store, search loop, command line.
+"""Designs convolutional blocks: codes, search spaces, agents, runs and what was learned in them.
 
-From Python, a run is opened by `blockqnn.open_run`.
+    import blockqnn
+
+    code = blockqnn.parse("residual")       # a name or a code
+    blockqnn.draw(code)                     # a picture in a notebook
+    blockqnn.figures(code)["parameters"]
+    model = blockqnn.network(code)          # an nnx.Module
+    layer = blockqnn.block(code, channels=64, filters=64)
+    run = blockqnn.open_run("runs/digits")
+    run = blockqnn.search(my_function, "runs/mine", budget=200)
+
+The packages `blockqnn.networks`, `blockqnn.agents` and `blockqnn.flags` are the folders of these
+names at the top of the repository.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import os
+    from blockqnn.interface import block, draw, figures, network, open_run, parse, search
 
-    from blockqnn.inspection.run import Run
-
-__all__ = ["open_run"]
+__all__ = ["block", "draw", "figures", "network", "open_run", "parse", "search"]
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """Opens a run, whether it has ended, has died or is still going on.
+def __getattr__(name: str) -> Any:
+    # `import blockqnn.agents` runs this module too, and must load nothing else.
+    if name in __all__:
+        from blockqnn import interface
 
-    >>> run = blockqnn.open_run("runs/digits")
-    >>> run.trials                          # a pandas data frame
-    >>> run.best(3)                         # the three blocks of highest reward
-    >>> run.block("best").draw()            # or by trial: run.block(17)
-    >>> model = run.block("best").module(repeats=4, classes=100)    # an nnx.Module
+        return getattr(interface, name)
+    raise AttributeError(f"module 'blockqnn' has no attribute {name!r}")
 
-    Args:
-        path: the run's directory; nothing is written to it.
 
-    Returns:
-        The run as it is now; `Run.refresh` reads it again.
-
-    Raises:
-        blockqnn.errors.UserError: if there is no run, or it cannot be read.
-    """
-    # `import blockqnn` stays light: the command line does without data frames.
-    from blockqnn.inspection.run import Run
-
-    return Run(path)
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,5 +1,11 @@
 """Errors whose message is for the user: one sentence, exit status 2."""
 
+WRONG_INPUT = 2
+"""Exit status after a `UserError`."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
+
 
 class UserError(ValueError):
     """What the user gave cannot be used; says what was given, what is allowed, what to do."""

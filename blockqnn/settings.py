@@ -148,6 +148,19 @@ class SearchSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class DrySettings:
+    """How long a child takes whose accuracies are made up.
+
+    Attributes:
+        seconds: median.
+        spread: standard deviation of the logarithm of the seconds.
+    """
+
+    seconds: float = 0.0
+    spread: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class WorkerSettings:
     """How a process that trains uses its machine, which does not change what it finds.
 
@@ -157,15 +170,13 @@ class WorkerSettings:
         compilation_cache: directory of compiled programs, `off` for none, or
             empty for one per user.
         compile_threads: children compiled at once while others train.
-        dry_seconds: that a child takes whose accuracies are made up.
-        dry_spread: standard deviation of the logarithm of these seconds.
+        dry: how long children take whose accuracies are made up.
     """
 
     devices: int = 0
     compilation_cache: str = ""
     compile_threads: int = 1
-    dry_seconds: float = 0.0
-    dry_spread: float = 0.0
+    dry: DrySettings = DrySettings()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from collections.abc import Sequence
 
 from blockqnn.bench.command import AGAINST, NONE, BenchSettings
 from blockqnn.bench.floor import PresetChildren
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
-from blockqnn.flags import child_network, parsing, search
+from blockqnn.flags import child_network, parsing, preset_files, search
+from blockqnn.flags.verb import Verb
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.settings import Recipe
@@ -28,7 +30,7 @@ def define() -> parsing.FlagSet:
     )
     recipe = Recipe()
     flags.group("Output")
-    flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
+    flags.choice("format", "table", ("table", "json"), "output for people, or one JSON object")
     flags.group("What to measure")
     flags.special(
         "blocks",
@@ -46,10 +48,10 @@ def define() -> parsing.FlagSet:
     )
     flags.text(
         "preset",
-        parsing.DEFAULT_PRESET,
-        "whose epochs and numbers of training and validation images the children an hour are "
-        "computed from, together with the measured wait for a warm compilation, step and "
-        f"evaluation, for one worker: {', '.join(parsing.preset_names())}",
+        preset_files.DEFAULT_PRESET,
+        "preset whose epochs and numbers of training and validation images give the children an "
+        "hour, together with the measured wait for a warm compilation, step and "
+        f"evaluation, for one worker: {', '.join(preset_files.preset_names())}",
     )
     flags.group("Child network")
     layout = Layout(filters=(16, 32, 64), repeats=2, height=8)
@@ -119,3 +121,13 @@ def _children(preset: str) -> PresetChildren:
     settings, _ = search.parse([f"--preset={preset}", "--evaluator=dry"])
     training, validation = search_part_sizes(settings.data)
     return PresetChildren(preset, settings.recipe.epochs, training, validation)
+
+
+def _run(settings: BenchSettings) -> int:
+    from blockqnn.bench.command import bench
+
+    bench(settings, sys.stdout)
+    return 0
+
+
+BENCH = Verb("bench", define, parse, _run)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from blockqnn.calibration.command import CalibrateSettings
-from blockqnn.calibration.rescore_command import RescoreSettings
 from blockqnn.calibration.reward_fit import LEAST_BLOCKS
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.recorded_run import parse_recorded
+from blockqnn.flags.verb import Verb
 from blockqnn.runs.run_record import read_run
+
+if TYPE_CHECKING:
+    from blockqnn.calibration.command import CalibrateSettings
+    from blockqnn.calibration.rescore_command import RescoreSettings
 
 _OWN = "run"
 _MOST = 1e6
@@ -32,12 +37,12 @@ def define_rescore() -> parsing.FlagSet:
         flags.special(
             name,
             _OWN,
-            f"percent for each e-fold of the block's {of}, or {_OWN} for the run's own",
+            f"percent that each e-fold of the block's {of} costs, or {_OWN} for the run's own",
             _parse_coefficient,
             _COEFFICIENT_ALLOWED,
         )
     flags.group("Output")
-    flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
+    flags.choice("format", "table", ("table", "json"), "output for people, or one JSON object")
     flags.integer("top", 10, "best blocks to list; 0 for all")
     return flags
 
@@ -54,6 +59,8 @@ def parse_rescore(arguments: Sequence[str]) -> RescoreSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    from blockqnn.calibration.rescore_command import RescoreSettings
+
     flags = define_rescore()
     run_dir = _run_dir(flags, flags.parse(arguments))
     value = flags.chosen()
@@ -71,20 +78,26 @@ def define_calibrate() -> parsing.FlagSet:
     )
     flags.group("Longer training")
     flags.integer("blocks", 20, "blocks to train, from the whole range of rewards", LEAST_BLOCKS)
-    flags.integer("epochs", 0, "of the longer training; 0 for ten times the run's")
+    flags.integer("epochs", 0, "epochs of the longer training; 0 for ten times the run's")
     flags.integer(
         "seed",
         1,
-        "of the choice of blocks and, added to the run's, of their initial weights; 0 for the "
+        "seed of the choice of blocks and, added to the run's, of their initial weights; 0 for the "
         "weights of the search",
     )
-    flags.text("calibration_dir", "", "keeps the longer trainings; empty for RUN_DIR-calibration")
-    flags.text("executor", "", "where they are trained, as for search; empty for the run's")
+    flags.text(
+        "calibration_dir", "", "directory of the longer trainings; empty for RUN_DIR-calibration"
+    )
+    flags.text("executor", "", "where the blocks are trained, as for search; empty for the run's")
     flags.text("workers", "", "worker processes, as for search; empty for the run's")
     flags.text("data_dir", "", "where TFDS keeps data sets; empty for the run's")
     flags.group("Output")
-    flags.text("out", "", "draw the scatter of figure 6 of the paper: a path with .svg, .png, .pdf")
-    flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
+    flags.text(
+        "out",
+        "",
+        "file for the scatter plot of the paper's figure 6: .svg, .png or .pdf; empty for none",
+    )
+    flags.choice("format", "table", ("table", "json"), "output for people, or one JSON object")
     return flags
 
 
@@ -101,6 +114,8 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
         UserError: if the command line, the run or its data set cannot be used.
         LayoutError: if the run's layout cannot be built.
     """
+    from blockqnn.calibration.command import CalibrateSettings
+
     flags = define_calibrate()
     run_dir = _run_dir(flags, flags.parse(arguments))
     value = flags.chosen()
@@ -155,3 +170,22 @@ def _run_dir(flags: parsing.FlagSet, words: list[str]) -> pathlib.Path:
             f"See: python -m blockqnn {flags.verb} --help"
         )
     return pathlib.Path(words[0])
+
+
+def _run_calibrate(settings: CalibrateSettings) -> int:
+    from blockqnn.calibration.command import calibrate
+
+    return calibrate(settings, sys.stdout)
+
+
+CALIBRATE = Verb("calibrate", define_calibrate, parse_calibrate, _run_calibrate)
+
+
+def _run_rescore(settings: RescoreSettings) -> int:
+    from blockqnn.calibration.rescore_command import rescore
+
+    rescore(settings, sys.stdout)
+    return 0
+
+
+RESCORE = Verb("rescore", define_rescore, parse_rescore, _run_rescore)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockqnn.flags import parsing
+from blockqnn.flags import flag_text, parsing
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
@@ -22,8 +22,8 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
         "filters",
         default.filters,
         "channels of the convolutions of each stage",
-        parsing.parse_filters,
-        parsing.FILTERS_ALLOWED,
+        flag_text.parse_filters,
+        flag_text.FILTERS_ALLOWED,
     )
     flags.integer("repeats", default.repeats, "blocks in a stage (N)", 1)
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockqnn.agents.registry import AGENTS
-from blockqnn.contests.command import CompareSettings
 from blockqnn.contests.contestants import Contestant, parse_contestant
-from blockqnn.contests.real_command import RealCompareSettings
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
-from blockqnn.flags import parsing, search
+from blockqnn.flags import parsing, preset_files, search
+from blockqnn.flags.verb import Verb
 from blockqnn.networks.spaces.registry import SPACES
+
+if TYPE_CHECKING:
+    from blockqnn.contests.command import CompareSettings
+    from blockqnn.contests.real_command import RealCompareSettings
 
 _AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
 _BUDGETS = (100, 200, 500, 1000)
 _AUTO = "auto"
-_OF_TABLES = ("table", "search_column", "judge_column")
-_OF_CHILDREN = ("preset", "search_flags", "data_dir")
 
 
 def define() -> parsing.FlagSet:
@@ -33,9 +35,9 @@ def define() -> parsing.FlagSet:
     flags.special(
         "agents",
         _AGENTS,
-        f"with commas between them: {', '.join(AGENTS)}; fields of an agent's settings are changed "
-        "after colons, as in evolution:population=50, and +predictor puts one in front, as in "
-        "random+predictor:pool=50; the others are tested against the first",
+        f"agents with commas between them: {', '.join(AGENTS)}; fields of an agent's settings are "
+        "changed after colons, as in evolution:population=50, and +predictor puts one in front, as "
+        "in random+predictor:pool=50; the others are tested against the first",
         _words,
         "names with commas between them",
     )
@@ -46,24 +48,28 @@ def define() -> parsing.FlagSet:
         "what is designed; auto: what the codes of the table are, with real children what the "
         "preset has",
     )
-    flags.text("table", "", "CSV file of accuracies in percent with a column code or arch_str")
-    flags.text("search_column", "cifar10_valid_hp12", "of the table: what the agents see")
-    flags.text(
-        "judge_column",
-        "cifar10_test_hp200_mean",
-        "of the table: what the best by the other column is judged by",
-    )
-    flags.group("With real children")
     flags.choice(
         "evaluator",
         TABLE,
         (TABLE, TRAIN, DRY),
         "look accuracies up, train children, or make accuracies up",
     )
+    flags.group("With a table (--evaluator=table)", parsing.Owner("evaluator", (TABLE,)))
+    flags.text("table", "", "CSV file of accuracies in percent with a column code or arch_str")
+    flags.text("search_column", "cifar10_valid_hp12", "column of the table that the agents see")
+    flags.text(
+        "judge_column",
+        "cifar10_test_hp200_mean",
+        "column of the table that the best by the other column is judged by",
+    )
+    flags.group(
+        "With children (--evaluator=train or dry)",
+        parsing.Owner("evaluator", (TRAIN, DRY)),
+    )
     flags.text(
         "preset",
-        parsing.DEFAULT_PRESET,
-        f"of the search that is carried out: {', '.join(parsing.preset_names())}",
+        preset_files.DEFAULT_PRESET,
+        f"preset of the search that is carried out: {', '.join(preset_files.preset_names())}",
     )
     flags.text(
         "search_flags", "", "file of flags of search, one a line, that override the preset's"
@@ -73,7 +79,7 @@ def define() -> parsing.FlagSet:
     flags.special(
         "budgets",
         _BUDGETS,
-        "evaluations, with commas between them",
+        "numbers of evaluations, with commas between them",
         _budgets,
         "positive integers with commas between them",
     )
@@ -86,9 +92,9 @@ def define() -> parsing.FlagSet:
         least=-1000,
         most=1000,
     )
-    flags.integer("workers", 0, "processes; 0 for one a core, or as search has it")
+    flags.integer("workers", 0, "worker processes; 0 for one a core, or as search has it")
     flags.group("Output")
-    flags.choice("format", "table", ("table", "json"), "for people, or one JSON object")
+    flags.choice("format", "table", ("table", "json"), "output for people, or one JSON object")
     flags.text("out_dir", "runs/compare", "directory of the runs; the same command continues there")
     flags.text("out", "", "file for the curve of simple regret: .svg, .png or .pdf")
     return flags
@@ -106,6 +112,8 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    from blockqnn.contests.command import CompareSettings
+
     flags = define()
     words = flags.parse(arguments)
     if words:
@@ -114,9 +122,8 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
         )
     value = flags.chosen()
     contestants = tuple(parse_contestant(title) for title in value["agents"])
-    with_table = value["evaluator"] == TABLE
-    _refuse_meaningless(value, _OF_CHILDREN if with_table else _OF_TABLES)
-    if not with_table:
+    flags.refuse_without_effect("comparison")
+    if value["evaluator"] != TABLE:
         return _with_children(value, contestants)
     if not value["table"]:
         raise UserError("compare needs --table. See: python -m blockqnn compare --help")
@@ -139,6 +146,8 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
 def _with_children(
     value: dict[str, Any], contestants: tuple[Contestant, ...]
 ) -> RealCompareSettings:
+    from blockqnn.contests.real_command import RealCompareSettings
+
     words = [f"--preset={value['preset']}"]
     if value["search_flags"]:
         words.append(f"--flagfile={value['search_flags']}")
@@ -161,16 +170,6 @@ def _with_children(
     )
 
 
-def _refuse_meaningless(value: dict[str, Any], names: Sequence[str]) -> None:
-    """Refuses flags that were changed and would change nothing."""
-    flags = define()
-    flags.parse([])
-    usual = flags.chosen()
-    for name in names:
-        if value[name] != usual[name]:
-            raise UserError(f"--{name} changes nothing with --evaluator={value['evaluator']}.")
-
-
 def _figure(value: dict[str, Any]) -> pathlib.Path | None:
     return pathlib.Path(value["out"]) if value["out"] else None
 
@@ -187,3 +186,17 @@ def _budgets(text: str) -> tuple[int, ...]:
     if budgets[0] < 1 or budgets[-1] > 10**9:
         raise ValueError
     return budgets
+
+
+def _run(settings: CompareSettings | RealCompareSettings) -> int:
+    from blockqnn.contests.command import CompareSettings, compare
+    from blockqnn.contests.real_command import compare_real
+
+    if isinstance(settings, CompareSettings):
+        compare(settings, sys.stdout, sys.stderr)
+    else:
+        compare_real(settings, sys.stdout, sys.stderr)
+    return 0
+
+
+COMPARE = Verb("compare", define, parse, _run)

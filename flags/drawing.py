@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from blockqnn.flags import child_network, parsing
-from blockqnn.inspection.draw_command import DrawSettings
+from blockqnn.flags.verb import Verb
+
+if TYPE_CHECKING:
+    from blockqnn.inspection.draw_command import DrawSettings
 
 
 def define() -> parsing.FlagSet:
@@ -21,9 +26,10 @@ def define() -> parsing.FlagSet:
     flags.group("Output")
     flags.text("out", "", "file that ends in .svg, .png, .pdf or .dot; empty prints text")
     flags.switch("canonical", False, "draw what a code means instead of as it was written")
-    flags.integer("dots_per_inch", 144, "of a .png; an inch is 72 points", 1)
+    flags.integer("dots_per_inch", 144, "resolution of a .png; an inch is 72 points", 1)
     child_network.define_blocks(
-        flags, "Widths, at the first stage (for a run's block, the run's layout is taken)"
+        flags,
+        "Child network, for widths at its first stage (of a run's block, the run's own)",
     )
     return flags
 
@@ -41,6 +47,8 @@ def parse(arguments: Sequence[str]) -> DrawSettings:
         UserError: if the command line cannot be used.
         LayoutError: if the layout cannot be built.
     """
+    from blockqnn.inspection.draw_command import DrawSettings
+
     flags = define()
     words = flags.words(arguments, "one BLOCK or two", most=2)
     value = flags.chosen()
@@ -52,3 +60,13 @@ def parse(arguments: Sequence[str]) -> DrawSettings:
         max_layers=value["max_layers"],
         layout=child_network.layout(value),
     )
+
+
+def _run(settings: DrawSettings) -> int:
+    from blockqnn.inspection.draw_command import draw
+
+    draw(settings, sys.stdout)
+    return 0
+
+
+DRAW = Verb("draw", define, parse, _run)

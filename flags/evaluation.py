@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
+from blockqnn.flags.verb import Verb
 from blockqnn.full_training.evaluate import SPLITS, TEST, EvaluateSettings
 
 
@@ -19,10 +21,12 @@ def define() -> parsing.FlagSet:
         "directory of a training, or of one of its checkpoints.",
     )
     flags.group("Output")
-    flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
+    flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
     flags.group("Data")
     flags.text(
-        "dataset", "", "as for train, with images of the same shape; empty for the training's own"
+        "dataset",
+        "",
+        "data set as for train, with images of the same shape; empty for the training's own",
     )
     flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.choice("split", TEST, SPLITS, "which images to measure")
@@ -32,7 +36,7 @@ def define() -> parsing.FlagSet:
     flags.special(
         "batch_sizes",
         (1, 8, 64, 256),
-        "of which latency and throughput are measured; nothing for none",
+        "batch sizes whose latency and throughput are measured; empty for none",
         parse_batch_sizes,
         "positive integers with commas between them, as in 1,64, or nothing",
     )
@@ -80,3 +84,13 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
     if any(not 0 < size <= 1_000_000 for size in sizes):
         raise ValueError
     return sizes
+
+
+def _run(settings: EvaluateSettings) -> int:
+    from blockqnn.full_training.evaluate import evaluate
+
+    evaluate(settings, sys.stdout)
+    return 0
+
+
+EVALUATE = Verb("evaluate", define, parse, _run)

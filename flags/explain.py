@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
+from blockqnn.flags.verb import Verb
 from blockqnn.inspection import heat_map
-from blockqnn.inspection.explain_command import ExplainSettings
+
+if TYPE_CHECKING:
+    from blockqnn.inspection.explain_command import ExplainSettings
 
 
 def define() -> parsing.FlagSet:
@@ -22,13 +27,13 @@ def define() -> parsing.FlagSet:
         'such as "[(1,4,0,0,0),(2,1,3,1,0)]" or "nor_conv_3x3,none"; without it, the start.',
     )
     flags.group("Output")
-    flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
-    flags.integer("top", 10, "next actions to list", 1)
+    flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
+    flags.integer("top", 10, "number of next actions to list", 1)
     flags.choice(
         "value",
         heat_map.MEAN,
         heat_map.WHICH,
-        "of the heat map: mean of a kind's values, weighted by visits, or the highest",
+        "number in the heat map: mean of a kind's values, weighted by visits, or the highest",
     )
     flags.text(
         "out",
@@ -50,6 +55,8 @@ def parse(arguments: Sequence[str]) -> ExplainSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    from blockqnn.inspection.explain_command import ExplainSettings
+
     flags = define()
     words = flags.words(arguments, "one RUN_DIR and perhaps one PREFIX", most=2)
     value = flags.chosen()
@@ -67,3 +74,13 @@ def parse(arguments: Sequence[str]) -> ExplainSettings:
         out=out,
         as_json=value["format"] == "json",
     )
+
+
+def _run(settings: ExplainSettings) -> int:
+    from blockqnn.inspection.explain_command import explain
+
+    explain(settings, sys.stdout)
+    return 0
+
+
+EXPLAIN = Verb("explain", define, parse, _run)

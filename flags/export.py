@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
-from blockqnn.export.command import ExportSettings
 from blockqnn.flags import child_network, parsing
+from blockqnn.flags.verb import Verb
+
+if TYPE_CHECKING:
+    from blockqnn.export.command import ExportSettings
 
 
 def define() -> parsing.FlagSet:
@@ -24,7 +29,7 @@ def define() -> parsing.FlagSet:
     flags.text("to", "", "the folder to write, which must not exist or be empty; required")
     flags.group("Weights")
     flags.switch("fresh_weights", False, "export initial weights where there are no trained ones")
-    flags.integer("seed", 0, "of initial weights")
+    flags.integer("seed", 0, "seed of initial weights")
     child_network.define_blocks(flags, "Network (for a block that is of no run and no checkpoint)")
     return flags
 
@@ -42,6 +47,8 @@ def parse(arguments: Sequence[str]) -> ExportSettings:
         UserError: if the command line cannot be used.
         LayoutError: if the layout cannot be built.
     """
+    from blockqnn.export.command import ExportSettings
+
     flags = define()
     words = flags.parse(arguments)
     value = flags.chosen()
@@ -60,3 +67,13 @@ def parse(arguments: Sequence[str]) -> ExportSettings:
         layout=child_network.layout(value),
         max_layers=value["max_layers"],
     )
+
+
+def _run(settings: ExportSettings) -> int:
+    from blockqnn.export.command import export
+
+    export(settings, sys.stdout)
+    return 0
+
+
+EXPORT = Verb("export", define, parse, _run)

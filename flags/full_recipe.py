@@ -5,42 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.flags import parsing
-from blockqnn.full_training.settings import SCHEDULES, FullRecipe
+from blockqnn.flags.parsing import Owner
+from blockqnn.full_training.settings import SCHEDULES, STEPS, FullRecipe
 
 
 def define(flags: parsing.FlagSet) -> None:
     """Adds the flags of the recipe, at the paper's values.
 
     Args:
-        flags: that are added to, in a group of their own.
+        flags: that are added to, in groups of their own.
     """
     paper = FullRecipe()
     flags.group("Recipe")
     flags.integer("epochs", paper.epochs, "passes over the training part", 1)
     flags.integer("batch_size", paper.batch_size, "images in a step, on all devices together", 1)
-    flags.number("learning_rate", paper.learning_rate, "SGD's, at its highest", above=0)
-    flags.choice(
-        "schedule", paper.schedule, SCHEDULES, "reduce it at milestones, or along half a cosine"
-    )
-    flags.special(
-        "milestones",
-        paper.milestones,
-        "epochs after which the learning rate is reduced, with --schedule=steps",
-        parse_milestones,
-        "epochs with commas between them, as in 150,225, or nothing",
-    )
     flags.number(
-        "learning_rate_decay",
-        paper.learning_rate_decay,
-        "factor on it at each milestone",
-        above=0,
-        most=1,
+        "learning_rate", paper.learning_rate, "learning rate of SGD, at its highest", above=0
     )
-    flags.integer("warmup_epochs", paper.warmup_epochs, "over which it grows linearly at first")
+    flags.choice(
+        "schedule",
+        paper.schedule,
+        SCHEDULES,
+        "reduce the learning rate at milestones, or along half a cosine",
+    )
+    flags.integer(
+        "warmup_epochs",
+        paper.warmup_epochs,
+        "epochs over which the learning rate grows linearly at first",
+    )
     flags.number(
         "momentum",
         paper.momentum,
-        "of SGD, share of the last direction that is kept",
+        "share of the last direction that SGD keeps",
         least=0,
         most=0.999999,
     )
@@ -48,7 +44,7 @@ def define(flags: parsing.FlagSet) -> None:
     flags.number(
         "weight_decay",
         paper.weight_decay,
-        "times the weights, added to their gradients",
+        "factor on the weights before they are added to their gradients",
         least=0,
     )
     flags.switch("decay_norm", paper.decay_norm, "let scales and biases decay, not kernels alone")
@@ -77,7 +73,7 @@ def define(flags: parsing.FlagSet) -> None:
     flags.number(
         "ema_decay",
         paper.ema_decay,
-        "of the moving average of weights that is evaluated and kept; 0 for none",
+        "decay of the moving average of weights that is evaluated and kept; 0 for none",
         least=0,
         most=0.999999,
     )
@@ -87,6 +83,21 @@ def define(flags: parsing.FlagSet) -> None:
         paper.sync_batch_norm,
         "normalise by statistics of the whole batch, or each device's of its own part, which makes "
         "the result depend on the number of devices",
+    )
+    flags.group("Learning rate in steps (--schedule=steps)", Owner("schedule", (STEPS,)))
+    flags.special(
+        "milestones",
+        paper.milestones,
+        "epochs after which the learning rate is reduced",
+        parse_milestones,
+        "epochs with commas between them, as in 150,225, or nothing",
+    )
+    flags.number(
+        "learning_rate_decay",
+        paper.learning_rate_decay,
+        "factor on the learning rate at each milestone",
+        above=0,
+        most=1,
     )
 
 

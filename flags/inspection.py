@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import pathlib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockqnn.flags import child_network, parsing
+from blockqnn.flags.verb import Verb
 from blockqnn.inspection import selection
 from blockqnn.inspection.selection import Selection
-from blockqnn.inspection.show_command import ShowSettings
 from blockqnn.inspection.trials_command import FORMATS, TABLE, TrialsSettings
 from blockqnn.trial import Status
+
+if TYPE_CHECKING:
+    from blockqnn.inspection.show_command import ShowSettings
 
 _LEAST = {"reward": "reward in percent", "accuracy": "accuracy in percent"}
 _MOST = {
@@ -35,23 +39,26 @@ def define_show() -> parsing.FlagSet:
         "lists its best blocks.",
     )
     flags.group("Output")
-    flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
+    flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
     flags.group("Which trials of a RUN_DIR, and in which order")
     flags.integer("top", 10, "trials to list", 1)
-    flags.choice("sort", "reward", tuple(selection.FIGURES), "what to sort by")
+    flags.choice("sort", "reward", tuple(selection.FIGURES), "figure to sort by")
     flags.choice(
         "order",
         selection.BEST_FIRST,
         selection.ORDERS,
-        "best_first is high rewards and accuracies, low costs and numbers",
+        "order of the list; best_first is high rewards and accuracies, low costs and numbers",
     )
     flags.choice(
-        "status", Status.COMPLETED.value, (*selection.STATUSES, selection.ANY), "of the trials"
+        "status",
+        Status.COMPLETED.value,
+        (*selection.STATUSES, selection.ANY),
+        "status of the trials",
     )
     flags.special(
         "iteration",
         None,
-        "in which they were suggested, as in 20 or 20-29; empty for all",
+        "iterations in which the trials were suggested, as in 20 or 20-29; empty for all",
         _parse_iterations,
         "a number from 1 on, or two with - between them, as in 20-29",
     )
@@ -62,7 +69,7 @@ def define_show() -> parsing.FlagSet:
     flags.special(
         "has",
         (),
-        f"what the blocks must have, with commas between: {', '.join(selection.FEATURES)}",
+        f"features that the blocks must have, with commas between: {', '.join(selection.FEATURES)}",
         _parse_features,
         f"some of {', '.join(selection.FEATURES)}, with commas between them",
     )
@@ -85,6 +92,8 @@ def parse_show(arguments: Sequence[str]) -> ShowSettings:
         UserError: if the command line cannot be used.
         LayoutError: if the layout cannot be built.
     """
+    from blockqnn.inspection.show_command import ShowSettings
+
     flags = define_show()
     words = flags.words(arguments, "one BLOCK or RUN_DIR, or two BLOCKs", most=2)
     value = flags.chosen()
@@ -110,7 +119,9 @@ def define_trials() -> parsing.FlagSet:
     """The flags of `trials`, at their defaults."""
     flags = parsing.FlagSet("trials", "RUN_DIR", "Lists every trial of a run, in order.")
     flags.group("Output")
-    flags.choice("format", TABLE, FORMATS, "for people, one object a line, or for a spreadsheet")
+    flags.choice(
+        "format", TABLE, FORMATS, "output for people, one JSON object a line, or a spreadsheet"
+    )
     return flags
 
 
@@ -172,3 +183,23 @@ def _given(values: Mapping[str, Any], prefix: str, names: Iterable[str]) -> dict
     """The bounds that were given, by the name of the figure."""
     bounds = {name: values[prefix + name] for name in names}
     return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _run_show(settings: ShowSettings) -> int:
+    from blockqnn.inspection.show_command import show
+
+    show(settings, sys.stdout)
+    return 0
+
+
+SHOW = Verb("show", define_show, parse_show, _run_show)
+
+
+def _run_trials(settings: TrialsSettings) -> int:
+    from blockqnn.inspection.trials_command import list_trials
+
+    list_trials(settings, sys.stdout)
+    return 0
+
+
+TRIALS = Verb("trials", define_trials, parse_trials, _run_trials)

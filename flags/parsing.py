@@ -7,57 +7,33 @@ only what it takes and tests share no state.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import math
-import pathlib
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
 from blockqnn.errors import UserError
+from blockqnn.flags.flag_text import Parser, Serializer, as_text
 
-PRESETS = pathlib.Path(__file__).parent / "presets"
-TRAINING_PRESETS = PRESETS / "train"
-DEFAULT_PRESET = "digits"
-
-
-class _Parser(flags.ArgumentParser):
-    """Turns text into a value, or says what is allowed."""
-
-    def __init__(self, parse: Callable[[str], Any], allowed: str):
-        self._parse = parse
-        self._allowed = allowed
-
-    def parse(self, argument: Any) -> Any:
-        if not isinstance(argument, str):
-            return argument
-        try:
-            return self._parse(argument)
-        except (ValueError, OverflowError):
-            raise ValueError(f"allowed: {self._allowed}") from None
+RECORD_MARK = "# All flags of a run, which --flagfile takes to continue it."
+"""First line of what `FlagSet.flag_file` writes."""
 
 
-class _Serializer(flags.ArgumentSerializer):
-    def serialize(self, value: Any) -> str:
-        return as_text(value)
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """Whom flags belong to: without it they have no effect.
 
+    Attributes:
+        flag: that chooses.
+        values: of that flag, with which the flags have an effect.
+    """
 
-def as_text(value: Any) -> str:
-    """A flag's value as one would type it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return ",".join(
-            ":".join(as_text(part) for part in item) if isinstance(item, tuple) else as_text(item)
-            for item in value
-        )
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    return str(value)
+    flag: str
+    values: tuple[str, ...]
 
 
 class FlagSet:
@@ -76,15 +52,28 @@ class FlagSet:
         self.values.set_gnu_getopt(True)
         self._groups: dict[str, list[str]] = {}
         self._titles: list[str] = []
+        self._owners: dict[str, Owner] = {}
+        self._common: tuple[str, Sequence[str]] = ("", ())
 
-    def group(self, title: str) -> None:
-        """Begins a group of the help."""
+    def group(self, title: str, owner: Owner | None = None) -> None:
+        """Begins a group of the help.
+
+        Args:
+            title: of the group.
+            owner: whom its flags belong to; None where they always have an effect.
+        """
         self._titles.append(title)
         self._groups[title] = []
+        if owner is not None:
+            self._owners[title] = owner
+
+    def common(self, title: str, names: Sequence[str]) -> None:
+        """Lists some flags first in the help, and not in the groups where they were defined."""
+        self._common = title, names
 
     def text(self, name: str, default: str, meaning: str) -> None:
         """Defines a flag that takes any text."""
-        self._define(name, default, meaning, _Parser(str, "text"))
+        self._define(name, default, meaning, Parser(str, "text"))
 
     def choice(self, name: str, default: str, choices: Sequence[str], meaning: str) -> None:
         """Defines a flag that takes one of some words."""
@@ -94,7 +83,7 @@ class FlagSet:
                 raise ValueError
             return text
 
-        parser = _Parser(parse, " or ".join(choices))
+        parser = Parser(parse, " or ".join(choices))
         self._define(name, default, f"{'|'.join(choices)}: {meaning}", parser)
 
     def integer(self, name: str, default: int, meaning: str, least: int = 0) -> None:
@@ -106,7 +95,7 @@ class FlagSet:
                 raise ValueError
             return value
 
-        self._define(name, default, meaning, _Parser(parse, f"an integer of at least {least}"))
+        self._define(name, default, meaning, Parser(parse, f"an integer of at least {least}"))
 
     def number(
         self,
@@ -135,13 +124,13 @@ class FlagSet:
             if math.isfinite(bound)
         ]
         allowed = " ".join(["a number", " and ".join(bounds)]).strip()
-        self._define(name, default, meaning, _Parser(parse, allowed))
+        self._define(name, default, meaning, Parser(parse, allowed))
 
     def special(
         self, name: str, default: Any, meaning: str, parse: Callable[[str], Any], allowed: str
     ) -> None:
         """Defines a flag with a form of its own, which `parse` reads or refuses by ValueError."""
-        self._define(name, default, meaning, _Parser(parse, allowed))
+        self._define(name, default, meaning, Parser(parse, allowed))
 
     def switch(self, name: str, default: bool, meaning: str) -> None:
         """Defines a flag that is on or off."""
@@ -208,6 +197,30 @@ class FlagSet:
             # A name with a null byte, or one that is too long.
             raise UserError(f"A flag file cannot be read: {error}.") from error
 
+    def refuse_without_effect(self, noun: str, usual: Mapping[str, Any] | None = None) -> None:
+        """Refuses a flag that belongs to something else than what was chosen.
+
+        Args:
+            noun: what the verb is about, for the message.
+            usual: values by name that nobody asked for on the command line, such
+                as a preset's; these and the flags' own defaults pass.
+
+        Raises:
+            UserError: if there is such a flag.
+        """
+        usual = usual or {}
+        for title, owner in self._owners.items():
+            chosen = self.values[owner.flag].value
+            if chosen in owner.values:
+                continue
+            for name in self._groups[title]:
+                flag = self.values[name]
+                if flag.value not in (flag.default, usual.get(name, flag.default)):
+                    raise UserError(
+                        f"--{name} belongs to {' or '.join(owner.values)}; this {noun}'s "
+                        f"{owner.flag} is {chosen}."
+                    )
+
     def flag_file(self) -> str:
         """All flags with their values, as a file that `--flagfile` reads."""
         names = [name for names in self._groups.values() for name in names]
@@ -216,83 +229,52 @@ class FlagSet:
             for name in names
             if name not in ("flagfile", "preset")
         ]
-        return "\n".join(lines) + "\n"
+        return "\n".join([RECORD_MARK, *lines]) + "\n"
 
     def chosen(self) -> dict[str, Any]:
         """The value of every flag, by name."""
         return {name: self.values[name].value for name in self.values}
 
-    def help(self) -> str:
-        """What `VERB --help` prints."""
+    def help(self, note: str = "") -> str:
+        """What `VERB --help` prints, with the values that the flags have now as their defaults.
+
+        Args:
+            note: a sentence on these defaults.
+
+        Returns:
+            The text.
+        """
         usage = " ".join(["python -m blockqnn", self.verb, self.arguments, "[flags]"])
         parts = [textwrap.fill(self.summary, 88), "", f"usage: {' '.join(usage.split())}"]
-        for title, names in self._groups.items():
-            parts += ["", f"{title}:"]
-            for name in names:
-                flag = self.values[name]
-                default = as_text(flag.default)
-                shown = f"--[no]{name}" if flag.boolean else f"--{name}"
-                meaning = f"{flag.help} (default: {default or 'empty'})"
-                body = textwrap.fill(meaning, 88, initial_indent=" " * 8, subsequent_indent=" " * 8)
-                parts += [f"  {shown}", body]
+        if note:
+            parts += ["", textwrap.fill(note, 88)]
+        first, common = self._common
+        listed = {
+            title: [n for n in names if n not in common] for title, names in self._groups.items()
+        }
+        for title, names in {first: common, **listed}.items():
+            if names:
+                parts += [
+                    "",
+                    f"{title}:",
+                    *(line for name in names for line in self._described(name)),
+                ]
         return "\n".join(parts) + "\n"
 
-    def _define(self, name: str, default: Any, meaning: str, parser: _Parser) -> None:
-        flags.DEFINE(parser, name, default, meaning, self.values, _Serializer())
+    def _described(self, name: str) -> tuple[str, str]:
+        flag = self.values[name]
+        shown = f"--[no]{name}" if flag.boolean else f"--{name}"
+        meaning = f"{flag.help} (default: {as_text(flag.value) or 'empty'})"
+        indent = " " * 8
+        return f"  {shown}", textwrap.fill(
+            meaning, 88, initial_indent=indent, subsequent_indent=indent
+        )
+
+    def _define(self, name: str, default: Any, meaning: str, parser: Parser) -> None:
+        flags.DEFINE(parser, name, default, meaning, self.values, Serializer())
         self._groups[self._titles[-1]].append(name)
 
     def _refusal(self, error: Exception) -> str:
         message = str(error).strip().replace("\n", " ").rstrip(".")
         message = message[:1].upper() + message[1:]
         return f"{message}. See: python -m blockqnn {self.verb} --help"
-
-
-def preset_path(name: str, folder: pathlib.Path = PRESETS) -> pathlib.Path:
-    """Where a preset's flags are.
-
-    Args:
-        name: of the preset.
-        folder: with the presets of the verb.
-
-    Returns:
-        The path of its flag file.
-
-    Raises:
-        UserError: if there is no such preset.
-    """
-    names = preset_names(folder)
-    if name not in names:
-        raise UserError(f"--preset is {name!r}; allowed: {', '.join(names)}.")
-    return folder / f"{name}.flags"
-
-
-def preset_names(folder: pathlib.Path = PRESETS) -> list[str]:
-    """All presets of a verb, which are in one folder."""
-    return sorted(path.stem for path in folder.glob("*.flags"))
-
-
-def parse_filters(text: str) -> tuple[int, ...]:
-    """Reads `--filters`: positive integers with commas between them."""
-    filters = tuple(int(part) for part in text.split(","))
-    if min(filters) < 1 or max(filters) > 1_000_000:
-        raise ValueError
-    return filters
-
-
-FILTERS_ALLOWED = "positive integers with commas between them, one a stage, as in 32,64,128"
-
-
-def parse_schedule(text: str) -> tuple[tuple[float, int], ...]:
-    """Reads `--epsilon_schedule`: pairs of epsilon and iterations."""
-    schedule = []
-    for part in text.split(","):
-        epsilon, count = part.split(":")
-        schedule.append((float(epsilon), int(count)))
-        if not 0 <= schedule[-1][0] <= 1 or schedule[-1][1] < 1:
-            raise ValueError
-    return tuple(schedule)
-
-
-SCHEDULE_ALLOWED = (
-    "EPSILON:ITERATIONS pairs with commas between them, epsilon from 0 to 1, as in 1.0:95,0.9:7"
-)

@@ -35,4 +35,4 @@ def parse_recorded(
     flag_file = run_dir / FLAG_FILE
     if flag_file.is_file():
         arguments.insert(0, f"--flagfile={flag_file}")
-    return search.parse([*arguments, *more])
+    return search.parse(more, arguments)

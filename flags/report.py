@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
-from blockqnn.report.command import ReportSettings, ServeSettings
+from blockqnn.flags.verb import Verb
+
+if TYPE_CHECKING:
+    from blockqnn.report.command import ReportSettings, ServeSettings
 
 
 def define_report() -> parsing.FlagSet:
@@ -36,6 +41,8 @@ def parse_report(arguments: Sequence[str]) -> ReportSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    from blockqnn.report.command import ReportSettings
+
     flags = define_report()
     words = flags.parse(arguments)
     odd = [word for word in words if word.startswith("-")]
@@ -61,7 +68,7 @@ def define_serve() -> parsing.FlagSet:
     flags.special(
         "port",
         8642,
-        "of 127.0.0.1; 0 for any that is free",
+        "port of 127.0.0.1; 0 for any that is free",
         _port,
         "an integer from 0 to 65535",
     )
@@ -81,6 +88,8 @@ def parse_serve(arguments: Sequence[str]) -> ServeSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    from blockqnn.report.command import ServeSettings
+
     flags = define_serve()
     words = flags.parse(arguments)
     if len(words) != 1:
@@ -106,3 +115,23 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise ValueError
     return port
+
+
+def _run_report(settings: ReportSettings) -> int:
+    from blockqnn.report.command import report
+
+    report(settings, sys.stdout)
+    return 0
+
+
+REPORT = Verb("report", define_report, parse_report, _run_report)
+
+
+def _run_serve(settings: ServeSettings) -> int:
+    from blockqnn.report.command import serve
+
+    serve(settings, sys.stdout)
+    return 0
+
+
+SERVE = Verb("serve", define_serve, parse_serve, _run_serve)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
-from blockqnn.inspection.status_command import StatusSettings
+from blockqnn.flags.verb import Verb
+
+if TYPE_CHECKING:
+    from blockqnn.inspection.status_command import StatusSettings
 
 
 def define() -> parsing.FlagSet:
@@ -16,7 +21,7 @@ def define() -> parsing.FlagSet:
         "status", "RUN_DIR", "Tells what is running where, for how long, and who is silent."
     )
     flags.group("Output")
-    flags.choice("format", "text", ("text", "json"), "for people, or one JSON object")
+    flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
     return flags
 
 
@@ -32,6 +37,8 @@ def parse(arguments: Sequence[str]) -> StatusSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    from blockqnn.inspection.status_command import StatusSettings
+
     flags = define()
     words = flags.parse(arguments)
     if len(words) != 1:
@@ -40,3 +47,13 @@ def parse(arguments: Sequence[str]) -> StatusSettings:
             f"status takes one RUN_DIR, given {given!r}. See: python -m blockqnn status --help"
         )
     return StatusSettings(pathlib.Path(words[0]), flags.chosen()["format"] == "json")
+
+
+def _run(settings: StatusSettings) -> int:
+    from blockqnn.inspection.status_command import status
+
+    status(settings, sys.stdout)
+    return 0
+
+
+STATUS = Verb("status", define, parse, _run)

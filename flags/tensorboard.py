@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
-from blockqnn.tensorboard.command import TensorBoardSettings
+from blockqnn.flags.verb import Verb
+
+if TYPE_CHECKING:
+    from blockqnn.tensorboard.command import TensorBoardSettings
 
 
 def define() -> parsing.FlagSet:
@@ -40,6 +45,8 @@ def parse(arguments: Sequence[str]) -> TensorBoardSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    from blockqnn.tensorboard.command import TensorBoardSettings
+
     flags = define()
     words = flags.parse(arguments)
     if len(words) != 1:
@@ -49,3 +56,13 @@ def parse(arguments: Sequence[str]) -> TensorBoardSettings:
         )
     out = flags.chosen()["out"]
     return TensorBoardSettings(pathlib.Path(words[0]), pathlib.Path(out) if out else None)
+
+
+def _run(settings: TensorBoardSettings) -> int:
+    from blockqnn.tensorboard.command import write_tensorboard
+
+    write_tensorboard(settings, sys.stdout)
+    return 0
+
+
+TENSORBOARD = Verb("tensorboard", define, parse, _run)

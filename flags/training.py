@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.flags import full_recipe, parsing
+from blockqnn.flags import flag_text, full_recipe, parsing, preset_files
+from blockqnn.flags.verb import Verb
+from blockqnn.full_training import directory
 from blockqnn.full_training.settings import (
     AUTO,
     NO,
@@ -22,7 +25,7 @@ from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
 from blockqnn.settings import DataSettings
 
-DEFAULT_PRESET = "train_digits"
+_KEPT = (directory.FLAG_FILE, directory.METRICS)
 
 _OPERATIONAL = (
     "preset",
@@ -48,7 +51,7 @@ def define() -> parsing.FlagSet:
         "train",
         "BLOCK",
         "Trains a block to the end and measures it on the test split; the same command continues. "
-        "BLOCK is as for show; of a RUN_DIR alone the best is trained, or its --top best.",
+        "BLOCK is what show takes; of a RUN_DIR alone the best is trained, or its --top best.",
     )
     _define_training(flags)
     _define_network_and_data(flags)
@@ -58,9 +61,13 @@ def define() -> parsing.FlagSet:
 
 def _define_training(flags: parsing.FlagSet) -> None:
     machine, saving = Machine(), Saving()
-    names = ", ".join(parsing.preset_names(parsing.TRAINING_PRESETS))
+    names = ", ".join(preset_files.preset_names(preset_files.TRAINING_PRESETS))
     flags.group("Training")
-    flags.text("preset", DEFAULT_PRESET, f"flags to begin with, which all others override: {names}")
+    flags.text(
+        "preset",
+        preset_files.DEFAULT_TRAINING_PRESET,
+        f"flags to begin with, which all others override: {names}",
+    )
     flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
     flags.text(
         "out_dir",
@@ -69,7 +76,9 @@ def _define_training(flags: parsing.FlagSet) -> None:
         "runs/train-PRESET-BLOCK",
     )
     flags.integer("top", 0, "train so many best blocks of a RUN_DIR, one after another")
-    flags.integer("seed", 0, "of the weights, the order of images and every random choice")
+    flags.integer(
+        "seed", 0, "seed of the weights, of the order of images and of every random choice"
+    )
     flags.integer("checkpoint_epochs", saving.every_epochs, "epochs between two checkpoints", 1)
     flags.integer("keep_checkpoints", saving.keep, "newest checkpoints that are kept", 2)
     flags.number(
@@ -95,7 +104,7 @@ def _define_training(flags: parsing.FlagSet) -> None:
     flags.number(
         "memory_gigabytes",
         machine.memory_gigabytes,
-        "what a device may need, as estimated before training; 0 for what it has",
+        "gigabytes that a device may need, as estimated before training; 0 for what it has",
         least=0,
     )
     flags.text(
@@ -119,8 +128,8 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
         "filters",
         choice.filters,
         "channels of the convolutions of each stage; empty for those of the run, or 32,64,128",
-        lambda text: parsing.parse_filters(text) if text else (),
-        parsing.FILTERS_ALLOWED,
+        lambda text: flag_text.parse_filters(text) if text else (),
+        flag_text.FILTERS_ALLOWED,
     )
     flags.integer("repeats", choice.repeats, "blocks in a stage (N); 0 for those of the run, or 2")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
@@ -137,12 +146,13 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
         "hold one in six training images out and measure them after each epoch",
     )
     flags.integer("train_examples", 0, "most images to train on, with --hold_out; 0 for all")
-    flags.integer("split_seed", 0, "of the choice of the images that are held out")
+    flags.integer("split_seed", 0, "seed of the choice of the images that are held out")
     flags.switch("test", data.test, "measure the test split once, at the end")
     flags.text(
         "test_split",
         data.test_split,
-        "its name in a TFDS data set; empty for test, or validation where there is no test",
+        "name of the test split in a TFDS data set; empty for test, or validation where "
+        "there is no test",
     )
     flags.integer(
         "resize",
@@ -169,22 +179,17 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
-    expanded = define().expanded(arguments)
-    probe = define()
-    words = probe.parse(expanded)
-    if len(words) != 1:
-        given = " ".join(words) or "nothing"
+    given = preset_files.read(define, preset_files.TRAINING_PRESETS, arguments, _KEPT)
+    if len(given.words) != 1:
+        words = " ".join(given.words) or "nothing"
         raise UserError(
-            f"train takes one BLOCK or RUN_DIR, given {given!r}. See: python -m blockqnn train "
+            f"train takes one BLOCK or RUN_DIR, given {words!r}. See: python -m blockqnn train "
             "--help"
         )
-    preset: str = probe.chosen()["preset"]
-    flags = define()
-    path = parsing.preset_path(preset, parsing.TRAINING_PRESETS)
-    flags.parse([f"--flagfile={path}", *expanded])
-    values = flags.chosen()
+    given.flags.refuse_without_effect("training", given.usual)
+    values = given.flags.chosen()
     return TrainSettings(
-        reference=words[0],
+        reference=given.words[0],
         top=values["top"],
         max_layers=values["max_layers"],
         layout=LayoutChoice(values["layout"], values["filters"], values["repeats"]),
@@ -204,13 +209,13 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
             max_seconds=values["max_seconds"],
         ),
         out_dir=pathlib.Path(values["out_dir"]) if values["out_dir"] else None,
-        name=preset.removeprefix("train_"),
+        name=given.preset.removeprefix("train_"),
         flag_values={
-            name: parsing.as_text(value)
+            name: flag_text.as_text(value)
             for name, value in values.items()
             if name not in _OPERATIONAL
         },
-        flag_file=flags.flag_file(),
+        flag_file=given.flags.flag_file(),
     )
 
 
@@ -228,3 +233,12 @@ def _data(values: dict[str, Any]) -> FullData:
         resize=values["resize"],
         image_size=values["image_size"],
     )
+
+
+def _run(settings: TrainSettings) -> int:
+    from blockqnn.full_training.command import train
+
+    return train(settings, sys.stdout)
+
+
+TRAIN = Verb("train", define, parse, _run, preset_files.TRAINING_PRESETS)

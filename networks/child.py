@@ -100,7 +100,7 @@ class ChildNetwork(nnx.Module):
         """Creates the network with He initialisation.
 
         Args:
-            plan: the layers, as `blockqnn.networks.spaces.nsc.stacking.make_plan` returns them.
+            plan: the layers, as a search space returns them.
             seed: of the initial weights.
             dtype: of the computation; weights are float32.
         """

@@ -9,7 +9,7 @@ import pathlib
 from typing import TextIO
 
 from blockqnn.calibration.longer_training import train_longer
-from blockqnn.errors import UserError
+from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.evaluation.contract import DRY
 from blockqnn.listing import DRY_NOTICE, number
 from blockqnn.runs import run_directory
@@ -19,7 +19,6 @@ from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import make_executor
 
-INTERRUPTED = 130
 _SAMPLE = "calibration"
 
 

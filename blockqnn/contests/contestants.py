@@ -7,17 +7,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
-from blockqnn.agents.evolution import EvolutionConfig
-from blockqnn.agents.local_search import LocalSearchConfig
+from blockqnn.agents.options import AgentSettings, SearchFacts
+from blockqnn.agents.paper_schedule import scaled_schedule
 from blockqnn.agents.predictor import PredictorConfig
-from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearningConfig
-from blockqnn.agents.q_learning_plus import QLearningPlusConfig
-from blockqnn.agents.random_search import RandomSearchConfig
-from blockqnn.agents.registry import AGENTS, AgentConfig, PlainAgentConfig
+from blockqnn.agents.registry import AGENTS, AgentConfig
 from blockqnn.errors import UserError
 from blockqnn.settings import SearchSettings
-
-_PAPER_ITERATIONS = sum(count for _, count in PAPER_SCHEDULE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,34 +34,39 @@ class Contestant:
     @property
     def is_sized(self) -> bool:
         """Whether its settings depend on the budget, so that each budget is a run of its own."""
-        return self.name in _SIZED
+        return self._settings.is_sized()
 
     def config(self, budget: int, search: SearchSettings | None = None) -> AgentConfig:
         """Its settings for a number of evaluations.
 
         Args:
             budget: evaluations.
-            search: in which it takes part, if that is not a table. Q-learning
-                then has that search's learning rate, replay and so on, and
-                everybody its distribution of random actions.
+            search: in which it takes part, if that is not a table. The agent
+                that this search has then keeps its settings, such as the
+                learning rate, and everybody has its distribution of random
+                actions and the length of its iterations.
 
         Returns:
             The settings.
         """
-        sized = (_SIZED.get(self.name) or _FIXED[self.name])(budget)
+        sized = self._settings.for_budget(budget)
         if search is not None:
-            if isinstance(sized, QLearningConfig) and isinstance(search.agent, QLearningConfig):
-                schedule = scaled_schedule(budget, search.blocks_per_iteration)
-                sized = dataclasses.replace(search.agent, epsilon_schedule=schedule)
-            sized = dataclasses.replace(sized, exploration=search.agent.exploration)
-        config: AgentConfig = dataclasses.replace(sized, **self.changes)
+            if type(search.agent) is self._settings:
+                sized = search.agent
+            schedule = scaled_schedule(budget, search.blocks_per_iteration)
+            sized = sized.in_search(SearchFacts(search.agent.exploration, schedule, budget))
+        config = sized.changed(**self.changes)
         if self.predictor is None:
             return config
         return dataclasses.replace(self.predictor, agent=config)
 
     def batch(self, budget: int) -> int:
         """Episodes of an iteration."""
-        return _paper_batch(budget) if self.name == "q_learning" else 1
+        return self._settings.batch(budget)
+
+    @property
+    def _settings(self) -> type[AgentSettings]:
+        return AGENTS[self.name].settings
 
 
 def parse_contestant(text: str) -> Contestant:
@@ -85,7 +85,7 @@ def parse_contestant(text: str) -> Contestant:
     name, *parts = first.split(":")
     if name not in AGENTS:
         raise UserError(f"--agents has {name!r}; allowed: {', '.join(AGENTS)}.")
-    changes = _changes(text, parts, type(Contestant(text, name, {}).config(1000)))
+    changes = _changes(text, parts, AGENTS[name].settings)
     if not plus:
         return Contestant(text, name, changes)
     word, *parts = second.split(":")
@@ -117,40 +117,6 @@ def _changes(text: str, parts: list[str], config: type) -> dict[str, Any]:
     return changes
 
 
-def scaled_schedule(budget: int, batch: int) -> tuple[tuple[float, int], ...]:
-    """The paper's epsilon schedule (Table 2), shrunk to a budget.
-
-    Args:
-        budget: evaluations.
-        batch: of an iteration.
-
-    Returns:
-        Pairs of epsilon and a number of iterations, which make up the budget;
-        an epsilon that would hold for none is left out.
-    """
-    schedule, before, begun = [], 0, 0
-    for epsilon, count in PAPER_SCHEDULE:
-        before += count
-        end = max(1, round(before * budget / batch / _PAPER_ITERATIONS))
-        if end > begun:
-            schedule.append((epsilon, end - begun))
-        begun = end
-    return tuple(schedule)
-
-
-def _paper_batch(budget: int) -> int:
-    """Blocks of an iteration, so that there are as many iterations as in the paper."""
-    return max(1, round(budget / _PAPER_ITERATIONS))
-
-
-def _paper_q_learning(budget: int) -> QLearningConfig:
-    """The paper's settings: as many replays as blocks in each of its 178 iterations."""
-    batch = _paper_batch(budget)
-    return QLearningConfig(
-        epsilon_schedule=scaled_schedule(budget, batch), replay_updates=batch, exploration="uniform"
-    )
-
-
 def _boolean(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
@@ -163,12 +129,3 @@ def _number(text: str) -> float:
 
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: int, float: _number, bool: _boolean, str: str}
-_SIZED: dict[str, Callable[[int], PlainAgentConfig]] = {
-    "q_learning": _paper_q_learning,
-    "q_learning_plus": lambda budget: QLearningPlusConfig(budget, exploration="uniform"),
-}
-_FIXED: dict[str, Callable[[int], PlainAgentConfig]] = {
-    "random": lambda _: RandomSearchConfig("uniform"),
-    "evolution": lambda _: EvolutionConfig(exploration="uniform"),
-    "local_search": lambda _: LocalSearchConfig(exploration="uniform"),
-}

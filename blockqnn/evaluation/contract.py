@@ -81,7 +81,7 @@ def make_evaluator(
         UserError: if the data set cannot be read, or the machine is not as `worker` has it.
     """
     if name == DRY:
-        return DryEvaluator(recipe.epochs, layout.classes, worker.dry_seconds, worker.dry_spread)
+        return DryEvaluator(recipe.epochs, layout.classes, worker.dry.seconds, worker.dry.spread)
     if name == TABLE:
         return TableEvaluator(AccuracyTable(table.path, (table.column,)))
     # The driver of a search must not import JAX, and this imports it.

@@ -76,7 +76,10 @@ def _definitions(plan: Plan) -> Iterator[str]:
     """The statements of the constructor."""
     for layer in plan[1:]:
         constructor = source_form(layer).constructor.format(
-            inputs=layer.input_shapes[0][-1], outputs=layer.shape[-1], kernel=layer.kernel
+            inputs=layer.input_shapes[0][-1],
+            outputs=layer.shape[-1],
+            kernel=layer.kernel,
+            stride=f", stride={layer.stride}" if layer.stride > 1 else "",
         )
         if constructor:
             yield f"self.{attribute(layer.name)} = {constructor}"

@@ -102,14 +102,37 @@ def halve(x: jax.Array) -> jax.Array:
     return nnx.max_pool(x, (2, 2), strides=(2, 2))
 '''
 
+AVERAGE_DOWNSAMPLING = '''
+
+def halve_by_average(x: jax.Array) -> jax.Array:
+    """Average pooling of 2x2 pixels with stride 2."""
+    return nnx.avg_pool(x, (2, 2), strides=(2, 2))
+'''
+
+BATCH_NORM = f'''
+
+def normalisation(channels: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """A batch normalisation by itself."""
+    return nnx.BatchNorm(
+        channels,
+        momentum={BATCH_NORM_MOMENTUM},
+        epsilon={BATCH_NORM_EPSILON},
+        rngs=rngs,
+    )
+'''
+
 CONVOLUTION_TEXT = '''
 
-def convolution(inputs: int, outputs: int, side: int, rngs: nnx.Rngs) -> nnx.Conv:
-    """A convolution with stride 1 and without bias; the map keeps its size."""
+def convolution(
+    inputs: int, outputs: int, side: int, rngs: nnx.Rngs, stride: int = 1
+) -> nnx.Conv:
+    """A convolution without bias; with stride 1 the map keeps its size."""
     return nnx.Conv(
         inputs,
         outputs,
         kernel_size=(side, side),
+        strides=stride,
+        padding=side // 2,
         use_bias=False,
         kernel_init=HE_NORMAL,
         rngs=rngs,
@@ -121,8 +144,10 @@ PCC = f'''
 class PreactivationConvolution(nnx.Module):
     """ReLU, convolution, batch normalisation."""
 
-    def __init__(self, inputs: int, outputs: int, side: int, rngs: nnx.Rngs):
-        self.{CONVOLUTION} = convolution(inputs, outputs, side, rngs)
+    def __init__(
+        self, inputs: int, outputs: int, side: int, rngs: nnx.Rngs, stride: int = 1
+    ):
+        self.{CONVOLUTION} = convolution(inputs, outputs, side, rngs, stride)
         self.{NORM} = nnx.BatchNorm(
             outputs,
             momentum={BATCH_NORM_MOMENTUM},

@@ -77,13 +77,14 @@ def compute_logits(
 def _convolution(
     layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
 ) -> jax.Array:
-    return _convolved(inputs[0], weights["kernel"])
+    return _convolved(inputs[0], weights["kernel"], layer.stride)
 
 
 def _pcc(
     layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
 ) -> jax.Array:
-    return normalised(_convolved(nnx.relu(inputs[0]), weights["kernel"]), weights, weights)
+    convolved = _convolved(nnx.relu(inputs[0]), weights["kernel"], layer.stride)
+    return normalised(convolved, weights, weights)
 
 
 def _max_pooling(
@@ -105,9 +106,11 @@ def _downsampling(
     return nnx.max_pool(inputs[0], (2, 2), strides=(2, 2))
 
 
-def _convolved(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _convolved(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    # Padding is always that of stride 1.
+    half = kernel.shape[0] // 2
     return jax.lax.conv_general_dilated(
-        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        x, kernel, (stride, stride), [(half, half)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
 
 

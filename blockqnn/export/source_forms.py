@@ -34,7 +34,8 @@ class SourceForm:
         call: expression of the output, from the layer, its attribute and the
             names of its inputs.
         constructor: what makes its attribute, as a format of the numbers
-            `inputs` and `outputs`, channels, and `kernel`; empty without one.
+            `inputs` and `outputs`, channels, and `kernel`, and of `stride`, an
+            argument where it is not 1; empty without one.
         helper: a definition that the call or the constructor needs; empty without one.
         needs_helper: whether a layer needs it.
     """
@@ -62,14 +63,22 @@ SOURCE_FORMS = {
     Operation.DOWNSAMPLING: SourceForm(
         lambda layer, name, inputs: f"halve({inputs[0]})", helper=flax_templates.DOWNSAMPLING
     ),
+    Operation.AVERAGE_DOWNSAMPLING: SourceForm(
+        lambda layer, name, inputs: f"halve_by_average({inputs[0]})",
+        helper=flax_templates.AVERAGE_DOWNSAMPLING,
+    ),
+    Operation.ZERO: SourceForm(lambda layer, name, inputs: f"jnp.zeros_like({inputs[0]})"),
+    Operation.BATCH_NORM: SourceForm(
+        _own_layer, "normalisation({outputs}, rngs)", flax_templates.BATCH_NORM
+    ),
     Operation.CONVOLUTION: SourceForm(
         _own_layer,
-        "convolution({inputs}, {outputs}, {kernel}, rngs)",
+        "convolution({inputs}, {outputs}, {kernel}, rngs{stride})",
         flax_templates.CONVOLUTION_TEXT,
     ),
     Operation.PCC: SourceForm(
         _own_layer,
-        "PreactivationConvolution({inputs}, {outputs}, {kernel}, rngs)",
+        "PreactivationConvolution({inputs}, {outputs}, {kernel}, rngs{stride})",
         flax_templates.PCC,
     ),
     Operation.RELU: SourceForm(lambda layer, name, inputs: f"nnx.relu({inputs[0]})"),

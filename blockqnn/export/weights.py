@@ -36,15 +36,15 @@ def as_tree(plan: Plan, parameters: Weights, statistics: Weights) -> Tree:
     tree: Tree = {}
     for layer, arrays, running in zip(plan, parameters, statistics, strict=True):
         if layer.normalises:
-            tree[attribute(layer.name)] = {
-                CONVOLUTION: {name: arrays[name] for name in layer.operation.arrays(layer)},
-                NORM: {
-                    "scale": arrays["scale"],
-                    "bias": arrays["bias"],
-                    "mean": running["mean"],
-                    "var": running["variance"],
-                },
+            norm = {
+                "scale": arrays["scale"],
+                "bias": arrays["bias"],
+                "mean": running["mean"],
+                "var": running["variance"],
             }
+            own = {name: arrays[name] for name in layer.operation.arrays(layer)}
+            # A batch normalisation by itself is the layer.
+            tree[attribute(layer.name)] = {CONVOLUTION: own, NORM: norm} if own else norm
         elif arrays:
             tree[attribute(layer.name)] = dict(arrays)
     return tree

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-from blockqnn.errors import UserError
+from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.full_training.directory import read_result, refuse_unwritable
 from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare, training_examples
 from blockqnn.full_training.settings import TrainSettings
 from blockqnn.listing import counted, in_units, number, table
-from blockqnn.searching.command import INTERRUPTED
 from blockqnn.workers.allocation import keep_memory
 
 if TYPE_CHECKING:

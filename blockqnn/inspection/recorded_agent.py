@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.agents.contract import Agent
-from blockqnn.agents.evolution import EvolutionConfig
-from blockqnn.agents.exploration import DISTRIBUTIONS
-from blockqnn.agents.local_search import LocalSearchConfig
+from blockqnn.agents.exploration import BY_TYPE, DISTRIBUTIONS
+from blockqnn.agents.options import SearchFacts, chosen, options
+from blockqnn.agents.paper_schedule import PAPER_SCHEDULE, Schedule
 from blockqnn.agents.predictor import FOREST, PredictorConfig
-from blockqnn.agents.q_learning import QLearningConfig
-from blockqnn.agents.q_learning_plus import QLearningPlusConfig
-from blockqnn.agents.random_search import RandomSearchConfig
-from blockqnn.agents.registry import AGENTS, AgentConfig, PlainAgentConfig, make_agent
+from blockqnn.agents.registry import AGENTS, AgentConfig, make_agent
 from blockqnn.runs.learning import put_back
 from blockqnn.runs.run_record import RunRecord
 
@@ -50,53 +47,36 @@ def config_of(flags: Mapping[str, str]) -> AgentConfig:
     Raises:
         ValueError: if a value is none of its flag.
     """
-    plain = _plain_config(flags)
-    if flags.get("predictor") != FOREST:
-        return plain
-    return PredictorConfig(
-        plain,
-        int(flags.get("predictor_pool", PredictorConfig.pool)),
-        int(flags.get("predictor_after", PredictorConfig.after)),
-    )
-
-
-def _plain_config(flags: Mapping[str, str]) -> PlainAgentConfig:
-    agent = flags.get("agent", AGENTS[0])
+    agent = flags.get("agent", next(iter(AGENTS)))
     if agent not in AGENTS:
         raise ValueError(f"agent is {agent!r}")
-    exploration = flags.get("exploration", QLearningConfig.exploration)
+    exploration = flags.get("exploration", BY_TYPE)
     if exploration not in DISTRIBUTIONS:
         raise ValueError(f"exploration is {exploration!r}")
-    schedule = QLearningConfig.epsilon_schedule
+    schedule: Schedule = PAPER_SCHEDULE
     if "epsilon_schedule" in flags:
         pairs = [part.split(":") for part in flags["epsilon_schedule"].split(",")]
         schedule = tuple((float(epsilon), int(count)) for epsilon, count in pairs)
-    if agent == "random":
-        return RandomSearchConfig(exploration)
-    if agent == "evolution":
-        return EvolutionConfig(
-            int(flags.get("population", EvolutionConfig.population)),
-            int(flags.get("sample", EvolutionConfig.sample)),
-            exploration,
-        )
-    if agent == "local_search":
-        return LocalSearchConfig(
-            int(flags.get("centres", LocalSearchConfig.centres)), exploration=exploration
-        )
-    if agent == "q_learning_plus":
-        iterations = sum(count for _, count in schedule)
-        return QLearningPlusConfig(
-            budget=int(flags.get("blocks_per_iteration", "64")) * iterations,
-            ceilings=int(flags.get("ceilings", QLearningPlusConfig.ceilings)),
-            exploration=exploration,
-        )
-    return QLearningConfig(
-        learning_rate=float(flags.get("alpha", QLearningConfig.learning_rate)),
-        discount=float(flags.get("gamma", QLearningConfig.discount)),
-        initial_q=float(flags.get("initial_q", QLearningConfig.initial_q)),
-        epsilon_schedule=schedule,
-        replay_updates=int(flags.get("replay_updates", QLearningConfig.replay_updates)),
-        replay_capacity=int(flags.get("replay_capacity", QLearningConfig.replay_capacity)),
-        reward_shaping=flags.get("reward_shaping", "true") == "true",
-        exploration=exploration,
+    iterations = sum(count for _, count in schedule)
+    episodes = int(flags.get("blocks_per_iteration", "64")) * iterations
+    settings = AGENTS[agent].settings
+    plain = settings.of_search(
+        _recorded(flags, settings), SearchFacts(exploration, schedule, episodes)
     )
+    if flags.get("predictor") != FOREST:
+        return plain
+    values = _recorded(flags, PredictorConfig)
+    return PredictorConfig(plain, **chosen(PredictorConfig, values))
+
+
+def _recorded(flags: Mapping[str, str], settings: type) -> dict[str, Any]:
+    """The values of the settings' options that a run recorded, or their defaults, by name."""
+    return {
+        option.name: _value(flags[option.name], default) if option.name in flags else default
+        for option, default in options(settings).values()
+    }
+
+
+def _value(text: str, default: Any) -> Any:
+    """The value that a flag's text has, of the type of its default."""
+    return text == "true" if isinstance(default, bool) else type(default)(text)

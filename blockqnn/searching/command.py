@@ -6,8 +6,10 @@ import contextlib
 import dataclasses
 import logging
 import time
+from collections.abc import Callable
 from typing import TextIO
 
+from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
@@ -22,9 +24,9 @@ from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import check_executor, make_executor
+from blockqnn.workers.contract import Executor
+from blockqnn.workers.state import Watcher
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 _SHOWN_AT_THE_END = 5
 _FIRST_CHILDREN = 20
 """Most programs are compiled for the first children; later ones share them."""
@@ -32,13 +34,22 @@ _FIRST_CHILDREN = 20
 _log = logging.getLogger(__name__)
 
 
-def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> int:
+MakeExecutor = Callable[[SearchSettings, RunSettings, Watcher], Executor]
+
+
+def run_search(
+    settings: SearchSettings,
+    run: RunSettings,
+    stream: TextIO,
+    make: MakeExecutor = make_executor,
+) -> int:
     """Runs a search, or goes on with it, and prints what it found.
 
     Args:
         settings: what to search.
         run: how and where.
         stream: for progress and results.
+        make: what makes the executor.
 
     Returns:
         The exit status.
@@ -52,7 +63,7 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
         search = kind(settings, settings.make_agent(), store)
         try:
             if not search.finished:
-                _carry_on(search, settings, run, store, stream)
+                _carry_on(search, settings, run, store, stream, make)
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
@@ -68,13 +79,18 @@ def run_search(settings: SearchSettings, run: RunSettings, stream: TextIO) -> in
 
 
 def _carry_on(
-    search: Search, settings: SearchSettings, run: RunSettings, store: Store, stream: TextIO
+    search: Search,
+    settings: SearchSettings,
+    run: RunSettings,
+    store: Store,
+    stream: TextIO,
+    make: MakeExecutor,
 ) -> None:
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, settings.iterations)
     before = list(store.trials())
     for trial in before:
         heard.history(trial)
-    executor = make_executor(settings, run, heard.workers)
+    executor = make(settings, run, heard.workers)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(heard))
         stack.enter_context(contextlib.closing(executor))

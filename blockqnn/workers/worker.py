@@ -28,7 +28,14 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import Evaluator, make_evaluator
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import parse, write
-from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
+from blockqnn.settings import (
+    NO_TABLE,
+    DataSettings,
+    DrySettings,
+    Recipe,
+    TableSettings,
+    WorkerSettings,
+)
 from blockqnn.trial import Job, Outcome
 
 HEARTBEAT_SECONDS = 5.0
@@ -124,6 +131,7 @@ def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
     answers.write({"here": platform.node(), "process": os.getpid()})
     threading.Thread(target=_beat, args=(answers,), daemon=True).start()
     settings = json.loads(lines.get())
+    worker = settings["worker"] | {"dry": DrySettings(**settings["worker"]["dry"])}
     layout = settings["layout"] | {"filters": tuple(settings["layout"]["filters"])}
     try:
         evaluator = make_evaluator(
@@ -131,7 +139,7 @@ def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
             DataSettings(**settings["data"]),
             Recipe(**settings["recipe"]),
             Layout(**layout),
-            WorkerSettings(**settings["worker"]),
+            WorkerSettings(**worker),
             TableSettings(**settings["table"]),
         )
     except UserError as error:

@@ -230,6 +230,22 @@ class SearchSpace(abc.ABC):
         """The plan whose FLOPs equation 7 of the BlockQNN paper takes; see `plan`."""
 
     @abc.abstractmethod
+    def alone(self, design: Any, channels: int, filters: int) -> Plan:
+        """The plan of one design without anything around it.
+
+        Args:
+            design: of this space.
+            channels: of the map that it reads.
+            filters: channels of its convolutions.
+
+        Returns:
+            The plan, from a map to a map; its height and width are examples.
+
+        Raises:
+            LayoutError: if there is no such design.
+        """
+
+    @abc.abstractmethod
     def promise(self, design: Any) -> Promise:
         """What the dry evaluator makes its accuracy up from."""
 

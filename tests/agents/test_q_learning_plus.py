@@ -4,13 +4,12 @@ import collections
 
 import pytest
 
+from blockqnn.agents.best_returns import best_return, keep_best
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.q_learning_plus import (
     ATTEMPTS,
     QLearningPlus,
     QLearningPlusConfig,
-    best_return,
-    keep_best,
     raised_epsilon,
     scheduled_epsilon,
 )

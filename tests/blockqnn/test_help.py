@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from blockqnn.__main__ import _VERBS
+from blockqnn.flags import verbs
 
-DEFINE = {verb: define for verb, (define, _) in _VERBS.items()}
+DEFINE = {name: verbs.find(name).define for name in verbs.NAMES}
 
 
 def helped(blockqnn, *words):
@@ -56,15 +56,11 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
     [
         ("search", "preset", "digits"),
         ("search", "run_dir", "empty"),
-        ("search", "alpha", "0.01"),
-        ("search", "filters", "32,64,128"),
+        ("search", "alpha", "0.1"),
+        ("search", "filters", "16,32"),
         ("search", "reward_shaping", "true"),
         ("search", "adam_epsilon", "1e-08"),
-        (
-            "search",
-            "epsilon_schedule",
-            "1:95,0.9:7,0.8:7,0.7:7,0.6:10,0.5:10,0.4:10,0.3:10,0.2:10,0.1:12",
-        ),
+        ("search", "epsilon_schedule", "1:14,0.8:4,0.6:4,0.4:3,0.2:2,0.1:2"),
         ("show", "format", "text"),
         ("show", "repeats", "2"),
         ("show", "sort", "reward"),
@@ -80,7 +76,7 @@ def test_the_help_of_a_verb_lists_its_flags_alone_each_with_meaning_and_default(
         ("calibrate", "blocks", "20"),
         ("rescore", "mu", "run"),
         ("train", "preset", "train_digits"),
-        ("train", "milestones", "150,225"),
+        ("train", "milestones", "15,22"),
         ("evaluate", "batch_sizes", "1,8,64,256"),
     ],
 )

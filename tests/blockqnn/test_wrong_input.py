@@ -2,12 +2,12 @@
 
 import pytest
 
-from blockqnn.__main__ import _VERBS
+from blockqnn.flags import verbs
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 
 DRY = ("search", "--evaluator=dry", "--executor=inline", "--preset=smoke")
 LONG = "[" + ",".join(f"({i},1,3,{i - 1},0)" for i in range(1, 25)) + "]"
-VERBS = list(_VERBS)
+VERBS = list(verbs.NAMES)
 
 
 def refused(blockqnn, arguments):

@@ -7,10 +7,9 @@ from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.children.named_weights import by_name
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import IMAGENET, Layout
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import check, write
+from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse, write
 
 # Every operation: sums of equal and of different widths, pooling of both kinds, all kernels.
 ALL = check(
@@ -28,7 +27,13 @@ ALL = check(
 )
 CIFAR = Layout(filters=(4, 8), repeats=1, height=11, width=9, channels=3, classes=5)
 IMAGE = Layout(IMAGENET, (4, 8), repeats=1, height=17, width=16, channels=1, classes=3)
-NETWORKS = {"cifar": (ALL, CIFAR), "imagenet": (PUBLISHED["residual"], IMAGE)}
+CELL = parse("|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|")
+CELLS = Layout("nasbench201", (4, 8), repeats=1, height=10, width=8, channels=3, classes=4)
+NETWORKS = {
+    "cifar": (ALL, CIFAR),
+    "imagenet": (PUBLISHED["residual"], IMAGE),
+    "cells": (CELL, CELLS),
+}
 """A block and a layout of each kind."""
 
 
@@ -49,11 +54,11 @@ def trained_weights(plan, seed=0):
 
 def write_trained(path, network_layout, code=ALL, **changes):
     """Writes a checkpoint of made-up weights."""
-    plan = make_plan(canonical_form(code), network_layout)
+    plan = design_plan(design_of(code), network_layout)
     parameters, statistics = trained_weights(plan)
     fields = {
         "code": write(code),
-        "hash": canonical_form(code).hash,
+        "hash": design_of(code).hash,
         "title": "my block",
         "layout": {**vars(network_layout), "filters": list(network_layout.filters)},
         "recipe": {"epochs": 2},

@@ -5,7 +5,7 @@ import pytest
 from blockqnn.bench.floor import PresetChildren
 from blockqnn.errors import UserError
 from blockqnn.flags.bench import parse, parse_blocks
-from blockqnn.flags.parsing import preset_names
+from blockqnn.flags.preset_files import preset_names
 from blockqnn.networks.layout import Layout, LayoutError
 
 

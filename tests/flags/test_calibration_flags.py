@@ -8,6 +8,7 @@ from blockqnn.__main__ import main
 from blockqnn.calibration.rescore_command import RescoreSettings
 from blockqnn.errors import UserError
 from blockqnn.flags import calibration
+from tests.paths import ROOT
 
 
 def parsed(run, *flags):
@@ -18,7 +19,9 @@ def parsed(run, *flags):
 def run(tmp_path, monkeypatch):
     """A dry run with some flags that are not the preset's."""
     monkeypatch.chdir(tmp_path)
-    words = ["--preset=smoke", "--evaluator=dry", "--executor=inline", "--epochs=3", "--seed=6"]
+    # Worker processes begin in this directory.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    words = ["--preset=smoke", "--evaluator=dry", "--executor=local", "--epochs=3", "--seed=6"]
     words += ["--decay_epochs=2", "--child_timeout_seconds=100", "--cores_per_worker=3"]
     assert main(["search", *words, "--run_dir=here/run"]) == 0
     return "here/run"
@@ -49,9 +52,9 @@ def test_a_run_is_also_beside_itself(run, monkeypatch):
 
 def test_how_they_are_carried_out_may_differ_from_the_search(run):
     settings = parsed(run)
-    assert (settings.training.executor, settings.training.workers) == ("inline", 0)
-    settings = parsed(run, "--executor=local", "--workers=5", "--data_dir=d")
-    assert (settings.training.executor, settings.training.workers) == ("local", 5)
+    assert (settings.training.executor, settings.training.workers) == ("local", 0)
+    settings = parsed(run, "--executor=ray", "--workers=5", "--data_dir=d")
+    assert (settings.training.executor, settings.training.workers) == ("ray", 5)
     assert settings.search.data.data_dir == "d"
 
 

@@ -5,14 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.errors import UserError
-from blockqnn.flags.parsing import (
-    FlagSet,
-    as_text,
-    parse_filters,
-    parse_schedule,
-    preset_names,
-    preset_path,
-)
+from blockqnn.flags.flag_text import as_text, parse_filters, parse_schedule
+from blockqnn.flags.parsing import FlagSet
+from blockqnn.flags.preset_files import preset_names, preset_path
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

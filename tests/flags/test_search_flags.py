@@ -6,7 +6,8 @@ import pytest
 
 from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearningConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.flags.parsing import parse_schedule, preset_names
+from blockqnn.flags.flag_text import parse_schedule
+from blockqnn.flags.preset_files import preset_names
 from blockqnn.flags.search import define, parse
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
 from blockqnn.networks.layout import Layout
@@ -181,7 +182,7 @@ def test_the_flags_that_are_kept_name_the_same_search(preset, tmp_path):
 def test_every_flag_reaches_the_settings():
     found, run = parse(
         [
-            "--evaluator=dry", "--run_dir=somewhere", "--seed=3", "--executor=inline",
+            "--evaluator=dry", "--run_dir=somewhere", "--seed=3", "--executor=ray",
             "--workers=4", "--child_timeout_seconds=5.5", "--epsilon_schedule=0.7:2,0.1:1",
             "--blocks_per_iteration=5", "--alpha=0.2", "--gamma=0.9", "--initial_q=0.25",
             "--replay_updates=6", "--replay_capacity=7", "--noreward_shaping",
@@ -206,7 +207,7 @@ def test_every_flag_reaches_the_settings():
     assert found.recipe == Recipe(15, 16, 0.5, 0.6, 17, 0.3, 0.4, 0.01, 18, 0.7, True, "whole")
     assert found.reward == RewardSettings(-1.0, 2.5)
     assert found.evaluator == "dry"
-    assert (run.run_dir, run.executor) == (pathlib.Path("somewhere"), "inline")
+    assert (run.run_dir, run.executor) == (pathlib.Path("somewhere"), "ray")
     assert (run.workers, run.cores_per_worker, run.child_timeout_seconds) == (4, 2, 5.5)
     assert run.worker == WorkerSettings(devices=6, compilation_cache="kept")
 

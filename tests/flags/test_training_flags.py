@@ -27,8 +27,9 @@ def test_a_flag_file_overrides_the_preset_and_is_overridden(tmp_path):
     assert (settings.recipe.epochs, settings.seed) == (7, 4)
 
 
-def test_what_is_written_to_a_flag_file_is_read_as_the_same(tmp_path):
-    words = ["--preset=train_modern", "--seed=5", "--filters=8,16", "--milestones=", "residual"]
+@pytest.mark.parametrize("flags", [["--preset=train_modern"], ["--milestones=", "--notest"]])
+def test_what_is_written_to_a_flag_file_is_read_as_the_same(tmp_path, flags):
+    words = [*flags, "--seed=5", "--filters=8,16", "residual"]
     settings = training.parse(words)
     file = tmp_path / "train.flags"
     file.write_text(settings.flag_file)
@@ -71,7 +72,7 @@ def test_every_flag_reaches_its_setting():
         "--epochs=13",
         "--batch_size=14",
         "--learning_rate=0.15",
-        "--schedule=cosine",
+        "--schedule=steps",
         "--milestones=1,2",
         "--learning_rate_decay=0.16",
         "--warmup_epochs=17",
@@ -106,9 +107,33 @@ def test_every_flag_reaches_its_setting():
         training.DataSettings("cifar10", "there", 11, 12), True, False, "validation", 20, 16
     )
     assert recipe == FullRecipe(
-        13, 14, 0.15, "cosine", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.2, 21, False, 22,
+        13, 14, 0.15, "steps", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.2, 21, False, 22,
         0.23, 0.24, True, False,
     )  # fmt: skip
+
+
+def test_milestones_belong_to_the_schedule_of_steps(tmp_path):
+    assert training.parse(["residual", "--schedule=cosine"]).recipe.schedule == "cosine"
+    for flag in ("--milestones=10", "--learning_rate_decay=0.5"):
+        with pytest.raises(UserError) as refusal:
+            training.parse(["residual", "--schedule=cosine", flag])
+        name = flag[2:].partition("=")[0]
+        assert str(refusal.value) == (
+            f"--{name} belongs to steps; this training's schedule is cosine."
+        )
+
+
+def test_a_training_of_an_older_version_goes_on_by_its_flags(tmp_path):
+    words = ["residual", "--preset=train_cifar10_cpu", "--schedule=cosine"]
+    settings = training.parse(words)
+    file = tmp_path / "train.flags"
+    # Without the first line, which older versions did not write.
+    file.write_text(settings.flag_file.partition("\n")[2])
+    assert "--milestones=8,12\n" in settings.flag_file
+    with pytest.raises(UserError, match="--milestones belongs to steps"):
+        training.parse(["residual", f"--flagfile={file}"])
+    (tmp_path / "metrics.jsonl").touch()
+    assert training.parse(["residual", f"--flagfile={file}"]).recipe == settings.recipe
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 
 from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Carried, Graph, Node, expanded
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import ActionList, Promise, SearchSpace
 from blockqnn.networks.spaces.nasbench201 import codes
@@ -28,7 +28,7 @@ from blockqnn.networks.spaces.nasbench201.codes import (
     CellCode,
     EdgeOperation,
 )
-from blockqnn.networks.spaces.nasbench201.stacking import cell_plan
+from blockqnn.networks.spaces.nasbench201.stacking import cell_plan, placed_alone
 
 PUBLISHED: Mapping[str, CellCode] = {
     # The highest mean test accuracy after 200 epochs of all 15,625 cells.
@@ -153,13 +153,28 @@ class CellSpace(SearchSpace):
         return Cell(_named(code))
 
     def plan(self, design: Cell, layout: Layout) -> Plan:
-        """See `SearchSpace.plan`."""
+        """See `SearchSpace.plan`; between stages there is a pixel of the next for four of this."""
         self.require_layout(layout)
+        multiple = 2 ** (len(layout.filters) - 1)
+        if layout.height % multiple or layout.width % multiple:
+            raise LayoutError(
+                f"The layout {layout.kind} halves images {len(layout.filters) - 1} times, so their "
+                f"sides must be multiples of {multiple}; given {layout.height}x{layout.width}."
+            )
         return cell_plan(design, layout)
 
     def rewarded_plan(self, design: Cell, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: the whole child, since a cell may compute nothing."""
         return self.plan(design, layout)
+
+    def alone(self, design: Cell, channels: int, filters: int) -> Plan:
+        """See `SearchSpace.alone`; nodes are sums, so a cell keeps the channels that it reads."""
+        if channels != filters:
+            raise LayoutError(
+                f"A cell has as many filters as the map that it reads has channels; given "
+                f"{channels} channels and {filters} filters."
+            )
+        return placed_alone(design, (8, 8, channels))
 
     def promise(self, design: Cell) -> Promise:
         """See `SearchSpace.promise`."""

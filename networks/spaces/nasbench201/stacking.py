@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.plan import Operation, Plan, PlanBuilder
+from blockqnn.networks.plan import Operation, Plan, PlanBuilder, Shape
 from blockqnn.networks.spaces.nasbench201.codes import (
     CONVOLUTION_1X1,
     CONVOLUTION_3X3,
@@ -41,6 +41,17 @@ def cell_plan(cell: Cell, layout: Layout) -> Plan:
             here = _cell(builder, f"stage{stage}/cell{repeat}", cell.code, here)
     here = _norm(builder, "head/norm", here)
     builder.head(here, layout.classes)
+    return tuple(builder.layers)
+
+
+def placed_alone(cell: Cell, shape: Shape) -> Plan:
+    """One cell that reads an image of a shape: height, width and channels."""
+    builder = PlanBuilder()
+    here = builder.place("image", Operation.IMAGE, (), shape)
+    end = _cell(builder, "cell", cell.code, here)
+    if end != len(builder.layers) - 1:
+        # Nobody may read what was placed last; the output is what comes last.
+        builder.place("cell/output", Operation.CONCAT, (end,), shape)
     return tuple(builder.layers)
 
 

@@ -32,7 +32,7 @@ from blockqnn.networks.spaces.nsc.features import BLOCK_FEATURES, block_features
 from blockqnn.networks.spaces.nsc.graph import block_graph
 from blockqnn.networks.spaces.nsc.mutation import mutated_block
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
-from blockqnn.networks.spaces.nsc.stacking import block_plan, make_plan
+from blockqnn.networks.spaces.nsc.stacking import block_plan, make_plan, placed_alone
 
 START = LayerCode(0, 0, 0, 0, 0)
 """The state before the first layer: an empty block."""
@@ -139,6 +139,10 @@ class BlockSpace(SearchSpace):
     def rewarded_plan(self, design: CanonicalBlock, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: one block at the first stage."""
         return block_plan(design, layout)
+
+    def alone(self, design: CanonicalBlock, channels: int, filters: int) -> Plan:
+        """See `SearchSpace.alone`."""
+        return placed_alone(design, (8, 8, channels), filters)
 
     def promise(self, design: CanonicalBlock) -> Promise:
         """See `SearchSpace.promise`."""

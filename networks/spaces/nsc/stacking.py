@@ -7,7 +7,7 @@ Figure 3 of the BlockQNN paper. How many channels a layer has is told by
 from __future__ import annotations
 
 from blockqnn.networks.layout import IMAGENET, Layout
-from blockqnn.networks.plan import Operation, Plan, PlanBuilder
+from blockqnn.networks.plan import Operation, Plan, PlanBuilder, Shape
 from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock
 from blockqnn.networks.spaces.nsc.codes import LayerType
 from blockqnn.networks.spaces.nsc.graph import layer_width
@@ -62,10 +62,25 @@ def block_plan(block: CanonicalBlock, layout: Layout) -> Plan:
     Returns:
         The block at the first stage, with that stage's filters as input width.
     """
-    builder = PlanBuilder()
     halvings = 2 if layout.kind == IMAGENET else 0
     filters = layout.filters[0]
-    shape = (layout.height >> halvings, layout.width >> halvings, filters)
+    return placed_alone(
+        block, (layout.height >> halvings, layout.width >> halvings, filters), filters
+    )
+
+
+def placed_alone(block: CanonicalBlock, shape: Shape, filters: int) -> Plan:
+    """One block that reads an image.
+
+    Args:
+        block: the block in canonical form.
+        shape: of the image: height, width and channels.
+        filters: channels of its convolutions.
+
+    Returns:
+        The plan.
+    """
+    builder = PlanBuilder()
     here = builder.place("image", Operation.IMAGE, (), shape)
     place_block(builder, "block", block, here, filters)
     return tuple(builder.layers)

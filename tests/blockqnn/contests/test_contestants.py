@@ -3,8 +3,9 @@
 import pytest
 
 from blockqnn.agents.evolution import EvolutionConfig
+from blockqnn.agents.paper_schedule import scaled_schedule
 from blockqnn.agents.q_learning import QLearningConfig
-from blockqnn.contests.contestants import parse_contestant, scaled_schedule
+from blockqnn.contests.contestants import parse_contestant
 from blockqnn.errors import UserError
 
 

@@ -276,10 +276,13 @@ def test_the_command_prints_shares_and_continues(blockqnn):
         (("--search_flags=none.flags",), "none.flags"),
         (("--evaluator=train", "--preset=cifar10", "--data_dir=none"), "There is no data set"),
         (("--agents=nobody",), "'nobody'"),
-        (("--table=t.csv",), "--table changes nothing with --evaluator=dry."),
+        (("--table=t.csv",), "--table belongs to table; this comparison's evaluator is dry."),
         (("--space=nasbench201",), "--space=nasbench201 does not go with --layout=cifar"),
         (("--out=regret.txt",), "--out is 'regret.txt'"),
-        (("--evaluator=table", "--table=t.csv"), "--preset changes nothing with --evaluator=table"),
+        (
+            ("--evaluator=table", "--table=t.csv"),
+            "--preset belongs to train or dry; this comparison's evaluator is table.",
+        ),
     ],
 )
 def test_wrong_input_is_refused_in_a_sentence(blockqnn, more, words):

@@ -24,9 +24,7 @@ from blockqnn.networks.child import ChildNetwork, child_network
 from blockqnn.networks.cost import parameters as count_parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Operation
-from blockqnn.networks.spaces.nsc.canonical import canonical_form
-from blockqnn.networks.spaces.nsc.codes import parse, write
-from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse, write
 from tests.blockqnn.trained import (
     ALL,
     CIFAR,
@@ -114,8 +112,8 @@ def test_code_layout_and_weights_build_the_same_network_again(blockqnn, checkpoi
     assert layout == checkpoint.metadata.child_layout
     code = parse(facts["code"])
     assert write(code) == checkpoint.metadata.code
-    assert facts["hash"] == canonical_form(code).hash
-    plan = make_plan(canonical_form(code), layout)
+    assert facts["hash"] == design_of(code).hash
+    plan = design_plan(design_of(code), layout)
     assert [layer["name"] for layer in facts["layers"]] == [layer.name for layer in plan]
     assert [tuple(layer["shape"]) for layer in facts["layers"]] == [layer.shape for layer in plan]
     assert facts["parameters"] == count_parameters(plan)
@@ -198,7 +196,7 @@ def imported(source, folder):
 
 
 def subject(code, layout=CIFAR, **changes):
-    plan = make_plan(canonical_form(code), layout)
+    plan = design_plan(design_of(code), layout)
     parameters, statistics = trained_weights(plan)
     fields = {
         "title": "t",
@@ -254,7 +252,7 @@ def test_load_refuses_weights_of_another_network(blockqnn):
 @given(blocks(min_layers=2, max_layers=5))
 def test_the_forward_pass_of_any_block_is_that_of_the_child_network(code):
     layout = Layout(filters=(2, 3), repeats=1, height=5, width=4, channels=3, classes=3)
-    plan = make_plan(canonical_form(code), layout)
+    plan = design_plan(design_of(code), layout)
     parameters, statistics = trained_weights(plan)
     network = ChildNetwork(plan)
     network.set_weights(parameters, statistics)
@@ -267,7 +265,7 @@ def test_the_forward_pass_of_any_block_is_that_of_the_child_network(code):
 @given(blocks(max_layers=23))
 def test_the_source_of_any_block_is_python_that_fits_a_screen(code):
     layout = Layout(filters=(2, 3), repeats=2)
-    plan = make_plan(canonical_form(code), layout)
+    plan = design_plan(design_of(code), layout)
     source = flax_source(
         Subject("t", code, layout, [], [], (0.1, 0.2, 0.3), (1.0, 1.0, 1.0), (), None, 0)
     )

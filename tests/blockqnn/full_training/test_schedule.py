@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.flags import parsing, training
+from blockqnn.flags import preset_files, training
 from blockqnn.full_training.schedule import (
     averaging_decay,
     drop_path_rate,
@@ -120,8 +120,8 @@ def test_the_modern_preset_has_all_that_its_name_promises():
 
 
 def test_presets_of_training_and_search_are_apart():
-    training_names = set(parsing.preset_names(parsing.TRAINING_PRESETS))
+    training_names = set(preset_files.preset_names(preset_files.TRAINING_PRESETS))
     assert all(name.startswith("train_") for name in training_names)
-    assert not training_names & set(parsing.preset_names())
+    assert not training_names & set(preset_files.preset_names())
     for name in training_names:
         assert preset(name).name == name.removeprefix("train_")

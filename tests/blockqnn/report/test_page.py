@@ -1,6 +1,7 @@
 """The report in a real browser, from a file."""
 
 import dataclasses
+import json
 import math
 
 import pytest
@@ -66,6 +67,17 @@ def test_a_run_is_predicted_block_by_block(browser, trials):
     number = browser.point_at("prediction-chart", 1, 0)
     browser.wait("!document.getElementById('card').hidden")
     assert browser.text("#card h3") == f"Trial {number}"
+
+
+def test_what_the_agent_has_learned_is_shown(browser, blockqnn, directory, trials):
+    status, out, _ = blockqnn("explain", directory / "run", "--format=json")
+    assert status == 0
+    facts = json.loads(out)
+    assert browser.text("#learned code") == facts["greedy"]["code"]
+    titles = browser.texts("#learned tbody th")
+    assert facts["next"][0]["title"] in titles
+    assert browser.texts("#learned thead th")[:3] == ["first decision", "probability", "Q-value"]
+    assert f"The agent is {facts['agent']['agent']}." in browser.text("#learned .caption")
 
 
 def test_a_point_shows_its_block_when_it_is_pointed_at_and_keeps_it_when_clicked(browser, trials):

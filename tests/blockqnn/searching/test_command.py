@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from blockqnn.flags.parsing import RECORD_MARK
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.searching.command import time_spent
@@ -123,6 +124,17 @@ def test_a_schedule_that_begins_otherwise_is_refused(blockqnn, schedule):
     assert status == 2
     assert "--epsilon_schedule=1:1,0.5:1" in err
     assert "begins like it" in err
+
+
+def test_a_random_search_is_continued_by_its_flag_file(blockqnn):
+    blockqnn.search("--preset=smoke", "--agent=random", "--run_dir=run")
+    trials = blockqnn.trials("run")
+    file = blockqnn.directory / "run" / "search.flags"
+    for text in (file.read_text(), file.read_text().removeprefix(f"{RECORD_MARK}\n")):
+        file.write_text(text)
+        status, _, err = blockqnn("search", "--flagfile=run/search.flags")
+        assert (status, err) == (0, "")
+    assert blockqnn.trials("run") == trials
 
 
 def test_a_dry_run_says_so_wherever_it_is_shown(blockqnn):

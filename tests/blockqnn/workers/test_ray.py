@@ -12,7 +12,7 @@ from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import Store
-from blockqnn.settings import DataSettings, Recipe, WorkerSettings
+from blockqnn.settings import DataSettings, DrySettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
 from blockqnn.workers import ray_cluster
 from blockqnn.workers.ray_executor import RayExecutor
@@ -58,7 +58,7 @@ def ray_workers(four_cpus, tmp_path, monkeypatch):
                 DataSettings(dataset),
                 Recipe(epochs=2),
                 LAYOUT,
-                WorkerSettings(dry_seconds=seconds),
+                WorkerSettings(dry=DrySettings(seconds)),
             )
             order = Order(four_cpus.address, settings, 1.0, None, None, 0, 0, {})
             executor = RayExecutor(order, workers, 0, tmp_path, timeout, **limits)

@@ -145,6 +145,13 @@ class RowSpace(SearchSpace):
     def rewarded_plan(self, design: RowDesign, layout: Layout) -> Plan:
         return self.plan(design, layout)
 
+    def alone(self, design: RowDesign, channels: int, filters: int) -> Plan:
+        builder = PlanBuilder()
+        here = builder.place("image", Operation.IMAGE, (), (8, 8, channels))
+        for i, side in enumerate(design.sides, start=1):
+            here = builder.convolution(f"layer{i}", Operation.PCC, here, side, filters)
+        return tuple(builder.layers)
+
     def promise(self, design: RowDesign) -> Promise:
         return Promise(design.sides, 0)
 

@@ -196,5 +196,11 @@ def test_layouts_are_for_their_own_designs():
         design_plan(design_of(block), LAYOUT)
 
 
+def test_images_that_cannot_be_halved_are_refused():
+    layout = Layout(kind=NASBENCH201, filters=(4, 8, 16), repeats=1, height=30, width=32)
+    with pytest.raises(LayoutError, match="must be multiples of 4; given 30x32"):
+        design_plan(design_of(parse_cell(MIXED)), layout)
+
+
 def test_a_decision_is_a_pair():
     assert parse_cell(MIXED)[0] == EdgeOperation(1, 4) == (1, 4)

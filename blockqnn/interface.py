@@ -1,0 +1,225 @@
+"""What `import blockqnn` offers: codes, drawings, figures, networks, runs and searches.
+
+Every function imports what it needs when it is called, so that `import
+blockqnn` stays light.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.contract import MAX_LAYERS, Code
+from blockqnn.networks.spaces.registry import DEFAULT, fitting, space_of
+from blockqnn.networks.spaces.registry import parse as _parse
+from blockqnn.networks.spaces.registry import published as _published
+
+if TYPE_CHECKING:
+    from blockqnn.inspection.block_drawing import Drawing
+    from blockqnn.inspection.run import Run
+    from blockqnn.networks.child import ChildNetwork
+
+
+def parse(text: str, max_layers: int = MAX_LAYERS) -> Code:
+    """Reads a code, or takes a published one by its name.
+
+    >>> code = blockqnn.parse("[(1,1,3,0,0),(2,1,3,1,0),(3,5,0,0,2)]")
+    >>> len(code)  # Terminal included
+    4
+    >>> blockqnn.parse("residual") == blockqnn.parse(
+    ...     "[(1,4,0,0,0),(2,1,3,1,0),(3,1,3,2,0),(4,5,0,1,3),(5,7,0,0,0)]"
+    ... )
+    True
+
+    Args:
+        text: a code of any search space as its papers write it, or a name.
+        max_layers: most layers, where the space has such a limit.
+
+    Returns:
+        The code: a tuple of decisions.
+
+    Raises:
+        blockqnn.networks.spaces.contract.CodeError: if it is none.
+    """
+    return _published()[text] if text in _published() else _parse(text, max_layers)
+
+
+def draw(code: Code, filters: int | None = 32) -> Drawing:
+    """Draws a code as it was written.
+
+    >>> blockqnn.draw(blockqnn.parse("residual"), filters=8)
+    ●       input          8
+    ○    1  identity       8
+    ├─■  2  conv 3x3       8
+    │ ■  3  conv 3x3       8
+    ⊕─╯  4  add            8
+    ●       output         8
+
+    Args:
+        code: as `parse` returns it.
+        filters: of the stage, for the widths; None for a drawing without.
+
+    Returns:
+        A drawing: a picture in a notebook, text elsewhere; `save` writes it to a file.
+    """
+    from blockqnn.inspection.block_drawing import drawing
+
+    layout = None if filters is None else fitting(code, Layout(filters=(filters,)))
+    return drawing(code, layout, space_of(code).write(code))
+
+
+def figures(code: Code, layout: Layout | None = None) -> dict[str, Any]:
+    """What a code means and what its network costs.
+
+    >>> found = blockqnn.figures(blockqnn.parse("residual"))
+    >>> found["parameters"], found["density"]
+    (1461866, 1.0)
+
+    Args:
+        code: as `parse` returns it.
+        layout: of its child network; None for the usual one of its space.
+
+    Returns:
+        `code`, `hash`, `density`, `depth` (convolutions on the longest path),
+        `parameters`, `flops` (2 x multiply-accumulates of one image, forward),
+        `block_flops`, and what else the space says.
+
+    Raises:
+        LayoutError: if the layout is not one for this code.
+    """
+    from blockqnn.inspection.show_block import design_facts
+    from blockqnn.networks.cost import cost
+
+    chosen = layout or fitting(code, Layout())
+    return design_facts(code, cost(space_of(code).design(code), chosen))
+
+
+def network(code: Code, layout: Layout | None = None, seed: int = 0) -> ChildNetwork:
+    """A child network as an `nnx.Module`.
+
+    >>> import jax.numpy as jnp
+    >>> layout = Layout(filters=(4, 8), repeats=1, height=8, width=8, channels=1)
+    >>> model = blockqnn.network(blockqnn.parse("residual"), layout)
+    >>> model(jnp.zeros((2, 8, 8, 1))).shape
+    (2, 10)
+
+    Args:
+        code: as `parse` returns it.
+        layout: what stands around it; None for the usual one of its space.
+        seed: of the initial weights.
+
+    Returns:
+        A module from normalised images [B, H, W, C] to logits [B, classes].
+
+    Raises:
+        LayoutError: if the layout is not one for this code.
+    """
+    from blockqnn.networks.child import child_network
+
+    return child_network(code, layout or fitting(code, Layout()), seed)
+
+
+def block(code: Code, channels: int, filters: int, seed: int = 0) -> ChildNetwork:
+    """One block alone as an `nnx.Module`, for a network of one's own.
+
+    >>> import jax.numpy as jnp
+    >>> layer = blockqnn.block(blockqnn.parse("inception"), channels=16, filters=8)
+    >>> layer(jnp.zeros((2, 5, 5, 16))).shape
+    (2, 5, 5, 24)
+
+    Args:
+        code: as `parse` returns it.
+        channels: of the map that it reads.
+        filters: channels of its convolutions.
+        seed: of the initial weights.
+
+    Returns:
+        A module from maps [B, H, W, channels] to maps [B, H, W, D]; how large D
+        is the block decides.
+
+    Raises:
+        LayoutError: if there is no such block, as of cells whose nodes are sums.
+    """
+    from blockqnn.networks.child import ChildNetwork
+
+    space = space_of(code)
+    return ChildNetwork(space.alone(space.design(code), channels, filters), seed)
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Opens a run, whether it has ended, has died or is still going on.
+
+    >>> run = blockqnn.open_run("runs/digits")  # doctest: +SKIP
+    >>> run.trials  # a pandas data frame  # doctest: +SKIP
+    >>> run.best(3)  # the three blocks of highest reward  # doctest: +SKIP
+    >>> run.block("best").draw()  # or by trial: run.block(17)  # doctest: +SKIP
+
+    Args:
+        path: the run's directory; nothing is written to it.
+
+    Returns:
+        The run as it is now; `Run.refresh` reads it again.
+
+    Raises:
+        blockqnn.errors.UserError: if there is no run, or it cannot be read.
+    """
+    # The command line does without data frames.
+    from blockqnn.inspection.run import Run
+
+    return Run(path)
+
+
+def search(
+    evaluate: Callable[[Code], float],
+    run_dir: str | os.PathLike[str],
+    *,
+    budget: int = 100,
+    agent: str = "q_learning_plus",
+    space: str = DEFAULT,
+    max_layers: int = MAX_LAYERS,
+    layout: Layout | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Run:
+    """Searches with a function of one's own as the evaluator.
+
+    Everything is stored as the command does it: the same call continues a
+    search that was stopped, and returns at once when it has ended.
+
+    >>> import tempfile
+    >>> def accuracy(code):
+    ...     return 90.0 - len(code)
+    >>> directory = tempfile.mkdtemp()
+    >>> run = blockqnn.search(accuracy, directory, budget=20, agent="random")
+    >>> len(run.best(3))
+    3
+
+    Args:
+        evaluate: from a code to its accuracy in percent. It is called once for
+            each design; what it raises is the reason of a failed trial.
+        run_dir: directory of the run.
+        budget: designs to evaluate, known ones included.
+        agent: name of the agent.
+        space: name of the search space.
+        max_layers: most layers, where the space has such a limit.
+        layout: of the networks whose parameters and FLOPs are recorded.
+        options: of the agent, by the names of its flags.
+        seed: fixes every random choice.
+
+    Returns:
+        The run.
+
+    Raises:
+        blockqnn.errors.UserError: if an argument cannot be used, or the
+            directory holds another search.
+        KeyboardInterrupt: if the search was interrupted; it can be continued.
+    """
+    from blockqnn.searching.own_function import search_with
+
+    wanted = dict(options or {})
+    search_with(
+        evaluate, os.fspath(run_dir), budget, agent, space, max_layers, layout, wanted, seed
+    )
+    return open_run(run_dir)

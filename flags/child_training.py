@@ -1,0 +1,90 @@
+"""The flags of how a child is trained and rewarded in a search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockqnn.flags.parsing import FlagSet
+from blockqnn.settings import Recipe, RewardSettings
+
+
+def define(flags: FlagSet) -> None:
+    """Adds the flags, in groups of their own, at the paper's values."""
+    recipe = Recipe()
+    flags.group("Training of a child")
+    flags.integer("epochs", recipe.epochs, "passes over the training part", 1)
+    flags.integer("batch_size", recipe.batch_size, "images in a step", 1)
+    flags.number(
+        "learning_rate", recipe.learning_rate, "learning rate of Adam, at the start", above=0
+    )
+    flags.number(
+        "learning_rate_decay",
+        recipe.learning_rate_decay,
+        "factor on the learning rate after every decay_epochs",
+        above=0,
+        most=1,
+    )
+    flags.integer("decay_epochs", recipe.decay_epochs, "epochs between two reductions", 1)
+    flags.number("beta1", recipe.beta1, "decay of Adam's first moment", least=0, most=0.999999)
+    flags.number("beta2", recipe.beta2, "decay of Adam's second moment", least=0, most=0.999999)
+    flags.number("adam_epsilon", recipe.adam_epsilon, "number added to Adam's denominator", above=0)
+    flags.integer(
+        "restarts",
+        recipe.restarts,
+        "most restarts of a child whose first epoch ends below guessing",
+    )
+    flags.number(
+        "restart_factor",
+        recipe.restart_factor,
+        "factor on the learning rate at a restart",
+        above=0,
+        most=1,
+    )
+    flags.switch("bfloat16", recipe.bfloat16, "compute in bfloat16; weights stay float32")
+    flags.choice(
+        "execution",
+        recipe.execution,
+        ("auto", "layers", "whole"),
+        "children compiled layer by layer (CPU) or whole (GPU and TPU)",
+    )
+
+    flags.group("Reward")
+    flags.number("mu", RewardSettings.mu, "percent that each e-fold of the block's FLOPs costs")
+    flags.number("rho", RewardSettings.rho, "percent that each e-fold of the block's density costs")
+
+
+def recipe(values: dict[str, Any]) -> Recipe:
+    """How a child is trained.
+
+    Args:
+        values: of the flags, by name.
+
+    Returns:
+        The settings.
+    """
+    return Recipe(
+        epochs=values["epochs"],
+        batch_size=values["batch_size"],
+        learning_rate=values["learning_rate"],
+        learning_rate_decay=values["learning_rate_decay"],
+        decay_epochs=values["decay_epochs"],
+        beta1=values["beta1"],
+        beta2=values["beta2"],
+        adam_epsilon=values["adam_epsilon"],
+        restarts=values["restarts"],
+        restart_factor=values["restart_factor"],
+        bfloat16=values["bfloat16"],
+        execution=values["execution"],
+    )
+
+
+def reward(values: dict[str, Any]) -> RewardSettings:
+    """How accuracy is corrected.
+
+    Args:
+        values: of the flags, by name.
+
+    Returns:
+        The settings.
+    """
+    return RewardSettings(mu=values["mu"], rho=values["rho"])

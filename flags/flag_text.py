@@ -1,0 +1,82 @@
+"""The values of flags as text: read from a command line, and written as one would type them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from absl import flags
+
+
+class Parser(flags.ArgumentParser):
+    """Turns text into a value, or says what is allowed."""
+
+    def __init__(self, parse: Callable[[str], Any], allowed: str):
+        """Creates a parser.
+
+        Args:
+            parse: turns text into a value, or raises ValueError.
+            allowed: what the text may be, for the message.
+        """
+        self._parse = parse
+        self._allowed = allowed
+
+    def parse(self, argument: Any) -> Any:
+        """The value of a flag that is given as text; a default is one already."""
+        if not isinstance(argument, str):
+            return argument
+        try:
+            return self._parse(argument)
+        except (ValueError, OverflowError):
+            raise ValueError(f"allowed: {self._allowed}") from None
+
+
+class Serializer(flags.ArgumentSerializer):
+    """Writes a value as one would type it."""
+
+    def serialize(self, value: Any) -> str:
+        """The text of a value."""
+        return as_text(value)
+
+
+def as_text(value: Any) -> str:
+    """A flag's value as one would type it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(
+            ":".join(as_text(part) for part in item) if isinstance(item, tuple) else as_text(item)
+            for item in value
+        )
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value)
+
+
+def parse_filters(text: str) -> tuple[int, ...]:
+    """Reads `--filters`: positive integers with commas between them."""
+    filters = tuple(int(part) for part in text.split(","))
+    if min(filters) < 1 or max(filters) > 1_000_000:
+        raise ValueError
+    return filters
+
+
+FILTERS_ALLOWED = "positive integers with commas between them, one a stage, as in 32,64,128"
+
+
+def parse_schedule(text: str) -> tuple[tuple[float, int], ...]:
+    """Reads `--epsilon_schedule`: pairs of epsilon and iterations."""
+    schedule = []
+    for part in text.split(","):
+        epsilon, count = part.split(":")
+        schedule.append((float(epsilon), int(count)))
+        if not 0 <= schedule[-1][0] <= 1 or schedule[-1][1] < 1:
+            raise ValueError
+    return tuple(schedule)
+
+
+SCHEDULE_ALLOWED = (
+    "EPSILON:ITERATIONS pairs with commas between them, epsilon from 0 to 1, as in 1.0:95,0.9:7"
+)
