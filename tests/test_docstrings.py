@@ -19,7 +19,7 @@ def sections(docstring):
 
 def entries(section):
     """The names that a section lists."""
-    return re.findall(r"^    \*?(\w+): ", section, re.MULTILINE)
+    return re.findall(r"^    \*{0,2}(\w+): ", section, re.MULTILINE)
 
 
 def documented(module):

@@ -40,7 +40,8 @@ ROOMS = {
     "drawing": "ground, networks",
     "tensorboard": "drawing, runs, ground, networks.spaces, networks",
     "searching": (
-        "tensorboard, runs, workers, evaluation, ground, child networks, networks.spaces, agents"
+        "tensorboard, runs, workers, evaluation, ground, child networks, networks.spaces, "
+        "networks, agents"
     ),
     # What is done with runs and with designs.
     "inspection": (
@@ -59,7 +60,8 @@ ROOMS = {
     ),
     # How all of it is reached.
     "interface": (
-        "inspection, drawing, evaluation, data, ground, child networks, networks.spaces, networks"
+        "inspection, searching, drawing, evaluation, data, "
+        "ground, child networks, networks.spaces, networks"
     ),
     "flags": (
         "bench, export, full_training, contests, report, calibration, inspection, "
@@ -227,3 +229,23 @@ def test_a_search_in_worker_processes_brings_no_jax_into_the_driver(tmp_path):
         "assert not {'jax', 'jaxlib', 'flax', 'optax'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+# To be cut; nothing is to be added here.
+NOT_CUT_YET = {"agents.q_learning", "environment", "networks.spaces.contract"}
+    "agents.q_learning",
+    "agents.q_learning_plus",
+    "environment",
+    "flags.search",
+    "networks.spaces.contract",
+}
+
+
+def test_no_module_is_longer_than_one_reads_at_a_time():
+    lengths = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
+    assert {name for name, length in lengths.items() if length > 300} <= NOT_CUT_YET
+
+
+def test_no_module_of_the_tests_is_longer_than_420_lines():
+    paths = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    assert not [path for path in paths if len(path.read_text().splitlines()) > 420]

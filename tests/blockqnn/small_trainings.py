@@ -9,8 +9,10 @@ import pathlib
 import jax
 import numpy as np
 
+from blockqnn.children.checkpoint import load_checkpoint
 from blockqnn.data.images import Images
 from blockqnn.full_training.command import train
+from blockqnn.full_training.directory import read_result
 from blockqnn.full_training.program import Program
 from blockqnn.full_training.settings import (
     FullData,
@@ -98,3 +100,16 @@ def equal(one, other):
     leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
     assert jax.tree.structure(one) == jax.tree.structure(other)
     return all(np.array_equal(a, b) for a, b in zip(leaves, others, strict=True))
+
+
+def weights(directory):
+    """The parameters and statistics of a training's newest checkpoint."""
+    found = load_checkpoint(directory)
+    return [found.parameters, found.statistics]
+
+
+def same(directory, other):
+    """Whether two trainings have the same losses, weights and results."""
+    one, two = (read_result(d) for d in (directory, other))
+    assert {**one, "seconds": 0} == {**two, "seconds": 0}
+    return figures(directory) == figures(other) and equal(weights(directory), weights(other))

@@ -16,7 +16,7 @@ from blockqnn.runs.run_record import RunRecord
 from blockqnn.settings import RewardSettings
 from blockqnn.terminal import Terminal
 from blockqnn.trial import Status, Trial
-from tests.blockqnn.runs.test_store import TRIALS
+from tests.blockqnn.runs.test_store_contents import TRIALS
 from tests.blockqnn.small_searches import CONV3, LAYOUT
 
 NOON = datetime.datetime(2026, 3, 1, 12, 0, 0, tzinfo=datetime.UTC).timestamp()

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from blockqnn.flags import search as search_flags
 from blockqnn.flags.parsing import RECORD_MARK
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
@@ -26,86 +25,6 @@ SMOKE = (
     "--max_flops=0",
     "--max_parameters=20000",
 )
-# A value of each flag that is not the one of `SMOKE`.
-OTHER_VALUES = {
-    "seed": "1",
-    "evaluator": "train",
-    "agent": "random",
-    "epsilon_schedule": "1:1",
-    "blocks_per_iteration": "3",
-    "async": "true",
-    "alpha": "0.5",
-    "gamma": "0.5",
-    "initial_q": "0.25",
-    "replay_updates": "9",
-    "replay_capacity": "5",
-    "reward_shaping": "false",
-    "ceilings": "2",
-    "population": "20",
-    "sample": "4",
-    "centres": "1",
-    "predictor": "forest",
-    "predictor_pool": "7",
-    "predictor_after": "9",
-    "exploration": "uniform",
-    "table": "other.csv",
-    "search_column": "other",
-    "max_layers": "5",
-    "layout": "imagenet",
-    "filters": "4",
-    "repeats": "2",
-    "max_parameters": "30000",
-    "max_flops": "1000000000",
-    "max_activation_bytes": "1000000000",
-    "dataset": "synthetic:8x8x1:10:600",
-    "train_examples": "301",
-    "validation_examples": "55",
-    "split_seed": "1",
-    "epochs": "2",
-    "batch_size": "26",
-    "learning_rate": "0.01",
-    "learning_rate_decay": "0.5",
-    "decay_epochs": "2",
-    "beta1": "0.8",
-    "beta2": "0.99",
-    "adam_epsilon": "1e-07",
-    "restarts": "0",
-    "restart_factor": "0.5",
-    "bfloat16": "true",
-    "mu": "0",
-    "rho": "0",
-}
-# Of these, the ones that have no effect on a dry search by Q-learning, with their owner.
-OWNERS = {
-    "ceilings": "q_learning_plus",
-    "population": "evolution",
-    "sample": "evolution",
-    "centres": "local_search",
-    "predictor_pool": "forest",
-    "predictor_after": "forest",
-    "table": "table",
-    "search_column": "table",
-}
-ONLY_ON_RAY = ("ray_address", "cpus_per_child", "tpus_per_child")
-OPERATIONAL_VALUES = {
-    "executor": "local",
-    "workers": "2",
-    "cores_per_worker": "0",
-    "devices_per_worker": "3",
-    "compilation_cache": "off",
-    "child_timeout_seconds": "77.5",
-    "child_retries": "7",
-    "children_per_worker": "5",
-    "ray_address": "local",
-    "cpus_per_child": "0.5",
-    "gpus_per_child": "0.25",
-    "tpus_per_child": "4",
-    "dry_seconds": "0.001",
-    "dry_spread": "0.5",
-    "data_dir": "elsewhere",
-    "execution": "whole",
-    "tensorboard": "true",
-}
 
 
 def timeless(trials):
@@ -205,42 +124,6 @@ def test_a_schedule_that_begins_otherwise_is_refused(blockqnn, schedule):
     assert status == 2
     assert "--epsilon_schedule=1:1,0.5:1" in err
     assert "begins like it" in err
-
-
-def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_out():
-    names = {name for name in search_flags.define().values if name not in ("preset", "flagfile")}
-    # Another space needs another layout too, so that either is refused by itself.
-    assert names == {*OTHER_VALUES, *OPERATIONAL_VALUES, "run_dir", "space"}
-
-
-def test_another_value_of_any_flag_of_the_search_is_refused_by_its_name(blockqnn):
-    blockqnn.search(*SMOKE)
-    trials, files = blockqnn.trials("run"), blockqnn.files()
-    kept = (blockqnn.directory / "run" / "search.flags").read_text()
-    for name, value in OTHER_VALUES.items():
-        status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, f"--{name}={value}")
-        assert (status, out) == (2, ""), name
-        begun = rf"blockqnn: .* begun with --{name}=\S*; given is --{name}={value}\. "
-        foreign = rf"blockqnn: --{name} belongs to {OWNERS.get(name)}; this search's \w+ is \w+\.\n"
-        assert re.match(foreign if name in OWNERS else begun, err)
-        assert err.count("\n") == 1
-    assert blockqnn.trials("run") == trials
-    assert blockqnn.files() == files
-    assert (blockqnn.directory / "run" / "search.flags").read_text() == kept
-
-
-def test_flags_that_say_how_to_carry_it_out_may_change(blockqnn):
-    first = blockqnn.search(*SMOKE)
-    changes = [f"--{n}={value}" for n, value in OPERATIONAL_VALUES.items() if n not in ONLY_ON_RAY]
-    status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, *changes)
-    assert (status, err) == (0, "")
-    # A line on TensorBoard follows.
-    assert result_in(out).startswith(result_in(first))
-    for name in ONLY_ON_RAY:
-        given = f"--{name}={OPERATIONAL_VALUES[name]}"
-        status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, *changes, given)
-        assert (status, out) == (2, "")
-        assert err == f"blockqnn: --{name} belongs to ray; this search's executor is local.\n"
 
 
 def test_a_random_search_is_continued_by_its_flag_file(blockqnn):
