@@ -7,8 +7,6 @@ more, but imports what stands before a colon:
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -17,9 +15,9 @@ from gymnasium.error import InvalidAction, ResetNeeded
 
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import DRY, TRAIN, Evaluator, make_evaluator
+from blockqnn.evaluation.contract import DRY, TRAIN
+from blockqnn.evaluation.given import AnyEvaluator, evaluation
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
-from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS, Code, SearchSpace
 from blockqnn.networks.spaces.registry import (
@@ -31,14 +29,12 @@ from blockqnn.networks.spaces.registry import (
     write,
 )
 from blockqnn.reward import corrected_reward, guessing_accuracy
-from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
-from blockqnn.trial import Job, Outcome, Status, child_seed
+from blockqnn.settings import DataSettings, Recipe, RewardSettings
+from blockqnn.trial import Job, Status, child_seed
 
 ID = "BlockQNN-v0"
 END, RAISE = "end", "raise"
 BLOCK, LAYER = "block", "layer"
-
-AnyEvaluator = str | Evaluator | Callable[[Code], float]
 
 
 class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
@@ -135,7 +131,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         data, self._recipe = data or DataSettings(), recipe or Recipe()
         self.layout = layout or _layout(self._space, data, images_needed=evaluator == TRAIN)
         self._limits, self._reward = limits or Limits(), reward or RewardSettings()
-        self._evaluate = _evaluation(evaluator, data, self._recipe, self.layout)
+        self._evaluate = evaluation(evaluator, data, self._recipe, self.layout)
         self._run_seed = run_seed
         self._whole_block, self._raise = observation == BLOCK, illegal_action == RAISE
         self.render_mode = render_mode
@@ -215,7 +211,11 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
             from blockqnn.drawing.terminal import in_text
 
             return in_text(graph_of(self._space.ended(self._layers)))
-        return _picture(graph_of(self._space.ended(self._layers)))
+        # Most players never look, and these take a while to load.
+        from blockqnn.drawing.arrangement import arrange
+        from blockqnn.drawing.raster import pixels
+
+        return pixels(arrange(graph_of(self._space.ended(self._layers))))
 
     def _step_illegal(
         self, action: int, position: int
@@ -296,37 +296,6 @@ def _layout(space: SearchSpace, data: DataSettings, images_needed: bool) -> Layo
         channels=channels,
         classes=info.classes,
     )
-
-
-def _evaluation(
-    evaluator: AnyEvaluator, data: DataSettings, recipe: Recipe, layout: Layout
-) -> Callable[[Job], Outcome]:
-    """One way to evaluate from the several that may be given."""
-    if isinstance(evaluator, str):
-        _one_of("evaluator", evaluator, (DRY, TRAIN))
-        evaluator = make_evaluator(evaluator, data, recipe, layout, WorkerSettings())
-    evaluate = getattr(evaluator, "evaluate", None)
-    if evaluate is not None:
-        return lambda job: evaluate(job, slot=0)
-    if not callable(evaluator):
-        raise UserError(
-            f"An evaluator is {DRY!r}, {TRAIN!r}, a function from a code to its accuracy in "
-            f"percent, or has a method evaluate; given {evaluator!r}."
-        )
-    function = evaluator
-    return lambda job: Outcome(accuracies=(float(function(job.code)),))
-
-
-def _picture(graph: Graph) -> np.ndarray:
-    # Most players never look, and these take a while to load.
-    import PIL.Image
-
-    from blockqnn.drawing.arrangement import arrange
-    from blockqnn.drawing.raster import png
-
-    painted = PIL.Image.open(io.BytesIO(png(arrange(graph)))).convert("RGBA")
-    ground = PIL.Image.new("RGBA", painted.size, "white")
-    return np.array(PIL.Image.alpha_composite(ground, painted).convert("RGB"))
 
 
 if ID not in gymnasium.registry:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
+import PIL.Image
 from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -56,6 +58,20 @@ def png(arrangement: Arrangement, dots_per_inch: int = 144) -> bytes:
             file, format="png", dpi=dots_per_inch, transparent=True, metadata={"Software": None}
         )
     return file.getvalue()
+
+
+def pixels(arrangement: Arrangement) -> np.ndarray:
+    """Paints an arrangement on white.
+
+    Args:
+        arrangement: what to paint.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    painted = PIL.Image.open(io.BytesIO(png(arrangement))).convert("RGBA")
+    ground = PIL.Image.new("RGBA", painted.size, "white")
+    return np.array(PIL.Image.alpha_composite(ground, painted).convert("RGB"))
 
 
 def pdf(arrangement: Arrangement) -> bytes:

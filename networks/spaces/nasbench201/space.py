@@ -12,7 +12,8 @@ from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Carried, Graph, Node, expanded
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.contract import ActionList, Promise, SearchSpace
+from blockqnn.networks.spaces.action_list import ActionList
+from blockqnn.networks.spaces.contract import Promise, SearchSpace
 from blockqnn.networks.spaces.nasbench201 import codes
 from blockqnn.networks.spaces.nasbench201.codes import (
     CONVOLUTION_1X1,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blockqnn.networks.spaces.contract import ActionList
+from blockqnn.networks.spaces.action_list import ActionList
 from blockqnn.networks.spaces.nsc.codes import LayerCode, LayerType, terminal
 
 TERMINAL_ACTION = 0

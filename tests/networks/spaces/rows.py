@@ -18,7 +18,8 @@ from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Graph, Node
 from blockqnn.networks.layout import CIFAR, Layout
 from blockqnn.networks.plan import Operation, Plan, PlanBuilder
-from blockqnn.networks.spaces.contract import ActionList, CodeError, Promise, SearchSpace
+from blockqnn.networks.spaces.action_list import ActionList
+from blockqnn.networks.spaces.contract import CodeError, Promise, SearchSpace
 
 KERNELS = (1, 3, 5)
 LENGTH = 3
