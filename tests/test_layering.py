@@ -233,12 +233,6 @@ def test_a_search_in_worker_processes_brings_no_jax_into_the_driver(tmp_path):
 
 # To be cut; nothing is to be added here.
 NOT_CUT_YET = {"agents.q_learning", "environment", "networks.spaces.contract"}
-    "agents.q_learning",
-    "agents.q_learning_plus",
-    "environment",
-    "flags.search",
-    "networks.spaces.contract",
-}
 
 
 def test_no_module_is_longer_than_one_reads_at_a_time():
