@@ -26,6 +26,7 @@ from blockqnn.runs.store import Store
 from blockqnn.searching.loop import Search
 from blockqnn.trial import Status
 from blockqnn.workers.choice import make_executor
+from blockqnn.workers.contract import RAY
 
 CHILDREN = {0.0: 400, 0.1: 20, 1.0: 5, 10.0: 2}
 """Of each worker, for the seconds that a child sleeps; without sleep of all workers together."""
@@ -48,9 +49,8 @@ def measure(
             f"--executor={executor_name}",
             f"--workers={workers}",
             f"--dry_seconds={seconds}",
-            f"--ray_address={address}",
-            "--cpus_per_child=0.1",
             f"--run_dir={directory}",
+            *([f"--ray_address={address}", "--cpus_per_child=0.1"] if executor_name == RAY else []),
         ]
     )
     with (
