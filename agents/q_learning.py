@@ -13,15 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from blockqnn.agents.contract import (
-    Action,
-    Entry,
-    Episode,
-    Prospect,
-    SearchSpace,
-    State,
-    Terms,
-)
+from blockqnn.agents.contract import Action, Entry, Episode, Prospect, SearchSpace, State, Terms
 from blockqnn.agents.equations import (
     bootstrap_target,
     epsilon_at,
@@ -29,16 +21,10 @@ from blockqnn.agents.equations import (
     moved,
     shaped_reward,
 )
-from blockqnn.agents.exploration import (
-    BY_TYPE,
-    draw,
-    draw_probabilities,
-    generator,
-    random_state,
-)
+from blockqnn.agents.exploration import BY_TYPE, draw, draw_probabilities, generator, random_state
 from blockqnn.agents.options import AgentSettings, option, told
 from blockqnn.agents.paper_schedule import PAPER_SCHEDULE, Schedule, paper_batch
-from blockqnn.agents.q_row import Row
+from blockqnn.agents.q_row import Memory, Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,14 +85,6 @@ class QLearningConfig(AgentSettings):
         return paper_batch(budget)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Memory:
-    """An episode in replay memory: the table entries that it passed, and its reward."""
-
-    path: list[tuple[Action, Row, int]]
-    reward: float
-
-
 class QLearning:
     """The Q-learning agent of BlockQNN."""
 
@@ -134,7 +112,7 @@ class QLearning:
         self._random = np.random.default_rng(seed)
         self._iteration = 0
         self._table: dict[Action, Row] = {}
-        self._memory: list[_Memory] = []
+        self._memory: list[Memory] = []
         self._changed: set[Action] = set()
 
     @property
@@ -286,11 +264,11 @@ class QLearning:
                 row = self._row(state)
                 path.append((state, row, row.position(action)))
                 state = action
-            self._memory.append(_Memory(path, float(episode.reward)))
+            self._memory.append(Memory(path, float(episode.reward)))
         if self._config.replay_capacity:
             del self._memory[: -self._config.replay_capacity]
 
-    def _learn(self, memory: _Memory) -> None:
+    def _learn(self, memory: Memory) -> None:
         """Learns from an episode, from its last action back to its first."""
         alpha, discount = self._config.learning_rate, self._config.discount
         r_t = 0.0

@@ -1,7 +1,8 @@
-"""A state of the Q-table."""
+"""What the Q-table and its replay memory hold: a state, and an episode that passed states."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,3 +54,16 @@ class Row:
         self.values[position] = value
         self.visits[position] = visits
         self._greedy = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """An episode in replay memory.
+
+    Attributes:
+        path: the table entries that it passed: state, row and position in the row.
+        reward: of the episode.
+    """
+
+    path: list[tuple[Action, Row, int]]
+    reward: float

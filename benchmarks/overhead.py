@@ -26,7 +26,6 @@ from blockqnn.runs.store import Store
 from blockqnn.searching.loop import Search
 from blockqnn.trial import Status
 from blockqnn.workers.choice import make_executor
-from blockqnn.workers.contract import RAY
 
 CHILDREN = {0.0: 400, 0.1: 20, 1.0: 5, 10.0: 2}
 """Of each worker, for the seconds that a child sleeps; without sleep of all workers together."""
@@ -37,6 +36,7 @@ def measure(
 ) -> tuple[float, float, float, int]:
     """Seconds beyond the ideal and of the driver's processor a child, efficiency, children."""
     children = CHILDREN.get(seconds, 5) * (workers if seconds else 1)
+    cluster = [f"--ray_address={address}", "--cpus_per_child=0.1"]
     settings, run = search_flags.parse(
         [
             "--preset=digits",
@@ -49,8 +49,8 @@ def measure(
             f"--executor={executor_name}",
             f"--workers={workers}",
             f"--dry_seconds={seconds}",
+            *(cluster if executor_name == "ray" else []),
             f"--run_dir={directory}",
-            *([f"--ray_address={address}", "--cpus_per_child=0.1"] if executor_name == RAY else []),
         ]
     )
     with (

@@ -17,7 +17,12 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
         flags: that are added to, in their present group.
         default: what the flags say unless they are given.
     """
-    flags.choice("layout", default.kind, tuple(layouts()), "what stands around the blocks")
+    flags.choice(
+        "layout",
+        default.kind,
+        tuple(layouts()),
+        "what stands around the blocks; unless it is named, the one of the search space",
+    )
     flags.special(
         "filters",
         default.filters,

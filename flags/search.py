@@ -143,6 +143,9 @@ def parse(
         )
     flags = given.flags
     flags.refuse_without_effect("search", given.usual)
+    if not flags.values["layout"].present:
+        # Nobody has named one: the space takes its own.
+        flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
     values = flags.chosen()
     if not values["run_dir"]:
         values["run_dir"] = str(pathlib.Path("runs") / given.preset)

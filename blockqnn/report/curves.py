@@ -71,7 +71,8 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
         the window the list of its shares among convolutions and pooling.
     """
     iterations = sorted({trial.iteration for trial in trials})
-    wanted = max(1, min(_MOST_BINS, len(trials) // _TRIALS_A_BIN))
+    # A line needs two points, however few trials there are.
+    wanted = max(2, min(_MOST_BINS, len(trials) // _TRIALS_A_BIN))
     size = max(1, -(-len(iterations) // wanted))
     place = {iteration: index // size for index, iteration in enumerate(iterations)}
     bins = _by(trials, lambda trial: place[trial.iteration])

@@ -6,6 +6,7 @@ import pytest
 
 from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearningConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.errors import UserError
 from blockqnn.flags.flag_text import parse_schedule
 from blockqnn.flags.preset_files import preset_names
 from blockqnn.flags.search import define, parse
@@ -225,3 +226,13 @@ def test_what_decides_the_search_is_kept_apart_from_how_it_is_carried_out():
     _, another = parse(["--evaluator=dry", "--rho=7"])
     assert another.flag_values != one.flag_values
     assert another.flag_values["rho"] == "7"
+
+
+def test_a_space_takes_its_layout_where_none_is_named():
+    cells = ["--space=nasbench201", "--evaluator=dry"]
+    settings, run = parse(cells)
+    assert (settings.layout.kind, run.flag_values["layout"]) == ("nasbench201", "nasbench201")
+    assert "--layout=nasbench201" in run.flag_file
+    assert parse(["--evaluator=dry"])[0].layout.kind == "cifar"
+    with pytest.raises(UserError, match="does not go with --layout=cifar; allowed: nasbench201"):
+        parse([*cells, "--layout=cifar"])

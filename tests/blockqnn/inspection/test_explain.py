@@ -216,7 +216,8 @@ AGENTS = ("q_learning_plus", "random", "evolution", "local_search")
 def test_every_agent_is_explained_in_every_space(blockqnn, agent, space):
     blockqnn.search(
         *("--preset=smoke", "--run_dir=run", f"--agent={agent}", f"--space={space}"),
-        *("--epsilon_schedule=1.0:4", "--blocks_per_iteration=6", "--population=8"),
+        *("--epsilon_schedule=1.0:4", "--blocks_per_iteration=6"),
+        *(["--population=8"] if agent == "evolution" else []),
         *(["--layout=nasbench201", "--filters=4,4,4"] if space != "nsc" else []),
     )
     found, text = facts(blockqnn, "run"), explained(blockqnn, "run")
