@@ -22,11 +22,13 @@ from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.loop import Search
 from blockqnn.workers.choice import make_executor
+from blockqnn.workers.contract import RAY
 
 
 def measure(own: argparse.Namespace, seed: int, asynchronous: bool) -> tuple[float, float, float]:
     """Share of the workers' time that was idle, seconds, and mean reward of the last quarter."""
     schedule = f"1.0:{own.iterations // 2},0.2:{-(-own.iterations // 2)}"
+    ray = [f"--ray_address={own.ray_address}", "--cpus_per_child=0.1"]
     with tempfile.TemporaryDirectory() as directory:
         settings, run = search_flags.parse(
             [
@@ -36,11 +38,10 @@ def measure(own: argparse.Namespace, seed: int, asynchronous: bool) -> tuple[flo
                 f"--blocks_per_iteration={own.blocks}",
                 f"--async={str(asynchronous).lower()}",
                 f"--seed={seed}",
-                "--cpus_per_child=0.1",
                 f"--run_dir={directory}",
                 f"--workers={own.workers}",
                 f"--executor={own.executor}",
-                f"--ray_address={own.ray_address}",
+                *(ray if own.executor == RAY else []),
                 f"--dry_seconds={own.dry_seconds}",
                 f"--dry_spread={own.dry_spread}",
             ]

@@ -1,8 +1,7 @@
 """The writing of designs as a Gymnasium environment, so that any agent can play it.
 
-Importing this module registers `BlockQNN-v0`. Gymnasium has no entry points any
-more, but imports what stands before a colon:
-`gymnasium.make("blockqnn.environment:BlockQNN-v0")`.
+Importing this module registers `BlockQNN-v0`. Gymnasium imports what stands before a
+colon: `gymnasium.make("blockqnn.environment:BlockQNN-v0")`.
 """
 
 from __future__ import annotations
@@ -23,10 +22,8 @@ from blockqnn.networks.spaces.contract import MAX_LAYERS, Code, SearchSpace
 from blockqnn.networks.spaces.registry import (
     DEFAULT,
     SPACES,
-    design_of,
     graph_of,
     space_named,
-    write,
 )
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
@@ -231,7 +228,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
 
     def _assess(self, code: Code) -> tuple[float, dict[str, Any]]:
         """What a block earns, in percent, and what there is to say of it."""
-        block = design_of(code)
+        block = self._space.design(code)
         spent = cost(block, self.layout)
         bytes_per_number = 2 if self._recipe.bfloat16 else 4
         reason = infeasible_reason(
@@ -248,7 +245,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
             if status is Status.COMPLETED:
                 self._trained[block.hash] = outcome.accuracies[-1]
         facts: dict[str, Any] = {
-            "code": write(code),
+            "code": self._space.write(code),
             "hash": block.hash,
             "status": status.value,
             "reason": reason or "",
