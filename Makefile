@@ -11,7 +11,7 @@ search: $(VENV)/installed
 	$(BIN)/python -m blockqnn search
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
