@@ -20,7 +20,6 @@ from blockqnn.agents.contract import Action, Agent, Prospect
 from blockqnn.errors import UserError
 from blockqnn.inspection.recorded_agent import recorded_agent
 from blockqnn.networks.spaces.contract import SearchSpace
-from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.runs.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
 
@@ -129,8 +128,7 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
             "not ended."
         )
     try:
-        most = run.flags.get("max_layers")
-        space = space_named(run.flags.get("space", DEFAULT), None if most is None else int(most))
+        space = run.space
         if not all(space.owns(trial.code) for trial in run.trials):
             raise ValueError(f"a code is none of {space.name}")
         # An agent that counts iterations itself may have been read one before the run was.

@@ -9,6 +9,8 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.contract import SearchSpace
+from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 
@@ -32,6 +34,16 @@ class RunRecord:
     dry: bool
     flags: dict[str, str]
     iterations: int
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space, by the name in the store; the limit of its layers is the run's.
+
+        Raises:
+            CodeError, ValueError: if there is no such space, or the limit is no number.
+        """
+        most = self.flags.get("max_layers")
+        return space_named(self.flags.get("space", DEFAULT), None if most is None else int(most))
 
     def best(self, count: int) -> list[Trial]:
         """The trained trials of highest reward, best first, earlier ones before equals."""
