@@ -1,4 +1,8 @@
-"""The flags of how a child is trained and rewarded in a search."""
+"""The flags of how a child is trained and rewarded in a search.
+
+They belong to the run and not to an evaluator: `calibrate` trains the blocks
+of a dry run, or of one on a table, by them as well.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from blockqnn.listing import number, table
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, write
+from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, is_code, write
 from blockqnn.settings import Recipe
 from blockqnn.workers.placement import available_cores
 
@@ -160,7 +160,7 @@ class _Bench:
         )
         name = settings.references[place]
         row: dict[str, Any] = {
-            "block": write(code) if name.lstrip().startswith("[") else name,
+            "block": write(code) if is_code(name) else name,
             "parameters": parameters(plan),
             "flops": flops(plan),
             "lower_seconds": cold["lower_seconds"],

@@ -15,7 +15,7 @@ from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, design_plan, parse, published
+from blockqnn.networks.spaces.registry import design_of, design_plan, is_code, parse, published
 from blockqnn.runs.store import FILE_NAME
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def find_subject(
         if not (pathlib.Path(reference) / FILE_NAME).exists():
             return _trained(pathlib.Path(reference))
         reference = f"{reference}#{BEST}"
-    elif not (reference in published() or "#" in reference or reference.lstrip().startswith("[")):
+    elif not (reference in published() or "#" in reference or is_code(reference)):
         raise UserError(
             f"There is no checkpoint {reference!r}; allowed: the directory of a training or of "
             "one of its checkpoints, or with --fresh_weights a run, RUN_DIR#NUMBER, RUN_DIR#best, "

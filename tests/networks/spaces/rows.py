@@ -1,7 +1,7 @@
 """A search space of one screen, to copy: three convolutions in a row, each with a kernel.
 
 BUILD.md's "Adding a search space" walks through it. As a part of the project it would be
-`networks/spaces/rows.py`, with a line in `networks/spaces/registry.py`.
+`networks/spaces/kernel_rows.py`, with a line in `networks/spaces/registry.py`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RowDesign:
     """What a row means: the sides of its windows."""
 
     sides: tuple[int, ...]
-    space = "rows"
+    space = "kernel_rows"
     density = (LENGTH + 1) / (LENGTH + 2)
     emptiness = ""
 
@@ -71,7 +71,7 @@ class KernelActions(ActionList):
 class RowSpace(SearchSpace):
     """27 rows of three convolutions."""
 
-    name = "rows"
+    name = "kernel_rows"
     title = "three convolutions in a row"
     unit = "row"
     layouts: Mapping[str, str] = {CIFAR: "CIFAR"}

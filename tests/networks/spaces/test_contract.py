@@ -31,7 +31,7 @@ from blockqnn.networks.spaces.registry import (
 )
 from tests.networks.spaces.rows import RowSpace
 
-ALL = [*SPACES.values(), RowSpace()]
+ALL = list({space.name: space for space in (RowSpace(), *SPACES.values())}.values())
 EVERY = pytest.mark.parametrize("space", ALL, ids=lambda space: space.name)
 
 
