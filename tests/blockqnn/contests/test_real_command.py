@@ -277,7 +277,6 @@ def test_the_command_prints_shares_and_continues(blockqnn):
         (("--evaluator=train", "--preset=cifar10", "--data_dir=none"), "There is no data set"),
         (("--agents=nobody",), "'nobody'"),
         (("--table=t.csv",), "--table belongs to table; this comparison's evaluator is dry."),
-        (("--space=nasbench201",), "--space=nasbench201 does not go with --layout=cifar"),
         (("--out=regret.txt",), "--out is 'regret.txt'"),
         (
             ("--evaluator=table", "--table=t.csv"),
