@@ -8,6 +8,7 @@ no agent, and an agent knows nothing of what reads them.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -125,13 +126,13 @@ def _facts(settings: type) -> dict[str, str]:
     }
 
 
-class AgentSettings:
+class AgentSettings(abc.ABC):
     """What the settings of all agents have in common; each is a frozen dataclass."""
 
     @property
+    @abc.abstractmethod
     def exploration(self) -> str:
         """Distribution of random actions, a field of every agent."""
-        raise NotImplementedError
 
     @classmethod
     def of_search(cls, values: Mapping[str, Any], facts: SearchFacts) -> Self:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
 from blockqnn.flags.parsing import RECORD_MARK, FlagSet, Owner
 from blockqnn.flags.preset_files import preset_names
@@ -52,13 +53,15 @@ def test_it_is_refused_by_its_name_and_its_owner(words, name, owner, chosen):
     ],
 )
 def test_what_has_an_effect_or_changes_nothing_passes(words):
-    parse([*DRY, *words])
+    found, _ = parse([*DRY, *words])
+    assert found.evaluator == "dry"
 
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_what_a_preset_sets_for_one_agent_is_in_no_others_way(preset):
     for agent in ("random", "evolution", "local_search", "q_learning_plus"):
-        parse([f"--preset={preset}", "--evaluator=dry", f"--agent={agent}", "--executor=inline"])
+        words = [f"--preset={preset}", "--evaluator=dry", f"--agent={agent}", "--executor=inline"]
+        assert type(parse(words)[0].agent) is AGENTS[agent].settings
 
 
 def test_a_flag_file_of_the_users_own_is_his_choice(tmp_path):
