@@ -136,7 +136,10 @@ def test_a_search_on_a_table_trains_nothing(blockqnn, table, executor):
     [
         (("--preset=nasbench201",), "--evaluator=table needs --table and --search_column."),
         (("--preset=nasbench201", "--table=x"), "--table x: it cannot be read (No such file"),
-        (("--space=nasbench201",), "--space=nasbench201 does not go with --layout=cifar; "),
+        (
+            ("--space=nasbench201", "--layout=cifar"),
+            "--space=nasbench201 does not go with --layout=cifar; ",
+        ),
         (("--layout=nasbench201",), "--space=nsc does not go with --layout=nasbench201; "),
         (("--space=nasnet",), "nsc or nasbench201"),
     ],
