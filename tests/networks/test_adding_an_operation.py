@@ -202,7 +202,8 @@ def test_both_ways_of_executing_a_child_train_it_alike(plan, parts):
     after = {x.name: own for x, own in zip(plan, weights[0], strict=True)}
     for name in ("scale", "offset"):
         moved = np.abs(after["wide gate"][name] - before["wide gate"][name])
-        assert moved.min() > 1e-3, "training moves it"
+        # A single number may come back to where it was.
+        assert np.median(moved) > 1e-2, "training moves it"
 
 
 def test_the_flax_module_takes_weights_and_gives_them_back(plan):
