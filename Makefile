@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 .PHONY: search test check clean
 
 search: $(VENV)/installed
-	$(BIN)/python -m blockqnn search
+	$(BIN)/blockqnn search
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --numprocesses auto
