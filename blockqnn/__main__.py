@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import textwrap
 from collections.abc import Sequence
 
-from blockqnn.errors import INTERRUPTED, WRONG_INPUT, UserError
+from blockqnn.errors import FAILED, INTERRUPTED, WRONG_INPUT, UserError
 from blockqnn.flags import verbs
 from blockqnn.invocation import SCRIPT, command
 from blockqnn.networks.layout import LayoutError
 from blockqnn.networks.spaces.contract import CodeError
+from blockqnn.standard_streams import make_safe, speak_utf8
 
 _HELP = ("--help", "-h", "-help", "--helpfull", "help")
 
@@ -33,10 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _dispatch(words: list[str]) -> int:
@@ -75,7 +71,22 @@ def _help() -> str:
 
 def run() -> None:
     """Runs the process's own command line, and ends the process."""
-    sys.exit(main())
+    speak_utf8()
+    output = make_safe()
+    words = sys.argv[1:]
+    output.lasting = not (words and words[0] in verbs.NAMES and verbs.find(words[0]).lists)
+    try:
+        status = main(words)
+        sys.stdout.flush()
+    except OSError as error:
+        if error is not output.failure:
+            raise
+        # The reader of a pipe, such as `head`, has seen enough; a full disk has not taken it all.
+        status = 0
+        if not isinstance(error, BrokenPipeError):
+            print(f"blockqnn: The output cannot be written: {error.strerror}.", file=sys.stderr)
+            status = FAILED
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ def _run_show(settings: ShowSettings) -> int:
     return 0
 
 
-SHOW = Verb("show", define_show, parse_show, _run_show)
+SHOW = Verb("show", define_show, parse_show, _run_show, lists=True)
 
 
 def _run_trials(settings: TrialsSettings) -> int:
@@ -202,4 +202,4 @@ def _run_trials(settings: TrialsSettings) -> int:
     return 0
 
 
-TRIALS = Verb("trials", define_trials, parse_trials, _run_trials)
+TRIALS = Verb("trials", define_trials, parse_trials, _run_trials, lists=True)

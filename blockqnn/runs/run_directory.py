@@ -43,7 +43,7 @@ def opened(settings: RunSettings) -> Iterator[Store]:
     path = settings.run_dir
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = (path / _LOCK_FILE).open("a+")
+        lock = (path / _LOCK_FILE).open("a+", encoding="utf-8")
     except OSError as error:
         raise _unusable(path, error) from error
     with lock:
@@ -198,7 +198,8 @@ def _replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file so that it is either the old one or the new one."""
     temporary = path.with_name(path.name + ".new")
     try:
-        temporary.write_text(text)
+        # A path may have bytes that are no text.
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
         temporary.replace(path)
     except OSError as error:
         raise _unusable(path.parent, error) from error
@@ -214,7 +215,7 @@ class _Log(logging.FileHandler):
 @contextlib.contextmanager
 def _logging_to(path: pathlib.Path) -> Iterator[None]:
     try:
-        handler = _Log(path)
+        handler = _Log(path, encoding="utf-8")
     except OSError as error:
         raise _unusable(path.parent, error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -144,7 +144,7 @@ class StatusFile:
         unfinished = self._path.with_name(self._path.name + ".new")
         # A full disk stops the search where it matters, at the store.
         with contextlib.suppress(OSError):
-            unfinished.write_text(json.dumps(fields))
+            unfinished.write_text(json.dumps(fields), encoding="utf-8")
             unfinished.replace(self._path)
 
 
