@@ -188,8 +188,7 @@ def _given(values: Mapping[str, Any], prefix: str, names: Iterable[str]) -> dict
 def _run_show(settings: ShowSettings) -> int:
     from blockqnn.inspection.show_command import show
 
-    show(settings, sys.stdout)
-    return 0
+    return show(settings, sys.stdout)
 
 
 SHOW = Verb("show", define_show, parse_show, _run_show, lists=True)

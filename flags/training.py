@@ -26,7 +26,7 @@ from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
 from blockqnn.settings import DataSettings
 
-_KEPT = (directory.FLAG_FILE, directory.METRICS)
+_KEPT = preset_files.Kept(directory.FLAG_FILE, directory.METRICS, "out_dir")
 
 _OPERATIONAL = (
     "preset",

@@ -12,8 +12,8 @@ from blockqnn.listing import DRY_NOTICE
 from blockqnn.report.columns import STATUSES, columns
 from blockqnn.report.curves import learning_curves
 from blockqnn.report.grouping import Group, differing, groups
-from blockqnn.report.spending import elapsed, time_spent
 from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.spending import elapsed, time_spent
 from blockqnn.trial import Status, Trial
 
 AXES = ("iteration", "trained", "seconds")

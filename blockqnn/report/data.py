@@ -11,9 +11,9 @@ from blockqnn.report.findings import findings, planned_iterations
 from blockqnn.report.learned import learned
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.prediction import prediction
-from blockqnn.report.spending import reasons, time_spent
 from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.spending import reasons, time_spent
 
 
 def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:

@@ -77,6 +77,24 @@ def network_notice(path: pathlib.Path) -> str | None:
     )
 
 
+def incomplete_notice(path: pathlib.Path) -> str | None:
+    """What to say of a directory that is only a part of a run.
+
+    Args:
+        path: of the directory.
+
+    Returns:
+        A sentence or two; None where everything is there.
+    """
+    if (path / FLAG_FILE).exists():
+        return None
+    return (
+        f"{path} has a store without {FLAG_FILE}: it is a part of a run. What the store's "
+        f"write-ahead log ({FILE_NAME}-wal) held is missing too if that was left behind. Copy the "
+        "whole directory."
+    )
+
+
 def _take(lock: TextIO, path: pathlib.Path, network: str | None) -> None:
     """Makes this process the only driver, or says who is."""
     try:
