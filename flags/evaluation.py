@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
-from blockqnn.full_training.evaluate import SPLITS, TEST, EvaluateSettings
+from blockqnn.full_training.evaluate import EvaluateSettings
+from blockqnn.full_training.evaluation_images import JUDGED, SPLITS
 
 
 def define() -> parsing.FlagSet:
@@ -26,10 +27,19 @@ def define() -> parsing.FlagSet:
     flags.text(
         "dataset",
         "",
-        "data set as for train, with images of the same shape; empty for the training's own",
+        "other labelled data, as for train, with images of the same shape, or the training's own "
+        "at another place; classes are matched by name where both have names; empty for the "
+        "training's own",
     )
     flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
-    flags.choice("split", TEST, SPLITS, "which images to measure")
+    flags.choice(
+        "split",
+        JUDGED,
+        SPLITS,
+        "which images to measure; judged for those that the training was judged by in the end (the "
+        "test split, or what was held out), or of other data the test split, or all if they have "
+        "none",
+    )
     flags.integer("readers", 4, "threads that read and decode images", 1)
     flags.group("Computation")
     flags.integer("batch_size", 128, "images at once while errors are counted", 1)
