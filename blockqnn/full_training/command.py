@@ -10,10 +10,8 @@ from blockqnn.full_training.directory import read_result, refuse_unwritable
 from blockqnn.full_training.heading import (
     block_line,
     device_words,
-    facts,
-    heading,
-    local_devices,
     parts_line,
+    training_heading,
 )
 from blockqnn.full_training.parts import Parts, open_parts, training_examples
 from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare
@@ -54,7 +52,7 @@ def train(settings: TrainSettings, stream: TextIO) -> int:
     for one in prepared:
         refuse_unwritable(one.directory, _bytes_on_disk(one, settings))
     unfinished = [one for one in prepared if read_result(one.directory) is None]
-    print(heading(settings, prepared), file=stream, flush=True)
+    print(training_heading(settings, prepared), file=stream, flush=True)
     if unfinished:
         keep_memory()  # Before JAX is imported.
     # JAX is slow to import, and a wrong word on the command line is found without it.
@@ -66,7 +64,8 @@ def train(settings: TrainSettings, stream: TextIO) -> int:
         check_checkpoint(one, settings)
     parts: dict[str, Parts] = {}
     if unfinished:
-        print(facts({"Device": device_words(devices)}), file=stream, flush=True)
+        if devices[0].platform != "cpu":
+            print(f"Computes on {device_words(devices)}.", file=stream, flush=True)
         # Read before anything is written: a data set that is damaged leaves no trace.
         for one in unfinished:
             if one.judge not in parts:
@@ -181,6 +180,7 @@ def _error(figures: dict[str, Any]) -> str:
 
 def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.Device]:
     """The devices that will train, which have room for every block."""
+    from blockqnn.children.devices import local_devices
     from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
 
     found = local_devices()

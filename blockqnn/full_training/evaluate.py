@@ -15,7 +15,6 @@ from blockqnn.children.checkpoint_metadata import read_metadata
 from blockqnn.full_training import evaluate_text
 from blockqnn.full_training.evaluate_text import Speed
 from blockqnn.full_training.evaluation_images import choose, open_images
-from blockqnn.full_training.heading import device_words, local_devices
 from blockqnn.full_training.parts import check_part
 from blockqnn.full_training.progress import ImageProgress
 from blockqnn.full_training.splits import Part
@@ -69,15 +68,16 @@ def evaluate(settings: EvaluateSettings, stream: TextIO) -> None:
     metadata = read_metadata(path)
     chosen = choose(metadata, settings.dataset, settings.data_dir, settings.split)
     shown = None if settings.as_json else stream
-    say(evaluate_text.heading(path, metadata, chosen), shown)
+    say(evaluate_text.evaluation_heading(path, metadata, chosen), shown)
     part = open_images(chosen)
-    check_part(part, chosen.info, chosen.data.source.dataset)
+    check_part(part, chosen.info.stored, metadata.child_layout.classes, chosen.data.source.dataset)
     # JAX is slow to import, and what is wrong is found without it.
+    from blockqnn.children.devices import local_devices
     from blockqnn.full_training.measuring import measure
 
-    devices = device_words(local_devices()[:1])
+    say(f"Read {counted(len(part), 'image')}. Compiling the network ...", shown)
+    local_devices()
     checkpoint = load_checkpoint(path)
-    say(f"Read: {counted(len(part), 'image')}. Device: {devices}. Compiling the network ...", shown)
     compute = forward(checkpoint, settings.bfloat16)
     classes = metadata.child_layout.classes
     with ImageProgress(shown, len(part)) as progress:

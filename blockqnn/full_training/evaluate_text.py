@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from blockqnn.children.checkpoint import Checkpoint
 from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.full_training.evaluation_images import ALL, TRAIN, ChosenImages
-from blockqnn.full_training.heading import class_list, expected_device, facts
+from blockqnn.full_training.heading import class_list
 from blockqnn.full_training.parts import by_size
 from blockqnn.full_training.settings import HELD_OUT, TEST, VALIDATION
+from blockqnn.heading import heading
 from blockqnn.listing import counted, in_units, number, table
+from blockqnn.workers.machine import described
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +45,7 @@ class Speed:
     throughput: float
 
 
-def heading(path: pathlib.Path, metadata: Metadata, chosen: ChosenImages) -> str:
+def evaluation_heading(path: pathlib.Path, metadata: Metadata, chosen: ChosenImages) -> str:
     """The lines that are printed before anything that takes long.
 
     Args:
@@ -57,10 +59,10 @@ def heading(path: pathlib.Path, metadata: Metadata, chosen: ChosenImages) -> str
     layout = metadata.child_layout
     first = (
         f"Measures {metadata.title} on {chosen.in_words()}: {by_size(layout.image_shape)} in "
-        f"{layout.classes} classes; on {expected_device()}."
+        f"{layout.classes} classes; on {described()}."
     )
     known = {"Checkpoint": str(path), "Classes": class_list(metadata.class_names)}
-    return f"{first}\n{facts(known)}"
+    return f"{first}\n{heading(known)}"
 
 
 def as_facts(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.full_training.parts import Parts, by_size, holds_out
 from blockqnn.full_training.preparing import Prepared, same_as_searched
 from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
+from blockqnn.heading import heading
 from blockqnn.listing import counted, in_units, number
+from blockqnn.workers.machine import can_use_gpus, described, unused_gpus
 from blockqnn.workers.placement import has_tpu, visible_gpus
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _NAMES_SHOWN = 8
 _WIDTH = 100
 
 
-def heading(settings: TrainSettings, prepared: Sequence[Prepared]) -> str:
+def training_heading(settings: TrainSettings, prepared: Sequence[Prepared]) -> str:
     """The lines that are printed before anything that takes long.
 
     Args:
@@ -39,23 +39,19 @@ def heading(settings: TrainSettings, prepared: Sequence[Prepared]) -> str:
     first = (
         f"Trains {blocks} on {settings.data.source.dataset}: "
         f"{counted(one.info.examples, 'image')} of {size} in {one.info.classes} classes, "
-        f"{_judged(one)}; on {expected_device()}."
+        f"{_judged(one)}; on {described()}."
     )
     several = len(prepared) > 1
-    return "\n".join(
-        [
-            first,
-            facts(
-                {
-                    "Data": _data(settings, one),
-                    "Classes": class_list(one.info.class_names),
-                    "Recipe": _recipe(settings),
-                    "Network": None if several else network(one),
-                    "Directory": None if several else str(one.directory),
-                }
-            ),
-        ]
+    below = heading(
+        {
+            "Data": _data(settings, one),
+            "Classes": class_list(one.info.class_names),
+            "Recipe": _recipe(settings),
+            "Network": None if several else network(one),
+            "Directory": None if several else str(one.directory),
+        }
     )
+    return "\n".join([first, below, *filter(None, [unused_gpus()])])
 
 
 def block_line(one: Prepared, place: int, total: int) -> str:
@@ -101,13 +97,6 @@ def parts_line(settings: TrainSettings, one: Prepared, parts: Parts) -> str:
     )
 
 
-def facts(shown: Mapping[str, str | None]) -> str:
-    """Facts below one another; None or nothing leaves one out."""
-    there = {name: text for name, text in shown.items() if text}
-    width = max((len(name) for name in there), default=0) + 1
-    return "\n".join(f"  {name + ':':{width}} {text}" for name, text in there.items())
-
-
 def class_list(names: Sequence[str]) -> str:
     """The names of classes, the first ones if they are many; nothing where there are none."""
     shown = ", ".join(names[:_NAMES_SHOWN])
@@ -119,52 +108,21 @@ def class_list(names: Sequence[str]) -> str:
 
 def has_accelerator() -> bool:
     """Whether JAX will find a GPU or a TPU here, as far as one can tell without importing it."""
-    return _kind() != "CPU"
-
-
-def expected_device() -> str:
-    """What will probably compute, in words, before JAX is imported."""
-    return {"GPU": "the GPU", "TPU": "the TPU"}.get(_kind(), "the CPU")
-
-
-def _kind() -> str:
-    plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm_plugin")
-    if any(importlib.util.find_spec(name) for name in plugins) and visible_gpus():
-        return "GPU"
-    return "TPU" if has_tpu(os.environ) else "CPU"
-
-
-def local_devices() -> list[jax.Device]:
-    """The devices of this process.
-
-    Returns:
-        All of them.
-
-    Raises:
-        UserError: if JAX cannot use the platform that it was told to use.
-    """
-    import jax
-
-    try:
-        return list(jax.local_devices())
-    except RuntimeError as error:
-        asked = os.environ.get("JAX_PLATFORMS", "")
-        told = f" (JAX_PLATFORMS={asked})" if asked else ""
-        why = " ".join(str(error).split())[:200].rstrip(".")
-        raise UserError(
-            f"JAX cannot use the device that it was told to use{told}: {why}. Without "
-            "JAX_PLATFORMS it takes what there is; JAX_PLATFORMS=cpu is there always."
-        ) from error
+    return (bool(visible_gpus()) and can_use_gpus()) or has_tpu(os.environ)
 
 
 def device_words(devices: Sequence[jax.Device]) -> str:
-    """Devices in words, as in `1 GPU (NVIDIA H100)`."""
-    platform = {"gpu": "GPU", "tpu": "TPU core", "cpu": "CPU"}.get(
-        devices[0].platform, devices[0].platform
-    )
-    kind = devices[0].device_kind
-    named = "" if kind.lower() == devices[0].platform else f" ({kind})"
-    return f"{counted(len(devices), platform)}{named}"
+    """Devices that compute in words, as in `2 x NVIDIA H100`.
+
+    Args:
+        devices: all of them.
+
+    Returns:
+        Words for the heading of a verb.
+    """
+    if devices[0].platform == "cpu":
+        return described() if len(devices) == 1 else f"{len(devices)} x CPU"
+    return f"{len(devices)} x {devices[0].device_kind}"
 
 
 def _judged(one: Prepared) -> str:

@@ -107,7 +107,7 @@ def open_parts(data: FullData, info: FullInfo, judge: str) -> Parts:
         validation = open_whole(data, info.validation_split) if info.validation_split else rest
     for part in (judged, validation):
         if part is not None and part is not rest:
-            check_part(part, info, data.source.dataset)
+            check_part(part, info.stored, info.classes, data.source.dataset)
     return Parts(train, validation, judged)
 
 
@@ -118,12 +118,13 @@ def cut(split: Split, data: FullData) -> tuple[Part, Part]:
     return Part(split, train), Part(split, rest)
 
 
-def check_part(part: Part, info: FullInfo, dataset: str) -> None:
+def check_part(part: Part, stored: tuple[int, int, int], classes: int, dataset: str) -> None:
     """Looks through images that are needed later on, all of them unless they are very many.
 
     Args:
         part: the images.
-        info: what they must be like.
+        stored: height, width and channels that they must have.
+        classes: number of classes.
         dataset: their name, for the message.
 
     Raises:
@@ -132,20 +133,20 @@ def check_part(part: Part, info: FullInfo, dataset: str) -> None:
     shape = part.split.shape
     if not len(part):
         raise UserError(f"A split of {dataset} that is to be measured has no images.")
-    if shape != info.stored:
+    if shape != stored:
         raise UserError(
             f"A split of {dataset} that is to be measured has images of {by_size(shape)}; those "
-            f"to train on are {by_size(info.stored)}."
+            f"to train on are {by_size(stored)}."
         )
     places = np.arange(len(part))
     if len(part) * int(np.prod(shape)) > _DECODED_AT_ONCE:
         places = np.unique(np.linspace(0, len(part) - 1, _SAMPLE).astype(int))
     for start in range(0, len(places), _PIECE):
         labels = part.read(places[start : start + _PIECE]).labels
-        if labels.min() < 0 or labels.max() >= info.classes:
+        if labels.min() < 0 or labels.max() >= classes:
             raise UserError(
                 f"A split of {dataset} that is to be measured has labels from {labels.min()} to "
-                f"{labels.max()}; those to train on go from 0 to {info.classes - 1}."
+                f"{labels.max()}; allowed are those from 0 to {classes - 1}."
             )
 
 

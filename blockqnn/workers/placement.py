@@ -139,7 +139,15 @@ def _on_gpus(workers: int, gpus: Sequence[str], environment: Mapping[str, str]) 
 
 
 def has_tpu(environment: Mapping[str, str], devices: pathlib.Path = pathlib.Path("/dev")) -> bool:
-    """Whether there is a TPU that JAX may use, found without importing it."""
+    """Whether there is a TPU that workers may use, found without importing JAX.
+
+    Args:
+        environment: its JAX_PLATFORMS says what is allowed.
+        devices: where the system lists its devices.
+
+    Returns:
+        Whether there is.
+    """
     platforms = environment.get("JAX_PLATFORMS", "")
     if platforms:
         return "tpu" in platforms.split(",")
