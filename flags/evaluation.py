@@ -11,6 +11,7 @@ from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
 from blockqnn.full_training.evaluate import EvaluateSettings
 from blockqnn.full_training.evaluation_images import JUDGED, SPLITS
+from blockqnn.invocation import command
 
 
 def define() -> parsing.FlagSet:
@@ -31,7 +32,7 @@ def define() -> parsing.FlagSet:
         "at another place; classes are matched by name where both have names; empty for the "
         "training's own",
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.choice(
         "split",
         JUDGED,
@@ -71,8 +72,7 @@ def parse(arguments: Sequence[str]) -> EvaluateSettings:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"evaluate takes one CHECKPOINT, given {given!r}. See: python -m blockqnn evaluate "
-            "--help"
+            f"evaluate takes one CHECKPOINT, given {given!r}. See: {command('evaluate', '--help')}"
         )
     value = flags.chosen()
     return EvaluateSettings(

@@ -68,8 +68,8 @@ def _define_training(flags: parsing.FlagSet) -> None:
         "flags to begin with, which all others override; unless one is named, that for the data, "
         f"or train_own, which suits itself to them: {names}",
     )
-    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text(
+    flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.path(
         "out_dir",
         "",
         "directory of the training, or with --top of one for each block; empty for "
@@ -107,7 +107,7 @@ def _define_training(flags: parsing.FlagSet) -> None:
         "gigabytes that a device may need, as estimated before training; 0 for what it has",
         least=0,
     )
-    flags.text(
+    flags.path(
         "compilation_cache",
         machine.compilation_cache,
         "directory that keeps compiled programs, or off; empty for one in the user's cache; "
@@ -140,7 +140,7 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
         "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH, folder:PATH, or a TFDS data set; "
         "unless named, what the block's run searched on",
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.switch(
         "hold_out",
         data.hold_out,

@@ -20,10 +20,12 @@ from blockqnn.full_training import directory
 from blockqnn.full_training.heading import has_accelerator
 from blockqnn.full_training.own_recipe import own_recipe
 from blockqnn.full_training.parts import judge_of, training_examples
-from blockqnn.full_training.preparing import data_digest, place_of
+from blockqnn.full_training.preparing import place_of
+from blockqnn.full_training.searched import data_digest
 from blockqnn.full_training.settings import FullData, SearchedData
 from blockqnn.full_training.splits import describe_full
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
+from blockqnn.invocation import command
 from blockqnn.networks.spaces.registry import design_of
 from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.runs.run_record import RunRecord, read_run
@@ -81,8 +83,7 @@ def start(define: Callable[[], FlagSet], arguments: Sequence[str]) -> Start:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"train takes one BLOCK or RUN_DIR, given {given!r}. See: python -m blockqnn train "
-            "--help"
+            f"train takes one BLOCK or RUN_DIR, given {given!r}. See: {command('train', '--help')}"
         )
     named = {name: probe.values[name].value for name in probe.values if probe.values[name].present}
     record, block = _looked_up(words[0], probe.chosen()["max_layers"])
@@ -241,7 +242,8 @@ def _begun(
 ) -> tuple[pathlib.Path | None, pathlib.Path | None]:
     """The flags of a training that is to go on, and its directory unless that was typed."""
     typed = preset_files.named("out_dir", arguments)
-    for file in map(pathlib.Path, preset_files.named("flagfile", arguments)):
+    for text in preset_files.named("flagfile", arguments):
+        file = pathlib.Path(text).expanduser()
         if _is_training(file.parent) and file.name == directory.FLAG_FILE:
             # The file may have been moved since it was written, its folder with it.
             return file, None if typed else file.parent

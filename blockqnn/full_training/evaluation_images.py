@@ -14,7 +14,7 @@ from blockqnn.data import folder_source
 from blockqnn.data.images import Images
 from blockqnn.errors import UserError
 from blockqnn.full_training.parts import by_size, cut
-from blockqnn.full_training.preparing import data_digest
+from blockqnn.full_training.searched import data_digest
 from blockqnn.full_training.settings import HELD_OUT, NOTHING, TEST, VALIDATION, FullData
 from blockqnn.full_training.splits import FullInfo, Part, Split, describe_full, open_whole
 from blockqnn.settings import DataSettings

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.full_training.parts import Parts, by_size, holds_out
-from blockqnn.full_training.preparing import Prepared, same_as_searched
+from blockqnn.full_training.preparing import Prepared
+from blockqnn.full_training.searched import same_as_searched
 from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
 from blockqnn.heading import heading
 from blockqnn.listing import counted, in_units, number
@@ -170,7 +171,11 @@ def _in_search(one: Prepared) -> str:
 def _seen(settings: TrainSettings, one: Prepared) -> str:
     """Whether the search of the block has been judged by the same images."""
     searched = settings.searched
-    if searched is None or searched.evaluator != TRAIN or not same_as_searched(settings, one):
+    if (
+        searched is None
+        or searched.evaluator != TRAIN
+        or not same_as_searched(settings, one.digest)
+    ):
         return ""
     if searched.source.split_seed != settings.data.source.split_seed:
         return "; the search of the block held others out, with another split_seed"

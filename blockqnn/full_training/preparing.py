@@ -7,19 +7,17 @@ import pathlib
 
 from blockqnn.children.checkpoint import checkpoints
 from blockqnn.children.checkpoint_metadata import Metadata, read_metadata
-from blockqnn.data import datasets
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import DRY, TABLE
 from blockqnn.full_training.parts import holds_out, judge_of, training_examples
+from blockqnn.full_training.searched import data_digest, described_data, refuse_changed
 from blockqnn.full_training.settings import AUTO, TEST, FullRecipe, LayoutChoice, TrainSettings
-from blockqnn.full_training.splits import FullInfo, describe_full
+from blockqnn.full_training.splits import FullInfo
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs.run_record import read_run
-from blockqnn.settings import DataSettings
 
 _DEFAULT = Layout(repeats=2)
 _SHARE_OF_DEVICE = 4
@@ -83,59 +81,6 @@ def prepare(settings: TrainSettings) -> list[Prepared]:
     return prepared
 
 
-def described_data(settings: TrainSettings) -> FullInfo:
-    """What is known of the data; raises like `describe_full`, and says where they are from."""
-    try:
-        return describe_full(settings.data)
-    except UserError as error:
-        searched = settings.searched
-        if searched is None or searched.source.dataset != settings.data.source.dataset:
-            raise
-        unread = {DRY: "made its accuracies up", TABLE: "took its accuracies from a table"}
-        never = unread.get(searched.evaluator)
-        why = f" (it {never} and read no images)" if never else ""
-        raise UserError(
-            f"The run in {searched.run} names {searched.source.dataset} as its data{why}, which "
-            f"cannot be used here: {error} --dataset names other data, or the place where these "
-            "are now."
-        ) from error
-
-
-def refuse_changed(settings: TrainSettings, digest: str) -> None:
-    """Refuses data of a run that are no longer those that its search saw.
-
-    Args:
-        settings: what the verb is asked for.
-        digest: of the data as they are now.
-
-    Raises:
-        UserError: if they have changed under the same name.
-    """
-    searched = settings.searched
-    if (
-        searched is not None
-        and searched.digest
-        and digest
-        and searched.digest != digest
-        and "dataset" not in settings.named
-        and searched.source.dataset == settings.data.source.dataset
-    ):
-        raise UserError(
-            f"{searched.source.dataset} is not what the run in {searched.run} was made on: the "
-            "data have changed since. To train on them as they are now, name them: "
-            f"--dataset={searched.source.dataset}"
-        )
-
-
-def same_as_searched(settings: TrainSettings, one: Prepared) -> bool:
-    """Whether the data are those that the search of the block saw, perhaps at another place."""
-    searched = settings.searched
-    return searched is not None and (
-        searched.source.dataset == settings.data.source.dataset
-        or ("" != searched.digest == one.digest)
-    )
-
-
 def place_of(out_dir: pathlib.Path | None, name: str, block: str, several: bool) -> pathlib.Path:
     """The directory of a training.
 
@@ -152,12 +97,6 @@ def place_of(out_dir: pathlib.Path | None, name: str, block: str, several: bool)
     if several:
         return directory / block[:8]
     return directory if out_dir else directory.with_name(f"{directory.name}-{block[:8]}")
-
-
-def data_digest(source: DataSettings) -> str:
-    """Names what a data set holds, wherever it lies; empty where nothing can tell that yet."""
-    found: str = getattr(datasets, "digest", lambda _: "")(source)
-    return found
 
 
 def begun_with(directory: pathlib.Path) -> Metadata | None:
