@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
+from blockqnn.flags import data as data_flags
 from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
 from blockqnn.full_training.evaluate import EvaluateSettings
@@ -25,14 +26,12 @@ def define() -> parsing.FlagSet:
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
     flags.group("Data")
-    flags.text(
-        "dataset",
+    data_flags.define_source(
+        flags,
         "",
-        "other labelled data, as for train, with images of the same shape, or the training's own "
-        "at another place; classes are matched by name where both have names; empty for the "
-        "training's own",
+        "other data have images of the network's shape, and classes are matched by name where "
+        "both have names; empty for those of the training, and so are the flags below",
     )
-    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.choice(
         "split",
         JUDGED,
@@ -77,8 +76,7 @@ def parse(arguments: Sequence[str]) -> EvaluateSettings:
     value = flags.chosen()
     return EvaluateSettings(
         checkpoint=pathlib.Path(words[0]),
-        dataset=value["dataset"],
-        data_dir=value["data_dir"],
+        source=data_flags.data_settings(value),
         split=value["split"],
         batch_size=value["batch_size"],
         batch_sizes=value["batch_sizes"],

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from blockqnn.flags import data as data_flags
 from blockqnn.flags import flag_text, full_recipe, parsing, preset_files, training_start
 from blockqnn.flags.verb import Verb
 from blockqnn.full_training import directory
@@ -22,7 +23,6 @@ from blockqnn.full_training.settings import (
 )
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
-from blockqnn.settings import DataSettings
 
 _KEPT = (directory.FLAG_FILE, directory.METRICS)
 
@@ -134,13 +134,9 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     flags.integer("repeats", choice.repeats, "blocks in a stage (N); 0 for those of the run, or 2")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     flags.group("Data")
-    flags.text(
-        "dataset",
-        data.source.dataset,
-        "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH, folder:PATH, or a TFDS data set; "
-        "unless named, what the block's run searched on",
+    data_flags.define_source(
+        flags, data.source.dataset, "unless named, what the block's run searched on"
     )
-    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.switch(
         "hold_out",
         data.hold_out,
@@ -162,12 +158,6 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
         data.test_split,
         "name of the test split in a TFDS data set; empty for test, or validation where "
         "there is no test",
-    )
-    flags.integer(
-        "resize",
-        data.resize,
-        "scale the shorter side of a TFDS image to so many pixels and keep the central square; "
-        "0 for images as they are, which must have one size",
     )
     flags.integer(
         "image_size",
@@ -237,16 +227,10 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
 
 def _data(values: dict[str, Any]) -> FullData:
     return FullData(
-        source=DataSettings(
-            dataset=values["dataset"],
-            data_dir=values["data_dir"],
-            train_examples=values["train_examples"],
-            split_seed=values["split_seed"],
-        ),
+        source=data_flags.data_settings(values),
         hold_out=values["hold_out"],
         test=values["test"],
         test_split=values["test_split"],
-        resize=values["resize"],
         image_size=values["image_size"],
     )
 

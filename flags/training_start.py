@@ -14,7 +14,8 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
-from blockqnn.flags import preset_files
+from blockqnn.flags import data as data_flags
+from blockqnn.flags import preset_files, search
 from blockqnn.flags.parsing import FlagSet
 from blockqnn.full_training import directory
 from blockqnn.full_training.heading import has_accelerator
@@ -29,14 +30,19 @@ from blockqnn.invocation import command
 from blockqnn.networks.spaces.registry import design_of
 from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.runs.run_record import RunRecord, read_run
-from blockqnn.settings import DataSettings
 
 OWN = "train_own"
 _RECIPES = (OWN, "train_modern")
 """Presets that say how to train, and leave it to the block's run on what."""
 
-_OF_DATA = ("dataset", "split_seed")
+_OF_DATA = (
+    *("dataset", "resize", "background", "class_folders", "skip_folders"),
+    "split_seed",
+)
 """Flags by which a run says what its data are."""
+
+_OWN = "own_validation"
+"""A flag of `search` alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,12 +129,15 @@ def suited(begin: Start, data: FullData) -> list[str]:
 def searched_data(record: RunRecord) -> SearchedData:
     """What a run says of its data; the name of the data is empty where it names none."""
     said = record.flags
+    flags = search.define()
+    flags.parse([f"--{name}={said[name]}" for name in (*_OF_DATA, _OWN) if name in said])
+    source = data_flags.data_settings(flags.chosen())
     return SearchedData(
         run=record.path,
-        source=DataSettings(
+        source=dataclasses.replace(
+            source,
             dataset=said.get("dataset", ""),
             data_dir=_lines(record.path / FLAG_FILE).get("data_dir", ""),
-            split_seed=int(said.get("split_seed", "0")),
         ),
         evaluator=said.get("evaluator", TRAIN),
         digest=str(getattr(record, "data_digest", "")),

@@ -129,13 +129,17 @@ def _comparable(metadata: Metadata, moved: bool) -> dict[str, Any]:
     """What must be equal, with what checkpoints of earlier versions do not say yet."""
     names = ("layout", "data", "recipe", "seed", "steps_per_epoch")
     facts = {name: getattr(metadata, name) for name in names}
-    usual = dataclasses.asdict(FullData())
-    source = usual["source"] | metadata.data.get("source", {})
+    usual = json.loads(json.dumps(dataclasses.asdict(FullData())))
+    data = dict(metadata.data)
+    source = usual["source"] | data.get("source", {})
+    # Earlier versions kept the side of a square here.
+    if side := data.pop("resize", 0):
+        source["resize"] = [side, side]
     # Where a machine keeps the data set does not belong to what is trained.
-    del source["data_dir"]
+    source.pop("data_dir", None)
     if moved:
-        del source["dataset"]
-    facts["data"] = usual | metadata.data | {"source": source}
+        source.pop("dataset", None)
+    facts["data"] = usual | data | {"source": source}
     return facts
 
 

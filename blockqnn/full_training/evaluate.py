@@ -19,6 +19,7 @@ from blockqnn.full_training.parts import check_part
 from blockqnn.full_training.progress import ImageProgress
 from blockqnn.full_training.splits import Part
 from blockqnn.listing import counted
+from blockqnn.settings import DataSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +33,7 @@ class EvaluateSettings:
 
     Attributes:
         checkpoint: its directory, or that of a training.
-        dataset: empty for the one that it was trained on.
-        data_dir: where TFDS keeps data sets; empty for its default.
+        source: another data set; its `dataset` is empty for that of the training.
         split: one of `evaluation_images.SPLITS`.
         batch_size: images at once while errors are counted.
         batch_sizes: whose latency and throughput are measured; empty for none.
@@ -43,8 +43,7 @@ class EvaluateSettings:
     """
 
     checkpoint: pathlib.Path
-    dataset: str
-    data_dir: str
+    source: DataSettings
     split: str
     batch_size: int
     batch_sizes: tuple[int, ...]
@@ -66,7 +65,7 @@ def evaluate(settings: EvaluateSettings, stream: TextIO) -> None:
     path = find_checkpoint(settings.checkpoint)
     verify(path)
     metadata = read_metadata(path)
-    chosen = choose(metadata, settings.dataset, settings.data_dir, settings.split)
+    chosen = choose(metadata, settings.source, settings.split)
     shown = None if settings.as_json else stream
     say(evaluate_text.evaluation_heading(path, metadata, chosen), shown)
     part = open_images(chosen)

@@ -58,13 +58,13 @@ class ChosenImages:
         }[self.split]
 
 
-def choose(metadata: Metadata, dataset: str, data_dir: str, split: str) -> ChosenImages:
+def choose(metadata: Metadata, other: DataSettings, split: str) -> ChosenImages:
     """Finds the images, without reading them.
 
     Args:
         metadata: of the network.
-        dataset: another data set, or the same at another place; empty for the network's own.
-        data_dir: where TFDS keeps data sets; empty for its default.
+        other: another data set, or the same at another place; its `dataset` is empty for
+            the network's own. What it leaves at its default is as it was in the training.
         split: one of `SPLITS`.
 
     Returns:
@@ -74,16 +74,20 @@ def choose(metadata: Metadata, dataset: str, data_dir: str, split: str) -> Chose
         UserError: if there are none of that kind, the network was not made for them, or they
             have changed since the training.
     """
-    before = metadata.data
-    known = {field.name for field in dataclasses.fields(DataSettings)}
-    source = DataSettings(**{k: v for k, v in before["source"].items() if k in known})
+    before, source = metadata.data, trained_on(metadata)
+    dataset = other.dataset
     name = _scaled_alike(dataset, source.dataset) if dataset else source.dataset
-    trained_on = dataclasses.replace(source, dataset=name, data_dir=data_dir)
+    usual = DataSettings()
+    named = {
+        key: getattr(other, key)
+        for key in ("resize", "background", "class_folders", "skip_folders")
+        if getattr(other, key) != getattr(usual, key)
+    }
+    source_here = dataclasses.replace(source, dataset=name, data_dir=other.data_dir, **named)
     data = FullData(
-        source=trained_on,
+        source=source_here,
         hold_out=bool(before.get("hold_out", False)),
         test_split=str(before.get("test_split", "")) if name == source.dataset else "",
-        resize=int(before.get("resize", 0)),
         image_size=int(before.get("image_size", 0)),
     )
     try:
@@ -95,7 +99,7 @@ def choose(metadata: Metadata, dataset: str, data_dir: str, split: str) -> Chose
             f"{error} --dataset says where the data of the training are now."
         ) from error
     own = name == source.dataset
-    if metadata.data_digest and (found := data_digest(trained_on)):
+    if metadata.data_digest and (found := data_digest(source_here)):
         same = found == metadata.data_digest
         if own and not same and not dataset:
             raise UserError(
@@ -104,9 +108,22 @@ def choose(metadata: Metadata, dataset: str, data_dir: str, split: str) -> Chose
             )
         own = same
     if not own:
-        data = dataclasses.replace(data, source=DataSettings(name, data_dir), hold_out=False)
+        # What was a class or to be skipped there says nothing of other folders.
+        folders = {key: getattr(other, key) for key in ("class_folders", "skip_folders")}
+        elsewhere = dataclasses.replace(source_here, train_examples=0, split_seed=0, **folders)
+        data = dataclasses.replace(data, source=elsewhere, hold_out=False)
     labels = _labels(metadata, info, name)
     return ChosenImages(data, info, own, _split(metadata, data, info, own, split), labels)
+
+
+def trained_on(metadata: Metadata) -> DataSettings:
+    """The data of a training, as its checkpoints say."""
+    known = {field.name for field in dataclasses.fields(DataSettings)}
+    facts = {k: v for k, v in metadata.data["source"].items() if k in known}
+    # Earlier versions kept the side of a square here.
+    if side := int(metadata.data.get("resize", 0)):
+        facts["resize"] = (side, side)
+    return DataSettings(**facts)
 
 
 def open_images(chosen: ChosenImages) -> Part:
@@ -190,8 +207,8 @@ def _labels(metadata: Metadata, info: FullInfo, dataset: str) -> np.ndarray:
     by_name = bool(names and info.class_names)
     if info.seen != layout.image_shape or (info.classes != layout.classes and not by_name):
         resized = (
-            f" {folder_source.PREFIX}PATH:{layout.height}x{layout.width} scales images."
-            if dataset.startswith(folder_source.PREFIX) and info.seen[:2] != layout.image_shape[:2]
+            f" --resize={layout.height}x{layout.width} scales images."
+            if info.seen[:2] != layout.image_shape[:2]
             else ""
         )
         raise UserError(

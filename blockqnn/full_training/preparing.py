@@ -197,6 +197,7 @@ def described(
     data = dataclasses.asdict(settings.data)
     # Where a machine keeps the data set does not belong to what is trained.
     data["source"].pop("data_dir")
+    data["source"] = _as_json(data["source"])
     data["judged_on"] = prepared.judge
     return Metadata(
         code=write(prepared.reference.code),

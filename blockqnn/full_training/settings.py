@@ -20,14 +20,12 @@ class FullData:
     """Which images a network is trained and tested on.
 
     Attributes:
-        source: name and place of the data set; its `train_examples` and `split_seed`
-            are used where images are held out.
+        source: name and place of the data set, and how its images are read; its
+            `train_examples` and `split_seed` are used where images are held out.
         hold_out: whether one image in six of the training split is a validation part.
         test: whether the test split is measured, once, at the end.
         test_split: its name among those of a TFDS data set; empty for `test`, or
             `validation` where there is no `test`.
-        resize: pixels to which the shorter side of an image is scaled, and of the
-            central square that is kept; 0 for images as they are.
         image_size: side of what the network sees, cut from the image; 0 for all of it.
     """
 
@@ -35,7 +33,6 @@ class FullData:
     hold_out: bool = False
     test: bool = True
     test_split: str = ""
-    resize: int = 0
     image_size: int = 0
 
 

@@ -139,13 +139,13 @@ def describe_full(data: FullData) -> FullInfo:
         builder = tfds_source.open_builder(name, data.source.data_dir)
         _, label_key = tfds_source.feature_keys(builder, name)
         feature, splits = builder.info.features[label_key], builder.info.splits
-        stored, classes = record_shape(builder, name, data.resize), feature.num_classes
+        stored, classes = record_shape(builder, name, data.source.resize), feature.num_classes
         names = tuple(feature.names)
         examples, test = splits["train"].num_examples, _tfds_test_split(data, splits)
         others = tuple(sorted(set(splits) - {"train"}))
     else:
-        if data.resize or data.test_split:
-            raise UserError(f"--resize and --test_split are for data sets of TFDS, not {name}.")
+        if data.test_split:
+            raise UserError(f"--test_split is for data sets of TFDS, not {name}.")
         info: ImageInfo = describe(data.source)
         stored, classes = info.shape, info.classes
         examples, test = _count(name), "test" if _has(name, "test") else ""
@@ -227,7 +227,7 @@ def _open(data: FullData, split: str) -> Split:
     name = data.source.dataset
     if tfds_source_reads(name):
         builder = tfds_source.open_builder(name, data.source.data_dir)
-        return RecordSplit(builder, name, split, data.resize)
+        return RecordSplit(builder, name, split, data.source.resize)
     images = training_images(name) if split == "train" else _other_images(name, split)
     assert images is not None
     return ArraySplit(images)
