@@ -1,5 +1,6 @@
 """The command line of `train`: presets, overriding, what is refused."""
 
+import dataclasses
 import pathlib
 
 import pytest
@@ -141,18 +142,23 @@ def test_milestones_belong_to_the_schedule_of_steps(tmp_path):
 
 
 def test_a_training_of_an_older_version_goes_on_by_its_flags(tmp_path):
-    words = ["residual", "--preset=train_cifar10_cpu", "--schedule=cosine", "--milestones=8,11"]
-    plain = tmp_path / "plain.flags"
-    plain.write_text("\n".join(words[2:]) + "\n")
-    settings = training.parse([*words[:2], f"--flagfile={plain}"])
+    settings = training.parse(["residual", "--preset=train_cifar10_cpu", "--schedule=cosine"])
     file = tmp_path / "train.flags"
     # Without the first line, which older versions did not write.
-    file.write_text(settings.flag_file.partition("\n")[2])
-    assert "--milestones=8,11\n" in settings.flag_file
+    text = settings.flag_file.partition("\n")[2]
+    assert "--milestones=8,12\n" in text
+    # A preset's milestones that no preset for this data has now.
+    file.write_text(text.replace("--milestones=8,12\n", "--milestones=7,11\n"))
     with pytest.raises(UserError, match="--milestones belongs to steps"):
         training.parse(["residual", f"--flagfile={file}"])
     (tmp_path / "metrics.jsonl").touch()
-    assert training.parse(["residual", f"--flagfile={file}"]).recipe == settings.recipe
+    again = training.parse(["residual", f"--flagfile={file}"])
+    assert again.recipe == dataclasses.replace(settings.recipe, milestones=(7, 11))
+    # Wherever the folder has been moved to, it is that folder in which it goes on.
+    assert again.out_dir == tmp_path
+    assert training.parse(["residual", f"--flagfile={file}", "--out_dir=x"]).out_dir == (
+        pathlib.Path("x")
+    )
 
 
 @pytest.mark.parametrize(
