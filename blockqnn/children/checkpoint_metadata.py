@@ -45,6 +45,8 @@ class Metadata:
         flags: that say what the training is, by name, as one would type them.
         data_digest: of the data set, as `blockqnn.data.datasets.digest` has it; empty in
             a checkpoint of an earlier version.
+        judged_digest: of the images that judge the training in the end, as
+            `full_training.parts.part_digest` has it; empty where none do, or likewise.
         format: version of the format.
     """
 
@@ -64,6 +66,7 @@ class Metadata:
     epoch_seconds: float
     flags: dict[str, str]
     data_digest: str = ""
+    judged_digest: str = ""
     format: int = FORMAT
 
     @property

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _JUDGES = (TEST, HELD_OUT, VALIDATION)
 """Parts that a block may have been measured on, what judges first."""
 
+_MANY = 5_000
+"""Images whose reading may take more than a moment."""
+
 _FLOAT = 4
 
 FAILED = 1
@@ -66,6 +69,8 @@ def train(settings: TrainSettings, stream: TextIO) -> int:
     if unfinished:
         if devices[0].platform != "cpu":
             print(f"Computes on {device_words(devices)}.", file=stream, flush=True)
+        if unfinished[0].info.examples > _MANY:
+            print("Reading the images ...", file=stream, flush=True)
         # Read before anything is written: a data set that is damaged leaves no trace.
         for one in unfinished:
             if one.judge not in parts:

@@ -6,16 +6,17 @@ import dataclasses
 import json
 import pathlib
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from blockqnn.children.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, verify
-from blockqnn.children.checkpoint_metadata import read_metadata
+from blockqnn.children.checkpoint_metadata import Metadata, read_metadata
 from blockqnn.full_training import evaluate_text
 from blockqnn.full_training.evaluate_text import Speed
-from blockqnn.full_training.evaluation_images import choose, open_images
-from blockqnn.full_training.parts import check_part
+from blockqnn.full_training.evaluation_images import ChosenImages, choose, open_images
+from blockqnn.full_training.parts import check_part, part_digest
 from blockqnn.full_training.progress import ImageProgress
 from blockqnn.full_training.splits import Part
 from blockqnn.listing import counted
@@ -70,6 +71,7 @@ def evaluate(settings: EvaluateSettings, stream: TextIO) -> None:
     say(evaluate_text.evaluation_heading(path, metadata, chosen), shown)
     part = open_images(chosen)
     check_part(part, chosen.info.stored, metadata.child_layout.classes, chosen.data.source.dataset)
+    _warn_of_change(metadata, chosen, part)
     # JAX is slow to import, and what is wrong is found without it.
     from blockqnn.children.devices import local_devices
     from blockqnn.full_training.measuring import measure
@@ -91,6 +93,18 @@ def evaluate(settings: EvaluateSettings, stream: TextIO) -> None:
         print(json.dumps(facts), file=stream)
     else:
         print(f"\n{evaluate_text.in_words(checkpoint, chosen, measured, speeds)}", file=stream)
+
+
+def _warn_of_change(metadata: Metadata, chosen: ChosenImages, part: Part) -> None:
+    """Says so where the images that judged the training are not those of that time."""
+    if not chosen.own or chosen.split != metadata.data.get("judged_on") or not len(part):
+        return
+    if metadata.judged_digest and part_digest(part) != metadata.judged_digest:
+        print(
+            f"blockqnn: warning: {chosen.in_words()} is not what judged the training: the images "
+            "have changed since.",
+            file=sys.stderr,
+        )
 
 
 def say(text: str, stream: TextIO | None) -> None:

@@ -13,6 +13,7 @@ from blockqnn.full_training.preparing import Prepared
 from blockqnn.full_training.searched import same_as_searched
 from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
 from blockqnn.heading import heading
+from blockqnn.inspection.block_reference import BEST, is_run
 from blockqnn.listing import counted, in_units, number
 from blockqnn.workers.machine import can_use_gpus, described, unused_gpus
 from blockqnn.workers.placement import has_tpu, visible_gpus
@@ -36,6 +37,9 @@ def training_heading(settings: TrainSettings, prepared: Sequence[Prepared]) -> s
     """
     one = prepared[0]
     blocks = one.reference.title if len(prepared) == 1 else f"{len(prepared)} blocks"
+    by_reward = settings.reference.endswith(f"#{BEST}") or is_run(settings.reference)
+    if by_reward:
+        blocks += " (best by reward)"
     size = by_size(one.info.seen)
     first = (
         f"Trains {blocks} on {settings.data.source.dataset}: "
@@ -145,8 +149,9 @@ def _recipe(settings: TrainSettings) -> str:
     recipe = settings.recipe
     rate = f"learning rate {recipe.learning_rate:g}"
     if recipe.schedule == STEPS and recipe.milestones:
-        at = ", ".join(map(str, recipe.milestones))
-        rate += f", times {recipe.learning_rate_decay:g} after epochs {at}"
+        at = " and ".join(map(str, recipe.milestones))
+        which = "epoch" if len(recipe.milestones) == 1 else "epochs"
+        rate += f", times {recipe.learning_rate_decay:g} after {which} {at}"
     elif recipe.schedule != STEPS:
         rate += " along half a cosine"
     mirrored = "mirrored at random" if recipe.flip else "not mirrored"

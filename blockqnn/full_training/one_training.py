@@ -17,7 +17,7 @@ from blockqnn.full_training.feeding import DeviceFeed, Feed, StreamFeed, normali
 from blockqnn.full_training.keeper import Keeper, newest_good, state_of
 from blockqnn.full_training.measuring import Measured, measure
 from blockqnn.full_training.memory import device_bytes
-from blockqnn.full_training.parts import Parts
+from blockqnn.full_training.parts import Parts, part_digest
 from blockqnn.full_training.preparing import Prepared, described, keeps_on_device
 from blockqnn.full_training.program import Program, State
 from blockqnn.full_training.progress import TrainingProgress
@@ -83,7 +83,14 @@ def train_one(
         UserError: if the images cannot be read, or a checkpoint cannot be written.
     """
     resumed = newest_good(one.directory, _warn)
-    start = resumed.metadata if resumed else _beginning(one, settings, parts.train)
+    start = resumed.metadata if resumed else _beginning(one, settings, parts)
+    judged = part_digest(parts.judged) if parts.judged is not None else ""
+    if resumed and start.judged_digest and start.judged_digest != judged:
+        print(
+            "blockqnn: warning: the images that judge this training have changed since it was "
+            "begun.",
+            file=sys.stderr,
+        )
     with directory.opened(one.directory):
         directory.replace_text(one.directory / directory.FLAG_FILE, _flag_file(one, settings))
         keeper = Keeper(one.directory, settings.saving.keep)
@@ -162,10 +169,12 @@ def _carry_on(
     return TrainingEnd.FINISHED
 
 
-def _beginning(one: Prepared, settings: TrainSettings, train: Part) -> Metadata:
-    mean, deviation = normalisation(train, settings.machine.readers)
-    steps = len(train) // settings.recipe.batch_size
-    return described(one, settings, (mean.tolist(), deviation.tolist()), steps)
+def _beginning(one: Prepared, settings: TrainSettings, parts: Parts) -> Metadata:
+    mean, deviation = normalisation(parts.train, settings.machine.readers)
+    steps = len(parts.train) // settings.recipe.batch_size
+    start = described(one, settings, (mean.tolist(), deviation.tolist()), steps)
+    judged = "" if parts.judged is None else part_digest(parts.judged)
+    return dataclasses.replace(start, judged_digest=judged)
 
 
 def _program(

@@ -10,6 +10,7 @@ opened and looked through before the first step, not after the last.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
@@ -24,6 +25,8 @@ _DECODED_AT_ONCE = 512 * 2**20
 
 _SAMPLE = 200
 """Images that are decoded of a larger split."""
+
+_DIGEST_SAMPLE = 100
 
 _PIECE = 500
 
@@ -148,6 +151,23 @@ def check_part(part: Part, stored: tuple[int, int, int], classes: int, dataset: 
                 f"A split of {dataset} that is to be measured has labels from {labels.min()} to "
                 f"{labels.max()}; allowed are those from 0 to {classes - 1}."
             )
+
+
+def part_digest(part: Part) -> str:
+    """Tells whether the images of a part are the same again, by some of them.
+
+    Args:
+        part: the images.
+
+    Returns:
+        Hexadecimal digits, from the number of images and from labels and pixels of a sample.
+    """
+    chosen = np.unique(np.linspace(0, len(part) - 1, _DIGEST_SAMPLE).astype(int))
+    found = part.read(chosen)
+    said = hashlib.sha256(f"{len(part)} {found.images.shape}".encode())
+    said.update(found.labels.astype("<i4").tobytes())
+    said.update(np.ascontiguousarray(found.images).tobytes())
+    return said.hexdigest()
 
 
 def by_size(shape: tuple[int, int, int]) -> str:

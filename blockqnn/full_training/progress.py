@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from blockqnn.full_training.trainer import Epoch
 from blockqnn.listing import duration, number
+
+if TYPE_CHECKING:
+    from blockqnn.full_training.trainer import Epoch
 
 _INTERVAL_SECONDS = 0.2
 _LINE_SECONDS = 5.0
