@@ -34,6 +34,7 @@ class ChosenImages:
         info: what is known of it.
         own: whether it is the one that the network was trained on.
         split: `test`, `validation`, `held_out`, `train` or `all`.
+        held_out: whether the training left images of the training split out.
         labels: int [classes of the data], the network's label of each class of the data.
     """
 
@@ -41,6 +42,7 @@ class ChosenImages:
     info: FullInfo
     own: bool
     split: str
+    held_out: bool
     labels: np.ndarray
 
     def in_words(self) -> str:
@@ -113,7 +115,10 @@ def choose(metadata: Metadata, other: DataSettings, split: str) -> ChosenImages:
         elsewhere = dataclasses.replace(source_here, train_examples=0, split_seed=0, **folders)
         data = dataclasses.replace(data, source=elsewhere, hold_out=False)
     labels = _labels(metadata, info, name)
-    return ChosenImages(data, info, own, _split(metadata, data, info, own, split), labels)
+    judged = metadata.data.get("judged_on", NOTHING) if own else NOTHING
+    held_out = judged == HELD_OUT or data.hold_out
+    found = _found(data, info, own, judged, held_out, split)
+    return ChosenImages(data, info, own, found, held_out, labels)
 
 
 def trained_on(metadata: Metadata) -> DataSettings:
@@ -151,7 +156,7 @@ def open_images(chosen: ChosenImages) -> Part:
         part = open_whole(data, "train")
         if chosen.split == HELD_OUT:
             part = cut(part.split, data)[1]
-        elif chosen.own and data.hold_out:
+        elif chosen.held_out:
             part = cut(part.split, data)[0]
     return Part(_Joined([part.split], chosen.labels), part.indices)
 
@@ -231,17 +236,17 @@ def _one_form(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _split(metadata: Metadata, data: FullData, info: FullInfo, own: bool, split: str) -> str:
+def _found(
+    data: FullData, info: FullInfo, own: bool, judged: str, held_out: bool, split: str
+) -> str:
     """Which images there are of the kind that was asked for."""
-    judged = metadata.data.get("judged_on", NOTHING) if own else NOTHING
-    held_out = judged == HELD_OUT or (own and data.hold_out)
     there: dict[str, Any] = {TEST: info.test_split, VALIDATION: info.validation_split}
     if "validation" in info.other_splits and info.test_split != "validation":
         there[VALIDATION] = "validation"
     if split in (TRAIN, ALL):
         return split
     if split == JUDGED and judged != NOTHING:
-        return str(judged)
+        return judged
     if split == JUDGED:
         if there[TEST]:
             return TEST
