@@ -106,7 +106,7 @@ def help_of(define: Callable[[], FlagSet], folder: pathlib.Path, arguments: Sequ
     """
     flags = define()
     preset: str = flags.chosen()["preset"]
-    preset = [preset, *_named("preset", flags.expanded(arguments))][-1]
+    preset = [preset, *named("preset", flags.expanded(arguments))][-1]
     flags.parse([f"--flagfile={preset_path(preset, folder)}"])
     return flags.help(
         f"Defaults are those of the preset {preset}; --preset=NAME --help shows another's."
@@ -141,11 +141,11 @@ def _home(file: pathlib.Path, kept: Kept) -> pathlib.Path | None:
 
 def _records(arguments: Sequence[str], kept: Kept) -> list[str]:
     """The flag files of the command line that runs have written."""
-    paths = [pathlib.Path(name).expanduser() for name in _named("flagfile", arguments)]
+    paths = [pathlib.Path(name).expanduser() for name in named("flagfile", arguments)]
     return [f"--flagfile={path}" for path in paths if _is_record(path, kept)]
 
 
-def _named(flag: str, arguments: Sequence[str]) -> list[str]:
+def named(flag: str, arguments: Sequence[str]) -> list[str]:
     """The values that arguments give a flag, without parsing the others."""
     found = []
     for place, word in enumerate(arguments):

@@ -22,7 +22,14 @@ FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
-_BEFORE_THERE_WERE = {"async": "false", "validation_examples": "0"}
+_BEFORE_THERE_WERE = {
+    "async": "false",
+    "validation_examples": "0",
+    "resize": "0",
+    "background": "white",
+    "class_folders": "",
+    "skip_folders": "",
+}
 """What runs did that are older than a flag."""
 
 
