@@ -11,6 +11,7 @@ from typing import TextIO
 
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY
+from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
@@ -67,10 +68,10 @@ def run_search(
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
+            kept = run.run_dir / run_directory.FLAG_FILE
             print(
                 f"\nStopped; what has finished is in {run.run_dir}. The same command "
-                "continues, or: python -m blockqnn search "
-                f"--flagfile={run.run_dir / run_directory.FLAG_FILE}",
+                f"continues, or: {command('search', f'--flagfile={kept}')}",
                 file=stream,
             )
             return INTERRUPTED
@@ -183,12 +184,15 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         return
     print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
     print(
-        f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
-        f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
+        f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}"
+        f"\nAll trials:          {command('trials', run.run_dir)}",
         file=stream,
     )
     if run.tensorboard:
-        print(f"Learning curves:     tensorboard --logdir {run.run_dir / DIRECTORY}", file=stream)
+        print(
+            f"Learning curves:     tensorboard --logdir {quoted(str(run.run_dir / DIRECTORY))}",
+            file=stream,
+        )
 
 
 def time_spent(trained: list[Trial]) -> str:
