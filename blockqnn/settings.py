@@ -100,13 +100,33 @@ NO_TABLE = TableSettings()
 
 
 @dataclasses.dataclass(frozen=True)
+class Budget:
+    """After how much a search ends, instead of after the iterations of its schedule.
+
+    Attributes:
+        max_blocks: that are trained; those that are known or infeasible are free. 0 for no such end.
+        max_hours: of searching, those of earlier processes included; 0 for no such end.
+    """
+
+    max_blocks: int = 0
+    max_hours: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.max_blocks or self.max_hours)
+
+
+NO_BUDGET = Budget()
+"""Of a search as long as its schedule."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """A whole search.
 
     Attributes:
         agent: settings of the agent, which also say which agent it is.
-        schedule: pairs of epsilon and a number of iterations; its length is
-            that of the search for every agent.
+        schedule: pairs of epsilon and a number of iterations; without a budget
+            its length is that of the search for every agent.
         blocks_per_iteration: trials of an iteration, infeasible ones not counted.
         space: name of the search space.
         max_layers: most layers of a block, Terminal not counted.
@@ -120,6 +140,7 @@ class SearchSettings:
         table: where `table` looks them up.
         asynchronous: whether a worker that is free gets a new suggestion at
             once, instead of waiting for the end of the iteration.
+        budget: ends the search, and scales the schedule to itself.
     """
 
     agent: AgentConfig
@@ -136,6 +157,7 @@ class SearchSettings:
     evaluator: str
     table: TableSettings = NO_TABLE
     asynchronous: bool = False
+    budget: Budget = NO_BUDGET
 
     @property
     def iterations(self) -> int:

@@ -25,7 +25,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
-from blockqnn.settings import DataSettings, RunSettings, SearchSettings
+from blockqnn.settings import Budget, DataSettings, RunSettings, SearchSettings
 
 _KEPT = (run_directory.FLAG_FILE, store.FILE_NAME)
 _COMMON = (
@@ -34,6 +34,8 @@ _COMMON = (
     "seed",
     "dataset",
     "agent",
+    "max_blocks",
+    "max_hours",
     "epsilon_schedule",
     "blocks_per_iteration",
     "filters",
@@ -183,6 +185,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         evaluator=values["evaluator"],
         table=evaluators.table(values),
         asynchronous=values["async"],
+        budget=Budget(values["max_blocks"], values["max_hours"]),
     )
 
 
