@@ -104,7 +104,7 @@ class Budget:
     """After how much a search ends, instead of after the iterations of its schedule.
 
     Attributes:
-        max_blocks: that are trained; those that are known or infeasible are free. 0 for no such end.
+        max_blocks: that are trained, what is known or infeasible being free; 0 for no such end.
         max_hours: of searching, those of earlier processes included; 0 for no such end.
     """
 

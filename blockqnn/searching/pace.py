@@ -145,8 +145,8 @@ class Pace:
         budget = self._budget
         if self.in_vain:
             return (
-                f"The last {MOST_IN_VAIN:,} suggestions were known, infeasible or had failed before, "
-                "so the search has ended before its budget."
+                f"The last {MOST_IN_VAIN:,} suggestions gave nothing new to train, so the search "
+                "has ended before its budget."
             )
         if self.blocks_left() <= 0:
             return (

@@ -18,7 +18,7 @@ FEWEST_SUGGESTIONS = 20
 
 _TOO_MANY = 0.5
 _WANTED = 0.4
-"""More than the one share of suggestions is too much to refuse; less than the other is asked for."""
+"""More than the one share is too much to refuse; less than the other is asked for."""
 
 _SAMPLE = 300
 
