@@ -138,17 +138,15 @@ def _on_gpus(workers: int, gpus: Sequence[str], environment: Mapping[str, str]) 
     return found
 
 
-def has_tpu(
-    environment: Mapping[str, str] = os.environ, devices: pathlib.Path = pathlib.Path("/dev")
-) -> bool:
-    """Whether workers would train on a TPU, found without importing JAX.
+def has_tpu(environment: Mapping[str, str], devices: pathlib.Path = pathlib.Path("/dev")) -> bool:
+    """Whether there is a TPU that workers may use, found without importing JAX.
 
     Args:
-        environment: the driver's.
-        devices: where those of the machine are.
+        environment: its JAX_PLATFORMS says what is allowed.
+        devices: where the system lists its devices.
 
     Returns:
-        True where there is one that JAX may use.
+        Whether there is.
     """
     platforms = environment.get("JAX_PLATFORMS", "")
     if platforms:
