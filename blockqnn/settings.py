@@ -256,6 +256,7 @@ class RunSettings:
         child_retries: how often a child is tried again whose worker died or hung.
         children_per_worker: after which a worker is replaced; 0 for never.
         ray: which cluster, and what a worker takes of it.
+        notes: what is to be said before the search begins, line by line.
     """
 
     run_dir: pathlib.Path
@@ -270,3 +271,4 @@ class RunSettings:
     child_retries: int = 0
     children_per_worker: int = 0
     ray: RaySettings = RaySettings()
+    notes: tuple[str, ...] = ()

@@ -1,15 +1,17 @@
-"""Searches on data of the user's own: their preset, their directory, and what is chosen for them."""
+"""Searches on data of the user's own: their directory, and what is chosen for them."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from blockqnn.data import datasets
+from blockqnn.data.image_sizes import image_sizes
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.flags import data
@@ -19,9 +21,11 @@ from blockqnn.flags.parsing import FlagSet
 from blockqnn.listing import counted
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import DataSettings
+from blockqnn.workers.machine import placing_environment
 from blockqnn.workers.placement import available_cores, has_tpu, visible_gpus
 
 PRESET = "own"
+_ANY_SIDE = 8
 _RUNS = pathlib.Path("runs")
 _SHOWN = (
     ("resize", "layout", "filters", "repeats", "max_layers"),
@@ -98,12 +102,12 @@ def recorded_flags(run_dir: pathlib.Path) -> dict[str, str]:
         return {}
 
 
-def choose_flags(flags: FlagSet, named: Mapping[str, Any]) -> str:
+def choose_flags(flags: FlagSet, named: Iterable[str]) -> str:
     """Sets the flags that the user has not named.
 
     Args:
         flags: of `search`, with the values of the preset.
-        named: values of those that the user has named.
+        named: those that the user has named.
 
     Returns:
         What was chosen and for what, some lines.
@@ -114,13 +118,16 @@ def choose_flags(flags: FlagSet, named: Mapping[str, Any]) -> str:
     """
     values = flags.chosen()
     facts = data_facts(data.data_settings(values), values["evaluator"] == TRAIN)
-    if values["resize"] != "0":
-        height, width = data.resize(values["resize"]) or (0, 0)
     machine = machine_facts(values["workers"], values["cores_per_worker"])
     choice = choose(facts, machine, {name: values[name] for name in named})
-    for name, value in choice.values.items():
+    values = dict(choice.values)
+    if choice.image_size != (facts.height, facts.width) or not facts.one_size:
+        values["resize"] = _resize_text(choice.image_size)
+    for name, value in values.items():
         flags.values[name].value = value
-    return in_words(facts, machine, choice)
+        # As if the user had: what is not named is taken from the search space.
+        flags.values[name].present = 1
+    return in_words(facts, machine, dataclasses.replace(choice, values=values))
 
 
 def in_words(facts: DataFacts, machine: MachineFacts, choice: Choice) -> str:
@@ -150,6 +157,11 @@ def in_words(facts: DataFacts, machine: MachineFacts, choice: Choice) -> str:
     return "\n".join(lines)
 
 
+def _resize_text(size: tuple[int, int]) -> str:
+    height, width = size
+    return str(height) if height == width else f"{height}x{width}"
+
+
 def _text(value: Any) -> str:
     return f"{value:_}" if isinstance(value, int) and value >= 10**6 else as_text(value)
 
@@ -167,8 +179,22 @@ def data_facts(settings: DataSettings, images_needed: bool) -> DataFacts:
     Raises:
         UserError: if there is no such data set.
     """
-    sizes = datasets.sizes(settings)
-    found = datasets.contents(settings, images_needed)
+    # A size for all, so that images of several sizes are no reason to refuse.
+    resized = settings.resize or (_ANY_SIDE, _ANY_SIDE)
+    found = datasets.contents(dataclasses.replace(settings, resize=resized), images_needed)
+    size, one_size = settings.resize, True
+    if size is None:
+        sizes = image_sizes(settings, images_needed)
+        size, one_size = sizes.one or sizes.median, sizes.one is not None
+    return DataFacts(
+        height=size[0],
+        width=size[1],
+        channels=found.info.shape[2],
+        classes=found.info.classes,
+        images=found.train,
+        one_size=one_size,
+        scalable=settings.resize is None,
+    )
 
 
 def machine_facts(workers: int, cores_per_worker: int) -> MachineFacts:
@@ -181,11 +207,12 @@ def machine_facts(workers: int, cores_per_worker: int) -> MachineFacts:
     Returns:
         The facts.
     """
-    gpus = visible_gpus()
+    environment = placing_environment()
+    gpus = visible_gpus(environment)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if gpus:
         return MachineFacts(workers or len(gpus), memory, "GPU")
-    if has_tpu():
+    if has_tpu(environment):
         return MachineFacts(workers or 1, memory, "TPU")
     cores = len(available_cores())
     return MachineFacts(workers or max(1, cores // max(1, cores_per_worker)), memory)

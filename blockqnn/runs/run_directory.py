@@ -22,21 +22,15 @@ FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
-<<<<<<< HEAD
 _BUDGETS = ("max_blocks", "max_hours")
 _BEFORE_THERE_WERE = {
     "async": "false",
     "validation_examples": "0",
     **dict.fromkeys(_BUDGETS, "0"),
-=======
-_BEFORE_THERE_WERE = {
-    "async": "false",
-    "validation_examples": "0",
     "resize": "0",
     "background": "white",
     "class_folders": "",
     "skip_folders": "",
->>>>>>> e1d3facd4fdc372282fa923edca922ace5cded69
 }
 """What runs did that are older than a flag."""
 

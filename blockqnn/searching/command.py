@@ -59,6 +59,8 @@ def run_search(
     Raises:
         UserError: if the run directory or the data set cannot be used.
     """
+    for note in run.notes:
+        print(note, file=stream)
     check_executor(run)
     with run_directory.opened(run) as store:
         kind = AsynchronousSearch if settings.asynchronous else Search
@@ -204,13 +206,13 @@ def _print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) ->
     if not best:
         print("No block was trained; `trials` tells why.", file=stream)
         return
-    trained = f"{run.run_dir}-trained"
+    out_dir = f"{run.run_dir}-trained"
     print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
     print(
         f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
         f"\nTrain it to the end: python -m blockqnn train {run.run_dir}#best "
-        f"--out_dir={trained}"
-        f"\nThen take it home:   python -m blockqnn export {trained}"
+        f"--out_dir={out_dir}"
+        f"\nThen take it home:   python -m blockqnn export {out_dir}"
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
         file=stream,
     )

@@ -123,7 +123,7 @@ class Search:
             else:
                 waiting[trial.hash] = []
                 to_start.append(trial)
-        while self._start(to_start, running, executor):
+        while self._start_some(to_start, running, executor):
             ended = executor.next_outcome_or_room() if to_start else executor.next_outcome()
             if ended is None:
                 continue
@@ -146,7 +146,7 @@ class Search:
             self._tell_pace(self.pace.share)
         self._end_iteration(iteration)
 
-    def _start(
+    def _start_some(
         self,
         to_start: collections.deque[Trial],
         running: dict[int, Trial],
