@@ -40,7 +40,6 @@ _COMMON = (
     "max_blocks",
     "max_hours",
     "epsilon_schedule",
-    "blocks_per_iteration",
     "filters",
     "epochs",
     "evaluator",
