@@ -119,13 +119,33 @@ NO_TABLE = TableSettings()
 
 
 @dataclasses.dataclass(frozen=True)
+class Budget:
+    """After how much a search ends, instead of after the iterations of its schedule.
+
+    Attributes:
+        max_blocks: that are trained, what is known or infeasible being free; 0 for no such end.
+        max_hours: of searching, those of earlier processes included; 0 for no such end.
+    """
+
+    max_blocks: int = 0
+    max_hours: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.max_blocks or self.max_hours)
+
+
+NO_BUDGET = Budget()
+"""Of a search as long as its schedule."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """A whole search.
 
     Attributes:
         agent: settings of the agent, which also say which agent it is.
-        schedule: pairs of epsilon and a number of iterations; its length is
-            that of the search for every agent.
+        schedule: pairs of epsilon and a number of iterations; without a budget
+            its length is that of the search for every agent.
         blocks_per_iteration: trials of an iteration, infeasible ones not counted.
         space: name of the search space.
         max_layers: most layers of a block, Terminal not counted.
@@ -139,6 +159,7 @@ class SearchSettings:
         table: where `table` looks them up.
         asynchronous: whether a worker that is free gets a new suggestion at
             once, instead of waiting for the end of the iteration.
+        budget: ends the search, and scales the schedule to itself.
     """
 
     agent: AgentConfig
@@ -155,6 +176,7 @@ class SearchSettings:
     evaluator: str
     table: TableSettings = NO_TABLE
     asynchronous: bool = False
+    budget: Budget = NO_BUDGET
 
     @property
     def iterations(self) -> int:
@@ -234,6 +256,7 @@ class RunSettings:
         child_retries: how often a child is tried again whose worker died or hung.
         children_per_worker: after which a worker is replaced; 0 for never.
         ray: which cluster, and what a worker takes of it.
+        notes: what is to be said before the search begins, line by line.
     """
 
     run_dir: pathlib.Path
@@ -248,3 +271,4 @@ class RunSettings:
     child_retries: int = 0
     children_per_worker: int = 0
     ray: RaySettings = RaySettings()
+    notes: tuple[str, ...] = ()

@@ -31,12 +31,16 @@ class Given:
         words: what is no flag.
         usual: the value of every flag without what the user chose himself: the
             preset's, or that of the run that is continued.
+        named: flags that the user named himself.
+        continues: whether flags are those of a run that exists.
     """
 
     flags: FlagSet
     preset: str
     words: list[str]
     usual: dict[str, Any]
+    named: frozenset[str]
+    continues: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +81,7 @@ def read(
     Raises:
         UserError: if a flag, a flag file or the preset cannot be used.
     """
+    own = named(define, arguments, kept)
     recorded, arguments = _placed(recorded, kept), _placed(arguments, kept)
     expanded = define().expanded([*recorded, *arguments])
     probe = define()
@@ -86,7 +91,33 @@ def read(
     flags, usual = define(), define()
     flags.parse([base, *expanded])
     usual.parse([base, *usual.expanded([*recorded, *_records(arguments, kept)])])
-    return Given(flags, preset, words, usual.chosen())
+    continues = bool(recorded or _records(arguments, kept))
+    return Given(flags, preset, words, usual.chosen(), own, continues)
+
+
+def named(define: Callable[[], FlagSet], arguments: Sequence[str], kept: Kept) -> frozenset[str]:
+    """The flags that a user has named, on the command line or in a file of his own.
+
+    Args:
+        define: makes the flags of the verb.
+        arguments: what follows the verb.
+        kept: as `read` has it.
+
+    Returns:
+        Their names, without those that the files of runs name.
+
+    Raises:
+        UserError: if a flag or a flag file cannot be used.
+    """
+    own, words = define(), []
+    following = iter(arguments)
+    for word in following:
+        names_file = word in ("--flagfile", "-flagfile")
+        whole = [word, *([next(following, "")] if names_file else [])]
+        if not _records(whole, kept):
+            words += whole
+    own.parse(own.expanded(words))
+    return frozenset(name for name in own.values if own.values[name].present)
 
 
 def help_of(define: Callable[[], FlagSet], folder: pathlib.Path, arguments: Sequence[str]) -> str:
@@ -106,7 +137,7 @@ def help_of(define: Callable[[], FlagSet], folder: pathlib.Path, arguments: Sequ
     """
     flags = define()
     preset: str = flags.chosen()["preset"]
-    preset = [preset, *named("preset", flags.expanded(arguments))][-1]
+    preset = [preset, *values_named("preset", flags.expanded(arguments))][-1]
     flags.parse([f"--flagfile={preset_path(preset, folder)}"])
     return flags.help(
         f"Defaults are those of the preset {preset}; --preset=NAME --help shows another's."
@@ -141,11 +172,11 @@ def _home(file: pathlib.Path, kept: Kept) -> pathlib.Path | None:
 
 def _records(arguments: Sequence[str], kept: Kept) -> list[str]:
     """The flag files of the command line that runs have written."""
-    paths = [pathlib.Path(name).expanduser() for name in named("flagfile", arguments)]
+    paths = [pathlib.Path(name).expanduser() for name in values_named("flagfile", arguments)]
     return [f"--flagfile={path}" for path in paths if _is_record(path, kept)]
 
 
-def named(flag: str, arguments: Sequence[str]) -> list[str]:
+def values_named(flag: str, arguments: Sequence[str]) -> list[str]:
     """The values that arguments give a flag, without parsing the others."""
     found = []
     for place, word in enumerate(arguments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from blockqnn.flags import (
     data,
     evaluators,
     execution,
+    own,
     parsing,
     preset_files,
 )
@@ -27,7 +29,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
-from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.settings import Budget, RunSettings, SearchSettings
 
 _KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
 _COMMON = (
@@ -36,8 +38,9 @@ _COMMON = (
     "seed",
     "dataset",
     "agent",
+    "max_blocks",
+    "max_hours",
     "epsilon_schedule",
-    "blocks_per_iteration",
     "filters",
     "epochs",
     "evaluator",
@@ -66,10 +69,18 @@ def _define_run(flags: parsing.FlagSet) -> None:
     flags.text(
         "preset",
         preset_files.DEFAULT_PRESET,
-        f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())}",
+        f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())};"
+        " "
+        "own chooses them from the data and the machine, and is the default where --dataset names "
+        "other data than those of the default preset",
     )
     flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.path("run_dir", "", "directory of the run; empty for runs/PRESET")
+    flags.path(
+        "run_dir",
+        "",
+        "directory of the run; empty for runs/PRESET, and where the data are not the preset's, for "
+        "one that is named after them",
+    )
     flags.integer("seed", 0, "number that fixes every random choice")
     evaluators.define(flags)
     flags.switch(
@@ -126,22 +137,78 @@ def parse(
         UserError: if the command line or the data set cannot be used.
         LayoutError: if the layout does not fit the images.
     """
+    notes = []
+    if not recorded and _is_about_other_data(arguments):
+        notes.append(
+            "The data are not those of the default preset, so the preset is own (--preset=own)."
+        )
+        arguments = [f"--preset={own.PRESET}", *arguments]
+    given = _read(arguments, recorded)
+    run_dir = _run_directory(given)
+    if not given.continues:
+        given, note = _begun_or_new(given, run_dir, arguments)
+        notes += [note] if note else []
+    flags = given.flags
+    flags.refuse_without_effect("search", given.usual)
+    if not flags.values["layout"].present:
+        # Nobody has named one: the space takes its own.
+        flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
+    flags.values["run_dir"].value = str(run_dir)
+    values = flags.chosen()
+    run = execution.run_settings(values, flags.flag_file())
+    return _search_settings(values), dataclasses.replace(run, notes=tuple(notes))
+
+
+def _read(arguments: Sequence[str], recorded: Sequence[str]) -> preset_files.Given:
     given = preset_files.read(define, preset_files.PRESETS, arguments, _KEPT, recorded)
     if given.words:
         raise UserError(
             f"search takes flags alone, given {given.words[0]!r}. "
             f"See: {command('search', '--help')}"
         )
-    flags = given.flags
-    flags.refuse_without_effect("search", given.usual)
-    if not flags.values["layout"].present:
-        # Nobody has named one: the space takes its own.
-        flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
-    values = flags.chosen()
-    if not values["run_dir"]:
-        values["run_dir"] = str(pathlib.Path("runs") / given.preset)
-        flags.values["run_dir"].value = values["run_dir"]
-    return _search_settings(values), execution.run_settings(values, flags.flag_file())
+    return given
+
+
+def _is_about_other_data(arguments: Sequence[str]) -> bool:
+    """Whether a new search names no preset and other data than the default preset's."""
+    given = preset_files.read(define, preset_files.PRESETS, arguments, _KEPT)
+    if given.continues or "preset" in given.named or "dataset" not in given.named:
+        return False
+    return bool(given.flags.chosen()["dataset"] != given.usual["dataset"])
+
+
+def _run_directory(given: preset_files.Given) -> pathlib.Path:
+    values = given.flags.chosen()
+    if values["run_dir"]:
+        return pathlib.Path(values["run_dir"])
+    return own.run_directory_of(
+        given.preset, values["dataset"], given.usual["dataset"], preset_files.preset_names()
+    )
+
+
+def _begun_or_new(
+    given: preset_files.Given, run_dir: pathlib.Path, arguments: Sequence[str]
+) -> tuple[preset_files.Given, str]:
+    """The flags of a run that has begun where they were chosen for it, or what is chosen now.
+
+    Args:
+        given: the command line, read.
+        run_dir: of the run.
+        arguments: the command line.
+
+    Returns:
+        The command line with these flags, and what is to be said of them.
+    """
+    before = own.recorded_flags(run_dir)
+    if given.preset != own.PRESET:
+        # Presets have had other agents; a run keeps its own.
+        if "agent" in before and "agent" not in given.named:
+            return _read(arguments, [f"--agent={before['agent']}"]), ""
+        return given, ""
+    if before:
+        kept = [f"--{name}={value}" for name, value in before.items() if name in define().values]
+        return _read(arguments, kept), f"Settings are those that {run_dir} was begun with."
+    return given, own.choose_flags(given.flags, given.named)
 
 
 def _search_settings(values: dict[str, Any]) -> SearchSettings:
@@ -168,6 +235,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         evaluator=values["evaluator"],
         table=evaluators.table(values),
         asynchronous=values["async"],
+        budget=Budget(values["max_blocks"], values["max_hours"]),
     )
 
 

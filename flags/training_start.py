@@ -250,8 +250,8 @@ def _begun(
     arguments: Sequence[str], named: Mapping[str, Any], name: str, block: str
 ) -> tuple[pathlib.Path | None, pathlib.Path | None]:
     """The flags of a training that is to go on, and its directory unless that was typed."""
-    typed = preset_files.named("out_dir", arguments)
-    for text in preset_files.named("flagfile", arguments):
+    typed = preset_files.values_named("out_dir", arguments)
+    for text in preset_files.values_named("flagfile", arguments):
         file = pathlib.Path(text).expanduser()
         if _is_training(file.parent) and file.name == directory.FLAG_FILE:
             # The file may have been moved since it was written, its folder with it.

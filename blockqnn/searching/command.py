@@ -19,8 +19,10 @@ from blockqnn.runs.status_file import FINISHED, StatusFile
 from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.ending import print_result
+from blockqnn.searching.estimate import Estimate
 from blockqnn.searching.loop import Search
 from blockqnn.searching.progress import Progress, make_progress
+from blockqnn.searching.refusals import RefusalWatch
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
@@ -54,6 +56,8 @@ def run_search(
     Raises:
         UserError: if the run directory or the data set cannot be used.
     """
+    for note in run.notes:
+        print(note, file=stream)
     check_executor(run)
     with run_directory.opened(run) as store:
         kind = AsynchronousSearch if settings.asynchronous else Search
@@ -71,7 +75,12 @@ def run_search(
                 file=stream,
             )
             return INTERRUPTED
-    return print_result(run, stream)
+        finally:
+            # What passed since the last trial is used up too.
+            store.set_facts(search.pace.facts)
+        if settings.budget:
+            print(f"\n{search.pace.ending()}", file=stream)
+    return print_result(settings, run, stream)
 
 
 def _carry_on(
@@ -82,7 +91,8 @@ def _carry_on(
     stream: TextIO,
     make: MakeExecutor,
 ) -> None:
-    heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, settings.iterations)
+    iterations = 0 if settings.budget else settings.iterations
+    heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, iterations, budget=settings.budget)
     before = list(store.trials())
     for trial in before:
         heard.history(trial)
@@ -106,7 +116,15 @@ def _carry_on(
         run_directory.record(store, run, facts)
         if settings.evaluator == DRY:
             print(DRY_NOTICE, file=stream)
-        progress = make_progress(stream, settings.iterations, settings.blocks_per_iteration)
+        estimate = Estimate(
+            settings.iterations,
+            settings.blocks_per_iteration,
+            settings.budget,
+            executor.slots,
+            search.pace.seconds,
+        )
+        heard.estimate = estimate
+        progress = make_progress(stream, estimate)
         listeners.append(progress)
         for trial in before:
             for listener in listeners:
@@ -115,11 +133,16 @@ def _carry_on(
             print(notice, file=stream)
         if before:
             print(f"Continuing {run.run_dir} after {len(before)} trials.", file=stream)
+        refusals = RefusalWatch(settings, before)
+        if warning := refusals.beforehand():
+            print(warning, file=stream)
         try:
             for trial in search.run(executor):
                 for listener in listeners:
                     listener.finished(trial)
                 heard.finished(trial)
+                if warning := refusals.finished(trial):
+                    progress.say(warning)
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
                     level,

@@ -10,7 +10,8 @@ from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks, counted
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.spending import nothing_trained, time_spent
-from blockqnn.settings import RunSettings
+from blockqnn.searching.refusals import warning_afterwards
+from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY
 from blockqnn.trial import Status, Trial
 
@@ -19,10 +20,11 @@ _FIRST_CHILDREN = 20
 """Most programs are compiled for the first children; later ones share them."""
 
 
-def print_result(run: RunSettings, stream: TextIO) -> int:
+def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> int:
     """Prints what a search has found, or why it has found nothing.
 
     Args:
+        settings: what was searched.
         run: where it is.
         stream: where to print.
 
@@ -42,6 +44,8 @@ def print_result(run: RunSettings, stream: TextIO) -> int:
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
     print(f"\n{len(statuses)} trials: {counts} ({100 * share:.0f} % infeasible).", file=stream)
+    if warning := warning_afterwards(settings, result.trials):
+        print(warning, file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
     if any(trial.seconds > 0 for trial in trained) and not result.dry:
         print(in_words(trained, time_spent(result.trials)), file=stream)
@@ -53,8 +57,11 @@ def print_result(run: RunSettings, stream: TextIO) -> int:
         print(f"\nAll trials:          {command('trials', run.run_dir)}", file=stream)
         return FAILED
     print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
+    out_dir = f"{run.run_dir}-trained"
     print(
         f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}"
+        f"\nTrain it to the end: {command('train', f'{run.run_dir}#best', f'--out_dir={out_dir}')}"
+        f"\nThen take it home:   {command('export', out_dir, f'--to={run.run_dir}-exported')}"
         f"\nAll trials:          {command('trials', run.run_dir)}",
         file=stream,
     )
