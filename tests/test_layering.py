@@ -32,6 +32,7 @@ ROOMS = {
     # From a design to its accuracy.
     "ground": "child networks, networks.spaces, networks, agents",
     "data": "ground",
+    "preparing": "data, ground",
     "children": "data, ground, child networks, networks.spaces, networks",
     "evaluation": "children, data, ground, networks.spaces, networks",
     "workers": "evaluation, ground, networks.spaces, networks",
@@ -64,7 +65,7 @@ ROOMS = {
         "ground, child networks, networks.spaces, networks"
     ),
     "flags": (
-        "bench, export, full_training, contests, report, calibration, inspection, "
+        "bench, export, full_training, contests, report, calibration, inspection, preparing, "
         "searching, tensorboard, runs, workers, evaluation, data, ground, child networks, "
         "networks.spaces, networks, agents"
     ),
