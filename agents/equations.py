@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def epsilon_at(schedule: Sequence[tuple[float, int]], iteration: int) -> float:
+def epsilon_at(schedule: Sequence[tuple[float, int]], iteration: float) -> float:
     """The share of random actions in an iteration (Table 2).
 
     Args:
         schedule: pairs of epsilon and a number of iterations, at least one.
-        iteration: number of the iteration, from 0.
+        iteration: number of the iteration, from 0, or a place between two.
 
     Returns:
         Its epsilon; the last one of the schedule for iterations after its end.

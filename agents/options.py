@@ -45,7 +45,8 @@ class SearchFacts:
 
     Attributes:
         exploration: distribution of random actions, `by_type` or `uniform`.
-        schedule: pairs of epsilon and a number of iterations.
+        schedule: pairs of epsilon and a number of iterations; where a budget ends
+            the search, the share of it for which each holds, see `pacing.Paced`.
         episodes: that the agent is meant to learn from.
     """
 

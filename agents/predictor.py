@@ -25,6 +25,7 @@ from blockqnn.agents.contract import (
     Terms,
 )
 from blockqnn.agents.options import option
+from blockqnn.agents.pacing import Paced
 
 FOREST = "forest"
 """What the flags of a run call this predictor."""
@@ -151,6 +152,11 @@ class PredictedAgent:
         self._forget()
         self._remember(episodes)
         self._agent.set_state(state, episodes)
+
+    def pace(self, share: float) -> None:
+        """See `Paced.pace`. The agent is told, if it wants to know."""
+        if isinstance(self._agent, Paced):
+            self._agent.pace(share)
 
     def statistics(self) -> Mapping[str, float]:
         """The agent's figures, and `different`, the number of different episodes."""

@@ -23,6 +23,7 @@ from blockqnn.agents.equations import (
 )
 from blockqnn.agents.exploration import BY_TYPE, draw, draw_probabilities, generator, random_state
 from blockqnn.agents.options import AgentSettings, option, told
+from blockqnn.agents.pacing import Pacing
 from blockqnn.agents.paper_schedule import PAPER_SCHEDULE, Schedule, paper_batch
 from blockqnn.agents.q_row import Memory, Row
 
@@ -85,7 +86,7 @@ class QLearningConfig(AgentSettings):
         return paper_batch(budget)
 
 
-class QLearning:
+class QLearning(Pacing):
     """The Q-learning agent of BlockQNN."""
 
     terms = Terms(
@@ -118,7 +119,8 @@ class QLearning:
     @property
     def epsilon(self) -> float:
         """Share of random actions in the iteration that is under way."""
-        return epsilon_at(self._config.epsilon_schedule, self._iteration)
+        schedule = self._config.epsilon_schedule
+        return epsilon_at(schedule, self._place(self._iteration, sum(n for _, n in schedule)))
 
     def suggest(self, count: int) -> list[tuple[Action, ...]]:
         """See `Agent.suggest`. Epsilon-greedy in every action."""
@@ -205,6 +207,7 @@ class QLearning:
     def get_state(self, changed_only: bool = False) -> State:
         """See `Agent.get_state`. One key for each state of the Q-table."""
         state: State = {"random": random_state(self._random), "iteration": self._iteration}
+        state |= self._pacing_state()
         learned = (key for key, row in self._table.items() if row.visits.any())
         for key in sorted(self._changed) if changed_only else sorted(learned):
             state["q " + ",".join(map(str, key))] = self._entries(self._table[key])
@@ -215,7 +218,7 @@ class QLearning:
     def set_state(self, state: State, episodes: Sequence[Episode]) -> None:
         """See `Agent.set_state`."""
         self._random = generator(state["random"])
-        self._iteration = state["iteration"]
+        self._iteration, self._share = state["iteration"], state.get("share")
         self._table, self._memory = {}, []
         for name, entries in state.items():
             if not name.startswith("q "):

@@ -47,6 +47,7 @@ from blockqnn.agents.exploration import (
 )
 from blockqnn.agents.mixture import Level, mixture_after
 from blockqnn.agents.options import AgentSettings, option, told
+from blockqnn.agents.pacing import Pacing
 
 ATTEMPTS = 50
 """How often a suggestion is drawn while it is known; epsilon grows to 1 meanwhile."""
@@ -107,7 +108,7 @@ def raised_epsilon(epsilon: float, attempt: int) -> float:
     return epsilon + (1.0 - epsilon) * attempt / ATTEMPTS
 
 
-class QLearningPlus:
+class QLearningPlus(Pacing):
     """Q-learning of best returns, with exploring starts and without repeats."""
 
     terms = Terms(
@@ -207,11 +208,11 @@ class QLearningPlus:
 
     def get_state(self, changed_only: bool = False) -> State:
         """See `Agent.get_state`. The table is fitted again to the episodes."""
-        return {"random": random_state(self._random)}
+        return {"random": random_state(self._random)} | self._pacing_state()
 
     def set_state(self, state: State, episodes: Sequence[Episode]) -> None:
         """See `Agent.set_state`."""
-        self._random = generator(state["random"])
+        self._random, self._share = generator(state["random"]), state.get("share")
         self._forget()
         self.update(episodes)
 
@@ -239,7 +240,8 @@ class QLearningPlus:
         self._ranked: dict[tuple[int, int], list[Action]] = {}  # kept while the table stands
 
     def _epsilon(self, number: int) -> float:
-        return scheduled_epsilon(self._config.epsilon_schedule, number / self._config.budget)
+        share = self._place(number / self._config.budget, 1)
+        return scheduled_epsilon(self._config.epsilon_schedule, share)
 
     def _suggest(self, number: int) -> tuple[Action, ...]:
         epsilon = self._epsilon(number)

@@ -25,6 +25,14 @@ class DataSettings:
         split_seed: of the choice of the images that are held out.
         validation_examples: most images, of those held out, that children are
             judged by; 0 for all.
+        resize: height and width that every image is scaled to, its longer side
+            cut evenly at both ends; None for images as they are.
+        background: red, green and blue, 0 to 255, behind transparent pixels.
+        class_folders: names of folders that are classes although they are
+            called like a split, such as `train`.
+        skip_folders: names of folders that are not read.
+        own_validation: judge children by the data's own validation split where
+            there is one, instead of by one in six training images.
     """
 
     dataset: str = "digits"
@@ -32,6 +40,17 @@ class DataSettings:
     train_examples: int = 0
     split_seed: int = 0
     validation_examples: int = 0
+    resize: tuple[int, int] | None = None
+    background: tuple[int, int, int] = (255, 255, 255)
+    class_folders: tuple[str, ...] = ()
+    skip_folders: tuple[str, ...] = ()
+    own_validation: bool = True
+
+    def __post_init__(self) -> None:
+        """Makes tuples of what JSON has as lists."""
+        for name in ("resize", "background", "class_folders", "skip_folders"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value if value is None else tuple(value))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,13 +119,33 @@ NO_TABLE = TableSettings()
 
 
 @dataclasses.dataclass(frozen=True)
+class Budget:
+    """After how much a search ends, instead of after the iterations of its schedule.
+
+    Attributes:
+        max_blocks: that are trained, what is known or infeasible being free; 0 for no such end.
+        max_hours: of searching, those of earlier processes included; 0 for no such end.
+    """
+
+    max_blocks: int = 0
+    max_hours: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.max_blocks or self.max_hours)
+
+
+NO_BUDGET = Budget()
+"""Of a search as long as its schedule."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """A whole search.
 
     Attributes:
         agent: settings of the agent, which also say which agent it is.
-        schedule: pairs of epsilon and a number of iterations; its length is
-            that of the search for every agent.
+        schedule: pairs of epsilon and a number of iterations; without a budget
+            its length is that of the search for every agent.
         blocks_per_iteration: trials of an iteration, infeasible ones not counted.
         space: name of the search space.
         max_layers: most layers of a block, Terminal not counted.
@@ -120,6 +159,7 @@ class SearchSettings:
         table: where `table` looks them up.
         asynchronous: whether a worker that is free gets a new suggestion at
             once, instead of waiting for the end of the iteration.
+        budget: ends the search, and scales the schedule to itself.
     """
 
     agent: AgentConfig
@@ -136,6 +176,7 @@ class SearchSettings:
     evaluator: str
     table: TableSettings = NO_TABLE
     asynchronous: bool = False
+    budget: Budget = NO_BUDGET
 
     @property
     def iterations(self) -> int:
@@ -215,6 +256,7 @@ class RunSettings:
         child_retries: how often a child is tried again whose worker died or hung.
         children_per_worker: after which a worker is replaced; 0 for never.
         ray: which cluster, and what a worker takes of it.
+        notes: what is to be said before the search begins, line by line.
     """
 
     run_dir: pathlib.Path
@@ -229,3 +271,4 @@ class RunSettings:
     child_retries: int = 0
     children_per_worker: int = 0
     ray: RaySettings = RaySettings()
+    notes: tuple[str, ...] = ()

@@ -23,9 +23,26 @@ def define_agents(flags: FlagSet) -> None:
         "epsilon_schedule",
         PAPER_SCHEDULE,
         "shares of random actions of q_learning, and for how many iterations each holds; their "
-        "sum is the search's length for every agent",
+        "sum is the search's length for every agent, and with max_blocks or max_hours they hold "
+        "for as large a share of these",
         flag_text.parse_schedule,
         flag_text.SCHEDULE_ALLOWED,
+    )
+    flags.integer(
+        "max_blocks",
+        0,
+        "blocks to train, after which the search ends whatever the length of epsilon_schedule; "
+        "blocks that are known or infeasible do not count, one whose training failed does, and "
+        "1,000 suggestions in a row with nothing to train end the search too; a larger number "
+        "continues a run; 0 for no such end",
+    )
+    flags.number(
+        "max_hours",
+        0.0,
+        "hours of searching, after which the search ends, as max_blocks ends it; hours of earlier "
+        "processes of the run count, pauses do not; no child is begun that would probably end too "
+        "late, and those in training are finished; more hours continue a run; 0 for no such end",
+        least=0,
     )
     flags.integer("blocks_per_iteration", 64, "blocks of an iteration, without infeasible ones", 1)
     flags.choice(
@@ -60,7 +77,7 @@ def agent_config(values: dict[str, Any]) -> AgentConfig:
     facts = SearchFacts(
         exploration=values["exploration"],
         schedule=values["epsilon_schedule"],
-        episodes=values["blocks_per_iteration"] * iterations,
+        episodes=values["max_blocks"] or values["blocks_per_iteration"] * iterations,
     )
     plain = AGENTS[values["agent"]].settings.of_search(values, facts)
     if values["predictor"] != FOREST:

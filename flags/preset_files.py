@@ -30,12 +30,16 @@ class Given:
         words: what is no flag.
         usual: the value of every flag without what the user chose himself: the
             preset's, or that of the run that is continued.
+        named: flags that the user named himself.
+        continues: whether flags are those of a run that exists.
     """
 
     flags: FlagSet
     preset: str
     words: list[str]
     usual: dict[str, Any]
+    named: frozenset[str]
+    continues: bool
 
 
 def read(
@@ -69,7 +73,35 @@ def read(
     flags, usual = define(), define()
     flags.parse([base, *expanded])
     usual.parse([base, *usual.expanded([*recorded, *_records(arguments, kept)])])
-    return Given(flags, preset, words, usual.chosen())
+    continues = bool(recorded or _records(arguments, kept))
+    return Given(flags, preset, words, usual.chosen(), named(define, arguments, kept), continues)
+
+
+def named(
+    define: Callable[[], FlagSet], arguments: Sequence[str], kept: tuple[str, str]
+) -> frozenset[str]:
+    """The flags that a user has named, on the command line or in a file of his own.
+
+    Args:
+        define: makes the flags of the verb.
+        arguments: what follows the verb.
+        kept: as `read` has it.
+
+    Returns:
+        Their names, without those that the files of runs name.
+
+    Raises:
+        UserError: if a flag or a flag file cannot be used.
+    """
+    own, words = define(), []
+    following = iter(arguments)
+    for word in following:
+        names_file = word in ("--flagfile", "-flagfile")
+        whole = [word, *([next(following, "")] if names_file else [])]
+        if not _records(whole, kept):
+            words += whole
+    own.parse(own.expanded(words))
+    return frozenset(name for name in own.values if own.values[name].present)
 
 
 def help_of(define: Callable[[], FlagSet], folder: pathlib.Path, arguments: Sequence[str]) -> str:

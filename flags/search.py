@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ from blockqnn.evaluation.contract import TABLE, TRAIN
 from blockqnn.flags import (
     child_network,
     child_training,
+    data,
     evaluators,
     execution,
+    own,
     parsing,
     preset_files,
 )
@@ -25,7 +28,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
-from blockqnn.settings import DataSettings, RunSettings, SearchSettings
+from blockqnn.settings import Budget, RunSettings, SearchSettings
 
 _KEPT = (run_directory.FLAG_FILE, store.FILE_NAME)
 _COMMON = (
@@ -34,6 +37,8 @@ _COMMON = (
     "seed",
     "dataset",
     "agent",
+    "max_blocks",
+    "max_hours",
     "epsilon_schedule",
     "blocks_per_iteration",
     "filters",
@@ -64,10 +69,18 @@ def _define_run(flags: parsing.FlagSet) -> None:
     flags.text(
         "preset",
         preset_files.DEFAULT_PRESET,
-        f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())}",
+        f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())};"
+        " "
+        "own chooses them from the data and the machine, and is the default where --dataset names "
+        "other data than those of the default preset",
     )
     flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text("run_dir", "", "directory of the run; empty for runs/PRESET")
+    flags.text(
+        "run_dir",
+        "",
+        "directory of the run; empty for runs/PRESET, and where the data are not the preset's, for "
+        "one that is named after them",
+    )
     flags.integer("seed", 0, "number that fixes every random choice")
     evaluators.define(flags)
     flags.switch(
@@ -81,19 +94,8 @@ def _define_run(flags: parsing.FlagSet) -> None:
 
 def _define_data(flags: parsing.FlagSet) -> None:
     flags.group("Data")
-    flags.text(
-        "dataset",
-        "cifar100",
-        "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH (arrays train_images and "
-        "train_labels), folder:PATH[:HEIGHTxWIDTH] (a folder of images for each class, scaled to "
-        "one size if a size is named), or a TFDS data set",
-    )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
-    flags.integer("train_examples", 0, "most images to train on; 0 for all")
-    flags.integer(
-        "validation_examples", 0, "most images, of the sixth held out, to judge by; 0 for all"
-    )
-    flags.integer("split_seed", 0, "seed of the choice of the validation images")
+    data.define_source(flags, "cifar100")
+    data.define_parts(flags)
 
 
 def _define_child_network(flags: parsing.FlagSet) -> None:
@@ -135,33 +137,83 @@ def parse(
         UserError: if the command line or the data set cannot be used.
         LayoutError: if the layout does not fit the images.
     """
+    notes = []
+    if not recorded and _is_about_other_data(arguments):
+        notes.append(
+            "The data are not those of the default preset, so the preset is own (--preset=own)."
+        )
+        arguments = [f"--preset={own.PRESET}", *arguments]
+    given = _read(arguments, recorded)
+    run_dir = _run_directory(given)
+    if not given.continues:
+        given, note = _begun_or_new(given, run_dir, arguments)
+        notes += [note] if note else []
+    flags = given.flags
+    flags.refuse_without_effect("search", given.usual)
+    if not flags.values["layout"].present:
+        # Nobody has named one: the space takes its own.
+        flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
+    flags.values["run_dir"].value = str(run_dir)
+    values = flags.chosen()
+    run = execution.run_settings(values, flags.flag_file())
+    return _search_settings(values), dataclasses.replace(run, notes=tuple(notes))
+
+
+def _read(arguments: Sequence[str], recorded: Sequence[str]) -> preset_files.Given:
     given = preset_files.read(define, preset_files.PRESETS, arguments, _KEPT, recorded)
     if given.words:
         raise UserError(
             f"search takes flags alone, given {given.words[0]!r}. "
             "See: python -m blockqnn search --help"
         )
-    flags = given.flags
-    flags.refuse_without_effect("search", given.usual)
-    if not flags.values["layout"].present:
-        # Nobody has named one: the space takes its own.
-        flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
-    values = flags.chosen()
-    if not values["run_dir"]:
-        values["run_dir"] = str(pathlib.Path("runs") / given.preset)
-        flags.values["run_dir"].value = values["run_dir"]
-    return _search_settings(values), execution.run_settings(values, flags.flag_file())
+    return given
+
+
+def _is_about_other_data(arguments: Sequence[str]) -> bool:
+    """Whether a new search names no preset and other data than the default preset's."""
+    given = preset_files.read(define, preset_files.PRESETS, arguments, _KEPT)
+    if given.continues or "preset" in given.named or "dataset" not in given.named:
+        return False
+    return bool(given.flags.chosen()["dataset"] != given.usual["dataset"])
+
+
+def _run_directory(given: preset_files.Given) -> pathlib.Path:
+    values = given.flags.chosen()
+    if values["run_dir"]:
+        return pathlib.Path(values["run_dir"])
+    return own.run_directory_of(
+        given.preset, values["dataset"], given.usual["dataset"], preset_files.preset_names()
+    )
+
+
+def _begun_or_new(
+    given: preset_files.Given, run_dir: pathlib.Path, arguments: Sequence[str]
+) -> tuple[preset_files.Given, str]:
+    """The flags of a run that has begun where they were chosen for it, or what is chosen now.
+
+    Args:
+        given: the command line, read.
+        run_dir: of the run.
+        arguments: the command line.
+
+    Returns:
+        The command line with these flags, and what is to be said of them.
+    """
+    before = own.recorded_flags(run_dir)
+    if given.preset != own.PRESET:
+        # Presets have had other agents; a run keeps its own.
+        if "agent" in before and "agent" not in given.named:
+            return _read(arguments, [f"--agent={before['agent']}"]), ""
+        return given, ""
+    if before:
+        kept = [f"--{name}={value}" for name, value in before.items() if name in define().values]
+        return _read(arguments, kept), f"Settings are those that {run_dir} was begun with."
+    return given, own.choose_flags(given.flags, given.named)
 
 
 def _search_settings(values: dict[str, Any]) -> SearchSettings:
-    data = DataSettings(
-        dataset=values["dataset"],
-        data_dir=values["data_dir"],
-        train_examples=values["train_examples"],
-        split_seed=values["split_seed"],
-        validation_examples=values["validation_examples"],
-    )
-    info = describe(data, images_needed=values["evaluator"] == TRAIN)
+    images = data.data_settings(values)
+    info = describe(images, images_needed=values["evaluator"] == TRAIN)
     layout = child_network.layout(values, info.shape, info.classes)
     _refuse_contradictions(values, layout)
     return SearchSettings(
@@ -177,12 +229,13 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
             max_flops=values["max_flops"],
             max_activation_bytes=values["max_activation_bytes"],
         ),
-        data=data,
+        data=images,
         recipe=child_training.recipe(values),
         reward=child_training.reward(values),
         evaluator=values["evaluator"],
         table=evaluators.table(values),
         asynchronous=values["async"],
+        budget=Budget(values["max_blocks"], values["max_hours"]),
     )
 
 

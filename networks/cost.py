@@ -10,6 +10,8 @@ from blockqnn.networks.plan_counts import depth, flops, parameters
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_plan, rewarded_plan
 
+_ALLOWED = ", allowed are "
+
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
@@ -91,5 +93,10 @@ def infeasible_reason(
         ("activation bytes", activation_bytes, limits.max_activation_bytes),
     ):
         if 0 < most < value:
-            return f"{value:,} {name}, allowed are {most:,}"
+            return f"{value:,} {name}{_ALLOWED}{most:,}"
     return None
+
+
+def is_about_size(reason: str) -> bool:
+    """Whether `infeasible_reason` gave this reason because a limit was exceeded."""
+    return _ALLOWED in reason

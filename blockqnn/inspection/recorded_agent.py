@@ -59,6 +59,7 @@ def config_of(flags: Mapping[str, str]) -> AgentConfig:
         schedule = tuple((float(epsilon), int(count)) for epsilon, count in pairs)
     iterations = sum(count for _, count in schedule)
     episodes = int(flags.get("blocks_per_iteration", "64")) * iterations
+    episodes = int(flags.get("max_blocks", "0")) or episodes
     settings = AGENTS[agent].settings
     plain = settings.of_search(
         _recorded(flags, settings), SearchFacts(exploration, schedule, episodes)

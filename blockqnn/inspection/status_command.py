@@ -69,7 +69,7 @@ def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
     best = f"; best {number(found.best[1])} (#{found.best[0]})" if found.best else ""
     lines = [
         f"{run_dir}: {_driver(found, now)}",
-        f"iteration {found.iteration}/{found.iterations}, epsilon {found.epsilon:g}; "
+        f"{_place(found)}, epsilon {found.epsilon:g}; "
         f"{sum(found.counts.values())} trials: {counts}{best}",
     ]
     if found.workers:
@@ -80,6 +80,23 @@ def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
         lines += ["", f"{len(states)} workers ({found.executor}): {tally}"]
         lines += ["", table([*header[:-1], header[-1]], rows)]
     return lines
+
+
+def _place(found: RunStatus) -> str:
+    """Where the search is, and how much is left while it goes on."""
+    budget = found.budget
+    if budget.max_blocks:
+        place = f"block {found.blocks}/{budget.max_blocks}"
+    elif budget:
+        place = f"block {found.blocks}"
+    else:
+        place = f"iteration {found.iteration}/{found.iterations}"
+    if budget.max_hours:
+        hours = duration(budget.max_hours * 3600)
+        place += f", {duration(found.searched_seconds)} of {hours} used"
+    if found.seconds_left and found.alive:
+        place += f", about {duration(found.seconds_left).removeprefix('about ')} left"
+    return place
 
 
 def _driver(found: RunStatus, now: float) -> str:

@@ -19,12 +19,14 @@ def planned_iterations(flags: Mapping[str, str]) -> int | None:
     """How many iterations a run shall have.
 
     Args:
-        flags: of the run; only its schedule is read.
+        flags: of the run; only its schedule and budgets are read.
 
     Returns:
-        The length of its schedule, or None where that cannot be read.
+        The length of its schedule, or None where that cannot be read or a budget ends the run.
     """
     try:
+        if any(float(flags.get(name, "0")) for name in ("max_blocks", "max_hours")):
+            return None
         pairs = [part.split(":") for part in flags["epsilon_schedule"].split(",")]
         return sum(int(count) for _, count in pairs)
     except (KeyError, ValueError):

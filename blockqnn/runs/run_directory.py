@@ -22,7 +22,16 @@ FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
-_BEFORE_THERE_WERE = {"async": "false", "validation_examples": "0"}
+_BUDGETS = ("max_blocks", "max_hours")
+_BEFORE_THERE_WERE = {
+    "async": "false",
+    "validation_examples": "0",
+    **dict.fromkeys(_BUDGETS, "0"),
+    "resize": "0",
+    "background": "white",
+    "class_folders": "",
+    "skip_folders": "",
+}
 """What runs did that are older than a flag."""
 
 
@@ -134,7 +143,7 @@ def check_same_search(
 ) -> None:
     """Refuses to go on with a run under flags that make it another search.
 
-    A schedule may become longer: the run is then extended.
+    A schedule may become longer and a budget larger: the run is then extended.
 
     Args:
         before: the flags of the run.
@@ -148,7 +157,11 @@ def check_same_search(
         old = flag_then(before, name, value)
         if old == value or (name == _SCHEDULE and _extends(old, value)):
             continue
+        # A run without a budget may get one.
+        if name in _BUDGETS and (float(value) > float(old) or float(old) == 0):
+            continue
         more = " or one that begins like it and goes on" if name == _SCHEDULE else ""
+        more = " or a larger one" if name in _BUDGETS else more
         raise UserError(
             f"The run in {run_dir} was begun with --{name}={old}; given is --{name}={value}. "
             f"Give the old value{more} to continue it, or another --run_dir to begin anew."
@@ -176,9 +189,11 @@ def schedule_length(flags: Mapping[str, str]) -> int:
         flags: of the run, as its store has them.
 
     Returns:
-        The number; 0 if the flags do not tell.
+        The number; 0 if the flags do not tell, or a budget ended the run.
     """
     try:
+        if any(float(flags.get(name, "0")) for name in _BUDGETS):
+            return 0
         return len(_expand(flags[_SCHEDULE]))
     except (KeyError, ValueError, OverflowError, MemoryError):
         return 0

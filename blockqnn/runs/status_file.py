@@ -16,8 +16,9 @@ import pathlib
 import platform
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+from blockqnn.settings import NO_BUDGET, Budget
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.pool import WATCH_SECONDS
 from blockqnn.workers.state import ChildState, WorkerState
@@ -42,11 +43,15 @@ class RunStatus:
         written: when this was written, in seconds since 1970.
         every: seconds between two writings.
         iteration: of the last trial that finished; 0 before the first.
-        iterations: of the whole search.
+        iterations: of the whole search; 0 where a budget ends it.
         epsilon: of that trial.
         counts: finished trials by status.
         best: number and reward of the best trained trial.
         workers: all of them.
+        budget: that ends the search instead of its iterations.
+        blocks: that count against the budget.
+        searched_seconds: of the whole run.
+        seconds_left: to the end, as it is estimated; None where nothing is known of it.
     """
 
     state: str
@@ -62,6 +67,10 @@ class RunStatus:
     counts: dict[str, int]
     best: tuple[int, float] | None
     workers: tuple[WorkerState, ...]
+    budget: Budget = NO_BUDGET
+    blocks: int = 0
+    searched_seconds: float = 0.0
+    seconds_left: float | None = None
 
     @property
     def silent(self) -> bool:
@@ -77,6 +86,22 @@ class RunStatus:
         return self.state == SEARCHING and not self.silent
 
 
+class Estimated(Protocol):
+    """What knows how far a search is; see `blockqnn.searching.estimate.Estimate`."""
+
+    @property
+    def blocks(self) -> int:
+        """Blocks that count against the budget."""
+
+    @property
+    def searched_seconds(self) -> float:
+        """For how long the run has been searched."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the end."""
+
+
 class StatusFile:
     """Listens to a search and its executor, and writes what there is to say."""
 
@@ -86,16 +111,19 @@ class StatusFile:
         executor: str,
         iterations: int,
         now: Callable[[], float] = time.time,
+        budget: Budget = NO_BUDGET,
     ):
         """Begins to listen.
 
         Args:
             path: of the file.
             executor: what evaluates.
-            iterations: of the whole search.
+            iterations: of the whole search; 0 where a budget ends it.
             now: the time in seconds since 1970.
+            budget: that ends the search instead.
         """
         self._path, self._now = path, now
+        self.estimate: Estimated | None = None
         self.state_at_close = STOPPED
         self._status = RunStatus(
             state=SEARCHING,
@@ -111,6 +139,7 @@ class StatusFile:
             counts={status.value: 0 for status in Status if status is not Status.RUNNING},
             best=None,
             workers=(),
+            budget=budget,
         )
 
     def history(self, trial: Trial) -> None:
@@ -140,6 +169,13 @@ class StatusFile:
         self._write()
 
     def _write(self) -> None:
+        if self.estimate is not None:
+            self._status = dataclasses.replace(
+                self._status,
+                blocks=self.estimate.blocks,
+                searched_seconds=self.estimate.searched_seconds,
+                seconds_left=self.estimate.seconds_left,
+            )
         fields = dataclasses.asdict(self._status) | {"written": self._now()}
         unfinished = self._path.with_name(self._path.name + ".new")
         # A full disk stops the search where it matters, at the store.
@@ -169,6 +205,8 @@ def read_status(path: pathlib.Path) -> RunStatus | None:
 
 def _from_json(fields: dict[str, Any]) -> RunStatus:
     best = fields["best"]
+    # Older versions had no budget.
+    budget = fields.get("budget", {})
     return RunStatus(
         state=str(fields["state"]),
         node=str(fields["node"]),
@@ -183,6 +221,10 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         counts={str(name): int(count) for name, count in fields["counts"].items()},
         best=None if best is None else (int(best[0]), _seconds(best[1])),
         workers=tuple(_worker(worker) for worker in fields["workers"]),
+        budget=Budget(int(budget.get("max_blocks", 0)), _seconds(budget.get("max_hours", 0.0))),
+        blocks=int(fields.get("blocks", 0)),
+        searched_seconds=_seconds(fields.get("searched_seconds", 0.0)),
+        seconds_left=_optional(_seconds, fields.get("seconds_left")),
     )
 
 

@@ -136,9 +136,15 @@ class Store:
         """Closes the file."""
         self._connection.close()
 
-    def add_trial(self, trial: Trial) -> None:
-        """Commits a finished trial, which runs no longer."""
+    def add_trial(self, trial: Trial, facts: Mapping[str, Any] | None = None) -> None:
+        """Commits a finished trial, which runs no longer.
+
+        Args:
+            trial: that has finished.
+            facts: about the run that have changed with it.
+        """
         with self._transaction():
+            self._put("facts", facts or {})
             self._connection.execute(INSERT, to_row(trial))
             self._connection.execute("DELETE FROM running WHERE number = ?", [trial.number])
 

@@ -10,6 +10,7 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.runs.store import Store, Suggestion
 from blockqnn.searching.loop import DRAWS_PER_BLOCK, Search, episodes
+from blockqnn.searching.pace import takes_budget
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status, Trial
 from blockqnn.workers.contract import Executor
@@ -36,14 +37,24 @@ class AsynchronousSearch(Search):
         """
         super().__init__(settings, agent, store)
         self._batch = [t for t in self._trials.values() if t.iteration > self.ended_iterations]
-        self._feasible = sum(trial.status is not Status.INFEASIBLE for trial in self._batch)
+        self._counted = sum(map(self._counts, self._batch))
         self._handed_out = store.running()
         numbers = [*self._trials, *(suggestion.number for suggestion in self._handed_out)]
         self._last = max(numbers, default=0)
         self._running: dict[int, Trial] = {}
         self._waiting: dict[str, list[Trial]] = {}
-        self._in_flight: set[int] = set()
+        self._in_flight = {suggestion.number for suggestion in self._handed_out}
+        self._blocks = self._blocks_of_iteration()
         self._epsilon = float(agent.statistics()["epsilon"])
+
+    @property
+    def finished(self) -> bool:
+        """See `Search.finished`. What was begun is waited for."""
+        if not self._settings.budget:
+            return super().finished
+        # The process may have ended between the last trial of an iteration and its end.
+        ended = self._counted < self._blocks
+        return self.pace.over() and not self._in_flight and ended
 
     def run(self, executor: Executor) -> Iterator[Trial]:
         """See `Search.run`."""
@@ -57,16 +68,31 @@ class AsynchronousSearch(Search):
         while not self.finished:
             if self._wants_more() and executor.room:
                 yield from self._begin(self._next(), executor)
-            elif (ended := executor.next_outcome_or_room()) is not None:
+            # The time may be up just now, with nothing left to wait for.
+            elif self._running and (ended := executor.next_outcome_or_room()) is not None:
                 yield from self._end(*ended, executor)
 
+    def _counts(self, trial: Trial) -> bool:
+        """Whether a trial is one of the blocks that an iteration has."""
+        if self._settings.budget:
+            return takes_budget(trial)
+        return trial.status is not Status.INFEASIBLE
+
+    def _blocks_of_iteration(self) -> int:
+        """How many blocks the iteration has that begins now, or is under way."""
+        plan = self.pace.plan(self._counted)
+        if not self._batch:
+            self._tell_pace(plan.share)
+        return plan.blocks
+
     def _wants_more(self) -> bool:
-        """Whether suggestions are missing to the end of the schedule."""
-        blocks = self._settings.blocks_per_iteration
-        if len(self._batch) >= DRAWS_PER_BLOCK * blocks:
+        """Whether suggestions are missing to the end of the search."""
+        if len(self._batch) >= DRAWS_PER_BLOCK * self._blocks:
             return False
-        wanted = (self._settings.iterations - self.ended_iterations) * blocks
-        return self._feasible + len(self._in_flight) < wanted
+        if self._settings.budget:
+            return not self.pace.over(len(self._running))
+        wanted = (self._settings.iterations - self.ended_iterations) * self._blocks
+        return self._counted + len(self._in_flight) < wanted
 
     def _next(self) -> Trial:
         """Draws a block and has it in the store before anything else is done with it."""
@@ -101,14 +127,15 @@ class AsynchronousSearch(Search):
         """Records an outcome, and what becomes of those that waited for it."""
         trial = self._running.pop(number)
         repeats = self._waiting.pop(trial.hash)
-        if outcome.status is Status.FAILED and repeats:
+        if outcome.status is Status.FAILED and repeats and not self._settings.budget:
             # What failed is tried again, by the next one that suggested it.
             self._waiting[trial.hash] = repeats[1:]
             self._start(repeats[0], executor)
             repeats = []
-        yield self._finish_evaluated(trial, outcome)
+        trial = self._finish_evaluated(trial, outcome)
+        yield trial
         for repeat in repeats:
-            yield self._finish_known(repeat)
+            yield self._finish_like(trial, repeat)
 
     def _finish(self, trial: Trial, **changes: Any) -> Trial:
         # It belongs to the iteration whose learning it is part of.
@@ -116,18 +143,17 @@ class AsynchronousSearch(Search):
         trial = super()._finish(trial, **changes)
         self._in_flight.discard(trial.number)
         self._batch.append(trial)
-        self._feasible += trial.status is not Status.INFEASIBLE
+        self._counted += self._counts(trial)
         self._end_iteration_if_over()
         return trial
 
     def _end_iteration_if_over(self) -> None:
-        blocks = self._settings.blocks_per_iteration
-        drawn_in_vain = len(self._batch) >= DRAWS_PER_BLOCK * blocks and not self._in_flight
-        if self._feasible < blocks and not drawn_in_vain:
+        drawn_in_vain = len(self._batch) >= DRAWS_PER_BLOCK * self._blocks and not self._in_flight
+        if self._counted < self._blocks and not drawn_in_vain:
             return
         self._agent.update(episodes(self._batch))
+        self._batch, self._counted = [], 0
+        self._blocks = self._blocks_of_iteration()
         # Statistics look at the whole table, which is too much for every suggestion.
         self._epsilon = float(self._agent.statistics()["epsilon"])
-        self.ended_iterations += 1
-        self._store.end_iteration(self.ended_iterations, self._agent.get_state(changed_only=True))
-        self._batch, self._feasible = [], 0
+        self._end_iteration(self.ended_iterations + 1)

@@ -18,8 +18,10 @@ from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import FINISHED, StatusFile
 from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
+from blockqnn.searching.estimate import Estimate
 from blockqnn.searching.loop import Search
 from blockqnn.searching.progress import Progress, make_progress
+from blockqnn.searching.refusals import RefusalWatch, warning_afterwards
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
@@ -57,6 +59,8 @@ def run_search(
     Raises:
         UserError: if the run directory or the data set cannot be used.
     """
+    for note in run.notes:
+        print(note, file=stream)
     check_executor(run)
     with run_directory.opened(run) as store:
         kind = AsynchronousSearch if settings.asynchronous else Search
@@ -74,7 +78,12 @@ def run_search(
                 file=stream,
             )
             return INTERRUPTED
-    _print_result(run, stream)
+        finally:
+            # What passed since the last trial is used up too.
+            store.set_facts(search.pace.facts)
+        if settings.budget:
+            print(f"\n{search.pace.ending()}", file=stream)
+    _print_result(settings, run, stream)
     return 0
 
 
@@ -86,7 +95,8 @@ def _carry_on(
     stream: TextIO,
     make: MakeExecutor,
 ) -> None:
-    heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, settings.iterations)
+    iterations = 0 if settings.budget else settings.iterations
+    heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, iterations, budget=settings.budget)
     before = list(store.trials())
     for trial in before:
         heard.history(trial)
@@ -104,7 +114,15 @@ def _carry_on(
         run_directory.record(store, run, facts)
         if settings.evaluator == DRY:
             print(DRY_NOTICE, file=stream)
-        progress = make_progress(stream, settings.iterations, settings.blocks_per_iteration)
+        estimate = Estimate(
+            settings.iterations,
+            settings.blocks_per_iteration,
+            settings.budget,
+            executor.slots,
+            search.pace.seconds,
+        )
+        heard.estimate = estimate
+        progress = make_progress(stream, estimate)
         listeners.append(progress)
         for trial in before:
             for listener in listeners:
@@ -113,6 +131,9 @@ def _carry_on(
             print(notice, file=stream)
         if before:
             print(f"Continuing {run.run_dir} after {len(before)} trials.", file=stream)
+        refusals = RefusalWatch(settings, before)
+        if warning := refusals.beforehand():
+            print(warning, file=stream)
         begun, trained_seconds = time.monotonic(), 0.0
         try:
             for trial in search.run(executor):
@@ -120,6 +141,8 @@ def _carry_on(
                     listener.finished(trial)
                 heard.finished(trial)
                 trained_seconds += trial.train_seconds
+                if warning := refusals.finished(trial):
+                    progress.say(warning)
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
                     level,
@@ -158,7 +181,7 @@ def _tensorboard(
     )
 
 
-def _print_result(run: RunSettings, stream: TextIO) -> None:
+def _print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> None:
     result = read_run(run.run_dir)
     statuses = [trial.status for trial in result.trials]
     counts = ", ".join(
@@ -172,6 +195,8 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
     print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
+    if warning := warning_afterwards(settings, result.trials):
+        print(warning, file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
     if any(trial.seconds > 0 for trial in trained) and not result.dry:
         print(time_spent(trained), file=stream)
@@ -181,9 +206,13 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
     if not best:
         print("No block was trained; `trials` tells why.", file=stream)
         return
+    out_dir = f"{run.run_dir}-trained"
     print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
     print(
         f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
+        f"\nTrain it to the end: python -m blockqnn train {run.run_dir}#best "
+        f"--out_dir={out_dir}"
+        f"\nThen take it home:   python -m blockqnn export {out_dir}"
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
         file=stream,
     )

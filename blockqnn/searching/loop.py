@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from blockqnn.agents.contract import Agent
+from blockqnn.agents.pacing import Paced
 from blockqnn.errors import UserError
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
 from blockqnn.networks.spaces.contract import Design
@@ -15,6 +17,7 @@ from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.runs.learning import episodes, put_back
 from blockqnn.runs.store import Store
+from blockqnn.searching.pace import SECONDS, Pace, Plan, plan_under_way
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
 from blockqnn.workers.contract import Executor
@@ -44,16 +47,21 @@ class Search:
         self._trials: dict[int, Trial] = {}
         self._source: dict[str, int] = {}
         self._costs: dict[str, tuple[Design, Cost]] = {}
+        facts = store.facts()
+        self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
         for trial in store.trials():
             self._record(trial)
-        self.ended_iterations: int = store.facts().get("iterations", 0)
+        self.ended_iterations: int = facts.get("iterations", 0)
         if state := store.agent_state():
             put_back(agent, state, self._trials.values(), self.ended_iterations)
 
     @property
     def finished(self) -> bool:
-        """Whether the schedule has come to its end."""
-        return self.ended_iterations >= self._settings.iterations
+        """Whether the schedule, or the budget that replaces its length, has come to its end."""
+        if not self._settings.budget:
+            return self.ended_iterations >= self._settings.iterations
+        # The process may have ended between the last trial of an iteration and its end.
+        return self.pace.over() and (self.pace.time_is_up or not self._is_open)
 
     def run(self, executor: Executor) -> Iterator[Trial]:
         """Carries the search to the end of its schedule.
@@ -71,15 +79,35 @@ class Search:
         """Carries out the next iteration, whatever the schedule says; see `run`."""
         yield from self._iterate(self.ended_iterations + 1, executor)
 
+    @property
+    def _is_open(self) -> bool:
+        """Whether there are trials that the agent has not learned from."""
+        return any(trial.iteration > self.ended_iterations for trial in self._trials.values())
+
+    def _plan(self, iteration: int) -> Plan:
+        """What the next iteration is to be, or was meant to be when it was cut short."""
+        facts = self._store.facts()
+        if self._is_open:
+            plan = plan_under_way(facts, iteration, self._settings.blocks_per_iteration)
+        else:
+            plan = self.pace.plan()
+            if plan.share is not None:
+                self._store.set_facts(plan.as_fact(iteration))
+        self._tell_pace(plan.share)
+        return plan
+
+    def _tell_pace(self, share: float | None) -> None:
+        if share is not None and isinstance(self._agent, Paced):
+            self._agent.pace(share)
+
     def _iterate(self, iteration: int, executor: Executor) -> Iterator[Trial]:
         learned = [t for t in self._trials.values() if t.iteration < iteration]
-        suggested = self._suggest(iteration, first_number=len(learned) + 1)
+        plan = self._plan(iteration)
+        suggested = self._suggest(iteration, len(learned) + 1, plan)
         running: dict[int, Trial] = {}
         waiting: dict[str, list[Trial]] = {}
-
-        def start(trial: Trial) -> None:
-            running[trial.number] = trial
-            executor.submit(Job(trial.number, trial.code, trial.hash, trial.seed))
+        to_start: collections.deque[Trial] = collections.deque()
+        failed = self._failed_in(iteration) if plan.share is not None else {}
 
         for trial in suggested:
             if trial.number in self._trials:
@@ -88,40 +116,83 @@ class Search:
                 yield self._finish(trial, reward=self._guessing)
             elif trial.hash in self._source:
                 yield self._finish_known(trial)
+            elif trial.hash in failed:
+                yield self._finish_like(failed[trial.hash], trial)
             elif trial.hash in waiting:
                 waiting[trial.hash].append(trial)
             else:
                 waiting[trial.hash] = []
-                start(trial)
-        while running:
-            number, outcome = executor.next_outcome()
+                to_start.append(trial)
+        while self._start_some(to_start, running, executor):
+            ended = executor.next_outcome_or_room() if to_start else executor.next_outcome()
+            if ended is None:
+                continue
+            number, outcome = ended
             trial = self._finish_evaluated(running.pop(number), outcome)
             yield trial
             repeats = waiting.pop(trial.hash)
-            if trial.status is Status.FAILED and repeats:
+            if trial.status is Status.FAILED and repeats and plan.share is None:
                 # What failed is tried again, by the next one that suggested it.
                 waiting[trial.hash] = repeats[1:]
-                start(repeats[0])
+                to_start.append(repeats[0])
             else:
                 for repeat in repeats:
-                    yield self._finish_known(repeat)
+                    yield self._finish_like(trial, repeat)
+        if to_start:
+            # The time is up: with more of it the iteration would go on.
+            return
         self._agent.update(episodes([self._trials[t.number] for t in suggested]))
+        if self._settings.budget:
+            self._tell_pace(self.pace.share)
+        self._end_iteration(iteration)
+
+    def _start_some(
+        self,
+        to_start: collections.deque[Trial],
+        running: dict[int, Trial],
+        executor: Executor,
+    ) -> bool:
+        """Begins what may begin now; tells whether there is anything to wait for."""
+        limited = self._settings.budget.max_hours > 0
+        # Without a clock the executor has all of them at once, and need not wait for any.
+        while to_start and not (limited and (self.pace.time_is_up or not executor.room)):
+            trial = to_start.popleft()
+            running[trial.number] = trial
+            executor.submit(Job(trial.number, trial.code, trial.hash, trial.seed))
+        return bool(running)
+
+    def _failed_in(self, iteration: int) -> dict[str, Trial]:
+        """The blocks of an iteration whose training failed, by hash."""
+        here = (trial for trial in self._trials.values() if trial.iteration == iteration)
+        return {t.hash: t for t in here if t.status is Status.FAILED and t.source is None}
+
+    def _end_iteration(self, iteration: int) -> None:
         self._store.end_iteration(iteration, self._agent.get_state(changed_only=True))
         self.ended_iterations = iteration
 
-    def _suggest(self, iteration: int, first_number: int) -> list[Trial]:
+    def _suggest(self, iteration: int, first_number: int, plan: Plan) -> list[Trial]:
         """Draws until there are enough blocks that can be trained."""
-        wanted = self._settings.blocks_per_iteration
+        wanted = plan.blocks
         epsilon = float(self._agent.statistics()["epsilon"])
         suggested: list[Trial] = []
-        feasible = 0
-        while feasible < wanted and len(suggested) < DRAWS_PER_BLOCK * wanted:
+        # What is free where a budget counts what is trained.
+        free = {
+            trial.hash
+            for trial in self._trials.values()
+            if trial.iteration < iteration and trial.status is Status.COMPLETED
+        }
+        counted = 0
+        while counted < wanted and len(suggested) < DRAWS_PER_BLOCK * wanted:
             room = DRAWS_PER_BLOCK * wanted - len(suggested)
-            for actions in self._agent.suggest(min(wanted - feasible, room)):
+            for actions in self._agent.suggest(min(wanted - counted, room)):
                 number = first_number + len(suggested)
                 trial = self._make_trial(number, iteration, epsilon, actions)
-                feasible += trial.status is not Status.INFEASIBLE
                 suggested.append(trial)
+                if trial.status is Status.INFEASIBLE:
+                    continue
+                if plan.share is None or trial.hash not in free:
+                    counted += 1
+                    free.add(trial.hash)
         return suggested
 
     def _make_trial(
@@ -184,13 +255,27 @@ class Search:
             reward=source.reward,
         )
 
+    def _finish_like(self, trial: Trial, repeat: Trial) -> Trial:
+        """Finishes one that waited for another one like it."""
+        if trial.status is Status.COMPLETED:
+            return self._finish_known(repeat)
+        reason = f"the same block failed as trial {trial.number}"
+        return self._finish(
+            repeat,
+            status=Status.FAILED,
+            source=trial.number,
+            reason=reason,
+            reward=self._guessing,
+        )
+
     def _finish(self, trial: Trial, **changes: Any) -> Trial:
         trial = dataclasses.replace(trial, finished=time.time(), **changes)
-        self._store.add_trial(trial)
+        self._store.add_trial(trial, self.pace.facts)
         self._record(trial)
         return trial
 
     def _record(self, trial: Trial) -> None:
         self._trials[trial.number] = trial
+        self.pace.count(trial)
         if trial.status is Status.COMPLETED:
             self._source.setdefault(trial.hash, trial.number)

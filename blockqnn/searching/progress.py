@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from blockqnn.listing import duration, number
+from blockqnn.searching.estimate import Estimate
 from blockqnn.trial import Status, Trial
 
 
@@ -55,31 +56,28 @@ class _Counting:
     """What both ways of showing progress share."""
 
     def __init__(
-        self,
-        stream: TextIO,
-        iterations: int,
-        blocks_per_iteration: int,
-        now: Callable[[], float] = time.monotonic,
+        self, stream: TextIO, estimate: Estimate, now: Callable[[], float] = time.monotonic
     ):
         """Begins to count.
 
         Args:
             stream: where to write.
-            iterations: of the whole search.
-            blocks_per_iteration: trials of an iteration, infeasible ones not counted.
+            estimate: of how much is left; it is told of the same trials.
             now: the time in seconds.
         """
-        self._stream, self._iterations = stream, iterations
-        self._blocks_per_iteration = blocks_per_iteration
+        self._stream, self._estimate = stream, estimate
         self._now = now
         self._start = now()
         self._counts = _Counts()
-        self._before = 0
 
     def history(self, trial: Trial) -> None:
         """See `Progress.history`."""
         self._counts.add(trial)
-        self._before += trial.status is not Status.INFEASIBLE
+        self._estimate.history(trial)
+
+    def _add(self, trial: Trial) -> None:
+        self._counts.add(trial)
+        self._estimate.finished(trial)
 
     def _line(self, width: int | None = None) -> str:
         """The state of the search in words; the least important go first if it is too wide."""
@@ -94,12 +92,11 @@ class _Counting:
     def _parts(self) -> list[tuple[int, str]]:
         """What there is to say, each with its rank of importance, 0 the most important."""
         counts = self._counts
-        blocks = sum(counts.statuses.values()) - counts.statuses[Status.INFEASIBLE]
         rewards = counts.iteration_rewards
         mean = sum(rewards) / len(rewards) if rewards else None
         elapsed = self._now() - self._start
         parts = [
-            (0, f"iteration {counts.iteration}/{self._iterations}"),
+            (0, self._estimate.place(counts.iteration)),
             (5, f"epsilon {counts.epsilon:g}"),
             (3, f"trained {counts.statuses[Status.COMPLETED]}"),
             (7, f"known {counts.statuses[Status.KNOWN]}"),
@@ -110,21 +107,24 @@ class _Counting:
         if counts.best is not None:
             parts.append((1, f"best {number(counts.best.reward)} (#{counts.best.number})"))
         parts.append((9, f"{duration(elapsed)} gone"))
-        done = blocks - self._before
-        left = self._iterations * self._blocks_per_iteration - blocks
-        if done > 0 and left > 0:
-            parts.append((2, f"{duration(elapsed / done * left)} left"))
+        left = self._estimate.seconds_left
+        if left:
+            parts.append((2, f"{duration(left)} left"))
         return parts
 
 
 class PlainProgress(_Counting):
     """A line for each iteration, for logs and pipes."""
 
+    def say(self, line: str) -> None:
+        """Writes a line in between."""
+        print(line, file=self._stream, flush=True)
+
     def finished(self, trial: Trial) -> None:
         """See `Progress.finished`."""
         if self._counts.iteration not in (0, trial.iteration):
             self._write()
-        self._counts.add(trial)
+        self._add(trial)
 
     def close(self) -> None:
         """See `Progress.close`."""
@@ -141,11 +141,16 @@ class TerminalProgress(_Counting):
     _INTERVAL_SECONDS = 0.1
     _shown = -math.inf
 
+    def say(self, line: str) -> None:
+        """Writes a line in between, in the place of the one that is rewritten."""
+        self._stream.write(f"\r\x1b[2K{line}\n")
+        self._shown = -math.inf
+
     def finished(self, trial: Trial) -> None:
         """See `Progress.finished`."""
         if self._counts.iteration not in (0, trial.iteration):
             self._rewrite("\n")
-        self._counts.add(trial)
+        self._add(trial)
         now = self._now()
         if now - self._shown >= self._INTERVAL_SECONDS:
             self._shown = now
@@ -162,16 +167,15 @@ class TerminalProgress(_Counting):
         self._stream.flush()
 
 
-def make_progress(stream: TextIO, iterations: int, blocks_per_iteration: int) -> Progress:
+def make_progress(stream: TextIO, estimate: Estimate) -> PlainProgress | TerminalProgress:
     """Chooses the way to show progress that fits a stream.
 
     Args:
         stream: where to write.
-        iterations: of the whole search.
-        blocks_per_iteration: trials of an iteration, infeasible ones not counted.
+        estimate: of how much is left.
 
     Returns:
         A listener.
     """
     kind = TerminalProgress if stream.isatty() else PlainProgress
-    return kind(stream, iterations, blocks_per_iteration)
+    return kind(stream, estimate)

@@ -1,0 +1,183 @@
+"""What a search refuses because it is too large, and which limit would refuse less."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.networks.cost import Cost, Limits, cost, is_about_size
+from blockqnn.networks.spaces.registry import design_of, space_named
+from blockqnn.settings import SearchSettings
+from blockqnn.trial import Status, Trial
+
+FEWEST_SUGGESTIONS = 20
+"""Of fewer nothing can be said."""
+
+_TOO_MANY = 0.5
+_WANTED = 0.4
+"""More than the one share is too much to refuse; less than the other is asked for."""
+
+_SAMPLE = 300
+
+_LIMITS = {
+    "max_parameters": "parameters",
+    "max_flops": "FLOPs",
+    "max_activation_bytes": "bytes of activations",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """What suggestions would cost.
+
+    Attributes:
+        total: suggestions, those that are refused for other reasons included.
+        costs: of the others, by the names of the limits.
+    """
+
+    total: int
+    costs: Sequence[dict[str, int]]
+
+
+def warning_beforehand(settings: SearchSettings) -> str | None:
+    """Draws blocks at random, and tells if most of them would be refused for their size.
+
+    Args:
+        settings: of a search that begins.
+
+    Returns:
+        A line, or None where there is nothing to warn of.
+    """
+    if not any(dataclasses.astuple(settings.limits)):
+        return None
+    space = space_named(settings.space, settings.max_layers)
+    agent = RandomSearch(space, RandomSearchConfig(settings.agent.exploration), settings.seed)
+    sizes = _sizes(settings, agent.suggest(_SAMPLE))
+    return advice(sizes, settings.limits, f"Of {_SAMPLE} random suggestions")
+
+
+def warning_afterwards(settings: SearchSettings, trials: Sequence[Trial]) -> str | None:
+    """Tells if most of the suggestions of a run were refused for their size.
+
+    Args:
+        settings: of the search.
+        trials: of the run.
+
+    Returns:
+        A line, or None where there is nothing to warn of.
+    """
+    refused = sum(map(_is_refused, trials))
+    if len(trials) < FEWEST_SUGGESTIONS or refused <= _TOO_MANY * len(trials):
+        return None
+    sizes = _sizes(settings, [trial.code for trial in trials])
+    return advice(sizes, settings.limits, f"Of {len(trials):,} suggestions")
+
+
+class RefusalWatch:
+    """Listens to a search, and warns once."""
+
+    def __init__(self, settings: SearchSettings, before: Sequence[Trial]):
+        """Begins to listen.
+
+        Args:
+            settings: of the search.
+            before: trials of earlier processes.
+        """
+        self._settings, self._trials = settings, list(before)
+        self._refused = sum(map(_is_refused, before))
+        self._warned = False
+
+    def beforehand(self) -> str | None:
+        """A line on a search that is about to begin; None for one that goes on."""
+        warning = None if self._trials else warning_beforehand(self._settings)
+        self._warned = warning is not None
+        return warning
+
+    def finished(self, trial: Trial) -> str | None:
+        """A line, the first time that there is something to warn of.
+
+        Args:
+            trial: that has just finished.
+        """
+        self._trials.append(trial)
+        self._refused += _is_refused(trial)
+        if self._warned or self._refused <= _TOO_MANY * len(self._trials):
+            return None
+        warning = warning_afterwards(self._settings, self._trials)
+        self._warned = warning is not None
+        return warning
+
+
+def _is_refused(trial: Trial) -> bool:
+    return trial.status is Status.INFEASIBLE and is_about_size(trial.reason or "")
+
+
+def advice(sizes: Sizes, limits: Limits, of_what: str) -> str | None:
+    """Which limit refuses more than half, and what it would have to be.
+
+    Args:
+        sizes: of the suggestions.
+        limits: that hold.
+        of_what: how the line begins.
+
+    Returns:
+        A line, or None where no more than half are refused for their size. The values in it
+        refuse less than two in five of these suggestions.
+    """
+    held = {name: most for name, most in dataclasses.asdict(limits).items() if most}
+    # How many times the limit each is, by the limit that it exceeds most.
+    excess = {name: [found[name] / most for found in sizes.costs] for name, most in held.items()}
+    worst = [max(ratios) for ratios in zip(*excess.values(), strict=True)] if held else []
+    refused = sum(ratio > 1 for ratio in worst)
+    if refused <= _TOO_MANY * sizes.total:
+        return None
+    counts = {name: sum(ratio > 1 for ratio in excess[name]) for name in held}
+    blamed = max(counts, key=lambda name: counts[name])
+    others = [
+        max((excess[name][place] for name in held if name != blamed), default=0.0)
+        for place in range(len(sizes.costs))
+    ]
+    # So many may be refused at most.
+    most_refused = math.ceil(_WANTED * sizes.total) - 1
+    raised = {blamed: excess[blamed]}
+    free = most_refused - sum(ratio > 1 for ratio in others)
+    ratios = [r for r, other in zip(excess[blamed], others, strict=True) if other <= 1]
+    if free < 0:
+        # The others refuse too many by themselves: all are raised alike.
+        raised = {name: excess[name] for name in held if counts[name]}
+        ratios, free = worst, most_refused
+    factor = sorted(ratios, reverse=True)[free]
+    values = " ".join(f"--{name}={_rounded_up(held[name] * factor):_}" for name in raised)
+    return (
+        f"{of_what} {refused / sizes.total:.0%} are refused for their size, most of them because "
+        f"they have more {_LIMITS[blamed]} than --{blamed}={held[blamed]:_} allows; {values} would "
+        "refuse under 40%."
+    )
+
+
+def _sizes(settings: SearchSettings, codes: Sequence[Any]) -> Sizes:
+    size = 2 if settings.recipe.bfloat16 else 4
+    batch = settings.recipe.batch_size
+    found = []
+    for code in codes:
+        design = design_of(code)
+        if not design.emptiness:
+            found.append(_by_limit(cost(design, settings.layout), batch * size))
+    return Sizes(len(codes), found)
+
+
+def _by_limit(spent: Cost, bytes_of_a_number: int) -> dict[str, int]:
+    return {
+        "max_parameters": spent.parameters,
+        "max_flops": spent.flops,
+        "max_activation_bytes": spent.activations * bytes_of_a_number,
+    }
+
+
+def _rounded_up(value: float) -> int:
+    """At least the value, with two digits that are not zero."""
+    step = 10 ** max(0, len(str(math.ceil(value))) - 2)
+    return math.ceil(value / step) * step

@@ -1,0 +1,294 @@
+"""What the preset `own` chooses, from facts of the data and of the machine.
+
+The same facts give the same choices, on any machine, so that a run can say
+what it was made for. A value that the user has named is never changed, and the
+others are chosen to go with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.networks.cost import Cost, cost
+from blockqnn.networks.layout import IMAGENET, Layout
+from blockqnn.networks.spaces.registry import DEFAULT, design_of, space_named
+
+HOURS = 1.0
+"""A search shall end within an hour wherever it is begun."""
+
+_USED = 0.75
+"""Of the hour; the rest is for compiling and for workers that wait for one another."""
+
+_FLOPS_A_SECOND = 20e9
+"""What a core does in training, with convolutions of few channels; measured by `bench`."""
+
+_SECONDS_A_STEP, _SECONDS_A_CHILD = 0.01, 1.5
+"""What a training step and a child take where their FLOPs are few."""
+
+_FEWEST, _MOST, _MOST_OF_MANY = 60, 200, 400
+"""Blocks: fewer are suggested only where children are slow, more only with many workers."""
+
+_SAMPLE = 200
+"""Random blocks whose costs stand for those that a search suggests."""
+
+_REFUSED = 0.25
+"""The share of random blocks that limits refuse. One in eight has no convolution, and together
+they stay under two in five."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFacts:
+    """What is known of the images.
+
+    Attributes:
+        height: in pixels; where sizes differ, that of the median image.
+        width: likewise.
+        channels: of every image.
+        classes: their number.
+        images: of the training split, those that a search holds out included.
+        one_size: whether all have the same size.
+        scalable: whether another size can be asked for.
+    """
+
+    height: int
+    width: int
+    channels: int
+    classes: int
+    images: int
+    one_size: bool = True
+    scalable: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class MachineFacts:
+    """What is known of the machine.
+
+    Attributes:
+        workers: children that are trained at once.
+        memory: of the machine in bytes.
+        accelerator: what trains, `GPU` or `TPU`; empty for the CPU.
+    """
+
+    workers: int
+    memory: int
+    accelerator: str = ""
+
+    def in_words(self) -> str:
+        """How many of what train."""
+        noun = self.accelerator or "core"
+        return f"{self.workers} {noun}{'' if self.workers == 1 else 's'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        values: of flags of `search`, by name; those that the user named are not among them.
+        image_size: height and width that children see.
+        seconds: that the search is expected to take; None where nothing was measured.
+    """
+
+    values: dict[str, Any]
+    image_size: tuple[int, int]
+    seconds: float | None
+
+
+def choose(data: DataFacts, machine: MachineFacts, named: Mapping[str, Any]) -> Choice:
+    """Chooses what the user has not named.
+
+    Args:
+        data: the images.
+        machine: that searches.
+        named: values of flags that the user has named.
+
+    Returns:
+        The choice: the largest images and the most training with which enough blocks fit
+        into the time, or else the quickest.
+    """
+    hours = named.get("max_hours") or HOURS
+    time = hours * 3600 * _USED * machine.workers
+    sizes = _sizes(data, machine)
+    for size in sizes:
+        candidate = _Candidate(data, machine, named, size)
+        # With fewer steps than the last a child tells little.
+        for steps in (300, 225, 150) if size != sizes[-1] else (300, 225, 150, 75, 40):
+            candidate.train(steps)
+            if machine.accelerator or time / candidate.seconds >= _FEWEST:
+                return candidate.choice(hours, time)
+    return candidate.choice(hours, time)
+
+
+def _sizes(data: DataFacts, machine: MachineFacts) -> list[tuple[int, int]]:
+    """Heights and widths that children may see, the best first."""
+    own = data.height, data.width
+    if not data.scalable:
+        return [own]
+    # Textures and small objects are gone below 32 pixels; above 64 a core is too slow.
+    longest = [128, 96] if machine.accelerator else [64, 48, 32]
+    if data.one_size and max(own) <= longest[0]:
+        return [own, *(_scaled(own, side) for side in longest if side < max(own))]
+    if data.one_size:
+        return [_scaled(own, side) for side in longest]
+    # Of different shapes, squares cut off least.
+    side = min(own)
+    return [(s, s) for s in dict.fromkeys(min(_eights(side), s) for s in longest)]
+
+
+def _scaled(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The same proportions with another longer side."""
+    height, width = (_eights(edge * side / max(size)) for edge in size)
+    return height, width
+
+
+def _eights(edge: float) -> int:
+    """Sides in steps of eight are halved without rest."""
+    return max(8, int(edge / 8 + 0.5) * 8)
+
+
+class _Candidate:
+    """Children for images of one size."""
+
+    def __init__(
+        self,
+        data: DataFacts,
+        machine: MachineFacts,
+        named: Mapping[str, Any],
+        size: tuple[int, int],
+    ):
+        self._data, self._machine, self._named, self._size = data, machine, named, size
+        self._values: dict[str, Any] = {}
+        self._choose("max_layers", 8 if machine.accelerator else 6)
+        self._choose_layout()
+        # What is left when one in six is held out.
+        held = max(data.classes, round(data.images / 6))
+        self._available = max(1, data.images - held)
+        # A thousand tell 3 points apart; more would take as long as training.
+        self._held = self._part("validation_examples", held, max(1_000, 10 * data.classes))
+        self._costs = self._sample()
+        self._choose_batch_and_limits()
+
+    def _choose(self, name: str, value: Any) -> Any:
+        """Chooses a value unless one is named, and returns what holds."""
+        if name in self._named:
+            return self._named[name]
+        self._values[name] = value
+        return value
+
+    def _choose_layout(self) -> None:
+        shortest, wide = min(self._size), 32 if self._machine.accelerator else 16
+        space = self._named.get("space", DEFAULT)
+        kinds = list(space_named(space).layouts)
+        # From 64 pixels on, a stem that halves them twice costs a sixteenth and loses little.
+        usual = IMAGENET if shortest >= 64 and IMAGENET in kinds else kinds[0]
+        kind = self._choose("layout", usual)
+        first = shortest // 4 if kind == IMAGENET else shortest
+        # As many stages as leave 4 to 8 pixels a side to the classifier, as on CIFAR.
+        stages = max(1, math.ceil(math.log2(first / 8)) + 1)
+        stages = min(4, max(stages, 2 if first >= 8 else 1))
+        # Channels double where pixels are halved, so that stages cost the same.
+        filters = self._choose("filters", tuple(wide * 2**stage for stage in range(stages)))
+        self.layout = Layout(
+            kind=kind,
+            filters=filters,
+            repeats=self._named.get("repeats", 1),
+            height=self._size[0],
+            width=self._size[1],
+            channels=self._data.channels,
+            classes=self._data.classes,
+        )
+
+    def _part(self, name: str, available: int, most: int) -> int:
+        """How many images of a part are used; the flag is 0 where that is all of them."""
+        chosen = self._choose(name, most if available > most else 0)
+        return min(available, chosen or available)
+
+    def _sample(self) -> list[Cost]:
+        """What random blocks cost that have something to train."""
+        space = space_named(self._named.get("space", DEFAULT), self._holding("max_layers"))
+        exploration = RandomSearchConfig(self._named.get("exploration", "uniform"))
+        designs = map(design_of, RandomSearch(space, exploration, seed=0).suggest(_SAMPLE))
+        return [cost(design, self.layout) for design in designs if not design.emptiness]
+
+    def _holding(self, name: str) -> Any:
+        return self._named[name] if name in self._named else self._values[name]
+
+    def _choose_batch_and_limits(self) -> None:
+        # Few images give few steps an epoch, unless steps are small.
+        sizes = ((100, 8), (400, 16), (2_000, 32))
+        batch = next((size for most, size in sizes if self._available < most), 64)
+        if self._machine.accelerator and self._available >= 5_000:
+            batch = 128
+        refused = int(_REFUSED * _SAMPLE)
+        flops = sorted((found.flops for found in self._costs), reverse=True)[refused]
+        numbers = sorted((found.activations for found in self._costs), reverse=True)[refused]
+        # Weights, gradients and the images need room too; of an accelerator's memory is assumed
+        # what the smallest of today's have.
+        memory = 8e9 if self._machine.accelerator else self._machine.memory / 6
+        memory /= 1 if self._machine.accelerator else self._machine.workers
+        while batch > 8 and 4 * numbers * batch > memory:
+            batch //= 2
+        self._batch = self._choose("batch_size", batch)
+        self._choose("max_flops", _rounded(flops))
+        self._choose("max_activation_bytes", _rounded(memory))
+        limit = self._holding("max_flops") or math.inf
+        kept = [found.flops for found in self._costs if found.flops <= limit]
+        self._flops = sum(kept) / max(1, len(kept))
+
+    def train(self, steps: int) -> None:
+        """Chooses how long a child is trained.
+
+        Args:
+            steps: of training, as far as that needs no more than 30 epochs.
+        """
+        # Three passes at least: the first one tells whether a child learns at all.
+        most = 20_000 if self._machine.accelerator else steps * self._batch // 3
+        train = self._part("train_examples", self._available, max(most, 20 * self._data.classes))
+        a_pass = math.ceil(train / self._batch)
+        epochs = self._choose("epochs", max(3, min(30, round(steps / a_pass))))
+        # The paper reduces the learning rate after 5 of its 12 epochs.
+        self._choose("decay_epochs", max(1, round(epochs * 5 / 12)))
+        # A backward pass takes twice a forward one.
+        flops = epochs * (3 * train + self._held) * self._flops
+        self.seconds = (
+            _SECONDS_A_CHILD + _SECONDS_A_STEP * a_pass * epochs + flops / _FLOPS_A_SECOND
+        )
+
+    def choice(self, hours: float, time: float) -> Choice:
+        """Chooses the budget and the agent, and ends with it.
+
+        Args:
+            hours: that the search may take.
+            time: seconds that all workers together have for children.
+
+        Returns:
+            The choice.
+        """
+        workers = self._machine.workers
+        most = _MOST if workers <= 4 else _MOST_OF_MANY
+        blocks = most if self._machine.accelerator else min(most, int(time / self.seconds))
+        blocks = max(8, blocks // 10 * 10 if blocks >= 20 else blocks)
+        if not {"max_blocks", "max_hours", "epsilon_schedule"} & set(self._named):
+            self._choose("max_blocks", blocks)
+            self._choose("max_hours", hours)
+        blocks = self._named.get("max_blocks") or blocks
+        # On NAS-Bench-201 and on digits local search finds more with few blocks, and from a
+        # hundred on q_learning_plus does (docs/results.md).
+        self._choose("agent", "q_learning_plus" if blocks >= 100 else "local_search")
+        # A dozen iterations to learn in, in each of which all workers are busy.
+        turns = max(1, round(blocks / 12 / workers))
+        self._choose("blocks_per_iteration", min(turns * workers, max(16, workers)))
+        seconds = min(blocks * self.seconds / workers / _USED, hours * 3600)
+        return Choice(
+            dict(self._values), self._size, None if self._machine.accelerator else seconds
+        )
+
+
+def _rounded(value: float) -> int:
+    """At least the value, with two digits that are not zero."""
+    step = 10 ** max(0, len(str(math.ceil(value))) - 2)
+    return math.ceil(value / step) * step
