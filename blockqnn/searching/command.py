@@ -11,6 +11,7 @@ from typing import TextIO
 
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY
+from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
@@ -71,10 +72,10 @@ def run_search(
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
+            kept = run.run_dir / run_directory.FLAG_FILE
             print(
                 f"\nStopped; what has finished is in {run.run_dir}. The same command "
-                "continues, or: python -m blockqnn search "
-                f"--flagfile={run.run_dir / run_directory.FLAG_FILE}",
+                f"continues, or: {command('search', f'--flagfile={kept}')}",
                 file=stream,
             )
             return INTERRUPTED
@@ -209,15 +210,18 @@ def _print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) ->
     out_dir = f"{run.run_dir}-trained"
     print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
     print(
-        f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
-        f"\nTrain it to the end: python -m blockqnn train {run.run_dir}#best "
-        f"--out_dir={out_dir}"
-        f"\nThen take it home:   python -m blockqnn export {out_dir}"
-        f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
+        f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}"
+        f"\nTrain it to the end: "
+        f"{command('train', f'{run.run_dir}#best', f'--out_dir={out_dir}')}"
+        f"\nThen take it home:   {command('export', out_dir)}"
+        f"\nAll trials:          {command('trials', run.run_dir)}",
         file=stream,
     )
     if run.tensorboard:
-        print(f"Learning curves:     tensorboard --logdir {run.run_dir / DIRECTORY}", file=stream)
+        print(
+            f"Learning curves:     tensorboard --logdir {quoted(str(run.run_dir / DIRECTORY))}",
+            file=stream,
+        )
 
 
 def time_spent(trained: list[Trial]) -> str:
