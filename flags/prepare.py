@@ -24,9 +24,9 @@ def define() -> parsing.FlagSet:
         "cifar100. A download that was broken off is gone on with. No TensorFlow is needed.",
     )
     flags.group("Where to")
-    flags.text("data_dir", "", "where data sets are kept; empty for the default of TFDS")
+    flags.path("data_dir", "", "where data sets are kept; empty for the default of TFDS")
     flags.group("Where from")
-    flags.text(
+    flags.path(
         "archive",
         "",
         "the archive as a file, or a folder with its unpacked files, for a machine without "
@@ -67,7 +67,7 @@ def parse(arguments: Sequence[str]) -> PrepareSettings:
     value = flags.chosen()
     if value["archive"] and value["url"]:
         raise UserError("--archive is a file that is here, --url one to fetch; give one of them.")
-    archive = pathlib.Path(value["archive"]).expanduser() if value["archive"] else None
+    archive = pathlib.Path(value["archive"]) if value["archive"] else None
     return PrepareSettings(name, value["data_dir"], archive, value["url"])
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import pathlib
 import re
-import shlex
 from typing import Any
 
 import numpy as np
 
 from blockqnn.data.images import ImageInfo, Images
 from blockqnn.errors import UserError
+from blockqnn.invocation import command
 
 _CHUNK = 1000
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -147,11 +147,11 @@ def open_builder(name: str, data_dir: str) -> Any:
         # TFDS parses the name and the files of a stranger: anything may be raised.
         plain = _plain(name)
         if plain in PREPARABLE:
-            where = f" --data_dir={shlex.quote(data_dir)}" if data_dir else ""
+            where = (f"--data_dir={data_dir}",) if data_dir else ()
             other = "" if plain == name else f", whose name is {plain}"
             raise UserError(
                 f"There is no data set {name!r} in {place}; prepare it once{other}: "
-                f"python -m blockqnn prepare {plain}{where}"
+                f"{command('prepare', plain, *where)}"
             ) from error
         raise UserError(
             f"There is no data set {name!r} in {place}; allowed: digits, "

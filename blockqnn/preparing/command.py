@@ -8,13 +8,13 @@ import errno
 import fcntl
 import os
 import pathlib
-import shlex
 import shutil
 from collections.abc import Iterator
 from typing import TextIO
 
 from blockqnn.data import tfds_source
 from blockqnn.errors import INTERRUPTED, UserError
+from blockqnn.invocation import command
 from blockqnn.preparing.archives import ARCHIVES, TEST, TRAIN, Archive
 from blockqnn.preparing.fetching import Wanted, fetch
 from blockqnn.preparing.records import write_prepared
@@ -81,8 +81,8 @@ def prepare(settings: PrepareSettings, stream: TextIO) -> int:
             shutil.rmtree(working)
     print(
         f"Prepared: {place / archive.dataset / archive.version}\n"
-        f"Search on it:  python -m blockqnn search --preset=own --dataset={archive.dataset}"
-        f"{_data_dir_flag(settings)}",
+        "Search on it:  "
+        + command("search", f"--dataset={archive.dataset}", *_data_dir_flag(settings)),
         file=stream,
     )
     return 0
@@ -104,8 +104,13 @@ def _prepare(
             url,
             archive.size,
             archive.sha256,
-            "Try again later, or fetch it elsewhere: python -m blockqnn prepare "
-            f"{archive.dataset}{_data_dir_flag(settings)} --archive={archive.file_name}",
+            "Try again later, or fetch it elsewhere: "
+            + command(
+                "prepare",
+                archive.dataset,
+                *_data_dir_flag(settings),
+                f"--archive={archive.file_name}",
+            ),
         )
         with contextlib.closing(Report(stream, f"Fetching {url}", archive.size, "B")) as report:
             fetch(wanted, source, report)
@@ -213,8 +218,8 @@ def _flush(directory: pathlib.Path) -> None:
             os.close(descriptor)
 
 
-def _data_dir_flag(settings: PrepareSettings) -> str:
-    return f" --data_dir={shlex.quote(settings.data_dir)}" if settings.data_dir else ""
+def _data_dir_flag(settings: PrepareSettings) -> tuple[str, ...]:
+    return (f"--data_dir={settings.data_dir}",) if settings.data_dir else ()
 
 
 def _unusable(place: pathlib.Path, error: Exception) -> UserError:

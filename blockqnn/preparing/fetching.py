@@ -201,11 +201,7 @@ def _asked(wanted: Wanted, part: pathlib.Path, have: int) -> Any:
 
 
 def _by_proxy(url: str) -> str:
-    """Says that a proxy was asked, which may be what is wrong; not which, it may have a password.
-
-    Args:
-        url: that was asked for.
-    """
+    """Says that a proxy was asked, but not which: its address may hold a password."""
     parts = urllib.parse.urlsplit(url)
     used = parts.scheme in urllib.request.getproxies()
     if not used or urllib.request.proxy_bypass(parts.hostname or ""):

@@ -6,11 +6,11 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from blockqnn.errors import INTERRUPTED
-from blockqnn.evaluation.contract import DRY
+from blockqnn.evaluation.contract import DRY, PYTHON
 from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
@@ -45,6 +45,7 @@ def run_search(
     run: RunSettings,
     stream: TextIO,
     make: MakeExecutor = make_executor,
+    listeners: Sequence[Progress] = (),
 ) -> int:
     """Runs a search, or goes on with it, and prints what it found.
 
@@ -53,6 +54,7 @@ def run_search(
         run: how and where.
         stream: for progress and results.
         make: what makes the executor.
+        listeners: are told of trials besides.
 
     Returns:
         The exit status.
@@ -68,14 +70,16 @@ def run_search(
         search = kind(settings, settings.make_agent(), store)
         try:
             if not search.finished:
-                _carry_on(search, settings, run, store, stream, make)
+                _carry_on(search, settings, run, store, stream, make, listeners)
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
             kept = run.run_dir / run_directory.FLAG_FILE
+            other = f", or: {command('search', f'--flagfile={kept}')}"
             print(
-                f"\nStopped; what has finished is in {run.run_dir}. The same command "
-                f"continues, or: {command('search', f'--flagfile={kept}')}",
+                f"\nStopped; what has finished is in {run.run_dir}. The same "
+                f"{'call' if run.from_python else 'command'} continues"
+                f"{'.' if settings.evaluator == PYTHON else other}",
                 file=stream,
             )
             return INTERRUPTED
@@ -83,7 +87,11 @@ def run_search(
             # What passed since the last trial is used up too.
             store.set_facts(search.pace.facts)
         if settings.budget:
-            print(f"\n{search.pace.ending()}", file=stream)
+            ending = search.pace.ending()
+            if run.from_python:
+                # The arguments of a call have other names than the flags.
+                ending = ending.replace("--max_blocks", "budget").replace("--max_", "max_")
+            print(f"\n{ending}", file=stream)
     _print_result(settings, run, stream)
     return 0
 
@@ -95,6 +103,7 @@ def _carry_on(
     store: Store,
     stream: TextIO,
     make: MakeExecutor,
+    besides: Sequence[Progress],
 ) -> None:
     iterations = 0 if settings.budget else settings.iterations
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, iterations, budget=settings.budget)
@@ -105,10 +114,10 @@ def _carry_on(
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(heard))
         stack.enter_context(contextlib.closing(executor))
-        listeners: list[Progress] = []
+        listeners = [*besides]
         if run.tensorboard:
             listeners.append(_tensorboard(search, settings, run, before))
-            stack.enter_context(contextlib.closing(listeners[0]))
+            stack.enter_context(contextlib.closing(listeners[-1]))
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = dataclasses.asdict(settings.layout)
         facts = {"layout": layout, "dry": settings.evaluator == DRY}
@@ -135,13 +144,16 @@ def _carry_on(
         refusals = RefusalWatch(settings, before)
         if warning := refusals.beforehand():
             print(warning, file=stream)
-        begun, trained_seconds = time.monotonic(), 0.0
+        begun, trained_seconds, failures = time.monotonic(), 0.0, 0
         try:
             for trial in search.run(executor):
                 for listener in listeners:
                     listener.finished(trial)
                 heard.finished(trial)
                 trained_seconds += trial.train_seconds
+                failures += trial.status is Status.FAILED
+                if settings.evaluator == PYTHON and trial.status is Status.FAILED and failures == 1:
+                    progress.say(f"Trial {trial.number} failed: {trial.reason}")
                 if warning := refusals.finished(trial):
                     progress.say(warning)
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
@@ -156,7 +168,7 @@ def _carry_on(
             heard.state_at_close = FINISHED
         finally:
             progress.close()
-        if trained_seconds:
+        if trained_seconds and settings.evaluator != PYTHON:
             seconds = time.monotonic() - begun
             idle = max(0.0, 1 - trained_seconds / (seconds * executor.slots))
             print(
@@ -183,7 +195,7 @@ def _tensorboard(
 
 
 def _print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> None:
-    result = read_run(run.run_dir)
+    result, by_function = read_run(run.run_dir), settings.evaluator == PYTHON
     statuses = [trial.status for trial in result.trials]
     counts = ", ".join(
         f"{statuses.count(status)} {word}"
@@ -199,7 +211,7 @@ def _print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) ->
     if warning := warning_afterwards(settings, result.trials):
         print(warning, file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
-    if any(trial.seconds > 0 for trial in trained) and not result.dry:
+    if any(trial.seconds > 0 for trial in trained) and not result.dry and not by_function:
         print(time_spent(trained), file=stream)
     if result.dry:
         print(DRY_NOTICE, file=stream)
@@ -209,14 +221,15 @@ def _print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) ->
         return
     out_dir = f"{run.run_dir}-trained"
     print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
-    print(
-        f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}"
-        f"\nTrain it to the end: "
-        f"{command('train', f'{run.run_dir}#best', f'--out_dir={out_dir}')}"
-        f"\nThen take it home:   {command('export', out_dir)}"
-        f"\nAll trials:          {command('trials', run.run_dir)}",
-        file=stream,
-    )
+    print(f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}", file=stream)
+    if not by_function:
+        print(
+            f"Train it to the end: "
+            f"{command('train', f'{run.run_dir}#best', f'--out_dir={out_dir}')}"
+            f"\nThen take it home:   {command('export', out_dir)}",
+            file=stream,
+        )
+    print(f"All trials:          {command('trials', run.run_dir)}", file=stream)
     if run.tensorboard:
         print(
             f"Learning curves:     tensorboard --logdir {quoted(str(run.run_dir / DIRECTORY))}",

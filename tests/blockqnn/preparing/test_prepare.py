@@ -157,7 +157,7 @@ def test_a_data_set_that_is_missing_names_the_command(blockqnn, dataset):
     )
     name = "cifar100" if "100" in dataset else "cifar10"
     assert (status, out) == (2, "")
-    assert f"python -m blockqnn prepare {name} --data_dir='my data'" in err
+    assert f"blockqnn prepare {name} '--data_dir=my data'" in err
 
 
 def test_other_data_sets_are_left_to_tfds(blockqnn):
