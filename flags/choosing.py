@@ -12,7 +12,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from blockqnn.agents.options import options
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.registry import AGENTS
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import IMAGENET, Layout
 from blockqnn.networks.spaces.registry import DEFAULT, design_of, space_named
@@ -278,7 +280,8 @@ class _Candidate:
         blocks = self._named.get("max_blocks") or blocks
         # On NAS-Bench-201 and on digits local search finds more with few blocks, and from a
         # hundred on q_learning_plus does (docs/results.md).
-        self._choose("agent", "q_learning_plus" if blocks >= 100 else "local_search")
+        usual = "q_learning_plus" if blocks >= 100 else "local_search"
+        self._choose("agent", _agent_with(self._named) or usual)
         # A dozen iterations to learn in, in each of which all workers are busy.
         turns = max(1, round(blocks / 12 / workers))
         self._choose("blocks_per_iteration", min(turns * workers, max(16, workers)))
@@ -286,6 +289,14 @@ class _Candidate:
         return Choice(
             dict(self._values), self._size, None if self._machine.accelerator else seconds
         )
+
+
+def _agent_with(named: Mapping[str, Any]) -> str | None:
+    """The agent of which the user has named an option."""
+    for name, entry in AGENTS.items():
+        if any(option.name in named for option, _ in options(entry.settings).values()):
+            return name
+    return None
 
 
 def _rounded(value: float) -> int:

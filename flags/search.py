@@ -41,7 +41,6 @@ _COMMON = (
     "max_blocks",
     "max_hours",
     "epsilon_schedule",
-    "blocks_per_iteration",
     "filters",
     "epochs",
     "evaluator",

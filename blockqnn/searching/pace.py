@@ -113,7 +113,7 @@ class Pace:
     def time_is_up(self) -> bool:
         """Whether a child that began now would probably end too late."""
         mean = self._trained_seconds / self._trained if self._trained else 0.0
-        return self.seconds_left <= mean
+        return self.seconds_left <= 0 or self.seconds_left < mean
 
     @property
     def in_vain(self) -> bool:
@@ -171,9 +171,8 @@ class Pace:
         if not self._budget:
             return Plan(blocks)
         if self._budget.max_blocks:
-            # However few blocks there are, each epsilon of the schedule has its turn.
-            turns = len(self._settings.schedule)
-            blocks = min(blocks, math.ceil(self._budget.max_blocks / turns))
+            # However few blocks there are, there are as many iterations as epsilons.
+            blocks = min(blocks, self._budget.max_blocks // len(self._settings.schedule))
             blocks = max(1, min(blocks, int(self.blocks_left()) + counted))
         return Plan(blocks, self.share)
 

@@ -67,7 +67,8 @@ class _Counting:
         """
         self._stream, self._estimate = stream, estimate
         self._now = now
-        self._start = now()
+        self._start = self._written = now()
+        self._unwritten = False
         self._counts = _Counts()
 
     def history(self, trial: Trial) -> None:
@@ -78,6 +79,7 @@ class _Counting:
     def _add(self, trial: Trial) -> None:
         self._counts.add(trial)
         self._estimate.finished(trial)
+        self._unwritten = True
 
     def _line(self, width: int | None = None) -> str:
         """The state of the search in words; the least important go first if it is too wide."""
@@ -114,7 +116,9 @@ class _Counting:
 
 
 class PlainProgress(_Counting):
-    """A line for each iteration, for logs and pipes."""
+    """A line for each iteration, and for each minute of long ones, for logs and pipes."""
+
+    _INTERVAL_SECONDS = 60.0
 
     def say(self, line: str) -> None:
         """Writes a line in between."""
@@ -122,16 +126,19 @@ class PlainProgress(_Counting):
 
     def finished(self, trial: Trial) -> None:
         """See `Progress.finished`."""
-        if self._counts.iteration not in (0, trial.iteration):
+        if self._unwritten and self._counts.iteration != trial.iteration:
             self._write()
         self._add(trial)
+        if self._now() - self._written >= self._INTERVAL_SECONDS:
+            self._write()
 
     def close(self) -> None:
         """See `Progress.close`."""
-        if self._counts.iteration:
+        if self._unwritten:
             self._write()
 
     def _write(self) -> None:
+        self._written, self._unwritten = self._now(), False
         print(self._line(), file=self._stream, flush=True)
 
 

@@ -178,6 +178,7 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "cifar10_small",
         "digits",
         "nasbench201",
+        "own",
         "smoke",
     ]
     for name in preset_names():

@@ -16,7 +16,8 @@ from blockqnn.networks.spaces.registry import design_of, space_named
 from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettings
 
 CIFAR = ["cifar10", "cifar100_paper", "cifar10_cpu", "cifar10_small"]
-PRESETS = [*CIFAR, "digits", "nasbench201", "smoke"]
+OWN = "own"
+PRESETS = [*CIFAR, "digits", "nasbench201", OWN, "smoke"]
 
 
 def settings(*arguments):
