@@ -6,10 +6,12 @@ blockqnn` stays light.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS, Code
 from blockqnn.networks.spaces.registry import DEFAULT, fitting, space_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from blockqnn.inspection.block_drawing import Drawing
     from blockqnn.inspection.run import Run
     from blockqnn.networks.child import ChildNetwork
+    from blockqnn.trial import Trial
 
 
 def parse(text: str, max_layers: int = MAX_LAYERS) -> Code:
@@ -172,54 +175,117 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 
 def search(
-    evaluate: Callable[[Code], float],
-    run_dir: str | os.PathLike[str],
+    evaluate: Callable[[Code], Any] | Any = None,
+    run_dir: str | os.PathLike[str] | None = None,
     *,
-    budget: int = 100,
-    agent: str = "q_learning_plus",
+    data: Any = None,
+    validation: Any = None,
+    test: Any = None,
+    budget: int | None = None,
+    max_hours: float = 0,
+    agent: str | None = None,
     space: str = DEFAULT,
     max_layers: int = MAX_LAYERS,
     layout: Layout | None = None,
     options: Mapping[str, Any] | None = None,
     seed: int = 0,
+    workers: int = 0,
+    quiet: bool = False,
+    on_trial: Callable[[Trial], None] | None = None,
+    **flags: Any,
 ) -> Run:
-    """Searches with a function of one's own as the evaluator.
+    """Searches with a function of one's own as the evaluator, or by training on images.
 
     Everything is stored as the command does it: the same call continues a
-    search that was stopped, and returns at once when it has ended.
+    search that was stopped, by Ctrl-C, an error or worse, and returns at once when it
+    has ended; a larger budget continues one that has.
 
     >>> import tempfile
     >>> def accuracy(code):
     ...     return 90.0 - len(code)
     >>> directory = tempfile.mkdtemp()
-    >>> run = blockqnn.search(accuracy, directory, budget=20, agent="random")
+    >>> run = blockqnn.search(accuracy, directory, budget=20, agent="random", quiet=True)
     >>> len(run.best(3))
     3
+    >>> run = blockqnn.search((images, labels), "runs/mine", budget=50)  # doctest: +SKIP
 
     Args:
-        evaluate: from a code to its accuracy in percent. It is called once for
-            each design; what it raises is the reason of a failed trial.
+        evaluate: a function from a code, as `parse` returns it and `network`,
+            `figures` and `draw` take it, to its accuracy in percent, or to a
+            sequence of those after each epoch. It is called once for each different
+            network. What it raises, and what is no accuracy, is the reason of a
+            failed trial; the search goes on. Or what `data` takes.
         run_dir: directory of the run.
-        budget: designs to evaluate, known ones included.
-        agent: name of the agent.
+        data: images and labels to train on instead: a pair of arrays, uint8
+            [N, H, W, C] or [N, H, W] and integers [N]; two pairs, for training and for
+            the test; a mapping with the names that `npz:PATH` has; or the name
+            of a data set as `--dataset` takes it. Arrays are kept in the run
+            directory as `data.npz`, so that every command goes on from there.
+        validation: a pair of arrays to judge by; None for one in six of `data`.
+        test: a pair of arrays that a later `train` is tested on.
+        budget: evaluations, after which the search ends; None for 100 of a
+            function, for none if there are `max_hours`, and for what suits the
+            data and the machine.
+        max_hours: of searching, after which the search ends; 0 for no such end.
+        agent: its name; None for `q_learning_plus`, or for what suits the data.
         space: name of the search space.
         max_layers: most layers, where the space has such a limit.
-        layout: of the networks whose parameters and FLOPs are recorded.
+        layout: of the networks whose parameters and FLOPs are recorded; with data,
+            `filters`, `repeats` and so on say it.
         options: of the agent, by the names of its flags.
         seed: fixes every random choice.
+        workers: with a function, calls at the same time, in threads of this process;
+            with data, worker processes; 0 for one call, and for as many processes as
+            there is room for.
+        quiet: print nothing.
+        on_trial: is told of each trial when it is stored; what it raises ends the search.
+        **flags: with data any flag of `search`, such as `epochs=4`, `filters=(16, 32)`
+            or `preset="cifar10"`; with a function `epsilon_schedule`,
+            `blocks_per_iteration` and options of the agent.
 
     Returns:
         The run.
 
     Raises:
         blockqnn.errors.UserError: if an argument cannot be used, or the
-            directory holds another search.
+            directory holds another search, or one on other data.
         KeyboardInterrupt: if the search was interrupted; it can be continued.
     """
-    from blockqnn.searching.own_function import search_with
+    from blockqnn.python_search import Call, search_by, search_on
+    from blockqnn.searching.own_function import USUAL_BUDGET, FunctionSearch
 
-    wanted = dict(options or {})
-    search_with(
-        evaluate, os.fspath(run_dir), budget, agent, space, max_layers, layout, wanted, seed
+    if (evaluate is None) == (data is None):
+        raise UserError("blockqnn.search takes either a function or data.")
+    if run_dir is None:
+        raise UserError("blockqnn.search needs a run_dir, which keeps what was found.")
+    call = Call(os.fspath(run_dir), budget, flags, quiet, on_trial)
+    if not callable(evaluate):
+        if layout is not None:
+            raise UserError("layout goes with a function; with data say filters=, repeats= ...")
+        named = {
+            "space": (space, DEFAULT),
+            "max_layers": (max_layers, MAX_LAYERS),
+            "seed": (seed, 0),
+            "max_hours": (max_hours, 0),
+            "workers": (workers, 0),
+            "agent": (agent, None),
+        }
+        told = {name: value for name, (value, usual) in named.items() if value != usual}
+        call = dataclasses.replace(call, flags={**told, **(options or {}), **flags})
+        search_on(evaluate if data is None else data, validation, test, call)
+        return open_run(run_dir)
+    if validation is not None or test is not None:
+        raise UserError("validation and test go with data, not with a function.")
+    wanted = FunctionSearch(
+        budget=(0 if max_hours else USUAL_BUDGET) if budget is None else budget,
+        max_hours=max_hours,
+        agent=agent or "q_learning_plus",
+        space=space,
+        max_layers=max_layers,
+        layout=layout,
+        seed=seed,
+        workers=workers or 1,
+        options=dict(options or {}),
     )
+    search_by(evaluate, wanted, call)
     return open_run(run_dir)

@@ -257,6 +257,7 @@ class RunSettings:
         children_per_worker: after which a worker is replaced; 0 for never.
         ray: which cluster, and what a worker takes of it.
         notes: what is to be said before the search begins, line by line.
+        from_python: whether a call began the search, and not a command.
     """
 
     run_dir: pathlib.Path
@@ -272,3 +273,4 @@ class RunSettings:
     children_per_worker: int = 0
     ray: RaySettings = RaySettings()
     notes: tuple[str, ...] = ()
+    from_python: bool = False

@@ -7,6 +7,7 @@ import importlib
 from blockqnn.flags.verb import Verb
 
 _WHERE = {
+    "prepare": ("prepare", "PREPARE"),
     "search": ("search", "SEARCH"),
     "show": ("inspection", "SHOW"),
     "draw": ("drawing", "DRAW"),

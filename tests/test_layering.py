@@ -28,7 +28,7 @@ GROUPS = {
     # Of the networks what begins with a design; the rest is about any network.
     "child networks": ("networks.child", "networks.cost"),
     # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.
-    "interface": ("", "environment"),
+    "interface": ("", "environment", "python_search"),
 }
 """Modules, without `blockqnn.`, that are a room although they share a folder with others."""
 
@@ -41,6 +41,7 @@ ROOMS = {
     # From a design to its accuracy.
     "ground": "child networks, networks.spaces, networks, agents",
     "data": "ground",
+    "preparing": "data, ground",
     "children": "data, ground, child networks, networks.spaces, networks",
     "evaluation": "children, data, ground, networks.spaces, networks",
     "workers": "evaluation, ground, networks.spaces, networks",
@@ -68,14 +69,14 @@ ROOMS = {
         "inspection, workers, children, data, ground, child networks, networks.spaces, networks"
     ),
     # How all of it is reached.
-    "interface": (
-        "inspection, searching, drawing, evaluation, data, "
-        "ground, child networks, networks.spaces, networks"
-    ),
     "flags": (
-        "bench, export, full_training, contests, report, calibration, inspection, "
+        "bench, export, full_training, contests, report, calibration, inspection, preparing, "
         "searching, tensorboard, runs, workers, evaluation, data, ground, child networks, "
         "networks.spaces, networks, agents"
+    ),
+    "interface": (
+        "flags, inspection, searching, runs, drawing, evaluation, data, "
+        "ground, child networks, networks.spaces, networks"
     ),
     "__main__": "flags, ground, networks.spaces, networks",
 }
@@ -183,8 +184,12 @@ def test_nothing_below_imports_inspection():
     assert not [room for room in BELOW_INSPECTION if "inspection" in allowed(room)]
 
 
-def test_only_the_command_line_imports_flags():
-    assert [room for room in ROOMS if "flags" in allowed(room)] == ["__main__"]
+def test_only_the_command_line_and_its_like_in_python_import_flags():
+    assert [room for room in ROOMS if "flags" in allowed(room)] == [
+        # A search from Python has the flags of the command, by their names.
+        "interface",
+        "__main__",
+    ]
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) != "flags"])

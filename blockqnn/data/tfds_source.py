@@ -7,12 +7,15 @@ is missing is refused at once, with or without a network.
 from __future__ import annotations
 
 import io
+import pathlib
+import re
 from typing import Any
 
 import numpy as np
 
 from blockqnn.data.images import ImageInfo, Images
 from blockqnn.errors import UserError
+from blockqnn.invocation import command
 
 _CHUNK = 1000
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -25,6 +28,9 @@ _WELL_KNOWN = {
     "cifar10": ImageInfo((32, 32, 3), 10),
     "cifar100": ImageInfo((32, 32, 3), 100),
 }
+
+PREPARABLE = ("cifar10", "cifar100")
+"""Data sets that the verb `prepare` makes without TensorFlow."""
 
 WELL_KNOWN_SIZES = {
     "mnist": 60_000,
@@ -103,6 +109,22 @@ class TrainingSplit:
         return Images(images, self.labels[indices])
 
 
+def place_of(data_dir: str) -> pathlib.Path:
+    """Where prepared data sets are.
+
+    Args:
+        data_dir: as the user gave it; empty for the default of TFDS.
+
+    Returns:
+        The directory.
+    """
+    if data_dir:
+        return pathlib.Path(data_dir).expanduser()
+    import tensorflow_datasets as tfds
+
+    return pathlib.Path(tfds.core.constants.DATA_DIR).expanduser()
+
+
 def open_builder(name: str, data_dir: str) -> Any:
     """The builder of a prepared data set, made from its files alone.
 
@@ -118,11 +140,19 @@ def open_builder(name: str, data_dir: str) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    place = data_dir or tfds.core.constants.DATA_DIR
+    place = place_of(data_dir)
     try:
-        builder = tfds.core.read_only_builder.builder_from_files(name, data_dir=place)
+        builder = tfds.core.read_only_builder.builder_from_files(name, data_dir=str(place))
     except Exception as error:
         # TFDS parses the name and the files of a stranger: anything may be raised.
+        plain = _plain(name)
+        if plain in PREPARABLE:
+            where = (f"--data_dir={data_dir}",) if data_dir else ()
+            other = "" if plain == name else f", whose name is {plain}"
+            raise UserError(
+                f"There is no data set {name!r} in {place}; prepare it once{other}: "
+                f"{command('prepare', plain, *where)}"
+            ) from error
         raise UserError(
             f"There is no data set {name!r} in {place}; allowed: digits, "
             "synthetic:HxWxC:CLASSES, npz:PATH, folder:PATH, or an image data set that TFDS has "
@@ -137,6 +167,11 @@ def open_builder(name: str, data_dir: str) -> Any:
             "array_record in another --data_dir (BUILD.md, 'Data sets', says how)."
         )
     return builder
+
+
+def _plain(name: str) -> str:
+    """A name without a version, as people write it: CIFAR-10 is cifar10."""
+    return re.sub(r"[^a-z0-9]", "", name.partition(":")[0].partition("/")[0].lower())
 
 
 def feature_keys(builder: Any, name: str) -> tuple[str, str]:

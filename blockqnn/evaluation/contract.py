@@ -19,6 +19,8 @@ from blockqnn.trial import Job, Outcome
 TRAIN = "train"
 TABLE = "table"
 DRY = "dry"
+PYTHON = "python"
+"""By a function of the user's: of a run that a command cannot go on with."""
 
 
 class Evaluator(Protocol):

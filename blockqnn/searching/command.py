@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from blockqnn.errors import INTERRUPTED
-from blockqnn.evaluation.contract import DRY
+from blockqnn.evaluation.contract import DRY, PYTHON
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.runs import run_directory
@@ -41,6 +41,7 @@ def run_search(
     run: RunSettings,
     stream: TextIO,
     make: MakeExecutor = make_executor,
+    listeners: Sequence[Progress] = (),
 ) -> int:
     """Runs a search, or goes on with it, and prints what it found.
 
@@ -49,6 +50,7 @@ def run_search(
         run: how and where.
         stream: for progress and results.
         make: what makes the executor.
+        listeners: are told of trials besides.
 
     Returns:
         The exit status.
@@ -64,14 +66,16 @@ def run_search(
         search = kind(settings, settings.make_agent(), store)
         try:
             if not search.finished:
-                _carry_on(search, settings, run, store, stream, make)
+                _carry_on(search, settings, run, store, stream, make, listeners)
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
             kept = run.run_dir / run_directory.FLAG_FILE
+            other = f", or: {command('search', f'--flagfile={kept}')}"
             print(
-                f"\nStopped; what has finished is in {run.run_dir}. The same command "
-                f"continues, or: {command('search', f'--flagfile={kept}')}",
+                f"\nStopped; what has finished is in {run.run_dir}. The same "
+                f"{'call' if run.from_python else 'command'} continues"
+                f"{'.' if settings.evaluator == PYTHON else other}",
                 file=stream,
             )
             return INTERRUPTED
@@ -79,7 +83,11 @@ def run_search(
             # What passed since the last trial is used up too.
             store.set_facts(search.pace.facts)
         if settings.budget:
-            print(f"\n{search.pace.ending()}", file=stream)
+            ending = search.pace.ending()
+            if run.from_python:
+                # The arguments of a call have other names than the flags.
+                ending = ending.replace("--max_blocks", "budget").replace("--max_", "max_")
+            print(f"\n{ending}", file=stream)
     return print_result(settings, run, stream)
 
 
@@ -90,6 +98,7 @@ def _carry_on(
     store: Store,
     stream: TextIO,
     make: MakeExecutor,
+    besides: Sequence[Progress],
 ) -> None:
     iterations = 0 if settings.budget else settings.iterations
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, iterations, budget=settings.budget)
@@ -106,10 +115,10 @@ def _carry_on(
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(heard))
         stack.enter_context(contextlib.closing(executor))
-        listeners: list[Progress] = []
+        listeners = [*besides]
         if run.tensorboard:
             listeners.append(_tensorboard(search, settings, run, before))
-            stack.enter_context(contextlib.closing(listeners[0]))
+            stack.enter_context(contextlib.closing(listeners[-1]))
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = dataclasses.asdict(settings.layout)
         facts = {"layout": layout, "dry": settings.evaluator == DRY}
@@ -136,11 +145,15 @@ def _carry_on(
         refusals = RefusalWatch(settings, before)
         if warning := refusals.beforehand():
             print(warning, file=stream)
+        failures = 0
         try:
             for trial in search.run(executor):
                 for listener in listeners:
                     listener.finished(trial)
                 heard.finished(trial)
+                failures += trial.status is Status.FAILED
+                if settings.evaluator == PYTHON and trial.status is Status.FAILED and failures == 1:
+                    progress.say(f"Trial {trial.number} failed: {trial.reason}")
                 if warning := refusals.finished(trial):
                     progress.say(warning)
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from blockqnn.errors import FAILED
+from blockqnn.evaluation.contract import PYTHON
 from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks, counted
 from blockqnn.runs.run_record import read_run
@@ -31,7 +32,7 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
     Returns:
         The exit status: 1 where no block was trained.
     """
-    result = read_run(run.run_dir)
+    result, by_function = read_run(run.run_dir), settings.evaluator == PYTHON
     statuses = [trial.status for trial in result.trials]
     counts = ", ".join(
         f"{statuses.count(status)} {word}"
@@ -47,7 +48,7 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
     if warning := warning_afterwards(settings, result.trials):
         print(warning, file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
-    if any(trial.seconds > 0 for trial in trained) and not result.dry:
+    if any(trial.seconds > 0 for trial in trained) and not result.dry and not by_function:
         print(in_words(trained, time_spent(result.trials)), file=stream)
     if result.dry:
         print(DRY_NOTICE, file=stream)
@@ -58,13 +59,15 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         return FAILED
     print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
     out_dir = f"{run.run_dir}-trained"
-    print(
-        f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}"
-        f"\nTrain it to the end: {command('train', f'{run.run_dir}#best', f'--out_dir={out_dir}')}"
-        f"\nThen take it home:   {command('export', out_dir, f'--to={run.run_dir}-exported')}"
-        f"\nAll trials:          {command('trials', run.run_dir)}",
-        file=stream,
-    )
+    print(f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}", file=stream)
+    if not by_function:
+        best_block = f"{run.run_dir}#best"
+        print(
+            f"Train it to the end: {command('train', best_block, f'--out_dir={out_dir}')}"
+            f"\nThen take it home:   {command('export', out_dir, f'--to={run.run_dir}-exported')}",
+            file=stream,
+        )
+    print(f"All trials:          {command('trials', run.run_dir)}", file=stream)
     if run.tensorboard:
         print(
             f"Learning curves:     tensorboard --logdir {quoted(str(run.run_dir / DIRECTORY))}",
