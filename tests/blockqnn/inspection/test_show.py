@@ -236,7 +236,8 @@ def test_a_dry_run_is_marked(blockqnn, run):
 
 
 def test_a_run_without_a_trained_block_says_so(blockqnn):
-    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
+    flags = ["--preset=smoke", "--run_dir=run", "--max_parameters=1"]
+    assert blockqnn("search", "--evaluator=dry", "--executor=inline", *flags)[0] == 1
     status, out, _ = blockqnn("show", "run")
     assert (status, "No block was trained. Why, and how often:" in out) == (1, True)
     status, out, _ = blockqnn("show", "run", "--format=json")
