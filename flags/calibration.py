@@ -184,8 +184,7 @@ CALIBRATE = Verb("calibrate", define_calibrate, parse_calibrate, _run_calibrate)
 def _run_rescore(settings: RescoreSettings) -> int:
     from blockqnn.calibration.rescore_command import rescore
 
-    rescore(settings, sys.stdout)
-    return 0
+    return rescore(settings, sys.stdout)
 
 
 RESCORE = Verb("rescore", define_rescore, parse_rescore, _run_rescore, lists=True)

@@ -15,6 +15,7 @@ from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, number
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.spending import none_trained
 from blockqnn.runs.store import Store
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.trial import Status, Trial
@@ -67,6 +68,8 @@ def calibrate(settings: CalibrateSettings, stream: TextIO) -> int:
         check_figure_path(settings.out)
     run = read_run(settings.run_dir)
     trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
+    if not trained:
+        raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
     if len(trained) < settings.blocks:
         raise UserError(
             f"--blocks is {settings.blocks}; the run in {run.path} has trained {len(trained)} "

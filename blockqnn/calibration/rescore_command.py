@@ -7,11 +7,12 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn.errors import UserError
+from blockqnn.errors import FAILED, UserError
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
 from blockqnn.networks.spaces.registry import write
 from blockqnn.reward import corrected_reward
 from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.spending import nothing_trained
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Status, Trial
 
@@ -52,12 +53,15 @@ class Rescored:
     old_rank: int
 
 
-def rescore(settings: RescoreSettings, stream: TextIO) -> None:
+def rescore(settings: RescoreSettings, stream: TextIO) -> int:
     """Prints a run's best blocks under other coefficients; trains and writes nothing.
 
     Args:
         settings: which run, and the coefficients.
         stream: where to print.
+
+    Returns:
+        The exit status: 1 where no block was trained.
 
     Raises:
         UserError: if there is no such run.
@@ -82,12 +86,12 @@ def rescore(settings: RescoreSettings, stream: TextIO) -> None:
             "best": [_facts(row) for row in shown],
         }
         print(json.dumps(facts), file=stream)
-        return
+        return 0 if ranked else FAILED
     if run.dry:
         print(DRY_NOTICE, file=stream)
     if not ranked:
-        print("No block has been trained yet.", file=stream)
-        return
+        print(nothing_trained(run.trials), file=stream)
+        return FAILED
     moved = sum(row.rank != row.old_rank for row in ranked)
     print(
         f"{len(ranked)} trained blocks under mu = {new.mu:g}, rho = {new.rho:g}; the run has "
@@ -95,6 +99,7 @@ def rescore(settings: RescoreSettings, stream: TextIO) -> None:
         file=stream,
     )
     print(_table(shown), file=stream)
+    return 0
 
 
 def rescored(run: RunRecord, reward: RewardSettings) -> list[Rescored]:

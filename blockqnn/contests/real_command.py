@@ -20,7 +20,6 @@ from blockqnn.contests.real_standings import RealStandings, real_standings
 from blockqnn.contests.regret_figure import check_figure, draw_regret
 from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
 from blockqnn.contests.tournament import Results
-from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY
 from blockqnn.listing import DRY_NOTICE, duration, table
 from blockqnn.settings import RunSettings, SearchSettings
@@ -66,7 +65,7 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
         progress: for the runs that have ended.
 
     Raises:
-        UserError: if the data set or the directory cannot be used.
+        UserError: if the data set or the directory cannot be used, or an agent trained no block.
     """
     check_figure(settings.figure)
     directory = settings.run.run_dir
@@ -89,8 +88,6 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
             with contextlib.closing(_executor(settings, directory)) as executor:
                 for contestant, seed in missing:
                     run = play_real(contestant, settings.search, budget, seed, executor)
-                    if not run.evaluations:
-                        raise UserError(f"{contestant.title} found no block that can be trained.")
                     results.add([run])
                     print(
                         f"{contestant.title}, seed {seed}: {len(run.evaluations)} evaluations, "

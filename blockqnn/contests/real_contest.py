@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from blockqnn.contests.contestants import Contestant
+from blockqnn.errors import UserError
+from blockqnn.runs.spending import none_trained
 from blockqnn.runs.store import Store
 from blockqnn.searching.loop import Search
 from blockqnn.settings import SearchSettings
@@ -87,6 +89,9 @@ def play_real(
 
     Returns:
         What came of it.
+
+    Raises:
+        UserError: if no block was trained; says why.
     """
     config = contestant.config(budget, settings)
     settings = dataclasses.replace(
@@ -105,6 +110,10 @@ def play_real(
             ]
             trained += sorted(found, key=lambda trial: trial.number)
             idle = 0 if found else idle + 1
+        if not trained:
+            raise UserError(
+                f"{contestant.title}, seed {seed}, {none_trained(list(store.trials()))}."
+            )
     finally:
         store.close()
     return RealRun(

@@ -18,6 +18,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs.run_record import read_run
+from blockqnn.runs.spending import none_trained
 
 _DEFAULT = Layout(repeats=2)
 _SHARE_OF_DEVICE = 4
@@ -130,7 +131,7 @@ def blocks(settings: TrainSettings) -> list[BlockReference]:
     run = read_run(pathlib.Path(reference))
     best = run.best(settings.top or 1)
     if not best:
-        raise UserError(f"The run in {run.path} has no trained block yet.")
+        raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
     return [BlockReference(f"{run.path}#{t.number}", t.code, run.layout, t, run.dry) for t in best]
 
 

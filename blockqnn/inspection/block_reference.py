@@ -10,6 +10,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import fitting, is_code, parse, published
 from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.spending import none_trained
 from blockqnn.trial import Trial
 
 BEST = "best"
@@ -106,7 +107,7 @@ def find_trial(run: RunRecord, name: str) -> Trial:
     if name == BEST:
         best = run.best(1)
         if not best:
-            raise UserError(f"The run in {run.path} has no trained block yet.")
+            raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
         return best[0]
     matches = [t for t in run.trials if name.isdecimal() and t.number == int(name[:18])]
     if not matches:

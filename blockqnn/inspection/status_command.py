@@ -11,6 +11,7 @@ from typing import TextIO
 from blockqnn.errors import UserError
 from blockqnn.listing import duration, number, table
 from blockqnn.runs import status_file
+from blockqnn.runs.driver import visible_from
 from blockqnn.runs.status_file import RunStatus, read_status
 from blockqnn.workers.state import WorkerState
 
@@ -57,7 +58,8 @@ def status(settings: StatusSettings, stream: TextIO) -> None:
         }
         print(json.dumps(fields), file=stream)
         return
-    print("\n".join(_lines(settings.run_dir, found, now)), file=stream)
+    # What a clock that is ahead has stamped is compared with that clock alone.
+    print("\n".join(_lines(settings.run_dir, found, max(now, found.written))), file=stream)
 
 
 def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
@@ -107,6 +109,11 @@ def _driver(found: RunStatus, now: float) -> str:
     who = f"process {found.process} on {_plain(found.node)}"
     ago = duration(max(0.0, now - found.written))
     if found.state != status_file.SEARCHING:
+        if found.ahead:
+            return (
+                f"{_plain(found.state)} by {who}, whose clock is {duration(found.ahead)} ahead of "
+                "this machine's"
+            )
         return f"{_plain(found.state)} {ago} ago, by {who}"
     if found.gone:
         return (
@@ -119,8 +126,9 @@ def _driver(found: RunStatus, now: float) -> str:
             "so that it cannot be told from here when it was heard last"
         )
     if found.silent:
+        behind = "" if found.seen_from == visible_from() else ", or its clock is behind"
         return (
-            f"the driver, {who}, has been silent for {ago}: it was ended or hangs. "
+            f"the driver, {who}, has been silent for {ago}: it was ended or hangs{behind}. "
             "The same command continues the search."
         )
     return f"searching for {duration(max(0.0, now - found.begun))}, {who}, heard {ago} ago"

@@ -158,6 +158,22 @@ def nothing_trained(trials: Sequence[Trial]) -> str:
     return "\n".join(["No block was trained. Why, and how often:", *found])
 
 
+def none_trained(trials: Sequence[Trial]) -> str:
+    """The same in a part of a sentence, for whom a trained block was asked.
+
+    Args:
+        trials: of the run.
+
+    Returns:
+        Words that follow the name of the run or of the agent.
+    """
+    if not trials:
+        return "has no trained block yet: nothing has been suggested"
+    found = [f"{reason['reason']} ({reason['count']:,})" for reason in reasons(trials)]
+    why = f": {'; '.join(found)}" if found else ""
+    return f"has no trained block yet{why}"
+
+
 def _children(trials: Sequence[Trial]) -> list[_Child]:
     return [
         _Child(

@@ -262,8 +262,21 @@ def test_a_trial_that_a_run_does_not_have_is_refused_by_saying_which_it_has(bloc
 
 
 def test_the_best_of_a_run_that_trained_nothing_is_refused(blockqnn):
-    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
-    assert "no trained block" in refused(blockqnn, ["show", "run#best"])
+    flags = ["--preset=smoke", "--run_dir=run", "--max_parameters=1"]
+    assert blockqnn("search", "--evaluator=dry", "--executor=inline", *flags)[0] == 1
+    why = "has no trained block yet: more than 1 parameters (67); no convolution (13)."
+    for words in (["show", "run#best"], ["train", "run", "--top=2"], ["calibrate", "run"]):
+        assert why in refused(blockqnn, words)
+    contest = ["--search_flags=run/search.flags", "--agents=random", "--budgets=2", "--seeds=1"]
+    status, _, err = blockqnn("compare", "--evaluator=dry", *contest, "--out_dir=contest")
+    assert status == 2
+    assert "random, seed 0, has no trained block yet: more than 1 parameters (" in err
+    status, out, _ = blockqnn("rescore", "run")
+    assert (status, out.splitlines()[-2:]) == (
+        1,
+        ["    67  more than 1 parameters", "    13  no convolution"],
+    )
+    assert blockqnn("rescore", "run", "--format=json")[0] == 1
 
 
 @pytest.mark.parametrize("words", [[], ["nowhere"], ["."], ["a", "b"], [".", "--format=xml"]])

@@ -123,4 +123,5 @@ def test_a_run_without_trained_blocks(blockqnn, tmp_path):
     store = Store.create_or_open(tmp_path / FILE_NAME)
     store.set_facts({"flags": {}})
     store.close()
-    assert blockqnn("rescore", tmp_path)[1] == "No block has been trained yet.\n"
+    status, out, _ = blockqnn("rescore", tmp_path)
+    assert (status, out) == (1, "No block was trained: nothing has been suggested yet.\n")

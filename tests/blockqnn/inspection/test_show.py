@@ -236,9 +236,12 @@ def test_a_dry_run_is_marked(blockqnn, run):
 
 
 def test_a_run_without_a_trained_block_says_so(blockqnn):
-    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
-    assert "No block has been trained yet." in shown(blockqnn, "run")
-    assert facts(blockqnn, "run")["best"] == []
+    flags = ["--preset=smoke", "--run_dir=run", "--max_parameters=1"]
+    assert blockqnn("search", "--evaluator=dry", "--executor=inline", *flags)[0] == 1
+    status, out, _ = blockqnn("show", "run")
+    assert (status, "No block was trained. Why, and how often:" in out) == (1, True)
+    status, out, _ = blockqnn("show", "run", "--format=json")
+    assert (status, json.loads(out)["best"]) == (1, [])
 
 
 def test_a_published_name_is_no_directory(blockqnn):

@@ -93,15 +93,35 @@ def test_a_clock_that_is_ahead_is_said_to_be(search, blockqnn):
     first = blockqnn("status", "run")[1].splitlines()[0]
     assert "whose clock is 2:00:00 ahead" in first or "whose clock is 1:59:59 ahead" in first
     assert "-" not in first.replace("run: ", "").split("ahead")[0].replace("machine", "")
+    workers = [dict(worker, heard=facts["written"] - 30) for worker in facts["workers"]]
+    path.write_text(json.dumps(facts | {"workers": workers}), encoding="utf-8")
+    # By its own clock it had not heard of its workers for half a minute.
+    assert "silent" in blockqnn("status", "run")[1]
+    path.write_text(json.dumps(facts | {"state": "stopped"}), encoding="utf-8")
+    assert blockqnn("status", "run")[1].startswith("run: stopped by process")
+    assert " ago, by" not in blockqnn("status", "run")[1]
 
 
-@pytest.mark.parametrize("replaced", [False, True])
-def test_a_search_whose_store_was_deleted_stops(search, blockqnn, replaced):
+def test_a_clock_that_is_behind_may_be_why_nothing_was_heard(search, blockqnn):
+    process = search()
+    process.kill()
+    process.wait()
+    path = blockqnn.directory / "run" / "status.json"
+    facts = json.loads(text(path)) | {"seen_from": "elsewhere", "written": time.time() - 7200}
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    said = blockqnn("status", "run")[1].splitlines()[0]
+    assert "it was ended or hangs, or its clock is behind." in said
+
+
+@pytest.mark.parametrize("lost", ["store", "directory", "replaced"])
+def test_a_search_whose_store_was_deleted_stops(search, blockqnn, lost):
     process = search("--dry_seconds=1", "--workers=1")
     store = blockqnn.directory / "run" / "store.sqlite"
     content = store.read_bytes()
     store.unlink()
-    if replaced:
+    if lost == "directory":
+        shutil.rmtree(store.parent, ignore_errors=True)
+    if lost == "replaced":
         (blockqnn.directory / "other").write_bytes(content)
         (blockqnn.directory / "other").rename(store)
     _, err = process.communicate()
