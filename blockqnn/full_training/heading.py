@@ -176,15 +176,15 @@ def _in_search(one: Prepared) -> str:
 def _seen(settings: TrainSettings, one: Prepared) -> str:
     """Whether the search of the block has been judged by the same images."""
     searched = settings.searched
-    if (
-        searched is None
-        or searched.evaluator != TRAIN
-        or not same_as_searched(settings, one.digest)
-    ):
+    if searched is None or searched.evaluator != TRAIN or not same_as_searched(settings):
         return ""
-    if searched.source.split_seed != settings.data.source.split_seed:
-        return "; the search of the block held others out, with another split_seed"
+    source = settings.data.source
+    used_own = searched.source.own_validation
+    if used_own != (one.judge == VALIDATION) or (
+        not used_own and searched.source.split_seed != source.split_seed
+    ):
+        return "; the search of the block was judged by other images of these data"
     return (
-        "; they are the same that the search held out and judged by, so the choice of the block "
-        "has seen them, but nothing was trained on them"
+        "; they are the same that the search judged by, so the choice of the block has seen them, "
+        "but nothing was trained on them"
     )

@@ -162,6 +162,18 @@ def test_labels_of_other_data_are_matched_by_name(tmp_path, digests):
         read(metadata, f"folder:{other}", "test")
 
 
+def test_names_that_are_numbers_are_compared_with_no_others(tmp_path, digests):
+    metadata = begun(asked(folder(tmp_path / "here")))
+    numbered = folder(tmp_path / "numbered", classes=("0", "1", "2"), per_class=2)
+    assert read(metadata, f"folder:{numbered}")[1] == [0, 0, 1, 1, 2, 2]
+    two = folder(tmp_path / "two", classes=("0", "1"), per_class=2)
+    with pytest.raises(UserError, match=r"in 2 classes; the network takes 8x8x3 in 3 classes"):
+        read(metadata, f"folder:{two}")
+    assert read(dataclasses.replace(metadata, class_names=["0", "1", "2"]), f"folder:{two}")[1] == [
+        *(0, 0, 1, 1)
+    ]
+
+
 def test_other_data_are_measured_by_their_test_split_if_they_have_one(tmp_path, digests):
     metadata = begun(asked(folder(tmp_path / "here")))
     folder(tmp_path / "other" / "train", per_class=4)
