@@ -24,7 +24,7 @@ from blockqnn.full_training.settings import (
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
 
-_KEPT = (directory.FLAG_FILE, directory.METRICS)
+_KEPT = preset_files.Kept(directory.FLAG_FILE, directory.METRICS, "out_dir")
 
 _OPERATIONAL = (
     "preset",

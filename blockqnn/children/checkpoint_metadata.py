@@ -93,7 +93,7 @@ def read_metadata(path: pathlib.Path) -> Metadata:
         UserError: if it cannot be read, or is of another format.
     """
     try:
-        facts: Mapping[str, Any] = json.loads((path / METADATA).read_text())
+        facts: Mapping[str, Any] = json.loads((path / METADATA).read_text(encoding="utf-8"))
         if facts["format"] != FORMAT:
             raise UserError(
                 f"The checkpoint {path} is of format {facts['format']}; this version reads "

@@ -64,7 +64,7 @@ def opened(path: pathlib.Path) -> Iterator[None]:
     """
     try:
         (path / FOLDER).mkdir(parents=True, exist_ok=True)
-        lock = (path / LOCK).open("a+")
+        lock = (path / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise UserError(f"--out_dir {path} cannot be used: {error.strerror or error}.") from error
     with lock:
@@ -158,7 +158,7 @@ class Figures:
 
     def add(self, epoch: Mapping[str, Any]) -> None:
         """Adds an epoch."""
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(epoch) + "\n")
 
 
@@ -175,7 +175,7 @@ def read_result(path: pathlib.Path) -> dict[str, Any] | None:
         UserError: if the file is damaged.
     """
     try:
-        result: dict[str, Any] = json.loads((path / RESULT).read_text())
+        result: dict[str, Any] = json.loads((path / RESULT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -191,5 +191,5 @@ def write_result(path: pathlib.Path, result: Mapping[str, Any]) -> None:
 def replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file so that it is either the old one or the new one."""
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text)
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
