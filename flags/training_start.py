@@ -125,7 +125,7 @@ def suited(begin: Start, data: FullData) -> list[str]:
 
 def searched_data(record: RunRecord) -> SearchedData:
     """What a run says of its data; the name of the data is empty where it names none."""
-    said, known = record.flags, getattr(record, "data", None) or {}
+    said, known = record.flags, record.data or {}
     flags = search.define()
     flags.parse([f"--{name}={said[name]}" for name in _OF_DATA if name in said])
     source = data_flags.data_settings(flags.chosen())
