@@ -21,6 +21,7 @@ from blockqnn.flags import (
 )
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
@@ -28,7 +29,7 @@ from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
 from blockqnn.settings import RunSettings, SearchSettings
 
-_KEPT = (run_directory.FLAG_FILE, store.FILE_NAME)
+_KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
 _COMMON = (
     "preset",
     "run_dir",
@@ -67,8 +68,8 @@ def _define_run(flags: parsing.FlagSet) -> None:
         preset_files.DEFAULT_PRESET,
         f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())}",
     )
-    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text("run_dir", "", "directory of the run; empty for runs/PRESET")
+    flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.path("run_dir", "", "directory of the run; empty for runs/PRESET")
     flags.integer("seed", 0, "number that fixes every random choice")
     evaluators.define(flags)
     flags.switch(
@@ -129,7 +130,7 @@ def parse(
     if given.words:
         raise UserError(
             f"search takes flags alone, given {given.words[0]!r}. "
-            "See: python -m blockqnn search --help"
+            f"See: {command('search', '--help')}"
         )
     flags = given.flags
     flags.refuse_without_effect("search", given.usual)

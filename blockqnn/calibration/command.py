@@ -17,6 +17,7 @@ from blockqnn.evaluation.recorded import (
     checked_facts,
     data_as_recorded,
 )
+from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, number
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run
@@ -229,8 +230,7 @@ def _report(
         print(f"{len(sample) - len(ended)} blocks failed and are left out.", file=stream)
     print(f"\n{in_words(findings)}", file=stream)
     print(
-        f"\nThe run under them:  python -m blockqnn rescore {run.path} "
-        f"{as_flags(recommended(findings))}",
+        f"\nThe run under them:  {command('rescore', run.path)} {as_flags(recommended(findings))}",
         file=stream,
     )
     if settings.out is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from blockqnn.data import array_source, folder_source, tfds_source
 from blockqnn.data.datasets import open_split, source_of
 from blockqnn.data.images import Images, split_indices
-from blockqnn.data.source import TEST, TRAIN, ArraySplit
+from blockqnn.data.source import TEST, TRAIN, VALIDATION, ArraySplit
 from blockqnn.errors import UserError
 from blockqnn.full_training.records import RecordSplit, record_shape
 from blockqnn.full_training.settings import FullData
@@ -68,6 +68,9 @@ class FullInfo:
         class_names: in the order of the labels; empty where they have none.
         examples: images of the training split.
         test_split: whose images are for the test; empty where there is none.
+        validation_split: of a data set that TFDS does not read, likewise; a search of it
+            judges by that instead of holding images out.
+        other_splits: all splits but that of training.
     """
 
     stored: tuple[int, int, int]
@@ -76,6 +79,8 @@ class FullInfo:
     class_names: tuple[str, ...]
     examples: int
     test_split: str
+    validation_split: str = ""
+    other_splits: tuple[str, ...] = ()
 
 
 def describe_full(data: FullData) -> FullInfo:
@@ -92,20 +97,24 @@ def describe_full(data: FullData) -> FullInfo:
     """
     name = data.source.dataset
     names: tuple[str, ...] = ()
+    validation = ""
     if tfds_source_reads(name):
         builder = tfds_source.open_builder(name, data.source.data_dir)
         _, label_key = tfds_source.feature_keys(builder, name)
         feature, splits = builder.info.features[label_key], builder.info.splits
-        stored, classes = record_shape(builder, name, data.resize), feature.num_classes
+        stored, classes = record_shape(builder, name, data.source.resize), feature.num_classes
         names = tuple(feature.names)
         examples, test = splits["train"].num_examples, _tfds_test_split(data, splits)
+        others = tuple(sorted(set(splits) - {"train"}))
     else:
-        if data.resize or data.test_split:
-            raise UserError(f"--resize and --test_split are for data sets of TFDS, not {name}.")
+        if data.test_split:
+            raise UserError(f"--test_split is for data sets of TFDS, not {name}.")
         source = source_of(data.source)
         info, counts = source.info(), source.counts()
         stored, classes = info.shape, info.classes
         examples, test = counts[TRAIN], TEST if TEST in counts else ""
+        others = tuple(split for split in (VALIDATION, TEST) if split in counts)
+        validation = VALIDATION if VALIDATION in counts and data.source.own_validation else ""
         if name.startswith((array_source.PREFIX, folder_source.PREFIX)):
             names = source.class_names()
     side = data.image_size
@@ -115,7 +124,7 @@ def describe_full(data: FullData) -> FullInfo:
             "allowed: at most that, or 0 for all of an image."
         )
     seen = (side, side, stored[2]) if side else stored
-    return FullInfo(stored, seen, classes, names, examples, test)
+    return FullInfo(stored, seen, classes, names, examples, test, validation, others)
 
 
 def open_training(data: FullData) -> tuple[Part, Part | None]:
@@ -157,8 +166,13 @@ def open_test(data: FullData) -> Part:
     name = describe_full(data).test_split
     if not name:
         raise UserError(f"The data set {data.source.dataset} has no test split.")
-    split = _open(data, name)
-    return Part(split, np.arange(len(split)))
+    return open_whole(data, name)
+
+
+def open_whole(data: FullData, split: str) -> Part:
+    """All images of a split, by its name; raises like `open_test`."""
+    opened = _open(data, split)
+    return Part(opened, np.arange(len(opened)))
 
 
 def in_memory(part: Part) -> Part:
@@ -177,7 +191,7 @@ def _open(data: FullData, split: str) -> Split:
     name = data.source.dataset
     if tfds_source_reads(name):
         builder = tfds_source.open_builder(name, data.source.data_dir)
-        return RecordSplit(builder, name, split, data.resize)
+        return RecordSplit(builder, name, split, data.source.resize)
     return open_split(data.source, split)
 
 
