@@ -22,6 +22,7 @@ GROUPS = {
         "listing",
         "reward",
         "settings",
+        "standard_streams",
         "terminal",
         "trial",
     ),

@@ -8,10 +8,8 @@ The archive holds `train_images`, uint8 [N, H, W, C] or [N, H, W], and
 from __future__ import annotations
 
 import collections
-import contextlib
 import functools
 import hashlib
-import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,7 +19,7 @@ from blockqnn.data.array_meaning import ArrayError, Classes, as_bytes, flat_labe
 from blockqnn.data.contents import ImageSizes
 from blockqnn.data.images import ImageInfo, Images
 from blockqnn.data.numpy_archive import IMAGES, LABELS, NumpyArchive
-from blockqnn.data.source import SPLITS, TRAIN, ArraySplit
+from blockqnn.data.source import SPLITS, TRAIN, ArraySplit, expanded
 from blockqnn.settings import DataSettings
 
 PREFIX = "npz:"
@@ -41,9 +39,7 @@ class ArraySource:
         Raises:
             UserError: if it is no archive, or it is not sure which array is what.
         """
-        path = pathlib.Path(settings.dataset.removeprefix(PREFIX))
-        with contextlib.suppress(RuntimeError):  # There is no such user.
-            path = path.expanduser()
+        path = expanded(settings.dataset.removeprefix(PREFIX))
         self._archive = NumpyArchive(settings.dataset, path)
 
     def info(self) -> ImageInfo:

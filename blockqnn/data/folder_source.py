@@ -23,7 +23,7 @@ from blockqnn.data.contents import ImageSizes
 from blockqnn.data.folder_tree import ClassFolder, FolderError, Tree, TreeReader, one_form
 from blockqnn.data.image_file import Header, UnreadableImageError, header, pixels
 from blockqnn.data.images import ImageInfo, Images
-from blockqnn.data.source import TRAIN
+from blockqnn.data.source import TRAIN, expanded
 from blockqnn.errors import UserError
 from blockqnn.settings import DataSettings
 
@@ -242,12 +242,12 @@ class FolderSource:
         text = name.removeprefix(PREFIX)
         match = _SIZE.fullmatch(text)
         # A folder may be called like a size.
-        if match is None or _is_directory(_expanded(text)):
-            return _expanded(text), None
+        if match is None or _is_directory(expanded(text)):
+            return expanded(text), None
         height, width = int(match["height"]), int(match["width"])
         if min(height, width) < 1:
             self._refuse("height and width are at least 1")
-        return _expanded(match["path"]), (height, width)
+        return expanded(match["path"]), (height, width)
 
     def _refuse(self, why: str) -> NoReturn:
         raise UserError(f"--dataset {self._name}: {why}.")
@@ -287,13 +287,6 @@ class FolderSplit:
         for place, index in enumerate(indices.tolist()):
             images[place] = self._source.decoded(self._files[index])
         return Images(images, self._labels[indices])
-
-
-def _expanded(text: str) -> pathlib.Path:
-    try:
-        return pathlib.Path(text).expanduser()
-    except RuntimeError:  # There is no such user.
-        return pathlib.Path(text)
 
 
 def _is_directory(path: pathlib.Path) -> bool:

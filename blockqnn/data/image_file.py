@@ -37,7 +37,7 @@ _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 _PICTURES_OF_ONE_SCENE = "MPO"
 """Photographs of telephones, whose first picture is the photograph."""
 
-_DEEP = re.compile(r"(?:L|LA|RGB|RGBA|RGBX|CMYK|I);(?:12|16|32)")
+_DEEP = re.compile(r"(?:L|LA|RGB|RGBA|RGBX|CMYK|I);(12|16|32)")
 _TAIL_BYTES = 1 << 16
 _OVERSAMPLING = 2
 
@@ -135,6 +135,8 @@ def pixels(
 
 def _orientation(file: pathlib.Path, image: Image.Image) -> int:
     """How a photograph is to be turned, by EXIF's numbers; 1 for not at all."""
+    if image.format == "TIFF":  # Pillow turns those itself, their sizes too.
+        return 1
     if image.format == "PNG" and not {"exif", "XML:com.adobe.xmp"} & set(image.info):
         # It may stand behind the pixels, which Pillow would decode to look.
         with file.open("rb") as opened:
@@ -153,7 +155,8 @@ def _opened(file: pathlib.Path) -> Iterator[Image.Image]:
         # Pillow warns of damage that it can pass over, and of large photographs.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file) as image:
+            # By its name Pillow would map it into memory, and misread a turned TIFF.
+            with file.open("rb") as opened, Image.open(opened) as image:
                 _refuse_more_than_one_of_8_bits(image)
                 yield image
     except UnreadableImageError:
@@ -179,16 +182,17 @@ def _opened(file: pathlib.Path) -> Iterator[Image.Image]:
 
 
 def _refuse_more_than_one_of_8_bits(image: Image.Image) -> None:
-    deep = any(
-        _DEEP.match(text)
+    raw = [
+        text
         for tile in getattr(image, "tile", ())
         for text in (tile[3] if isinstance(tile[3], tuple) else (tile[3],))
         if isinstance(text, str)
-    )
-    if image.mode not in _GREY + _COLOUR or deep:
-        mode = "16 bits a channel" if deep or image.mode.startswith("I;16") else image.mode
+    ]
+    bits = [match[1] for text in (*raw, image.mode) if (match := _DEEP.match(text))]
+    if image.mode not in _GREY + _COLOUR or bits:
+        kind = f"{bits[0]} bits a channel" if bits else f"{image.mode}, in Pillow's words"
         raise UnreadableImageError(
-            f"has pixels of more than 8 bits ({mode}), of which 8 would be kept; save it with 8 "
+            f"has pixels of more than 8 bits ({kind}), of which 8 would be kept; save it with 8 "
             "bits a channel"
         )
     if getattr(image, "is_animated", False) and image.format != _PICTURES_OF_ONE_SCENE:

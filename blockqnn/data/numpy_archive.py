@@ -101,14 +101,7 @@ class NumpyArchive:
         return f"{self._entries[key].file_size}:{self._entries[key].CRC:08x}"
 
     def refuse(self, why: str) -> NoReturn:
-        """Refuses the data set.
-
-        Args:
-            why: a sentence without its end.
-
-        Raises:
-            UserError: always.
-        """
+        """Refuses the data set by `why`, a sentence without its end; raises UserError always."""
         raise UserError(f"--dataset {self.name}: {' '.join(why.split()).rstrip('.')}.")
 
     def _member(self, key: str) -> IO[bytes]:

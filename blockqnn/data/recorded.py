@@ -97,8 +97,8 @@ def check_record(
         return
     raise UserError(
         f"The data have changed since {where} was begun: {_changes(recorded, now)}. "
-        "Put the old data back, or say where they are (--dataset), to go on, or begin anew in another "
-        "directory."
+        "Put the old data back, or say where they are (--dataset), to go on, or begin anew in "
+        "another directory."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -193,3 +194,11 @@ def scaled(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
             fitted = ImageOps.fit(one, (width, height), Image.Resampling.BICUBIC)
             found[number, ..., channel] = np.asarray(fitted)
     return found
+
+
+def expanded(text: str) -> pathlib.Path:
+    """A path as it was typed, with `~` and `~user` in their places; unknown users stay."""
+    try:
+        return pathlib.Path(text).expanduser()
+    except RuntimeError:  # There is no such user.
+        return pathlib.Path(text)

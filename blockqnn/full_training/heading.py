@@ -7,11 +7,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from blockqnn.data.datasets import contents
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.full_training.parts import Parts, by_size, holds_out
 from blockqnn.full_training.preparing import Prepared
 from blockqnn.full_training.searched import same_as_searched
 from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
+from blockqnn.full_training.splits import tfds_source_reads
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import BEST, is_run
 from blockqnn.listing import counted, in_units, number
@@ -140,6 +142,10 @@ def _judged(one: Prepared) -> str:
 
 def _data(settings: TrainSettings, one: Prepared) -> str:
     words = [settings.data_origin] if settings.data_origin else []
+    if not tfds_source_reads(settings.data.source.dataset):
+        # What was passed over, and what looks odd.
+        _, *more = contents(settings.data.source).in_words().splitlines()
+        words = ["\n".join(filter(None, ["; ".join(words), *more]))]
     if settings.data.hold_out and holds_out(settings.data, one.info, one.judge):
         words.append("one in six held out is measured after each epoch")
     return "; ".join(words)

@@ -114,7 +114,7 @@ def describe_full(data: FullData) -> FullInfo:
         stored, classes = info.shape, info.classes
         examples, test = counts[TRAIN], TEST if TEST in counts else ""
         others = tuple(split for split in (VALIDATION, TEST) if split in counts)
-        validation = VALIDATION if VALIDATION in counts else ""
+        validation = VALIDATION if VALIDATION in counts and data.source.own_validation else ""
         if name.startswith((array_source.PREFIX, folder_source.PREFIX)):
             names = source.class_names()
     side = data.image_size

@@ -41,6 +41,11 @@ class RunRecord:
     table: dict[str, Any] | None = None
 
     @property
+    def data_digest(self) -> str:
+        """What tells whether data are those of the run; empty where it is not known."""
+        return str((self.data or {}).get("digest", ""))
+
+    @property
     def space(self) -> SearchSpace:
         """The search space, by the name in the store; the limit of its layers is the run's.
 

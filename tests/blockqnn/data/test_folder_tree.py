@@ -68,7 +68,7 @@ def test_a_class_called_like_a_split_is_named_and_can_be_had_or_passed_over(tmp_
 
 def test_unlabelled_images_beside_classes_are_named(tmp_path):
     classes(tmp_path, ("OK", "NG", "test"))
-    with pytest.raises(UserError, match="--class_folders=test.*--skip_folders=test"):
+    with pytest.raises(UserError, match=r"--class_folders=test.*--skip_folders=test"):
         found(tmp_path)
     assert found(tmp_path, skip_folders=("test",)).class_names == ("NG", "OK")
 

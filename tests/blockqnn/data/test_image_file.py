@@ -92,11 +92,12 @@ def test_transparent_pixels_are_the_background(tmp_path, suffix, background):
 
 def test_transparency_counts_in_every_mode_that_can_have_it(tmp_path):
     grey = np.array([[0, 0, 7, 7]] * 2, np.uint8)
+    opaque = Image.fromarray((grey == 0) * np.uint8(255))
     palette = Image.fromarray(np.array([[0, 0, 1, 1]] * 2, np.uint8), "P")
     palette.putpalette([255, 0, 0, 1, 2, 3])
     cases = {
         "LA.png": (
-            Image.merge("LA", (Image.fromarray(grey), Image.fromarray(255 * (grey == 0)))),
+            Image.merge("LA", (Image.fromarray(grey), opaque)),
             {},
             (0, 0, 0),
         ),
@@ -166,13 +167,18 @@ def animation(path):
     frames[0].save(path, save_all=True, append_images=frames[1:])
 
 
+def zeros(kind):
+    """Writes an image of numbers of that kind."""
+    return lambda path: Image.fromarray(np.zeros((2, 2), kind)).save(path)
+
+
 @pytest.mark.parametrize(
     ("name", "make", "words"),
     [
-        ("a.png", lambda p: Image.fromarray(np.zeros((2, 2), np.uint16)).save(p), "(16 bits a ch"),
-        ("a.tif", lambda p: Image.fromarray(np.zeros((2, 2), np.uint16)).save(p), "(16 bits a ch"),
-        ("a.tif", lambda p: Image.fromarray(np.zeros((2, 2), np.float32)).save(p), "8 bits (F)"),
-        ("a.tif", lambda p: Image.fromarray(np.zeros((2, 2), np.int32)).save(p), "8 bits (I)"),
+        ("a.png", zeros(np.uint16), "(16 bits a channel)"),
+        ("a.tif", zeros(np.uint16), "(16 bits a channel)"),
+        ("a.tif", zeros(np.float32), "more than 8 bits (F, in Pillow's words)"),
+        ("a.tif", zeros(np.int32), "(32 bits a channel)"),
         ("a.png", png_of_16_bits, "(16 bits a channel)"),
         ("a.gif", animation, "holds 3 images"),
         ("a.tif", animation, "holds 3 images"),

@@ -34,7 +34,6 @@ BAD_TESTS = {
     "a strange label": ({"test_images": pixels(), "test_labels": LABELS + 1}, "test_labels"),
     "a negative label": ({"test_images": pixels(), "test_labels": LABELS - 1}, "test_labels"),
     "too few labels": ({"test_images": pixels(), "test_labels": LABELS[:5]}, "test_labels"),
-    "no labels": ({"test_images": pixels()}, "test_labels"),
 }
 
 
