@@ -91,6 +91,10 @@ def define_calibrate() -> parsing.FlagSet:
     )
     flags.text("executor", "", "where the blocks are trained, as for search; empty for the run's")
     flags.text("workers", "", "worker processes, as for search; empty for the run's")
+    flags.text(
+        "dataset", "", "the run's data where they are now, as for search; empty for the run's place"
+    )
+    flags.path("table", "", "the run's table where it is now; empty for the run's place")
     flags.path("data_dir", "", "where TFDS keeps data sets; empty for the run's")
     flags.group("Output")
     flags.path(
@@ -123,7 +127,7 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
     recorded = read_run(run_dir).flags
     beside = run_dir if run_dir.name not in ("", "..") else run_dir.resolve()
     place = value["calibration_dir"] or f"{beside}-calibration"
-    own = ("executor", "workers", "data_dir")
+    own = ("executor", "workers", "dataset", "table", "data_dir")
     more = [f"--run_dir={place}", *(f"--{name}={value[name]}" for name in own if value[name])]
     settings, run = parse_recorded(run_dir, recorded, more)
     recipe = settings.recipe

@@ -41,9 +41,6 @@ _OF_DATA = (
 )
 """Flags by which a run says what its data are."""
 
-_OWN = "own_validation"
-"""A flag of `search` alone."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Start:
@@ -128,9 +125,9 @@ def suited(begin: Start, data: FullData) -> list[str]:
 
 def searched_data(record: RunRecord) -> SearchedData:
     """What a run says of its data; the name of the data is empty where it names none."""
-    said = record.flags
+    said, known = record.flags, record.data or {}
     flags = search.define()
-    flags.parse([f"--{name}={said[name]}" for name in (*_OF_DATA, _OWN) if name in said])
+    flags.parse([f"--{name}={said[name]}" for name in _OF_DATA if name in said])
     source = data_flags.data_settings(flags.chosen())
     return SearchedData(
         run=record.path,
@@ -138,9 +135,11 @@ def searched_data(record: RunRecord) -> SearchedData:
             source,
             dataset=said.get("dataset", ""),
             data_dir=_lines(record.path / FLAG_FILE).get("data_dir", ""),
+            # Runs of earlier versions, which kept nothing, held images out.
+            own_validation=bool(known.get("validation")),
         ),
         evaluator=said.get("evaluator", TRAIN),
-        digest=str(getattr(record, "data_digest", "")),
+        digest=str(known.get("digest", "")),
     )
 
 

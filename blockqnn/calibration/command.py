@@ -11,6 +11,12 @@ from typing import TextIO
 from blockqnn.calibration.longer_training import train_longer
 from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.evaluation.contract import DRY
+from blockqnn.evaluation.recorded import (
+    DATA,
+    TABLE_FACT,
+    checked_facts,
+    data_as_recorded,
+)
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, number
 from blockqnn.runs import run_directory
@@ -67,6 +73,7 @@ def calibrate(settings: CalibrateSettings, stream: TextIO) -> int:
     if settings.out is not None:
         check_figure_path(settings.out)
     run = read_run(settings.run_dir)
+    settings = _on_its_data(run, settings)
     trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
     if not trained:
         raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
@@ -92,6 +99,15 @@ def calibrate(settings: CalibrateSettings, stream: TextIO) -> int:
     return 0
 
 
+def _on_its_data(run: RunRecord, settings: CalibrateSettings) -> CalibrateSettings:
+    """Refuses data that have changed since the run was begun."""
+    facts = {"flags": run.flags, DATA: run.data, TABLE_FACT: run.table}
+    data = data_as_recorded(facts, settings.search.data)
+    search = dataclasses.replace(settings.search, data=data)
+    checked_facts(facts, search, f"the run in {run.path}")
+    return dataclasses.replace(settings, search=search)
+
+
 def _check_same(store: Store, settings: CalibrateSettings) -> None:
     """Refuses to mix trainings of different kinds."""
     place = settings.training.run_dir
@@ -100,7 +116,10 @@ def _check_same(store: Store, settings: CalibrateSettings) -> None:
         return
     if _SAMPLE not in store.facts():
         raise UserError(f"{place} holds a search; name another --calibration_dir.")
+    known = run_directory.known_by_content(store.facts())
     for name, value in settings.training.flag_values.items():
+        if name in known:
+            continue
         old = before.get(name, value)
         if old != value:
             raise UserError(
@@ -138,6 +157,8 @@ def _carry_on(
         store.set_facts(facts)
         return
     search = dataclasses.replace(settings.search, blocks_per_iteration=len(missing))
+    where = f"the training in {settings.training.run_dir}"
+    sources = checked_facts(store.facts(), search, where)
     with contextlib.closing(make_executor(search, settings.training)) as executor:
         store.set_facts(
             facts
@@ -145,6 +166,7 @@ def _carry_on(
                 "flags": settings.training.flag_values,
                 "layout": dataclasses.asdict(search.layout),
                 "dry": search.evaluator == DRY,
+                **sources,
             }
         )
         if stream is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pathlib
 
 from blockqnn.calibration.findings import EARLY, FITTED, PAPER, Findings
@@ -34,6 +35,8 @@ def check_figure_path(path: pathlib.Path) -> None:
         raise UserError(f"--out {path} cannot be written: there is no folder {path.parent}.")
     if path.is_dir():
         raise UserError(f"--out {path} cannot be written: it is a folder.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UserError(f"--out {path} cannot be written: that is not permitted.")
 
 
 def draw_figure(findings: Findings, path: pathlib.Path, epochs: int, dry: bool) -> None:

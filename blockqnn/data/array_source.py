@@ -1,178 +1,194 @@
 """A user's own images in a NumPy archive: `npz:PATH`.
 
 The archive holds `train_images`, uint8 [N, H, W, C] or [N, H, W], and
-`train_labels`, integers [N] from 0 to classes - 1; `test_images` and
-`test_labels` of the same kind may stand beside them. Pickled objects in it are
-refused, whatever they are.
+`train_labels`, integers [N] from 0 to classes - 1; `val_images`, `val_labels`,
+`test_images` and `test_labels` of the same kind may stand beside them.
 """
 
 from __future__ import annotations
 
-import pathlib
-import zipfile
-from typing import IO
+import collections
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from blockqnn.data import repeats
+from blockqnn.data.array_meaning import ArrayError, Classes, as_bytes, flat_labels, image_axes
+from blockqnn.data.contents import ImageSizes
 from blockqnn.data.images import ImageInfo, Images
-from blockqnn.errors import UserError
+from blockqnn.data.numpy_archive import IMAGES, LABELS, NumpyArchive
+from blockqnn.data.source import SPLITS, TRAIN, ArraySplit, expanded
+from blockqnn.settings import DataSettings
 
 PREFIX = "npz:"
-_WANTED = (
-    "wanted are train_images, uint8 [N, H, W, C] or [N, H, W], and "
-    "train_labels, integers [N] from 0, and for a test split test_images and test_labels of the "
-    "same kind"
-)
+_COMPARED_BYTES = 1 << 27
+"""Archives of more bytes of images than this are not searched for equal ones."""
 
 
-def describe(name: str) -> ImageInfo:
-    """Looks an archive up; reads its labels, but of its images the shape alone.
+class ArraySource:
+    """An archive of arrays."""
 
-    Args:
-        name: `npz:PATH`.
+    def __init__(self, settings: DataSettings):
+        """Opens the archive.
 
-    Returns:
-        Shape of the images and number of classes.
+        Args:
+            settings: the name of the data set.
 
-    Raises:
-        UserError: if the archive cannot be used.
-    """
-    shape = _image_shape(name, "train")
-    return ImageInfo((shape[1], shape[2], shape[3]), _classes(name))
+        Raises:
+            UserError: if it is no archive, or it is not sure which array is what.
+        """
+        path = expanded(settings.dataset.removeprefix(PREFIX))
+        self._archive = NumpyArchive(settings.dataset, path)
 
+    def info(self) -> ImageInfo:
+        """See `Source.info`; reads the labels, but of the images the shape alone."""
+        return ImageInfo(self._image_shape(TRAIN)[1:], len(self._classes.names))
 
-def count(name: str) -> int:
-    """How many training images an archive has; raises like `describe`."""
-    return _image_shape(name, "train")[0]
+    def class_names(self) -> tuple[str, ...]:
+        """See `Source.class_names`."""
+        return self._classes.names
 
+    def counts(self) -> Mapping[str, int]:
+        """See `Source.counts`."""
+        return {split: self._image_shape(split)[0] for split in SPLITS if self._has(split)}
 
-def has_test_split(name: str) -> bool:
-    """Whether an archive has test images or test labels; raises like `describe`."""
-    there = _members(name)
-    return bool({"test_images.npy", "test_labels.npy"} & set(there))
+    def class_sizes(self) -> Sequence[int]:
+        """See `Source.class_sizes`."""
+        counts: list[int] = np.bincount(self._labels(TRAIN)).tolist()
+        return counts
 
+    def open(self, split: str) -> ArraySplit:
+        """See `Source.open`."""
+        labels = self._labels(split)
+        self._check_shape(split)
+        return ArraySplit(Images(self._images(split), labels))
 
-def read(name: str, split: str = "train") -> Images:
-    """Reads a split of an archive.
+    def sizes(self) -> ImageSizes:
+        """See `Source.sizes`."""
+        count, height, width, _ = self._image_shape(TRAIN)
+        return ImageSizes((height,) * count, (width,) * count)
 
-    Args:
-        name: `npz:PATH`.
-        split: `train` or `test`.
+    def passed_over(self) -> Mapping[str, int]:
+        """See `Source.passed_over`."""
+        archive = self._archive
+        return {
+            f"images of {split} without labels": self._image_shape(split)[0]
+            for split in SPLITS[1:]
+            if archive.has(split, IMAGES) and not archive.has(split, LABELS)
+        }
 
-    Returns:
-        All of its images.
+    def check(self) -> tuple[str, ...]:
+        """See `Source.check`; reads the images too, unless they are many."""
+        notes = []
+        splits = list(self.counts())
+        for split in splits:
+            self._check_shape(split)
+            self._labels(split)
+        axes = self._axes(TRAIN)
+        key = self._archive.key(TRAIN, IMAGES)
+        channels = self._image_shape(TRAIN)[3]
+        if axes == (0, 2, 3, 1):
+            notes.append(f"{key} is taken as [N, C, H, W].")
+        if channels == 4:
+            notes.append("The fourth channel is taken as it is, not as transparency.")
+        if sum(np.prod(self._image_shape(split)) for split in splits) <= _COMPARED_BYTES:
+            notes += self._repeated(splits)
+        return tuple(notes)
 
-    Raises:
-        UserError: if the archive cannot be used.
-    """
-    labels, classes = _labels(name, split), _classes(name)
-    shape = _image_shape(name, split)
-    if split != "train":
-        wanted = _image_shape(name, "train")[1:]
-        if shape[1:] != wanted:
-            raise _refusal(
-                name,
-                f"{split}_images in {_path(name)} have shape {list(shape[1:])}, train_images "
-                f"{list(wanted)}",
+    def digest(self, split: str) -> str:
+        """See `Source.digest`; by the sums that the archive has of its arrays."""
+        archive = self._archive
+        sums = [archive.checksum(archive.key(split, what)) for what in (IMAGES, LABELS)]
+        return hashlib.sha256(" ".join(sums).encode()).hexdigest()
+
+    def _has(self, split: str) -> bool:
+        if split == TRAIN:
+            return True
+        archive = self._archive
+        if archive.has(split, LABELS) and not archive.has(split, IMAGES):
+            archive.key(split, IMAGES)
+        return archive.has(split, LABELS)
+
+    def _repeated(self, splits: list[str]) -> list[str]:
+        places: dict[bytes, list[tuple[str, int]]] = collections.defaultdict(list)
+        for split in splits:
+            images = self._images(split)
+            for image, label in zip(images, self._labels(split).tolist(), strict=True):
+                name = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+                places[name].append((split, label))
+        return repeats.in_words(places)
+
+    def _check_shape(self, split: str) -> None:
+        here, wanted = self._image_shape(split)[1:], self._image_shape(TRAIN)[1:]
+        if here != wanted:
+            archive = self._archive
+            archive.refuse(
+                f"{archive.key(split, IMAGES)} in {archive.path} have shape {list(here)}, "
+                f"{archive.key(TRAIN, IMAGES)} {list(wanted)}"
             )
-        if labels.min() < 0 or labels.max() >= classes:
-            raise _refusal(
-                name,
-                f"{split}_labels in {_path(name)} go from {labels.min()} to {labels.max()}, "
-                f"train_labels from 0 to {classes - 1}",
-            )
-    return Images(_array(name, f"{split}_images").reshape(shape), labels)
 
-
-def _path(name: str) -> pathlib.Path:
-    return pathlib.Path(name.removeprefix(PREFIX))
-
-
-def _refusal(name: str, why: str) -> UserError:
-    return UserError(f"--dataset {name}: {why}.")
-
-
-def _members(name: str) -> list[str]:
-    """The names of the files in an archive."""
-    path = _path(name)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise _refusal(name, f"{path} is no NumPy archive ({error})") from error
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise _refusal(name, f"{path} cannot be read ({why})") from error
-
-
-def _member(name: str, array: str) -> IO[bytes]:
-    """Opens one array of an archive."""
-    path = _path(name)
-    there = _members(name)
-    if f"{array}.npy" not in there:
-        has = ", ".join(sorted(there)[:10]) or "nothing"
-        raise _refusal(name, f"{path} has no {array}; it has {has}; {_WANTED}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.open(f"{array}.npy")
-    except zipfile.BadZipFile as error:
-        raise _refusal(name, f"{path} is no NumPy archive ({error})") from error
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise _refusal(name, f"{path} cannot be read ({why})") from error
-
-
-def _header(name: str, array: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of an array, without reading it."""
-    with _member(name, array) as file:
+    def _axes(self, split: str) -> tuple[int, ...]:
+        archive = self._archive
+        key = archive.key(split, IMAGES)
+        shape, dtype = archive.header(key)
+        if archive.has(split, LABELS):
+            labels = archive.header(archive.key(split, LABELS))[0]
+            if len(shape) > 2 and labels and labels[0] == shape[-1] != shape[0]:
+                archive.refuse(
+                    f"{key} in {archive.path} has shape {list(shape)} beside {labels[0]:,} labels; "
+                    "wanted is [N, H, W, C], of which numpy.moveaxis(images, -1, 0) makes the "
+                    "first axis"
+                )
         try:
-            version = np.lib.format.read_magic(file)
-            if version == (1, 0):
-                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            else:
-                shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise _refusal(name, f"{array} in {_path(name)} is no array ({error})") from error
-    return shape, dtype
+            if dtype.kind not in "biuf":
+                raise ArrayError(f"is {dtype} {list(shape)}; wanted is uint8, 0 to 255")
+            if dtype.kind == "f":
+                as_bytes(archive.array(key))
+            return image_axes(shape)
+        except ArrayError as error:
+            archive.refuse(f"{key} in {archive.path} {error}")
 
+    def _image_shape(self, split: str) -> tuple[int, int, int, int]:
+        """Number, height, width and channels of a split's images."""
+        shape, _ = self._archive.header(self._archive.key(split, IMAGES))
+        count, height, width, *channels = (shape[axis] for axis in self._axes(split))
+        return count, height, width, channels[0] if channels else 1
 
-def _array(name: str, array: str) -> np.ndarray:
-    with _member(name, array) as file:
+    def _images(self, split: str) -> np.ndarray:
+        archive = self._archive
+        key = archive.key(split, IMAGES)
+        array = archive.array(key)
         try:
-            return np.lib.format.read_array(file, allow_pickle=False)
-        except (ValueError, EOFError, OSError, zipfile.BadZipFile, MemoryError) as error:
-            raise _refusal(name, f"{array} in {_path(name)} cannot be read ({error})") from error
+            pixels = as_bytes(array)
+        except ArrayError as error:
+            archive.refuse(f"{key} in {archive.path} {error}")
+        arranged = pixels.transpose(self._axes(split)).reshape(self._image_shape(split))
+        return np.ascontiguousarray(arranged)
 
+    def _flat_labels(self, split: str) -> np.ndarray:
+        archive = self._archive
+        key = archive.key(split, LABELS)
+        count = self._image_shape(split)[0]
+        shape, dtype = archive.header(key)
+        try:
+            return flat_labels(shape, dtype, count, lambda: archive.array(key))
+        except ArrayError as error:
+            archive.refuse(f"{key} in {archive.path} {error}")
 
-def _image_shape(name: str, split: str) -> tuple[int, int, int, int]:
-    """Number, height, width and channels of a split's images; refuses what is no image."""
-    shape, dtype = _header(name, f"{split}_images")
-    if dtype != np.uint8 or len(shape) not in (3, 4) or min(shape) < 1:
-        raise _refusal(name, f"{split}_images in {_path(name)} is {dtype} {list(shape)}; {_WANTED}")
-    full = (*shape, 1)[:4]
-    return full[0], full[1], full[2], full[3]
+    def _labels(self, split: str) -> np.ndarray:
+        archive = self._archive
+        try:
+            return self._classes.numbers(self._flat_labels(split))
+        except ArrayError as error:
+            archive.refuse(f"{archive.key(split, LABELS)} in {archive.path} {error}")
 
-
-def _labels(name: str, split: str) -> np.ndarray:
-    """int32 [N]."""
-    images = _image_shape(name, split)[0]
-    shape, dtype = _header(name, f"{split}_labels")
-    if dtype.kind not in "iu" or shape != (images,):
-        raise _refusal(
-            name,
-            f"{split}_labels in {_path(name)} is {dtype} {list(shape)} beside {images:,} images; "
-            f"{_WANTED}",
-        )
-    return _array(name, f"{split}_labels").astype(np.int64).astype(np.int32)
-
-
-def _classes(name: str) -> int:
-    labels = _labels(name, "train")
-    found = np.unique(labels)
-    if found[0] != 0 or found[-1] != len(found) - 1 or len(found) < 2:
-        raise _refusal(
-            name,
-            f"train_labels in {_path(name)} go from {found[0]} to {found[-1]} with {len(found)} "
-            "different ones; wanted is every label from 0 to classes - 1, and at least two classes",
-        )
-    return len(found)
+    @functools.cached_property
+    def _classes(self) -> Classes:
+        archive = self._archive
+        labels = self._flat_labels(TRAIN)
+        try:
+            return Classes(labels)
+        except ArrayError as error:
+            archive.refuse(f"{archive.key(TRAIN, LABELS)} in {archive.path} {error}")

@@ -58,8 +58,7 @@ class Contents:
             some of the training images are held out instead.
         test: labelled test images; 0 where there are none.
         passed_over: number of files that are not read, by reason.
-        smallest_class: name of the class with fewest training images, and how many.
-        largest_class: the same of the class with most.
+        class_sizes: training images of each class; empty where that is not known.
         notes: sentences on what looks odd, such as test images that are also
             training images.
         scaled: whether images are scaled to that shape.
@@ -72,10 +71,17 @@ class Contents:
     validation: int = 0
     test: int = 0
     passed_over: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    smallest_class: tuple[str, int] | None = None
-    largest_class: tuple[str, int] | None = None
+    class_sizes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     scaled: bool = False
+
+    @property
+    def smallest_class(self) -> tuple[str, int] | None:
+        """The class with fewest training images, and how many; None where that is not known."""
+        if not self.class_sizes:
+            return None
+        fewest = min(self.class_sizes)
+        return self.class_names[self.class_sizes.index(fewest)], fewest
 
     def in_words(self) -> str:
         """Some lines for the head of what a verb prints; the first begins with the name."""
@@ -101,9 +107,9 @@ class Contents:
         return ", ".join(names)
 
     def _spread(self) -> str:
-        if self.smallest_class is None or self.largest_class is None:
+        if self.smallest_class is None:
             return ""
-        (name, fewest), (_, most) = self.smallest_class, self.largest_class
+        (name, fewest), most = self.smallest_class, max(self.class_sizes)
         if fewest == most:
             return f", {most:,} of each class"
         return f", {fewest:,} ({name}) to {most:,} of a class"

@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
-import numpy as np
-
-from blockqnn.data import array_source, folder_source, tfds_source
-from blockqnn.data.contents import Contents
-from blockqnn.data.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
+from blockqnn.data import array_source, built_in_sources, folder_source, prepared_source
+from blockqnn.data.contents import Contents, ImageSizes
+from blockqnn.data.images import (
+    LEAST_IMAGES,
+    VALIDATION_SHARE,
+    ImageInfo,
+    Images,
+    split_indices,
+    stratified_indices,
+)
+from blockqnn.data.source import TEST, TRAIN, VALIDATION, LabelledSplit, ScaledSource, Source
 from blockqnn.errors import UserError
 from blockqnn.settings import DataSettings
 
-DIGITS_TRAINING_IMAGES = 1500
-"""The first 1,500 of scikit-learn's 1,797 digits; the other 297 are the test split."""
 
-_SYNTHETIC = re.compile(r"synthetic(?::(\d{1,4})x(\d{1,4})x(\d{1,4}):(\d{1,5})(?::(\d{1,7}))?)?")
-_SYNTHETIC_DEFAULT = (8, 8, 1, 10, 600)
+def source_of(settings: DataSettings, images_needed: bool = True) -> Source:
+    """Whom images come from.
+
+    Args:
+        settings: which data set, and how its images are read.
+        images_needed: whether they will be read.
+
+    Returns:
+        The source.
+
+    Raises:
+        UserError: if there is no such data set, or it is not prepared.
+    """
+    name = settings.dataset
+    found: Source
+    if name == built_in_sources.DIGITS:
+        found = built_in_sources.DigitsSource()
+    elif name.startswith(built_in_sources.SYNTHETIC):
+        found = built_in_sources.SyntheticSource(name)
+    elif name.startswith(array_source.PREFIX):
+        found = array_source.ArraySource(settings)
+    elif name.startswith(folder_source.PREFIX):
+        return folder_source.FolderSource(settings)
+    else:
+        return prepared_source.TfdsSource(settings, images_needed)
+    return ScaledSource(found, settings.resize) if settings.resize else found
 
 
 def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
     """Looks a data set up without reading its images.
 
     Args:
-        settings: name and place of the data set.
+        settings: which data set, and how its images are read.
         images_needed: whether they will be read.
 
     Returns:
@@ -33,16 +60,44 @@ def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
     Raises:
         UserError: if there is no such data set, or it is not prepared.
     """
-    if settings.dataset == "digits":
-        return ImageInfo((8, 8, 1), 10)
-    if settings.dataset.startswith("synthetic"):
-        height, width, channels, classes, _ = _synthetic_numbers(settings.dataset)
-        return ImageInfo((height, width, channels), classes)
-    if settings.dataset.startswith(array_source.PREFIX):
-        return array_source.describe(settings.dataset)
-    if settings.dataset.startswith(folder_source.PREFIX):
-        return folder_source.describe(settings.dataset)
-    return tfds_source.describe(settings.dataset, settings.data_dir, images_needed)
+    return source_of(settings, images_needed).info()
+
+
+def image_sizes(settings: DataSettings, images_needed: bool = True) -> ImageSizes:
+    """Heights and widths of the training images before they are scaled; they may differ.
+
+    Args:
+        settings: which data set.
+        images_needed: whether they will be read.
+
+    Returns:
+        The sizes; where a data set's name has one, that one.
+
+    Raises:
+        UserError: if there is no such data set, or an image cannot be opened.
+    """
+    return source_of(settings, images_needed).sizes()
+
+
+def open_split(settings: DataSettings, split: str) -> LabelledSplit:
+    """Opens one split of a data set.
+
+    Args:
+        settings: which data set, and how its images are read.
+        split: `train`, `validation` or `test`.
+
+    Returns:
+        Its images, read where they are asked for.
+
+    Raises:
+        UserError: if there is no such split, or it cannot be read.
+    """
+    return source_of(settings).open(split)
+
+
+def has_own_validation(settings: DataSettings, images_needed: bool = True) -> bool:
+    """Whether children are judged by a validation split that the data have themselves."""
+    return settings.own_validation and VALIDATION in source_of(settings, images_needed).counts()
 
 
 def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
@@ -58,27 +113,27 @@ def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
     Raises:
         UserError: if the number of images is not known.
     """
-    if settings.dataset == "digits":
-        total = DIGITS_TRAINING_IMAGES
-    elif settings.dataset.startswith("synthetic"):
-        *_, total = _synthetic_numbers(settings.dataset)
-    elif settings.dataset.startswith(array_source.PREFIX):
-        total = array_source.count(settings.dataset)
-    elif settings.dataset.startswith(folder_source.PREFIX):
-        total = folder_source.count(settings.dataset)
-    elif settings.dataset in tfds_source.WELL_KNOWN_SIZES:
-        total = tfds_source.WELL_KNOWN_SIZES[settings.dataset]
-    else:
-        raise UserError(f"How many images {settings.dataset!r} has is not known.")
-    validation = round(total / VALIDATION_SHARE)
+    try:
+        counts = source_of(settings, images_needed=False).counts()
+    except UserError as error:
+        raise UserError(
+            f"How many images {settings.dataset!r} has is not known: {error}"
+        ) from error
+    total, validation = counts[TRAIN], counts.get(VALIDATION, 0)
+    if not (settings.own_validation and validation):
+        validation = round(total / VALIDATION_SHARE)
+        total -= validation
     return (
-        min(total - validation, settings.train_examples or total),
+        min(total, settings.train_examples or total),
         min(validation, settings.validation_examples or validation),
     )
 
 
 def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
     """Reads what a search may see: the training split, cut in two.
+
+    Where the data have a validation split of their own, that is the second
+    part, unless the settings say otherwise.
 
     Args:
         settings: which data set, and how to split it.
@@ -89,94 +144,48 @@ def load_search_parts(settings: DataSettings) -> tuple[Images, Images]:
     Raises:
         UserError: if the data set cannot be read or is too small.
     """
-
-    def choose(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return split_indices(
-            labels, settings.train_examples, settings.split_seed, settings.validation_examples
+    source = source_of(settings)
+    split = source.open(TRAIN)
+    if settings.own_validation and VALIDATION in source.counts():
+        other = source.open(VALIDATION)
+        wanted = (
+            (split, settings.train_examples, "train_examples"),
+            (other, settings.validation_examples, "validation_examples"),
         )
+        train, validation = (
+            part.read(stratified_indices(part.labels(), examples, settings.split_seed, flag))
+            for part, examples, flag in wanted
+        )
+        return train, validation
+    indices = split_indices(
+        split.labels(),
+        settings.train_examples,
+        settings.split_seed,
+        settings.validation_examples,
+        source.class_names(),
+    )
+    return split.read(indices[0]), split.read(indices[1])
 
-    images = training_images(settings.dataset)
-    if images is None:
-        source = tfds_source.TrainingSplit(settings.dataset, settings.data_dir)
-        train, validation = choose(source.labels)
-        return source.read(train), source.read(validation)
-    train, validation = choose(images.labels)
-    return images.take(train), images.take(validation)
 
-
-def training_images(name: str) -> Images | None:
-    """The training split of a data set that is small enough to be read as a whole.
+def check_parts(settings: DataSettings, images_needed: bool = True) -> None:
+    """Refuses data of which a search could not hold an image of each class out.
 
     Args:
-        name: of the data set.
-
-    Returns:
-        All of its images; None where TFDS is to be asked.
+        settings: which data set, and how to split it.
+        images_needed: whether images will be read.
 
     Raises:
-        UserError: if the data set cannot be read.
+        UserError: naming a class with too few images.
     """
-    if name == "digits":
-        images, labels = all_digits()
-        return Images(images[:DIGITS_TRAINING_IMAGES], labels[:DIGITS_TRAINING_IMAGES])
-    if name.startswith("synthetic"):
-        return synthetic(name, seed=0)
-    if name.startswith(array_source.PREFIX):
-        return array_source.read(name)
-    if name.startswith(folder_source.PREFIX):
-        return folder_source.read(name)
-    return None
-
-
-def all_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Scikit-learn's digits, uint8 [1797, 8, 8, 1], and their labels, int32 [1797]."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-    return images, bunch.target.astype(np.int32)
-
-
-def _synthetic_numbers(name: str) -> tuple[int, int, int, int, int]:
-    match = _SYNTHETIC.fullmatch(name)
-    if match is None:
-        raise UserError(
-            f"--dataset is {name!r}; a synthetic data set is written "
-            "synthetic:HEIGHTxWIDTHxCHANNELS:CLASSES[:EXAMPLES], as in synthetic:8x8x1:10:600."
-        )
-    if match[1] is None:
-        return _SYNTHETIC_DEFAULT
-    height, width, channels, classes = (int(match[i]) for i in range(1, 5))
-    examples = int(match[5]) if match[5] else max(_SYNTHETIC_DEFAULT[-1], 12 * classes)
-    if min(height, width, channels) < 1 or classes < 2 or examples < 2 * classes:
-        raise UserError(
-            f"--dataset is {name!r}; allowed: height, width and channels of at least 1, at least 2 "
-            "classes, and at least 2 examples of each."
-        )
-    return height, width, channels, classes, examples
-
-
-def synthetic(name: str, seed: int) -> Images:
-    """A random pattern for each class, under noise.
-
-    Args:
-        name: as a user writes it; the patterns follow from it.
-        seed: of the noise and of the order of labels.
-
-    Returns:
-        As many images as the name says.
-
-    Raises:
-        UserError: if the name cannot be read.
-    """
-    height, width, channels, classes, examples = _synthetic_numbers(name)
-    random = np.random.default_rng(0)
-    patterns = random.uniform(0, 160, (classes, height, width, channels))
-    if seed:
-        random = np.random.default_rng(seed)
-    labels = random.permutation(np.arange(examples) % classes).astype(np.int32)
-    images = patterns[labels] + random.uniform(0, 95, (examples, height, width, channels))
-    return Images(images.astype(np.uint8), labels)
+    source = source_of(settings, images_needed)
+    if settings.own_validation and VALIDATION in source.counts():
+        return
+    for name, count in zip(source.class_names(), source.class_sizes(), strict=False):
+        if count < LEAST_IMAGES:
+            raise UserError(
+                f"--dataset {settings.dataset}: the class {name} has {count} training image; "
+                f"needed are at least {LEAST_IMAGES}, one to train on and one to hold out."
+            )
 
 
 def contents(settings: DataSettings, images_needed: bool = True) -> Contents:
@@ -184,7 +193,8 @@ def contents(settings: DataSettings, images_needed: bool = True) -> Contents:
 
     Args:
         settings: which data set, and how its images are read.
-        images_needed: whether they will be read.
+        images_needed: whether they will be read; if not, a well-known data set
+            of TFDS need not be prepared, and only its training split is known.
 
     Returns:
         What was found, for the head of what a verb prints.
@@ -192,28 +202,42 @@ def contents(settings: DataSettings, images_needed: bool = True) -> Contents:
     Raises:
         UserError: if there is no such data set, or one of its splits cannot be used.
     """
-    info = describe(settings, images_needed)
-    train, validation = search_part_sizes(settings)
+    source = source_of(settings, images_needed)
+    notes, info, counts = source.check(), source.info(), source.counts()
     return Contents(
-        settings.dataset, info, tuple(map(str, range(info.classes))), train + validation
+        dataset=settings.dataset,
+        info=info,
+        class_names=source.class_names(),
+        train=counts[TRAIN],
+        validation=counts.get(VALIDATION, 0) if settings.own_validation else 0,
+        test=counts.get(TEST, 0),
+        passed_over=source.passed_over(),
+        class_sizes=tuple(source.class_sizes()),
+        notes=notes,
+        scaled=settings.resize is not None,
     )
 
 
 def digest(settings: DataSettings, images_needed: bool = True) -> str:
     """What tells whether data are the same, wherever they lie; cheap.
 
-    It covers what a search may see: the training split, and a validation split
-    of its own where there is one, with names, sizes, labels and a sample of the bytes.
+    It covers what a search may see: the training split, and the validation split
+    where the data have one of their own that is used, with names, sizes, labels
+    and a sample of the bytes.
 
     Args:
         settings: which data set.
-        images_needed: whether they will be read; if not, a data set of TFDS is
-            known by its name.
+        images_needed: whether they will be read.
 
     Returns:
-        Hexadecimal digits.
+        Hexadecimal digits; empty for data of TFDS that will not be read.
 
     Raises:
         UserError: if there is no such data set.
     """
-    return hashlib.sha256(settings.dataset.encode()).hexdigest()
+    source = source_of(settings, images_needed)
+    splits = [TRAIN]
+    if settings.own_validation and VALIDATION in source.counts():
+        splits.append(VALIDATION)
+    found = [source.digest(split) for split in splits]
+    return hashlib.sha256(" ".join(found).encode()).hexdigest() if all(found) else ""

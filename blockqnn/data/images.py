@@ -7,6 +7,7 @@ split. Nothing here reads a test split.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from blockqnn.errors import UserError
 
 VALIDATION_SHARE = 6
 """One image in so many is held out: the paper's "training and test 5:1"."""
+
+LEAST_IMAGES = 2
+"""Of a class, of which one is trained on and one is held out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +72,11 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_indices(
-    labels: np.ndarray, train_examples: int, seed: int, validation_examples: int = 0
+    labels: np.ndarray,
+    train_examples: int,
+    seed: int,
+    validation_examples: int = 0,
+    names: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses the images to train on and those that are held out.
 
@@ -80,6 +88,7 @@ def split_indices(
         train_examples: most images to train on; 0 for all that are not held out.
         seed: of the choice.
         validation_examples: most images of those that are held out; 0 for all.
+        names: of the classes, for messages.
 
     Returns:
         Indices of the training part and of the validation part, ascending.
@@ -87,12 +96,14 @@ def split_indices(
     Raises:
         UserError: if there are too few images.
     """
-    random = np.random.default_rng(seed)
-    by_class = [random.permutation(np.flatnonzero(labels == c)) for c in np.unique(labels)]
-    if min(map(len, by_class), default=0) < 2:
+    by_class = _shuffled_classes(labels, seed)
+    if min(map(len, by_class), default=0) < LEAST_IMAGES:
+        few = [label for label, count in zip(*_counts(labels), strict=True) if count < LEAST_IMAGES]
+        which = f", of which {names[few[0]] if names else few[0]} has 1 image" if few else ""
         raise UserError(
-            f"The training split has {len(labels)} images of {len(by_class)} classes, and a class "
-            "with fewer than two; needed is one to train on and one to hold out in every class."
+            f"The training split has {len(labels):,} images of {len(by_class):,} classes"
+            f"{which}; needed are at least {LEAST_IMAGES} in every class, one to train on and one "
+            "to hold out."
         )
     held = [max(1, round(len(members) / VALIDATION_SHARE)) for members in by_class]
     validation = [m[:h] for m, h in zip(by_class, held, strict=True)]
@@ -102,6 +113,34 @@ def split_indices(
         _stratified(validation, validation_examples, "validation_examples"),
     )
     return np.sort(np.concatenate(chosen[0])), np.sort(np.concatenate(chosen[1]))
+
+
+def stratified_indices(labels: np.ndarray, examples: int, seed: int, flag: str) -> np.ndarray:
+    """Chooses images of a split in proportion to its classes.
+
+    Args:
+        labels: int [N] of the split.
+        examples: most images; 0 for all.
+        seed: of the choice.
+        flag: that asks for so many, for messages.
+
+    Returns:
+        Their indices, ascending.
+
+    Raises:
+        UserError: if they are fewer than the classes.
+    """
+    return np.sort(np.concatenate(_stratified(_shuffled_classes(labels, seed), examples, flag)))
+
+
+def _counts(labels: np.ndarray) -> tuple[list[int], list[int]]:
+    found, counts = np.unique(labels, return_counts=True)
+    return found.tolist(), counts.tolist()
+
+
+def _shuffled_classes(labels: np.ndarray, seed: int) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    return [random.permutation(np.flatnonzero(labels == c)) for c in np.unique(labels)]
 
 
 def _stratified(by_class: list[np.ndarray], wanted: int, flag: str) -> list[np.ndarray]:

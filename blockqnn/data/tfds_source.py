@@ -6,22 +6,18 @@ is missing is refused at once, with or without a network.
 
 from __future__ import annotations
 
-import io
 import pathlib
 import re
 from typing import Any
 
-import numpy as np
-
-from blockqnn.data.images import ImageInfo, Images
+from blockqnn.data.images import ImageInfo
 from blockqnn.errors import UserError
 from blockqnn.invocation import command
 
-_CHUNK = 1000
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's name for images by their number of channels."""
 # So that a dry run, which reads no image, needs no prepared data.
-_WELL_KNOWN = {
+WELL_KNOWN = {
     "mnist": ImageInfo((28, 28, 1), 10),
     "fashion_mnist": ImageInfo((28, 28, 1), 10),
     "svhn_cropped": ImageInfo((32, 32, 3), 10),
@@ -40,73 +36,6 @@ WELL_KNOWN_SIZES = {
     "cifar100": 50_000,
 }
 """Images of their training splits."""
-
-
-def describe(name: str, data_dir: str, images_needed: bool) -> ImageInfo:
-    """Looks a data set up.
-
-    Args:
-        name: of the data set, as TFDS writes it: `name`, `name/config:version`.
-        data_dir: where TFDS keeps data sets; empty for its default.
-        images_needed: whether images will be read; if not, the well-known data
-            sets need not be prepared.
-
-    Returns:
-        Shape of the images and number of classes.
-
-    Raises:
-        UserError: if it is not prepared, or has no images of one size with labels.
-    """
-    if not images_needed and name in _WELL_KNOWN:
-        return _WELL_KNOWN[name]
-    return image_info(open_builder(name, data_dir), name)
-
-
-class TrainingSplit:
-    """The training split of a data set, read once, decoded where asked."""
-
-    def __init__(self, name: str, data_dir: str):
-        """Reads labels and encoded images.
-
-        Args:
-            name: of the data set.
-            data_dir: where TFDS keeps data sets; empty for its default.
-
-        Raises:
-            UserError: if the data set cannot be read.
-        """
-        import tensorflow_datasets as tfds
-
-        builder = open_builder(name, data_dir)
-        self._info = image_info(builder, name)
-        image_key, label_key = feature_keys(builder, name)
-        self._encoded: list[bytes] = []
-        labels: list[int] = []
-        try:
-            source = builder.as_data_source(
-                split="train", decoders={image_key: tfds.decode.SkipDecoding()}
-            )
-            for start in range(0, len(source), _CHUNK):
-                stop = min(start + _CHUNK, len(source))
-                for example in source.__getitems__(list(range(start, stop))):
-                    self._encoded.append(example[image_key])
-                    labels.append(int(example[label_key]))
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            raise UserError(
-                f"The training split of {name!r} in {builder.data_path} cannot be read: {error}."
-            ) from error
-        self.labels = np.array(labels, np.int32)
-
-    def read(self, indices: np.ndarray) -> Images:
-        """Decodes the images at `indices`, in that order."""
-        from PIL import Image
-
-        mode = IMAGE_MODES[self._info.shape[2]]
-        images = np.empty((len(indices), *self._info.shape), np.uint8)
-        for place, index in enumerate(indices.tolist()):
-            decoded = Image.open(io.BytesIO(self._encoded[index])).convert(mode)
-            images[place] = np.asarray(decoded).reshape(self._info.shape)
-        return Images(images, self.labels[indices])
 
 
 def place_of(data_dir: str) -> pathlib.Path:

@@ -109,6 +109,11 @@ def refuse_other_training(path: pathlib.Path, found: Metadata, wanted: Metadata)
                 f"The training in {path} was begun with --{name}={found.flags[name]}; given is "
                 f"--{name}={value}. Give the old value to continue it{other}"
             )
+    names = [facts.data["source"]["dataset"] for facts in (found, wanted)]
+    if names[0] != names[1] and not moved:
+        raise UserError(
+            f"{path} holds a training on another data set: {names[0]}; given is {names[1]}{other}"
+        )
     if all(digests) and not moved:
         raise UserError(
             f"{wanted.data['source']['dataset']} has changed since the training in {path} was "

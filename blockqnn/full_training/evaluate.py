@@ -71,12 +71,12 @@ def evaluate(settings: EvaluateSettings, stream: TextIO) -> None:
     say(evaluate_text.evaluation_heading(path, metadata, chosen), shown)
     part = open_images(chosen)
     check_part(part, chosen.info.stored, metadata.child_layout.classes, chosen.data.source.dataset)
+    say(f"Read {counted(len(part), 'image')}. Compiling the network ...", shown)
     _warn_of_change(metadata, chosen, part)
     # JAX is slow to import, and what is wrong is found without it.
     from blockqnn.children.devices import local_devices
     from blockqnn.full_training.measuring import measure
 
-    say(f"Read {counted(len(part), 'image')}. Compiling the network ...", shown)
     local_devices()
     checkpoint = load_checkpoint(path)
     compute = forward(checkpoint, settings.bfloat16)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,8 @@ def _scaled_alike(name: str, trained_on: str) -> str:
 def _labels(metadata: Metadata, info: FullInfo, dataset: str) -> np.ndarray:
     """The network's label of each class of the data; refuses data that do not fit it."""
     layout, names = metadata.child_layout, metadata.class_names
-    by_name = bool(names and info.class_names)
+    # Names that are but the numbers of the labels are compared with no others.
+    by_name = bool(names and info.class_names) and _numbered(names) == _numbered(info.class_names)
     if info.seen != layout.image_shape or (info.classes != layout.classes and not by_name):
         resized = (
             f" --resize={layout.height}x{layout.width} scales images."
@@ -230,6 +232,10 @@ def _labels(metadata: Metadata, info: FullInfo, dataset: str) -> np.ndarray:
             f"was trained on {', '.join(names[:10])}{' ...' if len(names) > 10 else ''}."
         )
     return np.array([places[_one_form(name)] for name in info.class_names])
+
+
+def _numbered(names: Sequence[str]) -> bool:
+    return list(names) == [str(label) for label in range(len(names))]
 
 
 def _one_form(name: str) -> str:

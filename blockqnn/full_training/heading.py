@@ -7,11 +7,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from blockqnn.data.datasets import contents
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.full_training.parts import Parts, by_size, holds_out
 from blockqnn.full_training.preparing import Prepared
 from blockqnn.full_training.searched import same_as_searched
 from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
+from blockqnn.full_training.splits import tfds_source_reads
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import BEST, is_run
 from blockqnn.listing import counted, in_units, number
@@ -140,6 +142,10 @@ def _judged(one: Prepared) -> str:
 
 def _data(settings: TrainSettings, one: Prepared) -> str:
     words = [settings.data_origin] if settings.data_origin else []
+    if not tfds_source_reads(settings.data.source.dataset):
+        # What was passed over, and what looks odd.
+        _, *more = contents(settings.data.source).in_words().splitlines()
+        words = ["\n".join(filter(None, ["; ".join(words), *more]))]
     if settings.data.hold_out and holds_out(settings.data, one.info, one.judge):
         words.append("one in six held out is measured after each epoch")
     return "; ".join(words)
@@ -176,15 +182,15 @@ def _in_search(one: Prepared) -> str:
 def _seen(settings: TrainSettings, one: Prepared) -> str:
     """Whether the search of the block has been judged by the same images."""
     searched = settings.searched
-    if (
-        searched is None
-        or searched.evaluator != TRAIN
-        or not same_as_searched(settings, one.digest)
-    ):
+    if searched is None or searched.evaluator != TRAIN or not same_as_searched(settings):
         return ""
-    if searched.source.split_seed != settings.data.source.split_seed:
-        return "; the search of the block held others out, with another split_seed"
+    source = settings.data.source
+    used_own = searched.source.own_validation
+    if used_own != (one.judge == VALIDATION) or (
+        not used_own and searched.source.split_seed != source.split_seed
+    ):
+        return "; the search of the block was judged by other images of these data"
     return (
-        "; they are the same that the search held out and judged by, so the choice of the block "
-        "has seen them, but nothing was trained on them"
+        "; they are the same that the search judged by, so the choice of the block has seen them, "
+        "but nothing was trained on them"
     )

@@ -67,7 +67,7 @@ def prepare(settings: TrainSettings) -> list[Prepared]:
     references = blocks(settings)
     info = described_data(settings)
     digest = data_digest(settings.data.source)
-    refuse_changed(settings, digest)
+    refuse_changed(settings)
     prepared = []
     for reference in references:
         block = design_of(reference.code)

@@ -12,20 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from blockqnn.data import array_source, folder_source, tfds_source
-from blockqnn.data.datasets import (
-    DIGITS_TRAINING_IMAGES,
-    all_digits,
-    describe,
-    synthetic,
-    training_images,
-)
-from blockqnn.data.images import ImageInfo, Images, split_indices
+from blockqnn.data.datasets import open_split, source_of
+from blockqnn.data.images import Images, split_indices
+from blockqnn.data.source import TEST, TRAIN, VALIDATION, ArraySplit
 from blockqnn.errors import UserError
 from blockqnn.full_training.records import RecordSplit, record_shape
 from blockqnn.full_training.settings import FullData
-
-_TEST_NOISE = 1
-"""Seed of synthetic test images, which have the patterns of the training images."""
 
 
 class Split(Protocol):
@@ -63,35 +55,6 @@ class Part:
     def read(self, places: np.ndarray) -> Images:
         """The images at `places` of this part, in that order."""
         return self.split.read(self.indices[places])
-
-
-class ArraySplit:
-    """A split that is in memory."""
-
-    def __init__(self, images: Images):
-        """Takes the images.
-
-        Args:
-            images: all of the split.
-        """
-        self._images = images
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """See `Split.shape`."""
-        height, width, channels = self._images.images.shape[1:]
-        return height, width, channels
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def labels(self) -> np.ndarray:
-        """See `Split.labels`."""
-        return self._images.labels
-
-    def read(self, indices: np.ndarray) -> Images:
-        """See `Split.read`."""
-        return self._images.take(indices)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,13 +109,14 @@ def describe_full(data: FullData) -> FullInfo:
     else:
         if data.test_split:
             raise UserError(f"--test_split is for data sets of TFDS, not {name}.")
-        info: ImageInfo = describe(data.source)
+        source = source_of(data.source)
+        info, counts = source.info(), source.counts()
         stored, classes = info.shape, info.classes
-        examples, test = _count(name), "test" if _has(name, "test") else ""
-        others = tuple(split for split in ("validation", "test") if _has(name, split))
-        validation = "validation" if "validation" in others else ""
-        if name.startswith(folder_source.PREFIX):
-            names = tuple(folder_source.class_names(name))
+        examples, test = counts[TRAIN], TEST if TEST in counts else ""
+        others = tuple(split for split in (VALIDATION, TEST) if split in counts)
+        validation = VALIDATION if VALIDATION in counts and data.source.own_validation else ""
+        if name.startswith((array_source.PREFIX, folder_source.PREFIX)):
+            names = source.class_names()
     side = data.image_size
     if side > min(stored[:2]):
         raise UserError(
@@ -228,42 +192,7 @@ def _open(data: FullData, split: str) -> Split:
     if tfds_source_reads(name):
         builder = tfds_source.open_builder(name, data.source.data_dir)
         return RecordSplit(builder, name, split, data.source.resize)
-    images = training_images(name) if split == "train" else _other_images(name, split)
-    assert images is not None
-    return ArraySplit(images)
-
-
-def _count(name: str) -> int:
-    """How many training images there are."""
-    if name.startswith(array_source.PREFIX):
-        return array_source.count(name)
-    if name.startswith(folder_source.PREFIX):
-        return folder_source.count(name)
-    images = training_images(name)
-    assert images is not None
-    return len(images)
-
-
-def _has(name: str, split: str) -> bool:
-    """Whether a data set that TFDS does not read has a split besides that of training."""
-    if split == "validation":
-        return False
-    if name.startswith(array_source.PREFIX):
-        return array_source.has_test_split(name)
-    if name.startswith(folder_source.PREFIX):
-        return folder_source.has_test_split(name)
-    return True
-
-
-def _other_images(name: str, split: str) -> Images:
-    if name == "digits":
-        images, labels = all_digits()
-        return Images(images[DIGITS_TRAINING_IMAGES:], labels[DIGITS_TRAINING_IMAGES:])
-    if name.startswith("synthetic"):
-        return synthetic(name, _TEST_NOISE)
-    if name.startswith(folder_source.PREFIX):
-        return folder_source.read(name, split)
-    return array_source.read(name, split)
+    return open_split(data.source, split)
 
 
 def _tfds_test_split(data: FullData, splits: Any) -> str:

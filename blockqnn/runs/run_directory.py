@@ -34,6 +34,9 @@ _BEFORE_THERE_WERE = {
 }
 """What runs did that are older than a flag."""
 
+_KNOWN_BY_CONTENT = {"dataset": "data", "resize": "data", "table": "table"}
+"""Flags that may change where what they name has stayed the same, and the fact that tells."""
+
 
 @contextlib.contextmanager
 def opened(settings: RunSettings) -> Iterator[Store]:
@@ -60,9 +63,11 @@ def opened(settings: RunSettings) -> Iterator[Store]:
         _take(lock, path, network)
         store = Store.create_or_open(path / FILE_NAME, on_network=network is not None)
         with contextlib.closing(store):
-            before = store.facts().get("flags")
-            if before is not None:
-                check_same_search(before, settings.flag_values, path)
+            facts = store.facts()
+            if "flags" in facts:
+                known = known_by_content(facts)
+                now = {n: v for n, v in settings.flag_values.items() if n not in known}
+                check_same_search(facts["flags"], now, path)
             with _logging_to(path / LOG_FILE):
                 yield store
 
@@ -154,6 +159,20 @@ def record(store: Store, settings: RunSettings, facts: Mapping[str, Any]) -> Non
     """
     store.set_facts({"flags": settings.flag_values, **facts})
     _replace_text(settings.run_dir / FLAG_FILE, settings.flag_file)
+
+
+def known_by_content(facts: Mapping[str, Any]) -> set[str]:
+    """Flags that need not be the same as before, because what they name is known by itself.
+
+    Args:
+        facts: of a run's store.
+
+    Returns:
+        Names of flags.
+    """
+    return {
+        flag for flag, fact in _KNOWN_BY_CONTENT.items() if (facts.get(fact) or {}).get("digest")
+    }
 
 
 def check_same_search(

@@ -26,6 +26,9 @@ class RunRecord:
         dry: whether its accuracies were made up.
         flags: that say what the search is, by name, as one would type them.
         iterations: how many the agent has learned from.
+        data: what the run wrote down of its images, see `blockqnn.data.recorded`;
+            None of a run of an earlier version.
+        table: the same of its table of accuracies; None where it has none.
     """
 
     path: pathlib.Path
@@ -34,6 +37,13 @@ class RunRecord:
     dry: bool
     flags: dict[str, str]
     iterations: int
+    data: dict[str, Any] | None = None
+    table: dict[str, Any] | None = None
+
+    @property
+    def data_digest(self) -> str:
+        """What tells whether data are those of the run; empty where it is not known."""
+        return str((self.data or {}).get("digest", ""))
 
     @property
     def space(self) -> SearchSpace:
@@ -76,6 +86,8 @@ def read_run(path: pathlib.Path) -> RunRecord:
             bool(facts.get("dry")),
             dict(facts.get("flags", {})),
             int(facts.get("iterations", 0)),
+            facts.get("data"),
+            facts.get("table"),
         )
     # JSON may hold numbers that are infinite.
     except (TypeError, KeyError, ValueError, OverflowError) as error:

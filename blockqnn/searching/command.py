@@ -6,10 +6,11 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY, PYTHON
+from blockqnn.evaluation.recorded import checked_facts, data_as_recorded
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.runs import run_directory
@@ -62,11 +63,15 @@ def run_search(
         print(note, file=stream)
     check_executor(run)
     with run_directory.opened(run) as store:
+        before = store.facts()
+        data = data_as_recorded(before, settings.data)
+        settings = dataclasses.replace(settings, data=data)
+        sources = checked_facts(before, settings, f"the run in {run.run_dir}")
         kind = AsynchronousSearch if settings.asynchronous else Search
         search = kind(settings, settings.make_agent(), store)
         try:
             if not search.finished:
-                _carry_on(search, settings, run, store, stream, make, listeners)
+                _carry_on(search, settings, run, store, stream, make, listeners, sources)
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
@@ -99,6 +104,7 @@ def _carry_on(
     stream: TextIO,
     make: MakeExecutor,
     besides: Sequence[Progress],
+    sources: dict[str, Any],
 ) -> None:
     iterations = 0 if settings.budget else settings.iterations
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, iterations, budget=settings.budget)
@@ -121,7 +127,7 @@ def _carry_on(
             stack.enter_context(contextlib.closing(listeners[-1]))
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = dataclasses.asdict(settings.layout)
-        facts = {"layout": layout, "dry": settings.evaluator == DRY}
+        facts = {"layout": layout, "dry": settings.evaluator == DRY, **sources}
         run_directory.record(store, run, facts)
         if settings.evaluator == DRY:
             print(DRY_NOTICE, file=stream)

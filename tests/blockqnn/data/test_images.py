@@ -95,7 +95,7 @@ def test_more_images_than_there_are_means_all():
 
 @pytest.mark.parametrize("labels", [[], [0], [0, 0, 0, 1], [5]])
 def test_a_class_that_cannot_be_cut_in_two_is_refused(labels):
-    with pytest.raises(UserError, match="fewer than two"):
+    with pytest.raises(UserError, match="at least 2 in every class"):
         split_indices(np.array(labels, np.int32), 0, 0)
 
 

@@ -55,7 +55,7 @@ def test_images_and_labels_are_those_on_disk(tmp_path):
 
 
 def test_more_images_than_are_read_at_once_are_read_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("blockqnn.data.tfds_source._CHUNK", 7)
+    monkeypatch.setattr("blockqnn.data.prepared_source._CHUNK", 7)
     prepare(tmp_path)
     train, validation = load_search_parts(DataSettings("little", str(tmp_path)))
     assert as_set(train.images) | as_set(validation.images) == as_set(images_of("train", 24))

@@ -1,8 +1,5 @@
 """Little folders of images, and a search of one, for tests of trainings on them."""
 
-import hashlib
-import pathlib
-
 import numpy as np
 from PIL import Image
 
@@ -20,15 +17,6 @@ def folder(path, classes=CLASSES, per_class=PER_CLASS, side=8, seed=0):
             pixels = random.integers(level, level + 40, (side, side, 3), np.uint8)
             Image.fromarray(pixels).save(path / name / f"{number:02}.png")
     return path
-
-
-def digest_of_files(source):
-    """Stands in for the digest of a folder: names and bytes of all of its files."""
-    root = pathlib.Path(source.dataset.removeprefix("folder:"))
-    said = hashlib.sha256()
-    for file in sorted(p for p in root.rglob("*") if p.is_file()):
-        said.update(str(file.relative_to(root)).encode() + file.read_bytes())
-    return said.hexdigest()
 
 
 def as_set(images):

@@ -8,8 +8,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from blockqnn.data import array_source
 from blockqnn.data.datasets import load_search_parts
+from blockqnn.data.numpy_archive import NumpyArchive
 from blockqnn.errors import UserError
 from blockqnn.full_training.records import central_part
 from blockqnn.full_training.settings import FullData
@@ -66,8 +66,10 @@ def test_a_search_of_an_archive_reads_no_test_array(tmp_path, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 1), np.uint8)
     labels = np.arange(30) % 3
     np.savez(path, train_images=pixels, train_labels=labels, test_images=pixels, test_labels=labels)
-    read, real = [], array_source._array
-    monkeypatch.setattr(array_source, "_array", lambda *a: read.append(a[1]) or real(*a))
+    read, real = [], NumpyArchive.array
+    monkeypatch.setattr(
+        NumpyArchive, "array", lambda self, key: read.append(key) or real(self, key)
+    )
     load_search_parts(DataSettings(f"npz:{path}"))
     assert set(read) == {"train_images", "train_labels"}
     open_test(named(f"npz:{path}"))

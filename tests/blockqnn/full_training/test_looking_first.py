@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from blockqnn.children.checkpoint_metadata import Metadata
+from blockqnn.data.datasets import digest
 from blockqnn.errors import UserError
 from blockqnn.flags import training
-from blockqnn.full_training import directory, evaluate, searched
+from blockqnn.full_training import directory, evaluate
 from blockqnn.full_training.directory import refuse_unwritable
 from blockqnn.full_training.evaluation_images import choose, open_images
 from blockqnn.full_training.parts import part_digest
@@ -17,7 +18,7 @@ from blockqnn.full_training.preparing import described, prepare
 from blockqnn.full_training.settings import SearchedData
 from blockqnn.full_training.splits import ArraySplit, Part
 from blockqnn.settings import DataSettings
-from tests.blockqnn.full_training.own_images import digest_of_files, folder
+from tests.blockqnn.full_training.own_images import folder
 from tests.blockqnn.small_trainings import images
 
 LABELS = np.arange(12) % 3
@@ -33,7 +34,6 @@ BAD_TESTS = {
     "a strange label": ({"test_images": pixels(), "test_labels": LABELS + 1}, "test_labels"),
     "a negative label": ({"test_images": pixels(), "test_labels": LABELS - 1}, "test_labels"),
     "too few labels": ({"test_images": pixels(), "test_labels": LABELS[:5]}, "test_labels"),
-    "no labels": ({"test_images": pixels()}, "test_labels"),
 }
 
 
@@ -74,12 +74,6 @@ def test_a_disk_that_is_too_small_for_the_checkpoints_is_refused(tmp_path, monke
         refuse_unwritable(tmp_path / "run", 2 * 10**9)
 
 
-@pytest.fixture
-def digests(monkeypatch):
-    """Digests of folders by all of their bytes."""
-    monkeypatch.setattr(searched.datasets, "digest", digest_of_files)
-
-
 def begun(settings):
     """The metadata with which a training of these settings begins."""
     return described(prepare(settings)[0], settings, ([0.0] * 3, [1.0] * 3), 1)
@@ -89,10 +83,10 @@ def asked(place, *words):
     return training.parse(["residual", f"--dataset=folder:{place}", "--filters=2", *words])
 
 
-def test_a_training_goes_on_with_the_same_data_elsewhere_and_not_with_others(tmp_path, digests):
+def test_a_training_goes_on_with_the_same_data_elsewhere_and_not_with_others(tmp_path):
     here = folder(tmp_path / "here")
     before = begun(asked(here))
-    assert before.data_digest == digest_of_files(DataSettings(f"folder:{here}"))
+    assert before.data_digest == digest(DataSettings(f"folder:{here}"))
     elsewhere = shutil.copytree(here, tmp_path / "elsewhere")
     directory.refuse_other_training(tmp_path, before, begun(asked(elsewhere)))
     directory.refuse_other_training(tmp_path, before, begun(asked(f"{here}/")))
@@ -106,11 +100,11 @@ def test_a_training_goes_on_with_the_same_data_elsewhere_and_not_with_others(tmp
         directory.refuse_other_training(tmp_path, before, begun(asked(here)))
 
 
-def test_data_of_a_run_that_have_changed_are_refused_unless_they_are_named(tmp_path, digests):
+def test_data_of_a_run_that_have_changed_are_refused_unless_they_are_named(tmp_path):
     here = folder(tmp_path / "here")
     settings = asked(here)
     source = settings.data.source
-    known = SearchedData(tmp_path / "run", source, "train", digest_of_files(source))
+    known = SearchedData(tmp_path / "run", source, "train", digest(source))
     of_run = dataclasses.replace(settings, searched=known, named=frozenset())
     prepare(of_run)
     shutil.copy(here / "cross" / "00.png", here / "circle" / "99.png")
@@ -128,7 +122,7 @@ def read(metadata, name, split="judged"):
     return chosen, part.read(np.arange(len(part))).labels.tolist()
 
 
-def test_evaluate_finds_moved_data_and_refuses_changed_ones(tmp_path, digests):
+def test_evaluate_finds_moved_data_and_refuses_changed_ones(tmp_path):
     here = folder(tmp_path / "here")
     metadata = begun(asked(here))
     elsewhere = shutil.move(here, tmp_path / "elsewhere")
@@ -146,7 +140,7 @@ def test_evaluate_finds_moved_data_and_refuses_changed_ones(tmp_path, digests):
     assert (chosen.own, chosen.split, len(labels)) == (False, "all", 35)
 
 
-def test_labels_of_other_data_are_matched_by_name(tmp_path, digests):
+def test_labels_of_other_data_are_matched_by_name(tmp_path):
     metadata = begun(asked(folder(tmp_path / "here")))
     other = folder(tmp_path / "other", classes=("cross", "stripes"), per_class=2)
     chosen, labels = read(metadata, f"folder:{other}")
@@ -162,7 +156,19 @@ def test_labels_of_other_data_are_matched_by_name(tmp_path, digests):
         read(metadata, f"folder:{other}", "test")
 
 
-def test_other_data_are_measured_by_their_test_split_if_they_have_one(tmp_path, digests):
+def test_names_that_are_numbers_are_compared_with_no_others(tmp_path):
+    metadata = begun(asked(folder(tmp_path / "here")))
+    numbered = folder(tmp_path / "numbered", classes=("0", "1", "2"), per_class=2)
+    assert read(metadata, f"folder:{numbered}")[1] == [0, 0, 1, 1, 2, 2]
+    two = folder(tmp_path / "two", classes=("0", "1"), per_class=2)
+    with pytest.raises(UserError, match=r"in 2 classes; the network takes 8x8x3 in 3 classes"):
+        read(metadata, f"folder:{two}")
+    assert read(dataclasses.replace(metadata, class_names=["0", "1", "2"]), f"folder:{two}")[1] == [
+        *(0, 0, 1, 1)
+    ]
+
+
+def test_other_data_are_measured_by_their_test_split_if_they_have_one(tmp_path):
     metadata = begun(asked(folder(tmp_path / "here")))
     folder(tmp_path / "other" / "train", per_class=4)
     folder(tmp_path / "other" / "test", per_class=2, seed=1)

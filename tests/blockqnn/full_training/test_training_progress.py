@@ -1,11 +1,14 @@
 """The lines that `train` prints, in a log and on a terminal."""
 
 import io
+import subprocess
+import sys
 
 import pytest
 
-from blockqnn.full_training.progress import TrainingProgress
+from blockqnn.full_training.progress import ImageProgress, TrainingProgress
 from blockqnn.full_training.trainer import Epoch
+from tests.paths import ROOT
 
 
 class Terminal(io.StringIO):
@@ -65,3 +68,30 @@ def test_a_terminal_shows_steps_in_a_line_that_is_rewritten(clock):
     assert text.endswith("0:04 left\n")
     progress.close()
     assert stream.getvalue().endswith("\r\x1b[2K")
+
+
+def test_images_that_are_measured_are_counted_with_an_estimate_that_leaves_compiling_out():
+    stream, clock = io.StringIO(), iter([0.0, 30.0, 32.0, 40.0, 50.0])
+    with ImageProgress(stream, 1000, lambda: next(clock)) as progress:
+        # The first hundred took 30 seconds, most of it for compiling.
+        progress.seen(100)
+        progress.seen(200)
+        # After ten seconds 400 more: 500 are left, which take 12.5 seconds.
+        progress.seen(500)
+        progress.seen(1000)
+    assert stream.getvalue() == ("100 of 1,000 images\n500 of 1,000 images, 0:12 left\n")
+
+
+def test_nothing_is_counted_where_nobody_reads_it():
+    with ImageProgress(None, 10) as progress:
+        progress.seen(5)
+
+
+def test_what_is_said_first_waits_for_no_slow_library():
+    modules = ("blockqnn.full_training.command", "blockqnn.full_training.evaluate")
+    slow = ("jax", "flax", "orbax", "grain", "tensorflow_datasets", "sklearn", "scipy")
+    check = f"import sys, {', '.join(modules)}; print([m for m in {slow} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
