@@ -32,7 +32,7 @@ def define_source(flags: FlagSet, dataset: str, note: str = "") -> None:
         note: what an empty or default `--dataset` stands for, to end its help.
     """
     flags.text("dataset", dataset, f"{DATASETS}{note and '; '}{note}")
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.special(
         "resize",
         "0",

@@ -23,6 +23,7 @@ from blockqnn.flags import (
 )
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
@@ -30,7 +31,7 @@ from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
 from blockqnn.settings import Budget, RunSettings, SearchSettings
 
-_KEPT = (run_directory.FLAG_FILE, store.FILE_NAME)
+_KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
 _COMMON = (
     "preset",
     "run_dir",
@@ -73,8 +74,8 @@ def _define_run(flags: parsing.FlagSet) -> None:
         "own chooses them from the data and the machine, and is the default where --dataset names "
         "other data than those of the default preset",
     )
-    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text(
+    flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.path(
         "run_dir",
         "",
         "directory of the run; empty for runs/PRESET, and where the data are not the preset's, for "
@@ -163,7 +164,7 @@ def _read(arguments: Sequence[str], recorded: Sequence[str]) -> preset_files.Giv
     if given.words:
         raise UserError(
             f"search takes flags alone, given {given.words[0]!r}. "
-            "See: python -m blockqnn search --help"
+            f"See: {command('search', '--help')}"
         )
     return given
 
