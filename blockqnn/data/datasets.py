@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from blockqnn.data import array_source, folder_source, tfds_source
-from blockqnn.data.contents import Contents
+from blockqnn.data.contents import Contents, ImageSizes
 from blockqnn.data.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.errors import UserError
 from blockqnn.settings import DataSettings
@@ -43,6 +43,23 @@ def describe(settings: DataSettings, images_needed: bool = True) -> ImageInfo:
     if settings.dataset.startswith(folder_source.PREFIX):
         return folder_source.describe(settings.dataset)
     return tfds_source.describe(settings.dataset, settings.data_dir, images_needed)
+
+
+def image_sizes(settings: DataSettings, images_needed: bool = True) -> ImageSizes:
+    """Heights and widths of the training images before they are scaled; they may differ.
+
+    Args:
+        settings: which data set.
+        images_needed: whether they will be read.
+
+    Returns:
+        The sizes; where a data set's name has one, that one.
+
+    Raises:
+        UserError: if there is no such data set, or an image cannot be opened.
+    """
+    height, width, _ = describe(settings, images_needed).shape
+    return ImageSizes((height,), (width,))
 
 
 def search_part_sizes(settings: DataSettings) -> tuple[int, int]:
