@@ -150,7 +150,7 @@ def advice(sizes: Sizes, limits: Limits, of_what: str) -> str | None:
         raised = {name: excess[name] for name in held if counts[name]}
         ratios, free = worst, most_refused
     factor = sorted(ratios, reverse=True)[free]
-    values = " ".join(f"--{name}={_rounded_up(held[name] * factor):_}" for name in raised)
+    values = " ".join(f"--{name}={rounded_up(held[name] * factor):_}" for name in raised)
     share = f"{100 * refused / sizes.total:.0f} %"
     return (
         f"{of_what} {share} are refused for their size, most of them because they have more "
@@ -178,7 +178,7 @@ def _by_limit(spent: Cost, bytes_of_a_number: int) -> dict[str, int]:
     }
 
 
-def _rounded_up(value: float) -> int:
-    """At least the value, with two digits that are not zero."""
+def rounded_up(value: float) -> int:
+    """The least number that is at least the value and has two digits that are not zero."""
     step = 10 ** max(0, len(str(math.ceil(value))) - 2)
     return math.ceil(value / step) * step
