@@ -101,6 +101,9 @@ class RefusalWatch:
 
         Args:
             trial: that has just finished.
+
+        Returns:
+            The line, or None.
         """
         self._trials.append(trial)
         self._refused += _is_refused(trial)
