@@ -1,8 +1,7 @@
 """What the preset `own` chooses, from facts of the data and of the machine.
 
-The same facts give the same choices, on any machine, so that a run can say
-what it was made for. A value that the user has named is never changed, and the
-others are chosen to go with it.
+The same facts give the same choices. A value that the user has named is never
+changed, and the others are chosen to go with it.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from blockqnn.agents.registry import AGENTS
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import IMAGENET, Layout
 from blockqnn.networks.spaces.registry import DEFAULT, design_of, space_named
+from blockqnn.searching.refusals import rounded_up
 
 HOURS = 1.0
 """A search shall end within an hour wherever it is begun."""
@@ -186,7 +186,8 @@ class _Candidate:
         space = self._named.get("space", DEFAULT)
         kinds = list(space_named(space).layouts)
         # From 64 pixels on, a stem that halves them twice costs a sixteenth and loses little.
-        usual = IMAGENET if shortest >= 64 and IMAGENET in kinds else kinds[0]
+        large = max(self._size) >= 64 and shortest >= 32
+        usual = IMAGENET if large and IMAGENET in kinds else kinds[0]
         kind = self._choose("layout", usual)
         first = shortest // 4 if kind == IMAGENET else shortest
         # As many stages as leave 4 to 8 pixels a side to the classifier, as on CIFAR.
@@ -235,8 +236,8 @@ class _Candidate:
         while batch > 8 and 4 * numbers * batch > memory:
             batch //= 2
         self._batch = self._choose("batch_size", batch)
-        self._choose("max_flops", _rounded(flops))
-        self._choose("max_activation_bytes", _rounded(memory))
+        self._choose("max_flops", rounded_up(flops))
+        self._choose("max_activation_bytes", rounded_up(memory))
         limit = self._holding("max_flops") or math.inf
         kept = [found.flops for found in self._costs if found.flops <= limit]
         self._flops = sum(kept) / max(1, len(kept))
@@ -297,9 +298,3 @@ def _agent_with(named: Mapping[str, Any]) -> str | None:
         if any(option.name in named for option, _ in options(entry.settings).values()):
             return name
     return None
-
-
-def _rounded(value: float) -> int:
-    """At least the value, with two digits that are not zero."""
-    step = 10 ** max(0, len(str(math.ceil(value))) - 2)
-    return math.ceil(value / step) * step

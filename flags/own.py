@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from blockqnn.data import datasets
-from blockqnn.data.image_sizes import image_sizes
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.flags import data
@@ -27,6 +26,7 @@ from blockqnn.workers.placement import available_cores, has_tpu, visible_gpus
 PRESET = "own"
 _ANY_SIDE = 8
 _RUNS = pathlib.Path("runs")
+_SIZE = re.compile(r":\d+x\d+$")
 _SHOWN = (
     ("resize", "layout", "filters", "repeats", "max_layers"),
     ("epochs", "batch_size", "train_examples", "validation_examples"),
@@ -69,7 +69,7 @@ def data_name(dataset: str) -> str:
     """
     kind, separator, rest = dataset.partition(":")
     if separator and kind == "folder":
-        path = re.sub(r":\d+x\d+$", "", rest)
+        path = _SIZE.sub("", rest)
         name = pathlib.Path(path).expanduser().resolve().name
     elif separator and kind == "npz":
         name = pathlib.Path(rest).expanduser().resolve().stem
@@ -184,7 +184,7 @@ def data_facts(settings: DataSettings, images_needed: bool) -> DataFacts:
     found = datasets.contents(dataclasses.replace(settings, resize=resized), images_needed)
     size, one_size = settings.resize, True
     if size is None:
-        sizes = image_sizes(settings, images_needed)
+        sizes = datasets.image_sizes(settings, images_needed)
         size, one_size = sizes.one or sizes.median, sizes.one is not None
     return DataFacts(
         height=size[0],
@@ -193,7 +193,8 @@ def data_facts(settings: DataSettings, images_needed: bool) -> DataFacts:
         classes=found.info.classes,
         images=found.train,
         one_size=one_size,
-        scalable=settings.resize is None,
+        # A size that is part of a name was asked for too.
+        scalable=settings.resize is None and not _SIZE.search(settings.dataset),
     )
 
 

@@ -81,7 +81,7 @@ def read(
     Raises:
         UserError: if a flag, a flag file or the preset cannot be used.
     """
-    own = named(define, arguments, kept)
+    own = named_flags(define, arguments, kept)
     recorded, arguments = _placed(recorded, kept), _placed(arguments, kept)
     expanded = define().expanded([*recorded, *arguments])
     probe = define()
@@ -95,7 +95,9 @@ def read(
     return Given(flags, preset, words, usual.chosen(), own, continues)
 
 
-def named(define: Callable[[], FlagSet], arguments: Sequence[str], kept: Kept) -> frozenset[str]:
+def named_flags(
+    define: Callable[[], FlagSet], arguments: Sequence[str], kept: Kept
+) -> frozenset[str]:
     """The flags that a user has named, on the command line or in a file of his own.
 
     Args:
@@ -112,7 +114,7 @@ def named(define: Callable[[], FlagSet], arguments: Sequence[str], kept: Kept) -
     own, words = define(), []
     following = iter(arguments)
     for word in following:
-        names_file = word in ("--flagfile", "-flagfile")
+        names_file = word in _FLAG_FILE_FLAGS
         whole = [word, *([next(following, "")] if names_file else [])]
         if not _records(whole, kept):
             words += whole

@@ -19,6 +19,7 @@ GROUPS = {
         "errors",
         "heading",
         "invocation",
+        "standard_streams",
         "listing",
         "reward",
         "settings",

@@ -49,12 +49,12 @@ class RunStatus:
         counts: finished trials by status.
         best: number and reward of the best trained trial.
         workers: all of them.
-        seen_from: from where `process` is that of the driver; empty in files of
-            earlier versions.
         budget: that ends the search instead of its iterations.
         blocks: that count against the budget.
         searched_seconds: of the whole run.
         seconds_left: to the end, as it is estimated; None where nothing is known of it.
+        seen_from: from where `process` is that of the driver; empty in files of
+            earlier versions.
     """
 
     state: str
@@ -70,6 +70,10 @@ class RunStatus:
     counts: dict[str, int]
     best: tuple[int, float] | None
     workers: tuple[WorkerState, ...]
+    budget: Budget = NO_BUDGET
+    blocks: int = 0
+    searched_seconds: float = 0.0
+    seconds_left: float | None = None
     seen_from: str = ""
 
     @property
@@ -81,11 +85,6 @@ class RunStatus:
     def ahead(self) -> float:
         """Seconds that the driver's clock is ahead of this machine's; 0 if it may be right."""
         return clock_difference(self.written, time.time())
-
-    budget: Budget = NO_BUDGET
-    blocks: int = 0
-    searched_seconds: float = 0.0
-    seconds_left: float | None = None
 
     @property
     def silent(self) -> bool:
@@ -155,8 +154,8 @@ class StatusFile:
             counts={status.value: 0 for status in Status if status is not Status.RUNNING},
             best=None,
             workers=(),
-            seen_from=visible_from(),
             budget=budget,
+            seen_from=visible_from(),
         )
 
     def history(self, trial: Trial) -> None:
@@ -238,11 +237,11 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         counts={str(name): int(count) for name, count in fields["counts"].items()},
         best=None if best is None else (int(best[0]), _seconds(best[1])),
         workers=tuple(_worker(worker) for worker in fields["workers"]),
-        seen_from=str(fields.get("seen_from", "")),
         budget=Budget(int(budget.get("max_blocks", 0)), _seconds(budget.get("max_hours", 0.0))),
         blocks=int(fields.get("blocks", 0)),
         searched_seconds=_seconds(fields.get("searched_seconds", 0.0)),
         seconds_left=_optional(_seconds, fields.get("seconds_left")),
+        seen_from=str(fields.get("seen_from", "")),
     )
 
 

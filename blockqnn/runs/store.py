@@ -253,7 +253,7 @@ class Store:
 def _identity(path: pathlib.Path) -> tuple[int, int] | None:
     """Which file is at a path; None where there is none."""
     try:
-        found = path.stat()
+        found = pathlib.Path(path).stat()
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino

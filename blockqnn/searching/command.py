@@ -84,9 +84,6 @@ def run_search(
                 file=stream,
             )
             return INTERRUPTED
-        finally:
-            # What passed since the last trial is used up too.
-            store.set_facts(search.pace.facts)
         if settings.budget:
             ending = search.pace.ending()
             if run.from_python:
@@ -172,6 +169,10 @@ def _carry_on(
                     trial.reason or "",
                 )
             heard.state_at_close = FINISHED
+            search.keep_seconds()
+        except KeyboardInterrupt:
+            search.keep_seconds()
+            raise
         finally:
             progress.close()
 

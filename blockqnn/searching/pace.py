@@ -137,6 +137,9 @@ class Pace:
 
         Args:
             under_way: blocks in training.
+
+        Returns:
+            True where the budget is used up, or nothing new is suggested.
         """
         return self.blocks_left(under_way) <= 0 or self.time_is_up or self.in_vain
 

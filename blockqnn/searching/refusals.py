@@ -101,6 +101,9 @@ class RefusalWatch:
 
         Args:
             trial: that has just finished.
+
+        Returns:
+            The line, or None.
         """
         self._trials.append(trial)
         self._refused += _is_refused(trial)
@@ -150,11 +153,12 @@ def advice(sizes: Sizes, limits: Limits, of_what: str) -> str | None:
         raised = {name: excess[name] for name in held if counts[name]}
         ratios, free = worst, most_refused
     factor = sorted(ratios, reverse=True)[free]
-    values = " ".join(f"--{name}={_rounded_up(held[name] * factor):_}" for name in raised)
+    values = " ".join(f"--{name}={rounded_up(held[name] * factor):_}" for name in raised)
+    share = f"{100 * refused / sizes.total:.0f} %"
     return (
-        f"{of_what} {refused / sizes.total:.0%} are refused for their size, most of them because "
-        f"they have more {_LIMITS[blamed]} than --{blamed}={held[blamed]:_} allows; {values} would "
-        "refuse under 40%."
+        f"{of_what} {share} are refused for their size, most of them because they have more "
+        f"{_LIMITS[blamed]} than --{blamed}={held[blamed]:_} allows; {values} would refuse under "
+        "40 %."
     )
 
 
@@ -177,7 +181,7 @@ def _by_limit(spent: Cost, bytes_of_a_number: int) -> dict[str, int]:
     }
 
 
-def _rounded_up(value: float) -> int:
-    """At least the value, with two digits that are not zero."""
+def rounded_up(value: float) -> int:
+    """The least number that is at least the value and has two digits that are not zero."""
     step = 10 ** max(0, len(str(math.ceil(value))) - 2)
     return math.ceil(value / step) * step

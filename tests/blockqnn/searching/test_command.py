@@ -45,7 +45,7 @@ def test_a_search_prints_its_progress_its_counts_and_its_best_blocks(blockqnn):
     assert f"{len(trials)} trials: {counts['completed']} trained, " in out
     assert "idle" not in out and "compil" not in out, "nothing was trained"
     share = counts["infeasible"] / len(trials)
-    assert f"{counts['infeasible']} infeasible, 0 failed ({share:.0%} infeasible)" in out
+    assert f"{counts['infeasible']} infeasible, 0 failed ({100 * share:.0f} % infeasible)" in out
     ranked = sorted(trials, key=lambda t: -t["reward"] if t["status"] == "completed" else 0)
     best = out[out.index("Best blocks by reward") :].splitlines()[2:]
     for place, trial in enumerate(ranked[: min(5, counts["completed"])]):

@@ -89,8 +89,16 @@ OPERATIONAL_VALUES = {
 
 def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_out():
     names = {name for name in search_flags.define().values if name not in ("preset", "flagfile")}
-    # Another space needs another layout too, so that either is refused by itself.
-    assert names == {*OTHER_VALUES, *OPERATIONAL_VALUES, "run_dir", "space"}
+    # Another space needs another layout too, so that either is refused by itself; a run that has
+    # no budget may get one.
+    assert names == {
+        *OTHER_VALUES,
+        *OPERATIONAL_VALUES,
+        "run_dir",
+        "space",
+        "max_blocks",
+        "max_hours",
+    }
 
 
 def test_another_value_of_any_flag_of_the_search_is_refused_by_its_name(blockqnn):
