@@ -186,7 +186,8 @@ class _Candidate:
         space = self._named.get("space", DEFAULT)
         kinds = list(space_named(space).layouts)
         # From 64 pixels on, a stem that halves them twice costs a sixteenth and loses little.
-        usual = IMAGENET if shortest >= 64 and IMAGENET in kinds else kinds[0]
+        large = max(self._size) >= 64 and shortest >= 32
+        usual = IMAGENET if large and IMAGENET in kinds else kinds[0]
         kind = self._choose("layout", usual)
         first = shortest // 4 if kind == IMAGENET else shortest
         # As many stages as leave 4 to 8 pixels a side to the classifier, as on CIFAR.

@@ -31,7 +31,7 @@ from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
 from blockqnn.settings import Budget, RunSettings, SearchSettings
 
-_KEPT = (run_directory.FLAG_FILE, store.FILE_NAME)
+_KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
 _COMMON = (
     "preset",
     "run_dir",

@@ -52,7 +52,7 @@ def opened(settings: RunSettings) -> Iterator[Store]:
     path = settings.run_dir
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = (path / _LOCK_FILE).open("a+")
+        lock = (path / _LOCK_FILE).open("a+", encoding="utf-8")
     except OSError as error:
         raise _unusable(path, error) from error
     with lock:
@@ -83,6 +83,24 @@ def network_notice(path: pathlib.Path) -> str | None:
         f"{path} is on a network file system ({network}): the store does without its write-ahead "
         "log there, each commit takes longer, and readers are waited for. A local disk is better; "
         "`status` works from any machine either way."
+    )
+
+
+def incomplete_notice(path: pathlib.Path) -> str | None:
+    """What to say of a directory that is only a part of a run.
+
+    Args:
+        path: of the directory.
+
+    Returns:
+        A sentence or two; None where everything is there.
+    """
+    if (path / FLAG_FILE).exists():
+        return None
+    return (
+        f"{path} has a store without {FLAG_FILE}: it is a part of a run. What the store's "
+        f"write-ahead log ({FILE_NAME}-wal) held is missing too if that was left behind. Copy the "
+        "whole directory."
     )
 
 
@@ -213,7 +231,8 @@ def _replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file so that it is either the old one or the new one."""
     temporary = path.with_name(path.name + ".new")
     try:
-        temporary.write_text(text)
+        # A path may have bytes that are no text.
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
         temporary.replace(path)
     except OSError as error:
         raise _unusable(path.parent, error) from error
@@ -229,7 +248,7 @@ class _Log(logging.FileHandler):
 @contextlib.contextmanager
 def _logging_to(path: pathlib.Path) -> Iterator[None]:
     try:
-        handler = _Log(path)
+        handler = _Log(path, encoding="utf-8")
     except OSError as error:
         raise _unusable(path.parent, error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

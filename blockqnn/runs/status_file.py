@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from blockqnn.runs.driver import clock_difference, has_ended, visible_from
 from blockqnn.settings import NO_BUDGET, Budget
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.pool import WATCH_SECONDS
@@ -52,6 +53,8 @@ class RunStatus:
         blocks: that count against the budget.
         searched_seconds: of the whole run.
         seconds_left: to the end, as it is estimated; None where nothing is known of it.
+        seen_from: from where `process` is that of the driver; empty in files of
+            earlier versions.
     """
 
     state: str
@@ -71,6 +74,17 @@ class RunStatus:
     blocks: int = 0
     searched_seconds: float = 0.0
     seconds_left: float | None = None
+    seen_from: str = ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the driver ended without a word, which only its own machine can see."""
+        return self.state == SEARCHING and has_ended(self.process, self.begun, self.seen_from)
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that the driver's clock is ahead of this machine's; 0 if it may be right."""
+        return clock_difference(self.written, time.time())
 
     @property
     def silent(self) -> bool:
@@ -78,12 +92,13 @@ class RunStatus:
         # One that trains by itself writes when it begins with a child.
         if self.executor == "inline":
             return False
-        return self.state == SEARCHING and time.time() - self.written > _MISSED * self.every
+        late = time.time() - self.written > _MISSED * self.every
+        return self.state == SEARCHING and late
 
     @property
     def alive(self) -> bool:
-        """Whether the driver has written lately, by this machine's clock."""
-        return self.state == SEARCHING and not self.silent
+        """Whether the driver has written lately, by this machine's clock, and may still live."""
+        return self.state == SEARCHING and not self.silent and not self.gone
 
 
 class Estimated(Protocol):
@@ -140,6 +155,7 @@ class StatusFile:
             best=None,
             workers=(),
             budget=budget,
+            seen_from=visible_from(),
         )
 
     def history(self, trial: Trial) -> None:
@@ -180,7 +196,7 @@ class StatusFile:
         unfinished = self._path.with_name(self._path.name + ".new")
         # A full disk stops the search where it matters, at the store.
         with contextlib.suppress(OSError):
-            unfinished.write_text(json.dumps(fields))
+            unfinished.write_text(json.dumps(fields), encoding="utf-8")
             unfinished.replace(self._path)
 
 
@@ -225,6 +241,7 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         blocks=int(fields.get("blocks", 0)),
         searched_seconds=_seconds(fields.get("searched_seconds", 0.0)),
         seconds_left=_optional(_seconds, fields.get("seconds_left")),
+        seen_from=str(fields.get("seen_from", "")),
     )
 
 

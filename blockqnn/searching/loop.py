@@ -75,6 +75,11 @@ class Search:
         while not self.finished:
             yield from self.run_iteration(executor)
 
+    def keep_seconds(self) -> None:
+        """Commits for how long the run has been searched: what passed since the last trial too."""
+        if self._settings.budget:
+            self._store.set_facts(self.pace.facts)
+
     def run_iteration(self, executor: Executor) -> Iterator[Trial]:
         """Carries out the next iteration, whatever the schedule says; see `run`."""
         yield from self._iterate(self.ended_iterations + 1, executor)

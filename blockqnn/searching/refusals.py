@@ -151,10 +151,11 @@ def advice(sizes: Sizes, limits: Limits, of_what: str) -> str | None:
         ratios, free = worst, most_refused
     factor = sorted(ratios, reverse=True)[free]
     values = " ".join(f"--{name}={_rounded_up(held[name] * factor):_}" for name in raised)
+    share = f"{100 * refused / sizes.total:.0f} %"
     return (
-        f"{of_what} {refused / sizes.total:.0%} are refused for their size, most of them because "
-        f"they have more {_LIMITS[blamed]} than --{blamed}={held[blamed]:_} allows; {values} would "
-        "refuse under 40%."
+        f"{of_what} {share} are refused for their size, most of them because they have more "
+        f"{_LIMITS[blamed]} than --{blamed}={held[blamed]:_} allows; {values} would refuse under "
+        "40 %."
     )
 
 

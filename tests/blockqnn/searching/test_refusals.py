@@ -30,8 +30,8 @@ def test_the_value_is_the_quantile_that_refuses_less_than_two_in_five():
     # Of ten, three may be refused: those of 800, 900 and 1000.
     found = advice(sizes(10, flops=range(100, 1100, 100)), Limits(0, 399), "Of 10 suggestions")
     assert found == (
-        "Of 10 suggestions 70% are refused for their size, most of them because they have more "
-        "FLOPs than --max_flops=399 allows; --max_flops=700 would refuse under 40%."
+        "Of 10 suggestions 70 % are refused for their size, most of them because they have more "
+        "FLOPs than --max_flops=399 allows; --max_flops=700 would refuse under 40 %."
     )
 
 
@@ -39,7 +39,7 @@ def test_suggestions_that_are_refused_for_other_reasons_count_as_suggestions():
     # Of 20 suggestions seven may be refused, of the ten that have a size.
     assert advice(sizes(20, flops=range(100, 1100, 100)), Limits(0, 1), "Of 20") is None
     found = advice(sizes(15, flops=range(100, 1100, 100)), Limits(0, 1), "Of 15")
-    assert "67% are refused" in found
+    assert "67 % are refused" in found
     assert "--max_flops=500 would" in found
 
 
@@ -99,8 +99,8 @@ def test_a_running_search_says_it_once_and_not_before_there_are_enough():
     said = [(one.number, line) for one in trials[3:] if (line := watch.finished(one))]
     ((number, line),) = said
     assert number == 20
-    assert line.startswith("Of 20 suggestions 75% are refused")
-    assert warning_afterwards(settings, trials).startswith("Of 40 suggestions 75%")
+    assert line.startswith("Of 20 suggestions 75 % are refused")
+    assert warning_afterwards(settings, trials).startswith("Of 40 suggestions 75 %")
     assert warning_afterwards(settings, trials[:19]) is None
 
 
