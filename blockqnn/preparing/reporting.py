@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -38,17 +39,18 @@ class Report:
         self._began = now()
         self._said = self._began
         self._bar: tqdm | None = None
+        print(f"{title}, {self._amount(total)} ...", file=stream, flush=True)
         if stream.isatty():
+            size = shutil.get_terminal_size()
             self._bar = tqdm(
                 total=total,
                 unit=unit,
                 unit_scale=unit == "B",
-                desc=title,
                 file=stream,
-                dynamic_ncols=True,
+                # Where a terminal does not tell its size, tqdm would show nothing.
+                ncols=size.columns - 1,
+                nrows=size.lines,
             )
-        else:
-            print(f"{title}, {self._amount(total)} ...", file=stream, flush=True)
 
     def begin_at(self, done: int) -> None:
         """Tells that so much was done before, which says nothing about the speed."""

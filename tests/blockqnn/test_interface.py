@@ -137,7 +137,7 @@ def test_what_a_function_raises_is_the_reason_of_its_trial(tmp_path):
     [
         ({"agent": "x"}, "agent is 'x'; allowed: q_learning, "),
         ({"space": "x"}, "space is 'x'; allowed: nsc, "),
-        ({"budget": 0}, "budget is 0; allowed: at least 1"),
+        ({"budget": 0}, "budget is 0; allowed: an integer of at least 1"),
         ({"options": {"x": 1}}, "q_learning_plus has no option 'x'; allowed: ceilings"),
     ],
 )
