@@ -29,6 +29,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def about(seconds: float) -> str:
+    """A duration as one says it: 40 s, 5 min, 3 h or 4 days."""
+    for size, unit, most in ((1, "s", 90), (60, "min", 90), (3600, "h", 48)):
+        if seconds < most * size:
+            return f"{max(1, round(seconds / size))} {unit}"
+    return counted(round(seconds / 86400), "day")
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """A number with fixed digits, or a dash where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"

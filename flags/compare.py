@@ -193,9 +193,8 @@ def _run(settings: CompareSettings | RealCompareSettings) -> int:
     from blockqnn.contests.real_command import compare_real
 
     if isinstance(settings, CompareSettings):
-        compare(settings, sys.stdout, sys.stderr)
-    else:
-        compare_real(settings, sys.stdout, sys.stderr)
+        return compare(settings, sys.stdout, sys.stderr)
+    compare_real(settings, sys.stdout, sys.stderr)
     return 0
 
 

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import TextIO
 
 from blockqnn.errors import INTERRUPTED
-from blockqnn.evaluation.contract import DRY
+from blockqnn.evaluation.contract import DRY, TABLE
+from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable, read_table
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import FINISHED, StatusFile
+from blockqnn.runs.store import FILE_NAME as STORE_FILE
 from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.loop import Search
@@ -58,12 +60,16 @@ def run_search(
         UserError: if the run directory or the data set cannot be used.
     """
     check_executor(run)
+    accuracies = None
+    if settings.evaluator == TABLE and not (run.run_dir / STORE_FILE).exists():
+        # A table that cannot be used must leave no directory.
+        accuracies = _table(settings, stream)
     with run_directory.opened(run) as store:
         kind = AsynchronousSearch if settings.asynchronous else Search
         search = kind(settings, settings.make_agent(), store)
         try:
             if not search.finished:
-                _carry_on(search, settings, run, store, stream, make)
+                _carry_on(search, settings, run, store, stream, make, accuracies)
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
@@ -85,7 +91,10 @@ def _carry_on(
     store: Store,
     stream: TextIO,
     make: MakeExecutor,
+    accuracies: AccuracyTable | None,
 ) -> None:
+    if settings.evaluator == TABLE:
+        search.look_up_in(accuracies or _table(settings, stream))
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, settings.iterations)
     before = list(store.trials())
     for trial in before:
@@ -142,6 +151,15 @@ def _carry_on(
             )
 
 
+def _table(settings: SearchSettings, stream: TextIO) -> AccuracyTable:
+    """Reads the table of accuracies, and says what it is."""
+    print(f"Reading the table {settings.table.path} ...", file=stream, flush=True)
+    accuracies = read_table(settings.table.path, (settings.table.column,))
+    for sentence in accuracies.sentences(accuracies.space(settings.space)):
+        print(sentence, file=stream, flush=True)
+    return accuracies
+
+
 def _tensorboard(
     search: Search, settings: SearchSettings, run: RunSettings, before: list[Trial]
 ) -> Progress:
@@ -172,6 +190,9 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
     print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
+    lacking = sum(trial.reason == NOT_IN_TABLE for trial in result.trials)
+    if lacking:
+        print(f"The table lacks {lacking:,} of them, which were never judged.", file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
     if any(trial.seconds > 0 for trial in trained) and not result.dry:
         print(time_spent(trained), file=stream)

@@ -9,6 +9,7 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent
 from blockqnn.errors import UserError
+from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import space_named
@@ -44,6 +45,7 @@ class Search:
         self._trials: dict[int, Trial] = {}
         self._source: dict[str, int] = {}
         self._costs: dict[str, tuple[Design, Cost]] = {}
+        self._table: AccuracyTable | None = None
         for trial in store.trials():
             self._record(trial)
         self.ended_iterations: int = store.facts().get("iterations", 0)
@@ -54,6 +56,10 @@ class Search:
     def finished(self) -> bool:
         """Whether the schedule has come to its end."""
         return self.ended_iterations >= self._settings.iterations
+
+    def look_up_in(self, table: AccuracyTable) -> None:
+        """Makes what a table lacks infeasible, so that it is drawn anew."""
+        self._table = table
 
     def run(self, executor: Executor) -> Iterator[Trial]:
         """Carries the search to the end of its schedule.
@@ -85,7 +91,7 @@ class Search:
             if trial.number in self._trials:
                 continue
             if trial.status is Status.INFEASIBLE:
-                yield self._finish(trial, reward=self._guessing)
+                yield self._finish_infeasible(trial)
             elif trial.hash in self._source:
                 yield self._finish_known(trial)
             elif trial.hash in waiting:
@@ -145,6 +151,8 @@ class Search:
             settings.recipe.batch_size,
             2 if settings.recipe.bfloat16 else 4,
         )
+        if not reason and self._table is not None and not self._table.has(design.hash):
+            reason = NOT_IN_TABLE
         return Trial(
             number=number,
             iteration=iteration,
@@ -164,6 +172,11 @@ class Search:
     @property
     def _guessing(self) -> float:
         return guessing_accuracy(self._settings.layout.classes)
+
+    def _finish_infeasible(self, trial: Trial) -> Trial:
+        # What nobody has measured is not known to be bad: no reward of it is ever shown.
+        reward = None if trial.reason == NOT_IN_TABLE else self._guessing
+        return self._finish(trial, reward=reward)
 
     def _finish_evaluated(self, trial: Trial, outcome: Outcome) -> Trial:
         reward = self._guessing
