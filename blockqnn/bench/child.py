@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from blockqnn.data.images import Images
+from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code
@@ -84,6 +85,8 @@ def main() -> None:
         for line in sys.stdin:
             answer = _answer(measurements, setting.layout, json.loads(line))
             answers.write(json.dumps({"answer": answer}) + "\n")
+    except UserError as error:
+        answers.write(json.dumps({"refused": str(error)}) + "\n")
     except Exception as error:
         # Compilers and drivers raise what they like; the parent says it in a sentence.
         first = "".join(str(error).strip().splitlines()[:1])[:300].rstrip(".")

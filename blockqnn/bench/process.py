@@ -146,6 +146,8 @@ class MeasuringProcess:
                 f"{doing!r}{self._last_words()}."
             )
         message: dict[str, Any] = json.loads(answer)
+        if "refused" in message:
+            raise UserError(message["refused"])
         if "error" in message:
             raise UserError(f"{self._framework} fails at {doing!r}: {message['error']}.")
         return message

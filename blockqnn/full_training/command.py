@@ -139,12 +139,11 @@ def _heading(one: Prepared, place: int, total: int) -> str:
 
 def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.Device]:
     """The devices that will train, which have room for every block."""
-    import jax
-
     from blockqnn.children.compilation import begin_cache
+    from blockqnn.children.devices import local_devices
     from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
 
-    found = jax.local_devices()
+    found = local_devices()
     wanted = settings.machine.devices
     if wanted > len(found):
         raise UserError(f"--devices is {wanted}, but there are {len(found)} here.")
