@@ -19,7 +19,7 @@ from blockqnn.contests.tournament import (
 )
 from blockqnn.contests.waiting import Waiting
 from blockqnn.errors import UserError
-from blockqnn.evaluation.table import AccuracyTable, read_table
+from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.listing import counted, table
 from blockqnn.workers.placement import available_cores
 
@@ -76,15 +76,15 @@ def compare(settings: CompareSettings, stream: TextIO, progress: TextIO) -> int:
     columns = settings.search_column, settings.judge_column
     check_figure(settings.figure)
     said = progress if settings.as_json else stream
-    print(f"Reading the table {settings.table} ...", file=said, flush=True)
+    say_what_is_read(settings.table, said)
     accuracies = read_table(settings.table, columns)
     space = accuracies.space(settings.space)
-    print(*accuracies.sentences(space), "", sep="\n", file=said, flush=True)
     if accuracies.count(space) < max(settings.budgets):
         raise UserError(
             f"--budgets has {max(settings.budgets):,}; the table has "
             f"{counted(accuracies.count(space), 'design')}."
         )
+    print(*accuracies.sentences(space), "", sep="\n", file=said, flush=True)
     identity = {
         "space": space.name,
         "table": table_digest(settings.table),
@@ -142,17 +142,17 @@ def _in_words(facts: dict[str, Any], settings: CompareSettings) -> str:
         cells = [standings.mean_cell(row["mean"], row["std"], row["p"]) for row in own]
         reached = standings.reached_cells(facts["targets"][place])
         lines.append([*cells, *reached, *lacking[place], contestant.title])
-    header = [f"{budget:,} evaluations" for budget in by_budget]
+    header = [counted(budget, "evaluation") for budget in by_budget]
     header += [f"reach {facts['target']:.2f}", "median after"]
     header += ["not in the table"] if any(lacking) else []
     header.append("agent")
     parts.append(table(header, lines))
     parts += [
         "",
-        f"{standings.marked(reference)}; optimum {facts['optimum']:.2f}; an evaluation is a design "
-        "not seen before in the run",
+        *standings.marked(reference, facts["rows"]),
+        f"optimum {facts['optimum']:.2f}; an evaluation is a design not seen before in the run",
     ]
-    parts += _finding_nothing(facts["rows"])
+    parts += _finding_nothing(facts["rows"], settings)
     if settings.figure is not None:
         parts.append(f"Simple regret: {settings.figure}")
     return "\n".join(parts)
@@ -171,11 +171,14 @@ def _lacking_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
-def _finding_nothing(rows: list[dict[str, Any]]) -> list[str]:
+def _finding_nothing(rows: list[dict[str, Any]], settings: CompareSettings) -> list[str]:
     """What to say of runs whose suggestions were never in the table."""
+    # Smaller budgets are read off the same runs, unless settings depend on the budget.
+    sized = {contestant.title for contestant in settings.contestants if contestant.is_sized}
     return [
         f"{row['agent']}: {row['seeds'] - row['found']} of {counted(row['seeds'], 'run')} of "
-        f"{row['budget']:,} evaluations found no design of the table, and are left out"
+        f"{counted(row['budget'], 'evaluation')} found no design of the table, and are left out"
         for row in rows
         if row["found"] < row["seeds"]
+        and (row["agent"] in sized or row["budget"] == max(settings.budgets))
     ]

@@ -216,13 +216,14 @@ def mean_cell(mean: float | None, deviation: float | None, p: float | None) -> s
 def of_seeds(seeds: int) -> str:
     """What the cells of `mean_cell` are, by the number of seeds."""
     if seeds == 1:
-        return "of one seed, which says nothing of the deviation"
+        return "one seed, and so no deviation"
     return f"mean +- standard deviation of {seeds} seeds"
 
 
-def marked(reference: str) -> str:
-    """What the star of `mean_cell` says, where the others are compared with `reference`."""
-    return f"* other than {reference} by Welch's test, p < {_NOTICED}"
+def marked(reference: str, found: Sequence[dict[str, Any]]) -> list[str]:
+    """What the star of `mean_cell` says, where rows that are compared with `reference` have any."""
+    tested = any(row.get(name) is not None for row in found for name in ("p", "reward_p"))
+    return [f"* other than {reference} by Welch's test, p < {_NOTICED}"] if tested else []
 
 
 def reached_cells(row: dict[str, Any]) -> list[str]:

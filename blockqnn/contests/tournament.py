@@ -117,6 +117,10 @@ class Results(Generic[R]):
         self._file.close()
         if not self.runs and self._is_new:
             self._path.unlink(missing_ok=True)
+            # Logs of workers that had nothing to say; what they did say is kept.
+            for log in self._path.parent.glob("worker-*.log"):
+                if self._made and not log.stat().st_size:
+                    log.unlink()
             _remove_empty(self._made)
 
     def _read(self, identity: dict[str, Any]) -> None:

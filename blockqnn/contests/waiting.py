@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TextIO
 
-from blockqnn.listing import about
+from blockqnn.listing import about, counted, number
+from blockqnn.trial import Status, Trial
 
 _EVERY_SECONDS = 10.0
 """Between two lines where lines cannot be rewritten."""
@@ -47,3 +49,60 @@ class Waiting:
         here = self._done - self._before
         rest = f", about {about((now - self._begun) / here * left)} left" if left and here else ""
         return f"{self._done:,} of {self._total:,} runs{rest}"
+
+
+class WaitingForChildren:
+    """Tells how many children of a run have been trained, and about how long all runs take."""
+
+    def __init__(
+        self, stream: TextIO, runs: int, budget: int, now: Callable[[], float] = time.monotonic
+    ):
+        """Begins to wait.
+
+        Args:
+            stream: gets a line now and then.
+            runs: that are to be carried out.
+            budget: children of each.
+            now: the time in seconds.
+        """
+        self._stream, self._runs, self._budget, self._now = stream, runs, budget, now
+        self._begun = self._said = now()
+        self._ended = 0
+        self._title = ""
+        self._trained, self._best = 0, 0.0
+
+    def begin(self, title: str) -> None:
+        """Is told that a run begins."""
+        if not self._title:
+            print(
+                f"{counted(self._runs, 'run')} of {counted(self._budget, 'evaluation')}: starting, "
+                "and compiling the first children ...",
+                file=self._stream,
+                flush=True,
+            )
+        self._title = title
+        self._trained, self._best = 0, -math.inf
+
+    def finished(self, trial: Trial) -> None:
+        """Is told of a trial of the run."""
+        if trial.status is not Status.COMPLETED or trial.accuracy is None:
+            return
+        self._trained += 1
+        self._best = max(self._best, trial.accuracy)
+        now = self._now()
+        if now - self._said >= _EVERY_SECONDS:
+            self._said = now
+            done = self._ended * self._budget + min(self._trained, self._budget)
+            left = self._runs * self._budget - done
+            print(
+                f"{self._title}: trained {self._trained} of {self._budget}, best accuracy "
+                f"{number(self._best)} %; about {about((now - self._begun) / done * left)} left "
+                "for all runs",
+                file=self._stream,
+                flush=True,
+            )
+
+    def ended(self, line: str) -> None:
+        """Is told what came of the run."""
+        self._ended += 1
+        print(f"{self._title}: {line}", file=self._stream, flush=True)

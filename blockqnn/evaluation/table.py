@@ -8,10 +8,11 @@ named by the user.
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
-import os
+import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from blockqnn.evaluation.table_file import Row, TableFile, percentage, refusal
 from blockqnn.listing import counted
@@ -21,6 +22,9 @@ from blockqnn.trial import Job, Outcome
 
 _MOST_COUNTED = 10_000_000
 """Designs of a space, above which nobody has a table of all of them."""
+
+_LARGE_BYTES = 2_000_000
+"""Of a file that takes some seconds to read."""
 
 NOT_IN_TABLE = "the table does not have it"
 """Why a design has neither an accuracy nor a reward."""
@@ -235,10 +239,18 @@ def read_table(path: str, columns: Sequence[str]) -> AccuracyTable:
         UserError: if it cannot be used.
     """
     try:
-        state = os.stat(path)
+        state = pathlib.Path(path).stat()
     except (OSError, ValueError):
         return AccuracyTable(path, columns)
     return _read_once(path, tuple(columns), (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
+def say_what_is_read(path: str, stream: TextIO) -> None:
+    """Says that a table is being read, where that takes longer than a glance."""
+    with contextlib.suppress(OSError, ValueError):
+        size = pathlib.Path(path).stat().st_size
+        if size > _LARGE_BYTES:
+            print(f"Reading {path} ({size / 1e6:.0f} MB) ...", file=stream, flush=True)
 
 
 def designs_of(space: SearchSpace) -> int | None:

@@ -200,7 +200,8 @@ def _named(names: list[str], row: list[str]) -> int | None:
 
 def _written(names: list[str], row: list[str]) -> int | None:
     """The place of the only column that has a code in the first row."""
-    places = [place for place, cell in enumerate(row[: len(names)]) if _is_whole_code(cell)]
+    pairs = enumerate(zip(names, row, strict=False))
+    places = [place for place, (name, cell) in pairs if _is_whole_code(cell) and not is_code(name)]
     return places[0] if len(places) == 1 else None
 
 

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY, TABLE
-from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable, read_table
+from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable, read_table, say_what_is_read
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
@@ -153,7 +153,7 @@ def _carry_on(
 
 def _table(settings: SearchSettings, stream: TextIO) -> AccuracyTable:
     """Reads the table of accuracies, and says what it is."""
-    print(f"Reading the table {settings.table.path} ...", file=stream, flush=True)
+    say_what_is_read(settings.table.path, stream)
     accuracies = read_table(settings.table.path, (settings.table.column,))
     for sentence in accuracies.sentences(accuracies.space(settings.space)):
         print(sentence, file=stream, flush=True)
