@@ -126,7 +126,7 @@ def _children(preset: str) -> PresetChildren:
 def _run(settings: BenchSettings) -> int:
     from blockqnn.bench.command import bench
 
-    bench(settings, sys.stdout)
+    bench(settings, sys.stdout, sys.stderr)
     return 0
 
 

@@ -6,12 +6,13 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import time
 from typing import TextIO
 
 from blockqnn.calibration.longer_training import train_longer
 from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.evaluation.contract import DRY
-from blockqnn.listing import DRY_NOTICE, number
+from blockqnn.listing import DRY_NOTICE, about, counted, number
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.store import Store
@@ -134,6 +135,8 @@ def _carry_on(
         store.set_facts(facts)
         return
     search = dataclasses.replace(settings.search, blocks_per_iteration=len(missing))
+    if stream is not None:
+        print("Starting the workers ...", file=stream, flush=True)
     with contextlib.closing(make_executor(search, settings.training)) as executor:
         store.set_facts(
             facts
@@ -145,11 +148,13 @@ def _carry_on(
         )
         if stream is not None:
             print(
-                f"Training {len(missing)} of {len(sample)} blocks for "
-                f"{search.recipe.epochs} epochs, {executor.slots} at a time; "
-                f"they are kept in {settings.training.run_dir}.",
+                f"Training {len(missing)} of {counted(len(sample), 'block')} for "
+                f"{counted(search.recipe.epochs, 'epoch')}, {executor.slots} at a time; "
+                f"they are kept in {settings.training.run_dir}. The first are compiled ...",
                 file=stream,
+                flush=True,
             )
+        begun = time.monotonic()
         early = {trial.number: trial for trial in sample}
         seed = search.seed + settings.seed
         for place, trial in enumerate(
@@ -160,9 +165,11 @@ def _carry_on(
                     f"{number(early[trial.number].accuracy)} % early, "
                     f"{number(trial.accuracy)} % at the end"
                 )
+                left = (time.monotonic() - begun) / place * (len(missing) - place)
+                rest = f"; about {about(left)} left" if place < len(missing) else ""
                 print(
                     f"  {place:3} of {len(missing)}: trial {trial.number}, {said}, "
-                    f"{trial.seconds:.1f} s",
+                    f"{trial.seconds:.1f} s{rest}",
                     file=stream,
                     flush=True,
                 )

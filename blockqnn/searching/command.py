@@ -24,6 +24,7 @@ from blockqnn.searching.loop import Search
 from blockqnn.searching.progress import Progress, make_progress
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
+from blockqnn.terminal import terminal_of
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import check_executor, make_executor
 from blockqnn.workers.contract import Executor
@@ -180,13 +181,8 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
     result = read_run(run.run_dir)
     statuses = [trial.status for trial in result.trials]
     counts = ", ".join(
-        f"{statuses.count(status)} {word}"
-        for status, word in (
-            (Status.COMPLETED, "trained"),
-            (Status.KNOWN, "known"),
-            (Status.INFEASIBLE, "infeasible"),
-            (Status.FAILED, "failed"),
-        )
+        f"{statuses.count(status)} {status}"
+        for status in (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
     print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
@@ -202,7 +198,7 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
     if not best:
         print("No block was trained; `trials` tells why.", file=stream)
         return
-    print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
+    print(f"\nBest blocks by reward:\n{best_blocks(best, terminal_of(stream))}", file=stream)
     print(
         f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
         f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
@@ -234,6 +230,5 @@ def time_spent(trained: list[Trial]) -> str:
     )
     if later:
         text += f" and {waiting(later)} of the other {len(later)}'s"
-    # Reading a small program may take longer than compiling it did.
-    saved = max(0.0, sum(trial.saved_seconds for trial in trained))
+    saved = sum(trial.saved for trial in trained)
     return f"{text}. The compilation cache saved {saved:.0f} seconds."

@@ -5,7 +5,7 @@ blockqnn.scatter = (() => {
   const FEW = 2000;
 
   const trainedRows = () => {
-    const trained = blockqnn.statuses.indexOf("completed");
+    const trained = blockqnn.statuses.indexOf("trained");
     const status = blockqnn.trials.column("status");
     return [...status.keys()].filter((row) => status[row] === trained);
   };

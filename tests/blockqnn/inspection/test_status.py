@@ -92,7 +92,7 @@ def test_as_json(blockqnn, status_file):
 def test_a_finished_search_says_what_it_found(blockqnn):
     blockqnn.search(*SMOKE)
     trials = blockqnn.trials("run")
-    best = max((t for t in trials if t["status"] == "completed"), key=lambda t: t["reward"])
+    best = max((t for t in trials if t["status"] == "trained"), key=lambda t: t["reward"])
     out = told(blockqnn)
     assert out.startswith("run: finished 0:0")
     assert f"{len(trials)} trials: " in out

@@ -61,16 +61,16 @@ def test_the_table_filters_by_words_and_status(browser, trials):
         "const find = document.getElementById('find'); find.value = '(1,1,3';"
         "find.dispatchEvent(new Event('input'));"
         "const status = document.getElementById('status');"
-        "status.value = [...status.options].find((o) => o.text === 'completed').value;"
+        "status.value = [...status.options].find((o) => o.text === 'trained').value;"
         "status.dispatchEvent(new Event('change'));"
     )
     wanted = {
         n
         for n, trial in trials.items()
-        if "(1,1,3" in trial["code"] and trial["status"] == "completed"
+        if "(1,1,3" in trial["code"] and trial["status"] == "trained"
     }
     assert set(browser.script(NUMBERS)) == wanted
-    assert set(column(browser, "status")) == {"completed"}
+    assert set(column(browser, "status")) == {"trained"}
     browser.driver.execute_script(
         "const find = document.getElementById('find'); find.value = '#3';"
         "find.dispatchEvent(new Event('input'));"

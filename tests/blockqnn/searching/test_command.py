@@ -39,15 +39,15 @@ def result_in(out):
 def test_a_search_prints_its_progress_its_counts_and_its_best_blocks(blockqnn):
     out = blockqnn.search(*SMOKE)
     trials = blockqnn.trials("run")
-    counts = {s: sum(t["status"] == s for t in trials) for s in ("completed", "infeasible")}
+    counts = {s: sum(t["status"] == s for t in trials) for s in ("trained", "infeasible")}
     assert re.search(r"^iteration 1/2 .*\niteration 2/2 ", out, re.MULTILINE)
-    assert f"{len(trials)} trials: {counts['completed']} trained, " in out
+    assert f"{len(trials)} trials: {counts['trained']} trained, " in out
     assert "idle" not in out and "compil" not in out, "nothing was trained"
     share = counts["infeasible"] / len(trials)
     assert f"{counts['infeasible']} infeasible, 0 failed ({share:.0%} infeasible)" in out
-    ranked = sorted(trials, key=lambda t: -t["reward"] if t["status"] == "completed" else 0)
+    ranked = sorted(trials, key=lambda t: -t["reward"] if t["status"] == "trained" else 0)
     best = out[out.index("Best blocks by reward") :].splitlines()[2:]
-    for place, trial in enumerate(ranked[: min(5, counts["completed"])]):
+    for place, trial in enumerate(ranked[: min(5, counts["trained"])]):
         assert best[place].split()[:3] == [
             str(place + 1),
             str(trial["number"]),
@@ -176,7 +176,7 @@ def trained(blockqnn, name, *arguments):
 
 def test_workers_do_not_change_what_is_trained(blockqnn):
     wanted, _ = trained(blockqnn, "inline", "--executor=inline")
-    assert sum(trial["status"] == "completed" for trial in wanted) >= 3
+    assert sum(trial["status"] == "trained" for trial in wanted) >= 3
     for workers in (1, 2):
         found, _ = trained(blockqnn, f"{workers}", f"--workers={workers}")
         assert timeless(found) == timeless(wanted)
@@ -185,7 +185,7 @@ def test_workers_do_not_change_what_is_trained(blockqnn):
 def test_devices_and_compiling_ahead_do_not_change_what_is_trained(blockqnn):
     whole = ("--execution=whole", "--workers=1", "--cores_per_worker=0")
     wanted, _ = trained(blockqnn, "inline", "--executor=inline", "--execution=whole")
-    assert sum(trial["status"] == "completed" for trial in wanted) >= 3
+    assert sum(trial["status"] == "trained" for trial in wanted) >= 3
     for devices in (1, 4):
         found, out = trained(blockqnn, f"{devices}", *whole, f"--devices_per_worker={devices}")
         assert timeless(found) == timeless(wanted)
@@ -194,7 +194,7 @@ def test_devices_and_compiling_ahead_do_not_change_what_is_trained(blockqnn):
         seconds = waiting + sum(trial["train_seconds"] for trial in found)
         # Reading a small program can take longer than compiling it did.
         saved = max(0.0, sum(trial["saved_seconds"] for trial in found))
-        count = sum(trial["status"] == "completed" for trial in found)
+        count = sum(trial["status"] == "trained" for trial in found)
         assert (
             f"\nChildren took {seconds:.0f} seconds; waiting for compilers was "
             f"{waiting / seconds:.1%} of the first {count}'s. "
