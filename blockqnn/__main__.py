@@ -1,4 +1,4 @@
-"""The command line: `python -m blockqnn VERB ...`."""
+"""The command line: `blockqnn VERB ...`, or `python -m blockqnn VERB ...`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from blockqnn.errors import INTERRUPTED, WRONG_INPUT, UserError
 from blockqnn.flags import verbs
+from blockqnn.invocation import SCRIPT, command
 from blockqnn.networks.layout import LayoutError
 from blockqnn.networks.spaces.contract import CodeError
 
@@ -44,9 +45,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if not words or words[0] not in verbs.NAMES:
         given = f"{words[0]!r} is no verb" if words else "A verb is missing"
-        raise UserError(
-            f"{given}; allowed: {', '.join(verbs.NAMES)}. See: python -m blockqnn --help"
-        )
+        raise UserError(f"{given}; allowed: {', '.join(verbs.NAMES)}. See: {command('--help')}")
     verb = verbs.find(words[0])
     asked = [word for word in words[1:] if word in _HELP[:-1]]
     if asked:
@@ -59,7 +58,7 @@ def _help() -> str:
     lines = [
         "Designs convolutional blocks by reinforcement learning.",
         "",
-        "usage: python -m blockqnn VERB ...",
+        f"usage: {SCRIPT} VERB ...",
         "",
     ]
     described = [verbs.find(name).define() for name in verbs.NAMES]
@@ -70,7 +69,7 @@ def _help() -> str:
         first, _, _ = flags.summary.partition(". ")
         text = f"  {usage:{width}}{first.rstrip('.')}."
         lines.append(textwrap.fill(text, 88, subsequent_indent=" " * (2 + width)))
-    lines += ["", "python -m blockqnn VERB --help lists a verb's flags."]
+    lines += ["", f"{SCRIPT} VERB --help lists a verb's flags."]
     return "\n".join(lines) + "\n"
 
 

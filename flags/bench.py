@@ -13,6 +13,7 @@ from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.settings import Recipe
@@ -49,9 +50,9 @@ def define() -> parsing.FlagSet:
     flags.text(
         "preset",
         preset_files.DEFAULT_PRESET,
-        "preset whose epochs and numbers of training and validation images give the children an "
-        "hour, together with the measured wait for a warm compilation, step and "
-        f"evaluation, for one worker: {', '.join(preset_files.preset_names())}",
+        "preset for whose epochs and numbers of images the children an hour are computed, from "
+        "the measured seconds of a step, an evaluation and compiling with a filled cache, for one "
+        f"worker: {', '.join(preset_files.preset_names())}",
     )
     flags.group("Child network")
     layout = Layout(filters=(16, 32, 64), repeats=2, height=8)
@@ -87,7 +88,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
     words = flags.parse(arguments)
     if words:
         raise UserError(
-            f"bench takes flags alone, given {words[0]!r}. See: python -m blockqnn bench --help"
+            f"bench takes flags alone, given {words[0]!r}. See: {command('bench', '--help')}"
         )
     value = flags.chosen()
     return BenchSettings(

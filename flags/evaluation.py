@@ -10,6 +10,7 @@ from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
 from blockqnn.full_training.evaluate import SPLITS, TEST, EvaluateSettings
+from blockqnn.invocation import command
 
 
 def define() -> parsing.FlagSet:
@@ -28,7 +29,7 @@ def define() -> parsing.FlagSet:
         "",
         "data set as for train, with images of the same shape; empty for the training's own",
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.choice("split", TEST, SPLITS, "which images to measure")
     flags.integer("readers", 4, "threads that read and decode images", 1)
     flags.group("Computation")
@@ -61,8 +62,7 @@ def parse(arguments: Sequence[str]) -> EvaluateSettings:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"evaluate takes one CHECKPOINT, given {given!r}. See: python -m blockqnn evaluate "
-            "--help"
+            f"evaluate takes one CHECKPOINT, given {given!r}. See: {command('evaluate', '--help')}"
         )
     value = flags.chosen()
     return EvaluateSettings(

@@ -20,6 +20,7 @@ from blockqnn.flags import (
 )
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
@@ -66,8 +67,8 @@ def _define_run(flags: parsing.FlagSet) -> None:
         preset_files.DEFAULT_PRESET,
         f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())}",
     )
-    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text("run_dir", "", "directory of the run; empty for runs/PRESET")
+    flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.path("run_dir", "", "directory of the run; empty for runs/PRESET")
     flags.integer("seed", 0, "number that fixes every random choice")
     evaluators.define(flags)
     flags.switch(
@@ -88,7 +89,7 @@ def _define_data(flags: parsing.FlagSet) -> None:
         "train_labels), folder:PATH[:HEIGHTxWIDTH] (a folder of images for each class, scaled to "
         "one size if a size is named), or a TFDS data set",
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.integer("train_examples", 0, "most images to train on; 0 for all")
     flags.integer(
         "validation_examples", 0, "most images, of the sixth held out, to judge by; 0 for all"
@@ -139,7 +140,7 @@ def parse(
     if given.words:
         raise UserError(
             f"search takes flags alone, given {given.words[0]!r}. "
-            "See: python -m blockqnn search --help"
+            f"See: {command('search', '--help')}"
         )
     flags = given.flags
     flags.refuse_without_effect("search", given.usual)

@@ -21,6 +21,7 @@ from blockqnn.full_training.settings import (
     Saving,
     TrainSettings,
 )
+from blockqnn.invocation import command
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
 from blockqnn.settings import DataSettings
@@ -68,8 +69,8 @@ def _define_training(flags: parsing.FlagSet) -> None:
         preset_files.DEFAULT_TRAINING_PRESET,
         f"flags to begin with, which all others override: {names}",
     )
-    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text(
+    flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.path(
         "out_dir",
         "",
         "directory of the training, or with --top of one for each block; empty for "
@@ -107,7 +108,7 @@ def _define_training(flags: parsing.FlagSet) -> None:
         "gigabytes that a device may need, as estimated before training; 0 for what it has",
         least=0,
     )
-    flags.text(
+    flags.path(
         "compilation_cache",
         machine.compilation_cache,
         "directory that keeps compiled programs, or off; empty for one in the user's cache; "
@@ -139,7 +140,7 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
         data.source.dataset,
         "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH, folder:PATH, or a TFDS data set",
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.switch(
         "hold_out",
         data.hold_out,
@@ -183,8 +184,7 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     if len(given.words) != 1:
         words = " ".join(given.words) or "nothing"
         raise UserError(
-            f"train takes one BLOCK or RUN_DIR, given {words!r}. See: python -m blockqnn train "
-            "--help"
+            f"train takes one BLOCK or RUN_DIR, given {words!r}. See: {command('train', '--help')}"
         )
     given.flags.refuse_without_effect("training", given.usual)
     values = given.flags.chosen()

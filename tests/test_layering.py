@@ -15,7 +15,16 @@ PACKAGES = ("agents", "blockqnn", "flags", "networks")
 
 GROUPS = {
     # Words that the rooms above share.
-    "ground": ("errors", "heading", "listing", "reward", "settings", "terminal", "trial"),
+    "ground": (
+        "errors",
+        "heading",
+        "invocation",
+        "listing",
+        "reward",
+        "settings",
+        "terminal",
+        "trial",
+    ),
     # Of the networks what begins with a design; the rest is about any network.
     "child networks": ("networks.child", "networks.cost"),
     # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.

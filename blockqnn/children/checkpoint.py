@@ -124,7 +124,7 @@ def find_checkpoint(path: pathlib.Path) -> pathlib.Path:
     if not found:
         raise UserError(
             f"There is no checkpoint in {path}; allowed: a checkpoint's directory, or that of a "
-            "training (python -m blockqnn train) with at least one."
+            "training (blockqnn train) with at least one."
         )
     return found[-1]
 

@@ -12,6 +12,7 @@ from typing import TextIO
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY, TABLE
 from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable, read_table, say_what_is_read
+from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
@@ -74,10 +75,10 @@ def run_search(
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
+            kept = run.run_dir / run_directory.FLAG_FILE
             print(
                 f"\nStopped; what has finished is in {run.run_dir}. The same command "
-                "continues, or: python -m blockqnn search "
-                f"--flagfile={run.run_dir / run_directory.FLAG_FILE}",
+                f"continues, or: {command('search', f'--flagfile={kept}')}",
                 file=stream,
             )
             return INTERRUPTED
@@ -146,7 +147,7 @@ def _carry_on(
             seconds = time.monotonic() - begun
             idle = max(0.0, 1 - trained_seconds / (seconds * executor.slots))
             print(
-                f"\n{executor.slots} at a time for {seconds:.0f} seconds, of which {idle:.0%} "
+                f"\n{executor.slots} at a time for {seconds:.0f} seconds, of which {100 * idle:.0f} % "
                 "idle, with no child in training.",
                 file=stream,
             )
@@ -185,7 +186,7 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         for status in (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
-    print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
+    print(f"\n{len(statuses)} trials: {counts} ({100 * share:.0f} % infeasible).", file=stream)
     lacking = sum(trial.reason == NOT_IN_TABLE for trial in result.trials)
     if lacking:
         print(f"The table lacks {lacking:,} of them, which were never judged.", file=stream)
@@ -200,12 +201,15 @@ def _print_result(run: RunSettings, stream: TextIO) -> None:
         return
     print(f"\nBest blocks by reward:\n{best_blocks(best, terminal_of(stream))}", file=stream)
     print(
-        f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
-        f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
+        f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}"
+        f"\nAll trials:          {command('trials', run.run_dir)}",
         file=stream,
     )
     if run.tensorboard:
-        print(f"Learning curves:     tensorboard --logdir {run.run_dir / DIRECTORY}", file=stream)
+        print(
+            f"Learning curves:     tensorboard --logdir {quoted(str(run.run_dir / DIRECTORY))}",
+            file=stream,
+        )
 
 
 def time_spent(trained: list[Trial]) -> str:
@@ -215,20 +219,22 @@ def time_spent(trained: list[Trial]) -> str:
         trained: trials that were trained, at least one.
 
     Returns:
-        Two sentences.
+        Three sentences.
     """
     in_order = sorted(trained, key=lambda trial: trial.finished or 0.0)
     first, later = in_order[:_FIRST_CHILDREN], in_order[_FIRST_CHILDREN:]
 
     def waiting(trials: list[Trial]) -> str:
         seconds = sum(trial.seconds for trial in trials)
-        return f"{sum(trial.waiting_seconds for trial in trials) / max(seconds, 1e-9):.1%}"
+        share = sum(trial.waiting_seconds for trial in trials) / max(seconds, 1e-9)
+        return f"{100 * share:.1f} %"
 
     text = (
-        f"Children took {sum(trial.seconds for trial in trained):.0f} seconds; waiting for "
-        f"compilers was {waiting(first)} of the first {len(first)}'s"
+        f"The children took {sum(trial.seconds for trial in trained):.0f} seconds. "
+        f"{'The only one' if len(trained) == 1 else f'The first {len(first)}'} waited for the "
+        f"compiler for {waiting(first)} of the time"
     )
     if later:
-        text += f" and {waiting(later)} of the other {len(later)}'s"
+        text += f", the other {len(later)} for {waiting(later)}"
     saved = sum(trial.saved for trial in trained)
     return f"{text}. The compilation cache saved {saved:.0f} seconds."

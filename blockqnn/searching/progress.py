@@ -109,7 +109,7 @@ class _Counting:
         ]
         if counts.best is not None:
             parts.append((1, f"best {number(counts.best.reward)} (#{counts.best.number})"))
-        parts.append((9, f"{duration(elapsed)} gone"))
+        parts.append((9, f"{duration(elapsed)} so far"))
         done = blocks - self._before
         left = self._iterations * self._blocks_per_iteration - blocks
         if done > 0 and left > 0:
