@@ -149,8 +149,8 @@ class TableFile:
                     lines.append(own)
                 if len(lines) == 2:
                     break
-        first, second, *_ = [*lines, [], []]
-        return first, second
+        lines += [[], []]
+        return lines[0], lines[1]
 
     def _reader(self, separator: str) -> Any:
         text = io.StringIO(self._text, newline="")

@@ -147,8 +147,8 @@ def _carry_on(
             seconds = time.monotonic() - begun
             idle = max(0.0, 1 - trained_seconds / (seconds * executor.slots))
             print(
-                f"\n{executor.slots} at a time for {seconds:.0f} seconds, of which {100 * idle:.0f} % "
-                "idle, with no child in training.",
+                f"\n{executor.slots} at a time for {seconds:.0f} seconds, of which "
+                f"{100 * idle:.0f} % idle, with no child in training.",
                 file=stream,
             )
 

@@ -101,6 +101,15 @@ def test_filters_choose_what_the_trials_say(blockqnn, run):
     )
 
 
+def test_features_have_short_names_and_a_wrong_one_names_them_all(blockqnn, run):
+    long = listed(blockqnn, run, "--has=several branches,convolutions in sequence")
+    assert listed(blockqnn, run, "--has=branch,sequence") == long
+    status, _, err = blockqnn("show", run, "--has=branches")
+    assert status == 2
+    assert "conv, conv1x1, " in err
+    assert "branch, leaves, shortcut, residual, " in err
+
+
 def test_what_was_not_trained_is_listed_with_its_reason(blockqnn, run):
     infeasible = next(t for t in blockqnn.trials(run) if t["status"] == "infeasible")
     text = shown(blockqnn, run, "--status=infeasible", "--sort=number")

@@ -158,3 +158,8 @@ def test_the_terms_add_up_to_the_reward(accuracy, block_flops, density, mu, rho)
     assert terms.accuracy + terms.flops + terms.density == reward
     # As one writes the equation, to the last bit: stored rewards must not change.
     assert reward == accuracy - mu * math.log(block_flops / 1e6) - rho * math.log(density)
+
+
+def test_a_cache_that_took_longer_than_compiling_saved_nothing():
+    trial = dataclasses.replace(TRIAL, saved_seconds=-0.25)
+    assert "0.0 saved by the cache" in words(run_of(trial), trial)

@@ -1,5 +1,6 @@
 """The verb `search`: beginning, continuing, extending and refusing to be another search."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -44,7 +45,7 @@ def test_a_search_prints_its_progress_its_counts_and_its_best_blocks(blockqnn):
     assert f"{len(trials)} trials: {counts['trained']} trained, " in out
     assert "idle" not in out and "compil" not in out, "nothing was trained"
     share = counts["infeasible"] / len(trials)
-    assert f"{counts['infeasible']} infeasible, 0 failed ({share:.0%} infeasible)" in out
+    assert f"{counts['infeasible']} infeasible, 0 failed ({100 * share:.0f} % infeasible)" in out
     ranked = sorted(trials, key=lambda t: -t["reward"] if t["status"] == "trained" else 0)
     best = out[out.index("Best blocks by reward") :].splitlines()[2:]
     for place, trial in enumerate(ranked[: min(5, counts["trained"])]):
@@ -196,8 +197,8 @@ def test_devices_and_compiling_ahead_do_not_change_what_is_trained(blockqnn):
         count = sum(trial["status"] == "trained" for trial in found)
         assert (
             f"\nThe children took {seconds:.0f} seconds. The first {count} waited for the "
-            f"compiler for {100 * waiting / seconds:.1f} % of the time. The compilation cache saved {saved:.0f} seconds.\n"
-            in out
+            f"compiler for {100 * waiting / seconds:.1f} % of the time. The compilation cache "
+            f"saved {saved:.0f} seconds.\n" in out
         )
 
 
