@@ -96,8 +96,8 @@ class QLearning(Pacing):
         meaning="Probabilities are those of the epsilon-greedy policy: a random action with "
         "probability epsilon, else one of the highest Q-value. A Q-value is what the agent expects "
         "from here on; with reward shaping the actions before the last add their shares, so "
-        "values fall towards the end. Updates are how often replay moved it. The table knows what "
-        "came before by the last action alone.",
+        "values fall towards the end. Updates are how often replay moved it. Of what came before, "
+        "only the last action counts: beginnings that end alike have the same values.",
     )
 
     def __init__(self, space: SearchSpace, config: QLearningConfig, seed: int):

@@ -279,8 +279,8 @@ def main(
             cells = []
             for budget in budgets:
                 values = futures[name, budget].result()
-                deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-                cells.append(f"{statistics.fmean(values):.3f} +- {deviation:.2f}")
+                deviation = f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
+                cells.append(f"{statistics.fmean(values):.3f} +- {deviation}")
             rows.append([*cells, name])
     print(f"{len(seeds)} seeds")
     print(table([*(f"{budget:,} evaluations" for budget in budgets), "agent"], rows))

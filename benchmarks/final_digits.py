@@ -135,10 +135,10 @@ def main() -> None:
                 seconds[each.name] += result["seconds"]
         for each in found:
             values = errors[each.name]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            spread = f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
             rows.append(
                 [
-                    f"{statistics.mean(values):.2f} +- {spread:.2f}",
+                    f"{statistics.mean(values):.2f} +- {spread}",
                     " ".join(f"{value:.2f}" for value in values),
                     f"{each.parameters:,}",
                     ",".join(map(str, each.layout.filters)),

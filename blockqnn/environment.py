@@ -53,7 +53,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
     Every step earns 0 but the last. Terminal earns the reward of equation 7 in
     percent, as in a search; a block that cannot be trained, an illegal action
     and a child that fails earn the accuracy of guessing. The last `info` says
-    more: `code`, `hash`, `status` (`completed`, `known`, `infeasible`, `failed`
+    more: `code`, `hash`, `status` (`trained`, `known`, `infeasible`, `failed`
     or `illegal`), `reason`, `parameters`, `flops`, `block_flops`, `density`, and
     `accuracy` in percent where there is one. A block that has been trained
     before is known, whichever way it was written, and not trained again.
@@ -72,7 +72,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
     ...     action = environment.action_space.sample(info["action_mask"])
     ...     observation, reward, ended, _, info = environment.step(action)
     >>> print(info["status"], round(reward, 2), info["code"])
-    completed 38.91 [(1,2,1,0,0),(2,1,1,1,0),(3,2,3,2,0),(4,6,0,0,3),(5,7,0,0,0)]
+    trained 38.91 [(1,2,1,0,0),(2,1,1,1,0),(3,2,3,2,0),(4,6,0,0,3),(5,7,0,0,0)]
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}  # noqa: RUF012

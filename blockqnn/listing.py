@@ -6,7 +6,11 @@ import decimal
 from collections.abc import Sequence
 
 from blockqnn.networks.spaces.registry import write
+from blockqnn.terminal import Style, Terminal
 from blockqnn.trial import Trial
+
+_INDENT = 6
+"""Columns before a code that goes below its row."""
 
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."
 
@@ -27,6 +31,14 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def about(seconds: float) -> str:
+    """A duration as one says it: 40 s, 5 min, 3 h or 4 days."""
+    for size, unit, most in ((1, "s", 90), (60, "min", 90), (3600, "h", 48)):
+        if seconds < most * size:
+            return f"{max(1, round(seconds / size))} {unit}"
+    return counted(round(seconds / 86400), "day")
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -72,10 +84,46 @@ def wrapped_code(text: str, width: int | None) -> list[str]:
     return lines
 
 
-def best_blocks(trials: Sequence[Trial]) -> str:
-    """The table of the best blocks, in the order given."""
-    return table(
-        ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs", "seconds", "code"],
+def table_with_codes(
+    header: Sequence[str], rows: Sequence[Sequence[str]], codes: Sequence[str], terminal: Terminal
+) -> str:
+    """Columns under a header, the last of which are codes.
+
+    Args:
+        header: of all columns but that of the codes.
+        rows: likewise.
+        codes: a code for each row; more may follow after two blanks.
+        terminal: where codes do not fit beside the columns, each goes below its own row.
+
+    Returns:
+        The table.
+    """
+    figures = table([*header, ""], [[*row, ""] for row in rows]).splitlines()
+    width = terminal.width
+    if width is None or all(
+        len(line) + 2 + len(code) <= width for line, code in zip(figures[1:], codes, strict=True)
+    ):
+        ends = ["  code", *(f"  {code}" for code in codes)]
+    else:
+        ends = [
+            "",
+            *(
+                "".join(
+                    f"\n{' ' * _INDENT}{terminal.styled(line, Style.DIM)}"
+                    for line in wrapped_code(code, width - _INDENT)
+                )
+                for code in codes
+            ),
+        ]
+    lines = [line + end for line, end in zip(figures, ends, strict=True)]
+    lines[0] = terminal.styled(lines[0], Style.BOLD)
+    return "\n".join(lines)
+
+
+def best_blocks(trials: Sequence[Trial], terminal: Terminal) -> str:
+    """The table of the best blocks, in the order given, on a terminal."""
+    return table_with_codes(
+        ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs", "seconds"],
         [
             [
                 str(rank),
@@ -85,8 +133,9 @@ def best_blocks(trials: Sequence[Trial]) -> str:
                 in_units(trial.parameters),
                 in_units(trial.flops),
                 number(trial.seconds, 1),
-                write(trial.code),
             ]
             for rank, trial in enumerate(trials, start=1)
         ],
+        [write(trial.code) for trial in trials],
+        terminal,
     )

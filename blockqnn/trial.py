@@ -10,10 +10,10 @@ from blockqnn.networks.spaces.contract import Code
 
 
 class Status(enum.StrEnum):
-    """Where a trial stands."""
+    """Where a trial stands, by the word that people read."""
 
     RUNNING = "running"
-    COMPLETED = "completed"
+    COMPLETED = "trained"
     KNOWN = "known"
     INFEASIBLE = "infeasible"
     FAILED = "failed"
@@ -40,7 +40,8 @@ class Trial:
         reason: why it failed or is infeasible.
         source: number of the trial whose result a known one repeats.
         accuracies: validation accuracy after each epoch, in percent.
-        reward: what the agent learns from, in percent.
+        reward: what the agent learns from, in percent; where nothing was
+            trained that of guessing, or None.
         restarts: how often training started again with a lower learning rate.
         compile_seconds: spent on lowering and compiling, perhaps while others trained.
         train_seconds: spent on all else, evaluation included.
@@ -81,6 +82,16 @@ class Trial:
     def accuracy(self) -> float | None:
         """Validation accuracy after the last epoch, in percent."""
         return self.accuracies[-1] if self.accuracies else None
+
+    @property
+    def saved(self) -> float:
+        """Seconds of compiling that the cache saved; none where reading it took longer."""
+        return max(0.0, self.saved_seconds)
+
+    @property
+    def measured_reward(self) -> float | None:
+        """The reward in percent; None where nothing was trained, whatever the agent was told."""
+        return self.reward if self.status in (Status.COMPLETED, Status.KNOWN) else None
 
     @property
     def seconds(self) -> float:

@@ -50,9 +50,9 @@ def define() -> parsing.FlagSet:
     flags.text(
         "preset",
         preset_files.DEFAULT_PRESET,
-        "preset whose epochs and numbers of training and validation images give the children an "
-        "hour, together with the measured wait for a warm compilation, step and "
-        f"evaluation, for one worker: {', '.join(preset_files.preset_names())}",
+        "preset for whose epochs and numbers of images the children an hour are computed, from "
+        "the measured seconds of a step, an evaluation and compiling with a filled cache, for one "
+        f"worker: {', '.join(preset_files.preset_names())}",
     )
     flags.group("Child network")
     layout = Layout(filters=(16, 32, 64), repeats=2, height=8)
@@ -127,7 +127,7 @@ def _children(preset: str) -> PresetChildren:
 def _run(settings: BenchSettings) -> int:
     from blockqnn.bench.command import bench
 
-    bench(settings, sys.stdout)
+    bench(settings, sys.stdout, sys.stderr)
     return 0
 
 

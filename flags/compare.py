@@ -56,7 +56,11 @@ def define() -> parsing.FlagSet:
         "look accuracies up, train children, or make accuracies up",
     )
     flags.group("With a table (--evaluator=table)", parsing.Owner("evaluator", (TABLE,)))
-    flags.path("table", "", "CSV file of accuracies in percent with a column code or arch_str")
+    flags.path(
+        "table",
+        "",
+        "CSV file of accuracies in percent, whose column code or arch_str has the designs",
+    )
     flags.text("search_column", "cifar10_valid_hp12", "column of the table that the agents see")
     flags.text(
         "judge_column",
@@ -194,9 +198,8 @@ def _run(settings: CompareSettings | RealCompareSettings) -> int:
     from blockqnn.contests.real_command import compare_real
 
     if isinstance(settings, CompareSettings):
-        compare(settings, sys.stdout, sys.stderr)
-    else:
-        compare_real(settings, sys.stdout, sys.stderr)
+        return compare(settings, sys.stdout, sys.stderr)
+    compare_real(settings, sys.stdout, sys.stderr)
     return 0
 
 

@@ -21,7 +21,7 @@ def define() -> parsing.FlagSet:
         "BLOCK ...",
         "Draws a block, or two side by side with what differs in red and green. BLOCK is a "
         "published name (inception, residual, block-qnn-a, block-qnn-b, block-qnn-s), a code, "
-        "RUN_DIR#NUMBER or RUN_DIR#best.",
+        "RUN_DIR#NUMBER or RUN_DIR#best, for which RUN_DIR alone is enough.",
     )
     flags.group("Output")
     flags.path("out", "", "file that ends in .svg, .png, .pdf or .dot; empty prints text")
@@ -29,7 +29,7 @@ def define() -> parsing.FlagSet:
     flags.integer("dots_per_inch", 144, "resolution of a .png; an inch is 72 points", 1)
     child_network.define_blocks(
         flags,
-        "Child network, for widths at its first stage (of a run's block, the run's own)",
+        "Child network, for widths at its first stage (where a block is of a run, that of the run)",
     )
     return flags
 

@@ -69,9 +69,12 @@ def define_show() -> parsing.FlagSet:
     flags.special(
         "has",
         (),
-        f"features that the blocks must have, with commas between: {', '.join(selection.FEATURES)}",
+        "features that the blocks must have, with commas between them: the layers "
+        f"{', '.join(selection.LAYERS)}, or "
+        + ", ".join(f"{short} ({motif})" for short, motif in selection.SHORT_NAMES.items()),
         _parse_features,
-        f"some of {', '.join(selection.FEATURES)}, with commas between them",
+        f"some of {', '.join((*selection.LAYERS, *selection.SHORT_NAMES))}, with commas between "
+        "them",
     )
     child_network.define_blocks(
         flags, "Child network (where a block is of a run, the run's layout is taken)"
@@ -173,10 +176,8 @@ def _parse_iterations(text: str) -> tuple[int, int] | None:
 
 
 def _parse_features(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(",")) if text else ()
-    if not set(words) <= set(selection.FEATURES):
-        raise ValueError
-    return words
+    words = text.split(",") if text else []
+    return tuple(selection.feature_named(word.strip()) for word in words)
 
 
 def _given(values: Mapping[str, Any], prefix: str, names: Iterable[str]) -> dict[str, float]:

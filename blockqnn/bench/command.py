@@ -16,6 +16,7 @@ import pathlib
 import shutil
 import statistics
 import tempfile
+import time
 from typing import Any, TextIO
 
 from blockqnn.bench.child import IMAGES, JAX, TORCH, MeasuredSetting
@@ -23,7 +24,7 @@ from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_flop
 from blockqnn.bench.process import MeasuringProcess
 from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import resolve
-from blockqnn.listing import number, table
+from blockqnn.listing import about, counted, number, table
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
@@ -36,6 +37,7 @@ AGAINST = (NONE, TORCH)
 
 _DISCARDED = 2
 """Steps before those that are timed: the other process's threads may still spin."""
+_LONGEST_NAME = 40
 _ROUNDS = 5
 """How often two frameworks take turns."""
 
@@ -68,7 +70,7 @@ class BenchSettings:
     as_json: bool
 
 
-def bench(settings: BenchSettings, stream: TextIO) -> None:
+def bench(settings: BenchSettings, stream: TextIO, progress: TextIO) -> None:
     """Measures blocks and prints what they cost.
 
     `idle_share` is the share of the seconds, over all blocks compiled in one
@@ -83,6 +85,7 @@ def bench(settings: BenchSettings, stream: TextIO) -> None:
     Args:
         settings: what to measure.
         stream: where to print.
+        progress: for what is being measured.
 
     Raises:
         UserError: if a block cannot be found or measured, or PyTorch is missing.
@@ -92,15 +95,16 @@ def bench(settings: BenchSettings, stream: TextIO) -> None:
     if settings.against == TORCH and importlib.util.find_spec("torch") is None:
         raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
     with tempfile.TemporaryDirectory() as directory:
-        facts = _Bench(settings, pathlib.Path(directory)).measure(codes)
+        facts = _Bench(settings, pathlib.Path(directory), progress).measure(codes)
     print(json.dumps(facts) if settings.as_json else _in_words(facts, settings), file=stream)
 
 
 class _Bench:
     """Measures blocks one after the other."""
 
-    def __init__(self, settings: BenchSettings, directory: pathlib.Path):
+    def __init__(self, settings: BenchSettings, directory: pathlib.Path, progress: TextIO):
         self._settings, self._directory = settings, directory
+        self._progress, self._begun = progress, time.monotonic()
         self._setting = MeasuredSetting(
             framework=JAX,
             layout=settings.layout,
@@ -142,12 +146,18 @@ class _Bench:
     def _row(self, place: int, code: Code, torch: MeasuringProcess | None) -> dict[str, Any]:
         settings, batch_size = self._settings, self._setting.batch_size
         cache = self._cache(place)
+        self._say(place, "compiling with an empty cache")
         with self._process(cache) as cold_process:
             cold = cold_process.prepare(code)
             self._device = cold_process.device
+            if self._rates is None:
+                self._say(place, "measuring what the device does at best")
             rates = self._rates = self._rates or Rates(**cold_process.rates())
+        self._say(place, "compiling with the cache that this has filled")
         with self._process(cache) as process:
             warm = process.prepare(code)
+            against = "" if torch is None else ", in turn with PyTorch"
+            self._say(place, f"training {counted(settings.steps, 'step')}{against}")
             ours, theirs = self._steps(code, process, torch)
             evaluation = process.evaluate() * settings.children.validation_images / IMAGES
         step = statistics.median(ours)
@@ -188,6 +198,18 @@ class _Bench:
             }
         return row
 
+    def _say(self, place: int, doing: str) -> None:
+        """Tells what is being done to a block."""
+        names, passed = self._settings.references, time.monotonic() - self._begun
+        left = f"; about {about(passed / place * (len(names) - place))} left" if place else ""
+        # A code is too long for a line of this kind.
+        name = names[place] if len(names[place]) <= _LONGEST_NAME else "a code"
+        print(
+            f"{name} ({place + 1} of {len(names)}): {doing} ...{left}",
+            file=self._progress,
+            flush=True,
+        )
+
     def _steps(
         self, code: Code, process: MeasuringProcess, torch: MeasuringProcess | None
     ) -> tuple[list[float], list[float]]:
@@ -209,6 +231,7 @@ class _Bench:
         everything = self._directory / "all"
         for place in range(len(codes)):
             shutil.copytree(self._cache(place), everything, dirs_exist_ok=True)
+        print("All blocks: compiling in one process, with all caches ...", file=self._progress)
         with self._process(everything) as process:
             waiting = sum(process.prepare(code)["wait_seconds"] for code in codes)
         training = sum(row["child_seconds"] - row["wait_warm_seconds"] for row in rows)
@@ -229,9 +252,9 @@ def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
     columns = [
         ("lower s", "lower_seconds", 1.0, 2),
         ("compile s", "compile_cold_seconds", 1.0, 2),
-        ("warm", "compile_warm_seconds", 1.0, 2),
+        ("cached", "compile_warm_seconds", 1.0, 2),
         ("wait s", "wait_cold_seconds", 1.0, 2),
-        ("warm", "wait_warm_seconds", 1.0, 2),
+        ("wait cached", "wait_warm_seconds", 1.0, 2),
         ("step ms", "step_seconds", 1e3, 2),
         ("images/s", "images_per_second", 1.0, 0),
         ("GFLOP/s", "gflops_per_second", 1.0, 1),
@@ -253,6 +276,7 @@ def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
         [
             table([*(title for title, *_ in columns), "block"], rows),
             "",
+            "cached: with the cache on disk that compiling once has filled",
             f"device {facts['device']}: at best {facts['flops_per_second'] / 1e9:.1f} GFLOP/s "
             f"in matrix products, {facts['bytes_per_second'] / 1e9:.1f} GB/s in copies",
             f"images {layout.height}x{layout.width}x{layout.channels}, filters {filters}, "

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import time
 from typing import TextIO
 
 from blockqnn.calibration.longer_training import train_longer
@@ -18,7 +19,7 @@ from blockqnn.evaluation.recorded import (
     data_as_recorded,
 )
 from blockqnn.invocation import command
-from blockqnn.listing import DRY_NOTICE, number
+from blockqnn.listing import DRY_NOTICE, about, counted, number
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.spending import none_trained
@@ -159,6 +160,8 @@ def _carry_on(
     search = dataclasses.replace(settings.search, blocks_per_iteration=len(missing))
     where = f"the training in {settings.training.run_dir}"
     sources = checked_facts(store.facts(), search, where)
+    if stream is not None:
+        print("Starting the workers ...", file=stream, flush=True)
     with contextlib.closing(make_executor(search, settings.training)) as executor:
         store.set_facts(
             facts
@@ -171,11 +174,13 @@ def _carry_on(
         )
         if stream is not None:
             print(
-                f"Training {len(missing)} of {len(sample)} blocks for "
-                f"{search.recipe.epochs} epochs, {executor.slots} at a time; "
-                f"they are kept in {settings.training.run_dir}.",
+                f"Training {len(missing)} of {counted(len(sample), 'block')} for "
+                f"{counted(search.recipe.epochs, 'epoch')}, {executor.slots} at a time; "
+                f"they are kept in {settings.training.run_dir}. The first are compiled ...",
                 file=stream,
+                flush=True,
             )
+        begun = time.monotonic()
         early = {trial.number: trial for trial in sample}
         seed = search.seed + settings.seed
         for place, trial in enumerate(
@@ -186,9 +191,11 @@ def _carry_on(
                     f"{number(early[trial.number].accuracy)} % early, "
                     f"{number(trial.accuracy)} % at the end"
                 )
+                left = (time.monotonic() - begun) / place * (len(missing) - place)
+                rest = f"; about {about(left)} left" if place < len(missing) else ""
                 print(
                     f"  {place:3} of {len(missing)}: trial {trial.number}, {said}, "
-                    f"{trial.seconds:.1f} s",
+                    f"{trial.seconds:.1f} s{rest}",
                     file=stream,
                     flush=True,
                 )

@@ -8,12 +8,13 @@ import pathlib
 from typing import Any, TextIO
 
 from blockqnn.errors import FAILED, UserError
-from blockqnn.listing import DRY_NOTICE, in_units, number, table
+from blockqnn.listing import DRY_NOTICE, counted, in_units, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
 from blockqnn.reward import corrected_reward
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.spending import nothing_trained
 from blockqnn.settings import RewardSettings
+from blockqnn.terminal import Terminal, terminal_of
 from blockqnn.trial import Status, Trial
 
 
@@ -94,11 +95,11 @@ def rescore(settings: RescoreSettings, stream: TextIO) -> int:
         return FAILED
     moved = sum(row.rank != row.old_rank for row in ranked)
     print(
-        f"{len(ranked)} trained blocks under mu = {new.mu:g}, rho = {new.rho:g}; the run has "
-        f"mu = {old.mu:g}, rho = {old.rho:g}. {moved} have another rank.\n",
+        f"{counted(len(ranked), 'trained block')} under mu = {new.mu:g}, rho = {new.rho:g}; the "
+        f"run has mu = {old.mu:g}, rho = {old.rho:g}. {moved} have another rank.\n",
         file=stream,
     )
-    print(_table(shown), file=stream)
+    print(_table(shown, terminal_of(stream)), file=stream)
     return 0
 
 
@@ -165,8 +166,8 @@ def _facts(row: Rescored) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[Rescored]) -> str:
-    return table(
+def _table(rows: list[Rescored], terminal: Terminal) -> str:
+    return table_with_codes(
         [
             "rank",
             "old rank",
@@ -177,7 +178,6 @@ def _table(rows: list[Rescored]) -> str:
             "parameters",
             "block FLOPs",
             "density",
-            "code",
         ],
         [
             [
@@ -190,8 +190,9 @@ def _table(rows: list[Rescored]) -> str:
                 in_units(row.trial.parameters),
                 in_units(row.trial.block_flops),
                 number(row.trial.density),
-                write(row.trial.code),
             ]
             for row in rows
         ],
+        [write(row.trial.code) for row in rows],
+        terminal,
     )

@@ -41,7 +41,9 @@ class Played:
         seed: of the agent.
         evaluations: of different designs; fewer than the budget if it drew
             nothing new any more.
-        improvements: in order.
+        improvements: in order; none where no suggestion was in the table.
+        suggestions: of designs, known ones too.
+        lacking: of these, how many the table does not have.
     """
 
     contestant: str
@@ -49,10 +51,13 @@ class Played:
     seed: int
     evaluations: int
     improvements: tuple[Improvement, ...]
+    suggestions: int = 0
+    lacking: int = 0
 
-    def best_at(self, evaluations: int) -> Improvement:
-        """The best design by the search's accuracy after a number of evaluations."""
-        return [i for i in self.improvements if i.evaluations <= evaluations][-1]
+    def best_at(self, evaluations: int) -> Improvement | None:
+        """The best design by the search's accuracy after some evaluations; None where none was."""
+        found = [i for i in self.improvements if i.evaluations <= evaluations]
+        return found[-1] if found else None
 
 
 def play(
@@ -74,8 +79,16 @@ def play(
         What came of it.
     """
     agent = make_agent(contestant.config(budget), space_named(space), seed)
-    count, improvements = play_agent(agent, contestant.batch(budget), table, budget)
-    return Played(contestant.title, budget, seed, count, improvements)
+    run = _played(agent, contestant.batch(budget), table, budget)
+    return Played(
+        contestant.title,
+        budget,
+        seed,
+        len(run.seen),
+        tuple(run.improvements),
+        run.suggestions,
+        run.lacking,
+    )
 
 
 def play_agent(
@@ -92,10 +105,15 @@ def play_agent(
     Returns:
         How many evaluations there were, and the improvements in order.
     """
+    run = _played(agent, batch, table, budget)
+    return len(run.seen), tuple(run.improvements)
+
+
+def _played(agent: Agent, batch: int, table: AccuracyTable, budget: int) -> _Run:
     run = _Run(table, budget)
     while run.goes_on:
         run.evaluate(agent, batch)
-    return len(run.seen), tuple(run.improvements)
+    return run
 
 
 class _Run:
@@ -103,22 +121,24 @@ class _Run:
 
     def __init__(self, table: AccuracyTable, budget: int):
         self._table, self._budget = table, budget
-        self._draws = 0
+        self.suggestions = self.lacking = 0
         self._best = -math.inf
         self.seen: set[int] = set()
         self.improvements: list[Improvement] = []
 
     @property
     def goes_on(self) -> bool:
-        return len(self.seen) < self._budget and self._draws < DRAWS_PER_EVALUATION * self._budget
+        most = DRAWS_PER_EVALUATION * self._budget
+        return len(self.seen) < self._budget and self.suggestions < most
 
     def evaluate(self, agent: Agent, batch: int) -> None:
         """One iteration: looks up what the agent suggests, and lets it learn."""
         episodes = []
         for actions in agent.suggest(batch):
-            self._draws += 1
+            self.suggestions += 1
             found = self._table.find(actions)
             if found is None:
+                self.lacking += 1
                 # What nobody has measured cannot be had; it is as bad as can be.
                 episodes.append(Episode(actions, 0.0))
                 continue
@@ -148,12 +168,12 @@ def from_json(fields: dict[str, Any]) -> Played:
     improvements = tuple(
         Improvement(int(n), float(s), float(j)) for n, s, j in fields["improvements"]
     )
-    if not improvements:
-        raise ValueError("a run without a design")
     return Played(
         str(fields["contestant"]),
         int(fields["budget"]),
         int(fields["seed"]),
         int(fields["evaluations"]),
         improvements,
+        int(fields.get("suggestions", 0)),
+        int(fields.get("lacking", 0)),
     )

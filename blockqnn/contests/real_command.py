@@ -20,8 +20,9 @@ from blockqnn.contests.real_standings import RealStandings, real_standings
 from blockqnn.contests.regret_figure import check_figure, draw_regret
 from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
 from blockqnn.contests.tournament import Results
+from blockqnn.contests.waiting import WaitingForChildren
 from blockqnn.evaluation.contract import DRY
-from blockqnn.listing import DRY_NOTICE, duration, table
+from blockqnn.listing import DRY_NOTICE, counted, duration, table
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.choice import make_executor
 from blockqnn.workers.contract import Executor
@@ -85,14 +86,18 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
             if (contestant.title, budget, seed) not in results.runs
         ]
         if missing:
+            waiting = WaitingForChildren(progress, len(missing), budget)
+            waiting.begin(f"{missing[0][0].title}, seed {missing[0][1]}")
             with contextlib.closing(_executor(settings, directory)) as executor:
                 for contestant, seed in missing:
-                    run = play_real(contestant, settings.search, budget, seed, executor)
+                    waiting.begin(f"{contestant.title}, seed {seed}")
+                    run = play_real(
+                        contestant, settings.search, budget, seed, executor, waiting.finished
+                    )
                     results.add([run])
-                    print(
-                        f"{contestant.title}, seed {seed}: {len(run.evaluations)} evaluations, "
-                        f"best {run.best_after(budget).accuracy:.2f} %",
-                        file=progress,
+                    waiting.ended(
+                        f"{counted(len(run.evaluations), 'evaluation')}, best accuracy "
+                        f"{run.best_after(budget).accuracy:.2f} %"
                     )
         runs = {(c.title, budget, seed): results.runs[c.title, budget, seed] for c, seed in wanted}
     found = real_standings(
@@ -136,10 +141,10 @@ def _in_words(found: RealStandings, settings: RealCompareSettings) -> str:
             ]
         )
     least = duration(found.rows[-1]["seconds"])
-    when = [f"{budget:,} evaluations" for budget in sorted(settings.budgets)]
+    when = [counted(budget, "evaluation") for budget in sorted(settings.budgets)]
     when.append(f"{least} of training")
     parts = [
-        f"Reward of the best block: mean +- standard deviation of {settings.seeds} seeds",
+        f"Reward of the best block: {standings.of_seeds(settings.seeds)}",
         "",
         table([*when, f"reach {found.target:.2f}", "median after", "agent"], rewards),
         "",
@@ -148,9 +153,9 @@ def _in_words(found: RealStandings, settings: RealCompareSettings) -> str:
         "",
         table([*when, "quarters", "agent"], accuracies),
         "",
-        f"{standings.marked(settings.contestants[0].title)}; {least} is what the run of the fewest "
-        "seconds took;",
-        f"the best reward of any run is {found.best:.2f}",
+        *standings.marked(settings.contestants[0].title, found.rows),
+        f"{least} is what the run of the fewest seconds took; the best reward of any run is "
+        f"{found.best:.2f}",
     ]
     if settings.figure is not None:
         parts.append(f"Simple regret: {settings.figure}")

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from blockqnn.contests.contestants import Contestant
@@ -72,7 +72,12 @@ class RealRun:
 
 
 def play_real(
-    contestant: Contestant, settings: SearchSettings, budget: int, seed: int, executor: Executor
+    contestant: Contestant,
+    settings: SearchSettings,
+    budget: int,
+    seed: int,
+    executor: Executor,
+    heard: Callable[[Trial], None] = lambda trial: None,
 ) -> RealRun:
     """Lets an agent search with real children.
 
@@ -86,6 +91,7 @@ def play_real(
         seed: of the agent and of the children, so that agents with one seed
             train one block to the same accuracy.
         executor: evaluates.
+        heard: is told of each trial that finishes.
 
     Returns:
         What came of it.
@@ -103,11 +109,11 @@ def play_real(
         trained: list[Trial] = []
         idle = 0
         while len(trained) < budget and idle < _IDLE_ITERATIONS:
-            found = [
-                trial
-                for trial in search.run_iteration(executor)
-                if trial.status is Status.COMPLETED
-            ]
+            found = []
+            for trial in search.run_iteration(executor):
+                heard(trial)
+                if trial.status is Status.COMPLETED:
+                    found.append(trial)
             trained += sorted(found, key=lambda trial: trial.number)
             idle = 0 if found else idle + 1
         if not trained:

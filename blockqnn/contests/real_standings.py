@@ -127,11 +127,11 @@ def real_rows(
                     "budget": budget,
                     "seconds": least if budget is None else None,
                     "mean": statistics.fmean(accuracies),
-                    "std": _deviation(accuracies),
+                    "std": standings.deviation(accuracies),
                     "seeds": seeds,
                     "p": standings.welch_p(accuracies, reference[0]) if reference else None,
                     "reward": statistics.fmean(rewards),
-                    "reward_std": _deviation(rewards),
+                    "reward_std": standings.deviation(rewards),
                     "reward_p": standings.welch_p(rewards, reference[1]) if reference else None,
                     "first": statistics.fmean(_quarter(run, first=True) for run in own),
                     "last": statistics.fmean(_quarter(run, first=False) for run in own),
@@ -146,7 +146,3 @@ def _quarter(run: RealRun, first: bool) -> float:
     count = max(1, len(run.evaluations) // 4)
     part = run.evaluations[:count] if first else run.evaluations[-count:]
     return statistics.fmean(evaluation.accuracy for evaluation in part)
-
-
-def _deviation(values: list[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0

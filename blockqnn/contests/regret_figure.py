@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,7 @@ def check_figure(figure: pathlib.Path | None) -> None:
         return
     if figure.suffix not in SUFFIXES:
         raise UserError(
-            f"--out is {str(figure)!r}; allowed: a name that ends {', '.join(SUFFIXES)}"
+            f"--out is {str(figure)!r}; allowed: a name that ends in {', '.join(SUFFIXES)}."
         )
     if figure.is_dir():
         raise UserError(f"--out is {str(figure)!r}, which is a directory; name a file.")
@@ -55,7 +56,9 @@ def draw_regret(curves: Sequence[dict[str, Any]], figure: pathlib.Path) -> None:
     for place, curve in enumerate(curves):
         style = _STYLES[place % len(_STYLES)]
         # A logarithmic axis has no zero: a regret of nothing is drawn as one below the axis.
-        regret = [max(value, _LEAST / 10) for value in curve["regret"]]
+        regret = [
+            math.nan if value is None else max(value, _LEAST / 10) for value in curve["regret"]
+        ]
         axes.plot(curve["evaluations"], regret, style, label=curve["agent"])
     axes.set(
         xlabel="evaluations",

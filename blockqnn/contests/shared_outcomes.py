@@ -58,7 +58,7 @@ class SharingExecutor:
         Raises:
             UserError: if the file is none of outcomes.
         """
-        self._executor, self._digest = executor, digest
+        self._executor, self._digest, self._path = executor, digest, path
         self._known: collections.deque[tuple[int, Outcome]] = collections.deque()
         self._jobs: dict[int, Job] = {}
         try:
@@ -108,8 +108,11 @@ class SharingExecutor:
         return None if ended is None else self._kept(*ended)
 
     def close(self) -> None:
-        """See `Executor.close`."""
+        """See `Executor.close`; a file without outcomes is removed."""
+        empty = self._connection.execute("SELECT 1 FROM outcomes LIMIT 1").fetchone() is None
         self._connection.close()
+        if empty:
+            self._path.unlink(missing_ok=True)
         self._executor.close()
 
     def _kept(self, number: int, outcome: Outcome) -> tuple[int, Outcome]:

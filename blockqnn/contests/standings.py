@@ -21,7 +21,7 @@ _NOTICED = 0.05
 def judged(
     runs: dict[Key, Played], contestant: Contestant, budget: int, budgets: Sequence[int], seeds: int
 ) -> list[float]:
-    """The judged accuracy of the best design by the search, for each seed.
+    """The judged accuracy of the best design by the search, for each seed that found any.
 
     Args:
         runs: that have ended.
@@ -34,7 +34,8 @@ def judged(
         Accuracies in percent.
     """
     sized = budget if contestant.is_sized else max(budgets)
-    return [runs[contestant.title, sized, seed].best_at(budget).judged for seed in range(seeds)]
+    best = [runs[contestant.title, sized, seed].best_at(budget) for seed in range(seeds)]
+    return [improvement.judged for improvement in best if improvement is not None]
 
 
 def welch_p(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -76,8 +77,9 @@ def rows(
 
     Returns:
         `agent`, `budget`, `mean` and `std` of the judged accuracy in percent
-        (the standard deviation over seeds, of a sample), `seeds`, and `p` of
-        Welch's test against the reference, None for itself.
+        (the standard deviation over seeds, of a sample; None where fewer than
+        two seeds found a design), `seeds`, `found`, how many of them found a
+        design, and `p` of Welch's test against the reference, None for itself.
     """
     found = []
     for budget in sorted(budgets):
@@ -88,9 +90,10 @@ def rows(
                 {
                     "agent": contestant.title,
                     "budget": budget,
-                    "mean": statistics.fmean(values),
-                    "std": statistics.stdev(values) if seeds > 1 else 0.0,
+                    "mean": statistics.fmean(values) if values else None,
+                    "std": deviation(values),
                     "seeds": seeds,
+                    "found": len(values),
                     "p": None if contestant is reference else welch_p(values, against),
                 }
             )
@@ -153,33 +156,77 @@ def regret_curves(
 
     Returns:
         `agent`, `evaluations` in logarithmic steps, and the mean `regret` over
-        seeds at each, in percentage points.
+        the seeds that found a design at each, in percentage points; None where
+        none did.
     """
     largest = max(budgets)
     points = sorted({round(x) for x in np.geomspace(1, largest, _CURVE_POINTS).tolist()})
     curves = []
     for contestant in contestants:
         played = [runs[contestant.title, largest, seed] for seed in range(seeds)]
-        regret = [
-            statistics.fmean(optimum - run.best_at(point).judged for run in played)
-            for point in points
-        ]
+        regret: list[float | None] = []
+        for point in points:
+            best = [found for run in played if (found := run.best_at(point)) is not None]
+            own = [optimum - improvement.judged for improvement in best]
+            regret.append(statistics.fmean(own) if own else None)
         curves.append({"agent": contestant.title, "evaluations": points, "regret": regret})
     return curves
 
 
-def mean_cell(mean: float, deviation: float, p: float | None) -> str:
+def lacking(
+    runs: dict[Key, Played], contestants: Sequence[Contestant], budgets: Sequence[int], seeds: int
+) -> list[dict[str, Any]]:
+    """How many suggestions the table did not have.
+
+    Args:
+        runs: that have ended, all of them.
+        contestants: in the order of the rows.
+        budgets: evaluations; runs of the largest are looked at.
+        seeds: how many runs.
+
+    Returns:
+        `agent`, `suggestions` of all its runs, and how many of them were `lacking`.
+    """
+    found = []
+    for contestant in contestants:
+        own = [runs[contestant.title, max(budgets), seed] for seed in range(seeds)]
+        found.append(
+            {
+                "agent": contestant.title,
+                "suggestions": sum(run.suggestions for run in own),
+                "lacking": sum(run.lacking for run in own),
+            }
+        )
+    return found
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """Standard deviation of a sample; None where one value or none says nothing of it."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def mean_cell(mean: float | None, deviation: float | None, p: float | None) -> str:
     """Mean and deviation, and a star where chance hardly makes the difference."""
+    if mean is None:
+        return "- "
     star = "" if p is None or p >= _NOTICED else "*"
-    return f"{mean:.2f} +- {deviation:.2f}{star:1}"
+    return f"{mean:.2f} +- {'-' if deviation is None else f'{deviation:.2f}'}{star:1}"
 
 
-def marked(reference: str) -> str:
-    """What the star of `mean_cell` says, where the others are compared with `reference`."""
-    return f"* other than {reference} by Welch's test, p < {_NOTICED}"
+def of_seeds(seeds: int) -> str:
+    """What the cells of `mean_cell` are, by the number of seeds."""
+    if seeds == 1:
+        return "one seed, and so no deviation"
+    return f"mean +- standard deviation of {seeds} seeds"
+
+
+def marked(reference: str, found: Sequence[dict[str, Any]]) -> list[str]:
+    """What the star of `mean_cell` says, where rows that are compared with `reference` have any."""
+    tested = any(row.get(name) is not None for row in found for name in ("p", "reward_p"))
+    return [f"* other than {reference} by Welch's test, p < {_NOTICED}"] if tested else []
 
 
 def reached_cells(row: dict[str, Any]) -> list[str]:
     """Of a row of `targets`: the share of the runs, and after how many evaluations."""
     evaluations = row["evaluations"]
-    return [f"{row['reached']:.0%}", "-" if evaluations is None else f"{evaluations:,}"]
+    return [f"{100 * row['reached']:.0f} %", "-" if evaluations is None else f"{evaluations:,}"]

@@ -11,7 +11,8 @@ import pathlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, Protocol, TextIO, TypeVar
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Generic, Protocol, TypeVar
 
 from blockqnn.contests.contest import Played, play
 from blockqnn.contests.contestants import Contestant, parse_contestant
@@ -89,11 +90,14 @@ class Results(Generic[R]):
         """
         self._path = directory / FILE_NAME
         self._encode, self._decode = encode, decode
+        self._is_new = False
         self.runs: dict[Key, R] = {}
+        self._made = [part for part in (directory, *directory.parents) if not part.exists()]
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+", encoding="utf-8")
         except OSError as error:
+            _remove_empty(self._made)
             raise UserError(f"--out_dir {directory} cannot be used: {error.strerror}.") from error
         try:
             self._read(identity)
@@ -109,8 +113,15 @@ class Results(Generic[R]):
         self._file.flush()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file; one that holds no run is removed, and so is a directory made for it."""
         self._file.close()
+        if not self.runs and self._is_new:
+            self._path.unlink(missing_ok=True)
+            # Logs of workers that had nothing to say; what they did say is kept.
+            for log in self._path.parent.glob("worker-*.log"):
+                if self._made and not log.stat().st_size:
+                    log.unlink()
+            _remove_empty(self._made)
 
     def _read(self, identity: dict[str, Any]) -> None:
         self._file.seek(0)
@@ -121,6 +132,7 @@ class Results(Generic[R]):
             self._file.truncate(len((whole + separator).encode()))
         lines = whole.split("\n") if whole else []
         if not lines:
+            self._is_new = True
             self._file.write(json.dumps(identity) + "\n")
             self._file.flush()
             return
@@ -139,6 +151,15 @@ class Results(Generic[R]):
                     "the old value, or another --out_dir."
                 )
         self.runs = {(run.contestant, run.budget, run.seed): run for run in found}
+
+
+def _remove_empty(directories: Sequence[pathlib.Path]) -> None:
+    """Removes directories, the innermost first, up to one that holds anything."""
+    for directory in directories:
+        try:
+            directory.rmdir()
+        except OSError:
+            return
 
 
 def carry_out(
@@ -179,6 +200,10 @@ def carry_out(
         try:
             for future in concurrent.futures.as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "A process of the contest was ended from outside; the same command continues."
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -187,13 +212,6 @@ def carry_out(
 def table_digest(path: str) -> str:
     """Sixteen hexadecimal digits that tell one table from another."""
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()[:16]
-
-
-def show_progress(stream: TextIO, done: int, total: int) -> None:
-    """Tells on a terminal how far a tournament is; elsewhere nothing."""
-    if stream.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r{done:,} of {total:,} runs", end=end, file=stream, flush=True)
 
 
 _shared: dict[str, Any] = {}

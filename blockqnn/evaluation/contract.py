@@ -8,7 +8,7 @@ import statistics
 import time
 from typing import Protocol
 
-from blockqnn.evaluation.table import AccuracyTable, TableEvaluator
+from blockqnn.evaluation.table import TableEvaluator, read_table
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_of, space_of
@@ -85,7 +85,7 @@ def make_evaluator(
     if name == DRY:
         return DryEvaluator(recipe.epochs, layout.classes, worker.dry.seconds, worker.dry.spread)
     if name == TABLE:
-        return TableEvaluator(AccuracyTable(table.path, (table.column,)))
+        return TableEvaluator(read_table(table.path, (table.column,)))
     # The driver of a search must not import JAX, and this imports it.
     from blockqnn.evaluation.training import TrainEvaluator
 

@@ -1,62 +1,72 @@
 """Accuracies that somebody has measured already, by code: a search that costs nothing.
 
-A table is a CSV file, perhaps compressed by gzip, with a row for each design.
-Its column `code` or `arch_str` holds Network Structure Codes or cells of
-NAS-Bench-201; the other columns are named by the user.
+A table is a CSV file, see `TableFile`, with a row for each design. Its column
+`code` or `arch_str` holds codes of any search space; the other columns are
+named by the user.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import math
+import collections
+import contextlib
+import functools
 import pathlib
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TextIO
 
-from blockqnn.errors import UserError
-from blockqnn.networks.spaces.contract import Code, CodeError
-from blockqnn.networks.spaces.registry import design_of, parse
+from blockqnn.evaluation.table_file import Row, TableFile, percentage, refusal
+from blockqnn.listing import counted
+from blockqnn.networks.spaces.contract import Code, CodeError, SearchSpace
+from blockqnn.networks.spaces.registry import MOST_LAYERS, SPACES, design_of, parse, space_of
 from blockqnn.trial import Job, Outcome
 
-CODE_COLUMNS = ("code", "arch_str")
-_MOST_LAYERS = 1_000_000
+_MOST_COUNTED = 10_000_000
+"""Designs of a space, above which nobody has a table of all of them."""
+
+_LARGE_BYTES = 2_000_000
+"""Of a file that takes some seconds to read."""
+
+NOT_IN_TABLE = "the table does not have it"
+"""Why a design has neither an accuracy nor a reward."""
 
 
 class AccuracyTable:
     """Some columns of a table, by design."""
 
-    def __init__(self, path: str, columns: tuple[str, ...]):
+    def __init__(self, path: str, columns: Sequence[str]):
         """Reads a table.
 
         Args:
             path: of the file.
-            columns: to keep, which hold accuracies in percent.
+            columns: to keep, which hold accuracies in percent, or as fractions
+                if none of a column is above 1.
 
         Raises:
-            UserError: if the file or a column of it cannot be read.
+            UserError: if the file or a column of it cannot be used.
         """
-        self.path, self.columns = path, columns
+        self.path, self.columns = path, tuple(columns)
         self.codes: list[Code] = []
         self._rows: list[tuple[float, ...]] = []
         self._by_code: dict[tuple[tuple[int, ...], ...], int] = {}
         self._by_hash: dict[str, int] = {}
-        text = _read(path)
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        names = list(reader.fieldnames or ())
-        code_column = next((name for name in CODE_COLUMNS if name in names), None)
-        if code_column is None:
-            raise _refusal(path, f"it has no column {' or '.join(CODE_COLUMNS)}, {_have(names)}")
-        for column in columns:
-            if column not in names:
-                raise _refusal(path, f"it has no column {column!r}, {_have(names)}")
-        try:
-            for row in reader:
-                self._add(row[code_column], [row[column] for column in columns])
-        except (CodeError, ValueError, TypeError, csv.Error) as error:
-            raise _refusal(path, f"line {reader.line_num} cannot be read: {error}") from error
+        self._lines: list[int] = []
+        self._by_space: collections.Counter[str] = collections.Counter()
+        self._without, self._repeated = 0, 0
+        self._conflicts: dict[str, tuple[int, int]] = {}
+        self._in_percent = [False] * len(self.columns)
+        file = TableFile(path)
+        places = [file.column(column) for column in self.columns]
+        for row in file.rows():
+            try:
+                self._add(row, row.cells[file.code_column], [row.cells[place] for place in places])
+            except (CodeError, ValueError) as error:
+                raise refusal(path, f"line {row.line} cannot be read: {error}") from error
         if not self.codes:
-            raise _refusal(path, "it has no rows")
+            named = " and ".join(map(repr, self.columns))
+            why = f"none of its {self._without:,} rows has an accuracy in {named}"
+            raise refusal(path, why if self._without else "it has no rows")
+        self._refuse_conflicts()
+        self._scaled = [self._scale(place) for place in range(len(self.columns))]
 
     def find(self, actions: tuple[tuple[int, ...], ...]) -> tuple[int, tuple[float, ...]] | None:
         """Looks a design up.
@@ -74,21 +84,190 @@ class AccuracyTable:
             position = self._by_hash.get(design_of(code).hash)
         return None if position is None else (position, self._rows[position])
 
+    def has(self, name: str) -> bool:
+        """Whether it has the design of a hash."""
+        return name in self._by_hash
+
     def best(self, column: int) -> float:
         """The highest accuracy in a column, in percent."""
         return max(row[column] for row in self._rows)
 
-    def _add(self, text: str, values: list[str]) -> None:
-        code = parse(text, _MOST_LAYERS)
+    def space(self, named: str = "") -> SearchSpace:
+        """The search space that its codes are of.
+
+        Args:
+            named: the space that is wanted; empty for the one of the table.
+
+        Returns:
+            The space.
+
+        Raises:
+            UserError: if the table has no code of the wanted one, or, where
+                none is, codes of several.
+        """
+        if self._by_space[named]:
+            return SPACES[named]
+        have = " and ".join(_of(SPACES[name], count) for name, count in self._by_space.items())
+        if named:
+            raise refusal(self.path, f"it has {have}, and the space is {named} (--space)")
+        if len(self._by_space) > 1:
+            raise refusal(self.path, f"it has {have}; name one of the spaces (--space)")
+        return SPACES[next(iter(self._by_space))]
+
+    def count(self, space: SearchSpace) -> int:
+        """How many designs of a space it has."""
+        return self._by_space[space.name]
+
+    def sentences(self, space: SearchSpace) -> list[str]:
+        """What to know of it before it is searched.
+
+        Args:
+            space: that is searched.
+
+        Returns:
+            Sentences: how much of the space it has, and what of its rows and
+            columns was not taken as it stands.
+        """
+        found = [f"Table {self.path}: {self._coverage(space)}"]
+        if self._without:
+            named = " or ".join(map(repr, self.columns))
+            rows = counted(self._without, "row")
+            found.append(f"Left out: {rows} without an accuracy in {named}.")
+        if self._repeated:
+            found.append(f"Left out: {counted(self._repeated, 'row')} like an earlier one.")
+        for name, count in self._by_space.items():
+            if name != space.name:
+                found.append(f"Left out: {_of(SPACES[name], count)}.")
+        for place, column in enumerate(self.columns):
+            values = [row[place] for row in self._rows]
+            if self._scaled[place]:
+                found.append(
+                    f"All accuracies in {column!r} lie between 0 and 1: they are taken as "
+                    "fractions, and multiplied by 100."
+                )
+            elif small := sum(0 < value <= 1 for value in values):
+                found.append(
+                    f"{small:,} of the {len(values):,} accuracies in {column!r} are 1 % or less, "
+                    f"and the highest is {max(values):g} %: see whether they are fractions."
+                )
+            if len(values) > 1 and min(values) == max(values):
+                found.append(
+                    f"All accuracies in {column!r} are {values[0]:g} %: no design is better than "
+                    "another."
+                )
+        return found
+
+    def _coverage(self, space: SearchSpace) -> str:
+        count, most = self.count(space), designs_of(space)
+        lacking = "suggestions that it lacks are counted and never judged."
+        if most is None:
+            return f"{_of(space, count)}, of far more that there are; {lacking}"
+        if count >= most:
+            return f"all {_of(space, most)}."
+        return f"{count:,} of the {_of(space, most)}; {lacking}"
+
+    def _add(self, row: Row, text: str, cells: Sequence[str]) -> None:
+        if not text:
+            raise ValueError("it has no code")
+        code = parse(text, MOST_LAYERS)
+        found = [percentage(cell) for cell in cells]
+        if any(one is None for one in found):
+            self._without += 1
+            return
+        accuracies = tuple(one[0] for one in found if one is not None)
+        for place, one in enumerate(found):
+            self._in_percent[place] |= one is not None and one[1]
         name = design_of(code).hash
         if name in self._by_hash:
-            raise ValueError(f"{text} is the same design as a row before")
-        accuracies = tuple(float(value) for value in values)
-        if not all(math.isfinite(value) and 0 <= value <= 100 for value in accuracies):
-            raise ValueError(f"accuracies are percentages from 0 to 100, given {values}")
+            before = self._by_hash[name]
+            self._repeated += 1
+            if self._rows[before] != accuracies:
+                self._conflicts.setdefault(name, (self._lines[before], row.line))
+            return
         self._by_code[code] = self._by_hash[name] = len(self._rows)
         self._rows.append(accuracies)
+        self._lines.append(row.line)
         self.codes.append(code)
+        self._by_space[space_of(code).name] += 1
+
+    def _refuse_conflicts(self) -> None:
+        if self._conflicts:
+            first, second = next(iter(self._conflicts.values()))
+            raise refusal(
+                self.path,
+                f"it has {counted(len(self._conflicts), 'design')} in more than one row, with "
+                f"different accuracies, the first in lines {first:,} and {second:,}; keep one row "
+                "of each",
+            )
+
+    def _scale(self, place: int) -> bool:
+        """Checks a column, and makes percentages of fractions; returns whether they were such."""
+        values = [row[place] for row in self._rows]
+        wrong = [at for at, value in enumerate(values) if not 0 <= value <= 100]
+        if wrong:
+            raise refusal(
+                self.path,
+                f"{len(wrong):,} of the {len(values):,} values in {self.columns[place]!r} cannot "
+                f"be accuracies, which lie from 0 to 100 %; the first is {values[wrong[0]]:g}, in "
+                f"line {self._lines[wrong[0]]:,}",
+            )
+        if self._in_percent[place] or not 0 < max(values) <= 1:
+            return False
+        for at, row in enumerate(self._rows):
+            # Decimals that multiplying brings were not in the file.
+            scaled = round(100 * row[place], 10)
+            self._rows[at] = (*row[:place], scaled, *row[place + 1 :])
+        return True
+
+
+@functools.lru_cache(maxsize=2)
+def _read_once(path: str, columns: tuple[str, ...], state: tuple[int, ...]) -> AccuracyTable:
+    return AccuracyTable(path, columns)
+
+
+def read_table(path: str, columns: Sequence[str]) -> AccuracyTable:
+    """A table, read once by a process as long as the file does not change.
+
+    Args:
+        path: of the file.
+        columns: see `AccuracyTable`.
+
+    Returns:
+        The table.
+
+    Raises:
+        UserError: if it cannot be used.
+    """
+    try:
+        state = pathlib.Path(path).stat()
+    except (OSError, ValueError):
+        return AccuracyTable(path, columns)
+    return _read_once(path, tuple(columns), (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
+def say_what_is_read(path: str, stream: TextIO) -> None:
+    """Says that a table is being read, where that takes longer than a glance."""
+    with contextlib.suppress(OSError, ValueError):
+        size = pathlib.Path(path).stat().st_size
+        if size > _LARGE_BYTES:
+            print(f"Reading {path} ({size / 1e6:.0f} MB) ...", file=stream, flush=True)
+
+
+def designs_of(space: SearchSpace) -> int | None:
+    """How many codes a space has; None for more than anybody has a table of."""
+    actions = space.numbered()
+    if len(actions) ** actions.length > _MOST_COUNTED:
+        return None
+
+    @functools.cache
+    def below(state: Any) -> int:
+        return sum(
+            1 if space.is_end(action) else below(action)
+            for group in space.choices(state)
+            for action in group
+        )
+
+    return below(space.start)
 
 
 class TableEvaluator:
@@ -113,24 +292,9 @@ class TableEvaluator:
         """See `Evaluator.evaluate`."""
         found = self._table.find(job.code)
         if found is None:
-            return Outcome(reason=f"the table {self._table.path} does not have it")
+            return Outcome(reason=NOT_IN_TABLE)
         return Outcome(accuracies=found[1][:1], device=self.device)
 
 
-def _read(path: str) -> str:
-    try:
-        data = pathlib.Path(path).read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        return data.decode("utf-8-sig")
-    except (OSError, EOFError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise _refusal(path, f"it cannot be read ({why})") from error
-
-
-def _refusal(path: str, why: str) -> UserError:
-    return UserError(f"--table {path}: {why.rstrip('.')}.")
-
-
-def _have(names: list[str]) -> str:
-    return f"but {', '.join(names[:12])}" if names else "and no header at all"
+def _of(space: SearchSpace, count: int) -> str:
+    return f"{counted(count, space.unit)} of the space {space.name}"

@@ -116,7 +116,7 @@ class TrainEvaluator:
             outcome,
             waiting_seconds=compiled - start,
             train_seconds=ended - compiled,
-            saved_seconds=self._count().saved_seconds,
+            saved_seconds=max(0.0, self._count().saved_seconds),
             device=self.device,
         )
 

@@ -61,8 +61,8 @@ class Block:
 
     @property
     def reward(self) -> float | None:
-        """What the agent learned from, in percent."""
-        return self.trial.reward
+        """What the agent learned from, in percent; None if it was not trained."""
+        return self.trial.measured_reward
 
     @property
     def accuracy(self) -> float | None:
@@ -176,7 +176,7 @@ class Block:
     def _figures(self) -> list[tuple[str, str]]:
         trial = self.trial
         figures = [
-            ("reward", number(trial.reward)),
+            ("reward", number(trial.measured_reward)),
             ("accuracy", "-" if trial.accuracy is None else f"{number(trial.accuracy)} %"),
             ("parameters", in_units(trial.parameters)),
             ("FLOPs", in_units(trial.flops)),

@@ -63,8 +63,8 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
     """Finds the block that a user means.
 
     Args:
-        reference: a published block's name, a code, `RUN_DIR#NUMBER` or
-            `RUN_DIR#best`.
+        reference: a published block's name, a code, `RUN_DIR#NUMBER`,
+            `RUN_DIR#best`, or `RUN_DIR` for its best block.
         max_layers: most layers of a code, Terminal not counted.
 
     Returns:
@@ -79,10 +79,12 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
     if is_code(reference):
         return BlockReference("code", parse(reference, max_layers))
     directory, separator, name = reference.rpartition("#")
+    if not separator and is_run(reference):
+        directory, separator, name = reference, "#", BEST
     if not separator:
         raise UserError(
             f"There is no block {reference!r}; allowed: {', '.join(published())}, a code like "
-            "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, or a run's directory."
+            "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, or RUN_DIR."
         )
     run = read_run(pathlib.Path(directory))
     trial = find_trial(run, name)

@@ -13,7 +13,7 @@ from blockqnn.inspection.block_reference import BlockReference, resolve
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.matching import Matching, match
 from blockqnn.networks.spaces.contract import Code, Design
-from blockqnn.networks.spaces.registry import design_of, graph_of, side_of, write
+from blockqnn.networks.spaces.registry import design_of, fitting, graph_of, side_of, write
 from blockqnn.runs.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class DrawSettings:
         canonical: whether to draw what the codes mean instead of as written.
         dots_per_inch: of a .png, in which 72 points are an inch.
         max_layers: most layers of a code, Terminal not counted.
-        layout: whose first stage gives the widths of a block that no run gives a layout.
+        layout: whose first stage gives the widths where no run gives a layout.
     """
 
     references: tuple[str, ...]
@@ -59,13 +59,18 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
             f"--out is {str(settings.out)!r}; allowed: a name that ends in {', '.join(SUFFIXES)}."
         )
     found = [resolve(reference, settings.max_layers) for reference in settings.references]
-    drawn = [_Drawn(settings, block) for block in found]
+    # Widths of two layouts cannot be compared: the first run's is that of both.
+    layout = next((block.layout for block in found if block.layout), settings.layout)
+    drawn = [_Drawn(block, layout, settings.canonical) for block in found]
+    others = [one.title for one in found if one.layout and one.layout.filters != layout.filters]
+    note = [f"Widths of {', '.join(others)} too are those of {found[0].title}."] if others else []
     if len({one.title for one in drawn}) < len(drawn):
         for place, one in zip(("first", "second"), drawn, strict=True):
             one.title = f"{place} {one.title}"
     matching = match(side_of(drawn[0].block), side_of(drawn[1].block)) if len(drawn) > 1 else None
     if settings.out is None:
         _print(drawn, matching, stream)
+        print("".join(f"{line}\n" for line in note), end="", file=stream)
         return
     arrangement = _arranged(drawn, matching)
     title = " and ".join(f"{one.title}: {write(one.code)}" for one in found)
@@ -73,16 +78,16 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
     size = f"{arrangement.width:.0f} x {arrangement.height:.0f} points"
     print(f"Drew {' and '.join(one.title for one in drawn)}: {settings.out}, {size}.", file=stream)
     if matching is not None:
-        print(_summary(drawn, matching), file=stream)
+        print("\n".join([_summary(drawn, matching), *note]), file=stream)
 
 
 class _Drawn:
     """A block as it is to be drawn."""
 
-    def __init__(self, settings: DrawSettings, found: BlockReference):
+    def __init__(self, found: BlockReference, layout: Layout, canonical: bool):
         self.title = found.title
-        self.block: Code | Design = design_of(found.code) if settings.canonical else found.code
-        self.graph = graph_of(self.block, found.standing_in(settings.layout))
+        self.block: Code | Design = design_of(found.code) if canonical else found.code
+        self.graph = graph_of(self.block, fitting(found.code, layout))
 
 
 def _print(drawn: list[_Drawn], matching: Matching | None, stream: TextIO) -> None:

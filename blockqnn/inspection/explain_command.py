@@ -154,6 +154,6 @@ def _greedy_facts(greedy: GreedyCode) -> dict[str, Any]:
             "number": trial.number,
             "status": trial.status.value,
             "accuracy": trial.accuracy,
-            "reward": trial.reward,
+            "reward": trial.measured_reward,
         },
     }

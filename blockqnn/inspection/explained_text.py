@@ -40,7 +40,7 @@ def legend(terms: Terms) -> str:
     text = f"p is the probability of an action. {terms.meaning}"
     if terms.value:
         text += " A reward of 100 % is 1."
-    text += " Trials are those of the run in which the action followed the last one of the prefix."
+    text += " Trials: in how many trials of the run the action came right after the last one above."
     return textwrap.fill(text, _WIDTH)
 
 

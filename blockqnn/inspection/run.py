@@ -24,12 +24,7 @@ from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
 
 _SHOWN = 5
-_WORDS = {
-    Status.COMPLETED: "trained",
-    Status.KNOWN: "known",
-    Status.INFEASIBLE: "infeasible",
-    Status.FAILED: "failed",
-}
+_ENDED = (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)
 
 
 class Run:
@@ -81,7 +76,7 @@ class Run:
         The frame is yours: changing it changes nothing here.
         """
         if self._frame is None:
-            self._frame = trials_frame(self._record.trials)
+            self._frame = trials_frame(self._record.trials, self._record.dry)
         return self._frame.copy()
 
     @property
@@ -216,7 +211,7 @@ class Run:
 
     def _summary(self) -> str:
         counts = collections.Counter(trial.status for trial in self._record.trials)
-        words = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
+        words = ", ".join(f"{counts[status]} {status}" for status in _ENDED)
         return f"{len(self)} trials, {words}; the agent learned from {self.iterations} iterations"
 
 

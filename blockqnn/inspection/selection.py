@@ -20,7 +20,7 @@ Figure = float | int | None
 
 FIGURES: Mapping[str, Callable[[Trial], Figure]] = MappingProxyType(
     {
-        "reward": lambda trial: trial.reward,
+        "reward": lambda trial: trial.measured_reward,
         "accuracy": lambda trial: trial.accuracy,
         "parameters": lambda trial: trial.parameters,
         "flops": lambda trial: trial.flops,
@@ -116,6 +116,44 @@ _WORDS = {
 LAYERS = ("conv", "conv1x1", "conv3x3", "conv5x5", "max", "average", "add", "concat")
 FEATURES = (*LAYERS, *MOTIFS)
 """Words for the layers and the motifs that a design may have."""
+SHORT_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "branch": "several branches",
+        "leaves": "several leaves",
+        "shortcut": "shortcut from input to output",
+        "residual": "residual Add around convolutions",
+        "conv_sum": "Add of two convolutions",
+        "inner_concat": "Concat inside",
+        "sequence": "convolutions in sequence",
+        "parallel": "convolutions side by side",
+        "kernel_mix": "kernels of several sizes side by side",
+        "bottleneck": "1x1 before a larger kernel",
+        "pool_beside": "pooling beside convolution",
+        "pool_after": "pooling after convolution",
+    }
+)
+"""What motifs may be called where names are typed."""
+
+
+def feature_named(text: str) -> str:
+    """The feature of a name.
+
+    Args:
+        text: one of `FEATURES` or of `SHORT_NAMES`, in letters large or small.
+
+    Returns:
+        One of `FEATURES`.
+
+    Raises:
+        ValueError: if there is no such name.
+    """
+    folded = text.casefold()
+    if folded in SHORT_NAMES:
+        return SHORT_NAMES[folded]
+    for feature in FEATURES:
+        if feature.casefold() == folded:
+            return feature
+    raise ValueError(f"{text!r} is no feature")
 
 
 def _fulfils(trial: Trial, selection: Selection) -> bool:

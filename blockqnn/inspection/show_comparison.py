@@ -119,7 +119,7 @@ def _side(reference: BlockReference, default: Layout) -> _Side:
     design = design_of(reference.code)
     facts = design_facts(reference.code, writable_cost(design, layout))
     trial = reference.trial
-    facts |= {"accuracy": trial and trial.accuracy, "reward": trial and trial.reward}
+    facts |= {"accuracy": trial and trial.accuracy, "reward": trial and trial.measured_reward}
     return _Side(reference, layout, facts, design.hash)
 
 

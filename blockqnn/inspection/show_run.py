@@ -10,16 +10,14 @@ from typing import Any, TextIO
 from blockqnn.errors import FAILED
 from blockqnn.inspection.selection import ANY, FIGURES, Selection, select
 from blockqnn.inspection.show_block import design_facts
-from blockqnn.listing import DRY_NOTICE, in_units, number, table, wrapped_code
+from blockqnn.listing import DRY_NOTICE, counted, in_units, number, table_with_codes
 from blockqnn.networks.cost import cost
 from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.spending import nothing_trained
-from blockqnn.terminal import Style, Terminal, printable, terminal_of
+from blockqnn.terminal import Terminal, printable, terminal_of
 from blockqnn.trial import Status, Trial
-
-_INDENT = 6
 
 
 def show_run(
@@ -44,7 +42,11 @@ def show_run(
     chosen = select(run.trials, selection)
     ranks = {trial.number: rank for rank, trial in enumerate(run.best(len(run.trials)), start=1)}
     if as_json:
-        found = [_facts(trial, ranks.get(trial.number), run) for trial in chosen[:top]]
+        found = [
+            {"number": trial.number, "rank": place, "reward_rank": ranks.get(trial.number)}
+            | _facts(trial, run)
+            for place, trial in enumerate(chosen[:top], start=1)
+        ]
         print(
             json.dumps({"run": str(path), "dry": run.dry, "selected": len(chosen), "best": found}),
             file=stream,
@@ -66,21 +68,19 @@ def show_run(
 
 def _heading(run: RunRecord, selection: Selection, count: int, top: int) -> str:
     kind = "" if selection.status == ANY else f"{selection.status} "
-    chosen = f"{count} {kind}trial{'' if count == 1 else 's'} chosen from {len(run.trials)}"
+    chosen = f"{counted(count, f'{kind}trial')} chosen from {len(run.trials):,}"
     first = f"; the first {top}" if top < count else ","
     order = "highest" if selection.descending else "lowest"
     return f"{chosen}{first} by {selection.sort}, {order} first:"
 
 
-def _facts(trial: Trial, rank: int | None, run: RunRecord) -> dict[str, Any]:
+def _facts(trial: Trial, run: RunRecord) -> dict[str, Any]:
     facts = design_facts(trial.code, cost(design_of(trial.code), run.layout))
     return {
-        "number": trial.number,
-        "rank": rank,
         "status": trial.status.value,
         "reason": trial.reason,
         "iteration": trial.iteration,
-        "reward": trial.reward,
+        "reward": trial.measured_reward,
         "accuracy": trial.accuracy,
         "seconds": FIGURES["seconds"](trial),
     } | facts
@@ -89,15 +89,18 @@ def _facts(trial: Trial, rank: int | None, run: RunRecord) -> dict[str, Any]:
 def _table(
     trials: Sequence[Trial], ranks: Mapping[int, int], selection: Selection, terminal: Terminal
 ) -> str:
-    header = ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs"]
+    # Two ranks are shown only where they differ.
+    both = any(ranks.get(trial.number) != place for place, trial in enumerate(trials, start=1))
+    header = ["rank", "trial", *(["reward rank"] if both else []), "reward", "accuracy %"]
+    header += ["parameters", "FLOPs"]
     header += ["status"] if selection.status == ANY else ["depth", "density"]
-    header += ["seconds", "code"]
+    header += ["seconds"]
     rows = []
-    for trial in trials:
-        row = [
-            str(ranks.get(trial.number, "-")),
-            str(trial.number),
-            number(trial.reward),
+    for place, trial in enumerate(trials, start=1):
+        row = [str(place), str(trial.number)]
+        row += [str(ranks.get(trial.number, "-"))] if both else []
+        row += [
+            number(trial.measured_reward),
             number(trial.accuracy),
             in_units(trial.parameters),
             in_units(trial.flops),
@@ -106,29 +109,8 @@ def _table(
             row.append(trial.status.value)
         else:
             row += [str(trial.depth), f"{trial.density:.3f}"]
-        rows.append([*row, number(FIGURES["seconds"](trial), 1), ""])
-    figures = table([*header[:-1], ""], rows).splitlines()
-    ends = [_end(trial) for trial in trials]
-    width = terminal.width
-    if width is None or all(
-        len(line) + 2 + len(end) <= width for line, end in zip(figures[1:], ends, strict=True)
-    ):
-        ends = [f"  {header[-1]}", *(f"  {end}" for end in ends)]
-    else:
-        # Codes do not fit beside the figures: each goes below its own.
-        ends = [
-            "",
-            *(
-                "".join(
-                    f"\n{' ' * _INDENT}{terminal.styled(line, Style.DIM)}"
-                    for line in wrapped_code(end, width - _INDENT)
-                )
-                for end in ends
-            ),
-        ]
-    lines = [line + end for line, end in zip(figures, ends, strict=True)]
-    lines[0] = terminal.styled(lines[0], Style.BOLD)
-    return "\n".join(lines)
+        rows.append([*row, number(FIGURES["seconds"](trial), 1)])
+    return table_with_codes(header, rows, [_end(trial) for trial in trials], terminal)
 
 
 def _end(trial: Trial) -> str:

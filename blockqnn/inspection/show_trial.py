@@ -41,7 +41,7 @@ def story_in_words(told: Story, terminal: Terminal) -> list[str]:
             f"  seconds      {trial.waiting_seconds:.1f} waiting for the compiler, "
             f"{trial.train_seconds:.1f} training and evaluating,",
             f"               {trial.compile_seconds:.1f} compiling, perhaps while others "
-            f"trained, {trial.saved_seconds:.1f} saved by the cache",
+            f"trained, {trial.saved:.1f} saved by the cache",
             f"  device       {printable(trial.device or '-')}, worker "
             f"{'-' if trial.worker is None else trial.worker}, "
             f"{trial.restarts} restart{'' if trial.restarts == 1 else 's'}",

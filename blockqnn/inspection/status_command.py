@@ -13,6 +13,7 @@ from blockqnn.listing import duration, number, table
 from blockqnn.runs import status_file
 from blockqnn.runs.driver import visible_from
 from blockqnn.runs.status_file import RunStatus, read_status
+from blockqnn.trial import Status
 from blockqnn.workers.state import WorkerState
 
 SILENT_SECONDS = 20.0
@@ -64,13 +65,8 @@ def status(settings: StatusSettings, stream: TextIO) -> None:
 
 def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
     counts = ", ".join(
-        f"{found.counts.get(status, 0)} {word}"
-        for status, word in (
-            ("completed", "trained"),
-            ("known", "known"),
-            ("infeasible", "infeasible"),
-            ("failed", "failed"),
-        )
+        f"{found.counts.get(status, 0)} {status}"
+        for status in (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)
     )
     best = f"; best {number(found.best[1])} (#{found.best[0]})" if found.best else ""
     lines = [

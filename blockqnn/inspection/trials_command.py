@@ -8,10 +8,19 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn.listing import DRY_NOTICE, in_units, number, table
+from blockqnn.listing import DRY_NOTICE, in_units, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.terminal import Terminal, printable, terminal_of
 from blockqnn.trial import Status, Trial
+
+COLUMNS = (
+    *("number", "iteration", "epsilon", "status", "accuracy", "accuracies", "reward", "code"),
+    *("hash", "density", "parameters", "flops", "block_flops", "depth", "seconds"),
+    *("waiting_seconds", "train_seconds", "compile_seconds", "saved_seconds", "restarts", "seed"),
+    *("source", "reason", "device", "worker", "finished", "dry"),
+)
+"""What is told of a trial, in order; the data frame has the same names, the first as its index."""
 
 TABLE, JSON, CSV = "table", "json", "csv"
 FORMATS = (TABLE, JSON, CSV)
@@ -49,7 +58,7 @@ def list_trials(settings: TrialsSettings, stream: TextIO) -> None:
     else:
         if run.dry:
             print(DRY_NOTICE, file=stream)
-        print(_table(run.trials), file=stream)
+        print(_table(run.trials, terminal_of(stream)), file=stream)
 
 
 def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
@@ -60,16 +69,19 @@ def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
         dry: whether its accuracies were made up.
 
     Returns:
-        Its fields; accuracies and rewards in percent, FLOPs in units.
+        The values of `COLUMNS`; accuracies and rewards in percent, FLOPs in
+        units. What was not trained has no reward, whatever the agent was told.
     """
-    facts = {field.name: getattr(trial, field.name) for field in dataclasses.fields(trial)}
-    facts["code"] = write(trial.code)
-    facts["status"] = trial.status.value
-    facts["accuracy"] = trial.accuracy
-    facts["accuracies"] = list(trial.accuracies) or None
-    facts["seconds"] = None if trial.status is Status.INFEASIBLE else trial.seconds
-    facts["dry"] = dry
-    return facts
+    changed = {
+        "status": trial.status.value,
+        "accuracies": list(trial.accuracies) or None,
+        "reward": trial.measured_reward,
+        "code": write(trial.code),
+        "seconds": None if trial.status is Status.INFEASIBLE else trial.seconds,
+        "saved_seconds": trial.saved,
+        "dry": dry,
+    }
+    return {name: changed[name] if name in changed else getattr(trial, name) for name in COLUMNS}
 
 
 def write_csv(run: RunRecord, stream: TextIO) -> None:
@@ -80,17 +92,15 @@ def write_csv(run: RunRecord, stream: TextIO) -> None:
         stream: where to write.
     """
     rows = [trial_facts(trial, run.dry) for trial in run.trials]
-    names = [field.name for field in dataclasses.fields(Trial)]
-    names += ["accuracy", "seconds", "dry"]
-    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         accuracies = " ".join(map(str, row["accuracies"] or ()))
         writer.writerow(row | {"accuracies": accuracies})
 
 
-def _table(trials: list[Trial]) -> str:
-    return table(
+def _table(trials: list[Trial], terminal: Terminal) -> str:
+    return table_with_codes(
         [
             "trial",
             "iteration",
@@ -101,7 +111,6 @@ def _table(trials: list[Trial]) -> str:
             "parameters",
             "FLOPs",
             "seconds",
-            "code",
         ],
         [
             [
@@ -110,12 +119,16 @@ def _table(trials: list[Trial]) -> str:
                 f"{trial.epsilon:g}",
                 trial.status.value,
                 number(trial.accuracy),
-                number(trial.reward),
+                number(trial.measured_reward),
                 in_units(trial.parameters),
                 in_units(trial.flops),
                 number(None if trial.status is Status.INFEASIBLE else trial.seconds, 1),
-                write(trial.code) + (f"  {trial.reason}" if trial.reason else ""),
             ]
             for trial in trials
         ],
+        [
+            write(trial.code) + (f"  {printable(trial.reason)}" if trial.reason else "")
+            for trial in trials
+        ],
+        terminal,
     )

@@ -16,21 +16,23 @@ STATUSES = [
 ]
 
 
-def trials_frame(trials: Sequence[Trial]) -> pd.DataFrame:
-    """Makes a data frame.
+def trials_frame(trials: Sequence[Trial], dry: bool = False) -> pd.DataFrame:
+    """Makes a data frame, of the same names as `trials --format=csv`.
 
     Args:
         trials: in order of number.
+        dry: whether their accuracies were made up.
 
     Returns:
-        A row for each trial, indexed by its number, `trial`, with the columns
+        A row for each trial, indexed by its `number`, with the columns
 
         - `iteration`, `epsilon`: when it was suggested, with which share of
           random actions;
-        - `status`: categorical, `completed`, `known`, `infeasible` or `failed`;
+        - `status`: categorical, `trained`, `known`, `infeasible` or `failed`;
         - `accuracy`: validation accuracy after the last epoch in percent, NaN
           where nothing was trained; `accuracies`: a tuple with that of each epoch;
-        - `reward`: what the agent learned from, in percent;
+        - `reward`: what the agent learned from, in percent, NaN where nothing was
+          trained;
         - `code`: the block as text, which `spaces.registry.parse` reads; `hash`:
           names its canonical form;
         - `density`: edges over nodes; `parameters`: trained numbers; `flops`:
@@ -44,7 +46,7 @@ def trials_frame(trials: Sequence[Trial]) -> pd.DataFrame:
         - `restarts`: of its training; `seed`: of its training;
         - `source`: the trial that a known one repeats; `reason`: why it is
           infeasible or failed; `device`, `worker`: what trained it;
-        - `finished`: when it ended, UTC.
+        - `finished`: when it ended, UTC; `dry`: whether its accuracy was made up.
 
         Counts are int64, or Python's integers where one exceeds 64 bits.
     """
@@ -54,7 +56,7 @@ def trials_frame(trials: Sequence[Trial]) -> pd.DataFrame:
         "status": pd.Categorical([t.status.value for t in trials], categories=STATUSES),
         "accuracy": _floats(t.accuracy for t in trials),
         "accuracies": _objects([t.accuracies for t in trials]),
-        "reward": _floats(t.reward for t in trials),
+        "reward": _floats(t.measured_reward for t in trials),
         "code": _texts(write(t.code) for t in trials),
         "hash": _texts(t.hash for t in trials),
         "density": _floats(t.density for t in trials),
@@ -66,7 +68,7 @@ def trials_frame(trials: Sequence[Trial]) -> pd.DataFrame:
         "waiting_seconds": _floats(t.waiting_seconds for t in trials),
         "train_seconds": _floats(t.train_seconds for t in trials),
         "compile_seconds": _floats(t.compile_seconds for t in trials),
-        "saved_seconds": _floats(t.saved_seconds for t in trials),
+        "saved_seconds": _floats(t.saved for t in trials),
         "restarts": _integers(t.restarts for t in trials),
         "seed": _integers(t.seed for t in trials),
         "source": pd.array([t.source for t in trials], dtype="Int64"),
@@ -74,8 +76,9 @@ def trials_frame(trials: Sequence[Trial]) -> pd.DataFrame:
         "device": _texts(t.device for t in trials),
         "worker": pd.array([t.worker for t in trials], dtype="Int64"),
         "finished": pd.to_datetime(_floats(t.finished for t in trials), unit="s", utc=True),
+        "dry": np.full(len(trials), dry),
     }
-    index = pd.Index(np.array([t.number for t in trials], np.int64), name="trial")
+    index = pd.Index(np.array([t.number for t in trials], np.int64), name="number")
     return pd.DataFrame(columns, index=index)
 
 

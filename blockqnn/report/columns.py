@@ -36,7 +36,7 @@ def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
         "code": [write(trial.code) for trial in trials],
         "design": [trial.hash[:_HASH_LETTERS] for trial in trials],
         "accuracy": [short(trial.accuracy) for trial in trials],
-        "reward": [short(trial.reward) for trial in trials],
+        "reward": [short(trial.measured_reward) for trial in trials],
         "parameters": [short(trial.parameters) for trial in trials],
         "flops": [short(trial.flops) for trial in trials],
         "depth": [trial.depth for trial in trials],

@@ -77,7 +77,7 @@ def time_spent(trials: Sequence[Trial]) -> dict[str, Any]:
         },
         "stopped": stopped,
         "compiling": sum(trial.compile_seconds for trial in evaluated),
-        "saved": max(0.0, sum(trial.saved_seconds for trial in evaluated)),
+        "saved": sum(trial.saved for trial in evaluated),
         "per_iteration": {
             name: [row[i] for row in rows]
             for i, name in enumerate(("iteration", "training", "waiting", "idle"))

@@ -28,6 +28,8 @@ FILE_NAME = "status.json"
 SEARCHING, STOPPED, FINISHED = "searching", "stopped", "finished"
 _MISSED = 5
 """A driver that has not written for so many times its interval is silent."""
+_WORDS = {"completed": Status.COMPLETED.value}
+"""What earlier versions wrote of a status."""
 _LARGEST_BYTES = 64_000_000
 
 
@@ -234,7 +236,7 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         iteration=int(fields["iteration"]),
         iterations=int(fields["iterations"]),
         epsilon=_seconds(fields["epsilon"]),
-        counts={str(name): int(count) for name, count in fields["counts"].items()},
+        counts={_WORDS.get(name, str(name)): int(n) for name, n in fields["counts"].items()},
         best=None if best is None else (int(best[0]), _seconds(best[1])),
         workers=tuple(_worker(worker) for worker in fields["workers"]),
         budget=Budget(int(budget.get("max_blocks", 0)), _seconds(budget.get("max_hours", 0.0))),

@@ -28,6 +28,11 @@ _KINDS: Mapping[str, Any] = (
 """What SQLite must return for each column; it does not mind what is written there."""
 
 
+_STORED = {Status.COMPLETED: "completed"}
+"""What stands in stores for a status that people know by another word."""
+_MEANT = {text: status for status, text in _STORED.items()}
+
+
 def to_row(trial: Trial) -> list[Any]:
     """A trial as the values of its row.
 
@@ -40,7 +45,7 @@ def to_row(trial: Trial) -> list[Any]:
     values = {name: getattr(trial, name) for name in COLUMNS}
     values |= {name: str(values[name]) for name in _BIG}
     values["code"] = write(trial.code)
-    values["status"] = trial.status.value
+    values["status"] = _STORED.get(trial.status, trial.status.value)
     values["accuracies"] = json.dumps(trial.accuracies)
     return list(values.values())
 
@@ -64,7 +69,7 @@ def from_row(row: tuple[Any, ...]) -> Trial:
                 raise ValueError(f"{name} is {values[name]!r}")
         values |= {name: int(values[name]) for name in _BIG}
         values["code"] = parse(values["code"], max_layers=1_000_000)
-        values["status"] = Status(values["status"])
+        values["status"] = _MEANT.get(values["status"]) or Status(values["status"])
         values["accuracies"] = tuple(map(float, json.loads(values["accuracies"])))
     except (CodeError, ValueError, TypeError, RecursionError) as error:
         raise unreadable(values["number"], error) from error

@@ -108,7 +108,7 @@ class AsynchronousSearch(Search):
     def _begin(self, trial: Trial, executor: Executor) -> Iterator[Trial]:
         """Evaluates a block, unless that is needless or another one like it is under way."""
         if trial.status is Status.INFEASIBLE:
-            yield self._finish(trial, reward=self._guessing)
+            yield self._finish_infeasible(trial)
         elif trial.hash in self._source:
             yield self._finish_known(trial)
         else:

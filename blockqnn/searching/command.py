@@ -9,14 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from blockqnn.errors import INTERRUPTED
-from blockqnn.evaluation.contract import DRY, PYTHON
+from blockqnn.evaluation.contract import DRY, PYTHON, TABLE
 from blockqnn.evaluation.recorded import checked_facts, data_as_recorded
+from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import FINISHED, StatusFile
+from blockqnn.runs.store import FILE_NAME as STORE_FILE
 from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.ending import print_result
@@ -62,6 +64,10 @@ def run_search(
     for note in run.notes:
         print(note, file=stream)
     check_executor(run)
+    accuracies = None
+    if settings.evaluator == TABLE and not (run.run_dir / STORE_FILE).exists():
+        # A table that cannot be used must leave no directory.
+        accuracies = _table(settings, stream)
     with run_directory.opened(run) as store:
         before = store.facts()
         data = data_as_recorded(before, settings.data)
@@ -71,7 +77,9 @@ def run_search(
         search = kind(settings, settings.make_agent(), store)
         try:
             if not search.finished:
-                _carry_on(search, settings, run, store, stream, make, listeners, sources)
+                _carry_on(
+                    search, settings, run, store, stream, make, listeners, sources, accuracies
+                )
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
@@ -102,7 +110,10 @@ def _carry_on(
     make: MakeExecutor,
     besides: Sequence[Progress],
     sources: dict[str, Any],
+    accuracies: AccuracyTable | None,
 ) -> None:
+    if settings.evaluator == TABLE:
+        search.look_up_in(accuracies or _table(settings, stream))
     iterations = 0 if settings.budget else settings.iterations
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, iterations, budget=settings.budget)
     before = list(store.trials())
@@ -175,6 +186,15 @@ def _carry_on(
             raise
         finally:
             progress.close()
+
+
+def _table(settings: SearchSettings, stream: TextIO) -> AccuracyTable:
+    """Reads the table of accuracies, and says what it is."""
+    say_what_is_read(settings.table.path, stream)
+    accuracies = read_table(settings.table.path, (settings.table.column,))
+    for sentence in accuracies.sentences(accuracies.space(settings.space)):
+        print(sentence, file=stream, flush=True)
+    return accuracies
 
 
 def _tensorboard(

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from blockqnn.errors import FAILED
 from blockqnn.evaluation.contract import PYTHON
+from blockqnn.evaluation.table import NOT_IN_TABLE
 from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks, counted
 from blockqnn.runs.run_record import read_run
@@ -14,6 +15,7 @@ from blockqnn.runs.spending import nothing_trained, time_spent
 from blockqnn.searching.refusals import warning_afterwards
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY
+from blockqnn.terminal import terminal_of
 from blockqnn.trial import Status, Trial
 
 _SHOWN_AT_THE_END = 5
@@ -35,18 +37,16 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
     result, by_function = read_run(run.run_dir), settings.evaluator == PYTHON
     statuses = [trial.status for trial in result.trials]
     counts = ", ".join(
-        f"{statuses.count(status)} {word}"
-        for status, word in (
-            (Status.COMPLETED, "trained"),
-            (Status.KNOWN, "known"),
-            (Status.INFEASIBLE, "infeasible"),
-            (Status.FAILED, "failed"),
-        )
+        f"{statuses.count(status)} {status}"
+        for status in (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
     print(f"\n{len(statuses)} trials: {counts} ({100 * share:.0f} % infeasible).", file=stream)
     if warning := warning_afterwards(settings, result.trials):
         print(warning, file=stream)
+    lacking = sum(trial.reason == NOT_IN_TABLE for trial in result.trials)
+    if lacking:
+        print(f"The table lacks {lacking:,} of them, which were never judged.", file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
     if any(trial.seconds > 0 for trial in trained) and not result.dry and not by_function:
         print(in_words(trained, time_spent(result.trials)), file=stream)
@@ -57,7 +57,7 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         print(f"\n{nothing_trained(result.trials)}", file=stream)
         print(f"\nAll trials:          {command('trials', run.run_dir)}", file=stream)
         return FAILED
-    print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
+    print(f"\nBest blocks by reward:\n{best_blocks(best, terminal_of(stream))}", file=stream)
     out_dir = f"{run.run_dir}-trained"
     print(f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}", file=stream)
     if not by_function:
@@ -104,6 +104,5 @@ def in_words(trained: list[Trial], spent: Mapping[str, Any]) -> str:
     )
     if later:
         text += f", the other {len(later)} in {waiting(later)}"
-    # Reading a small program may take longer than compiling it did.
-    saved = max(0.0, sum(trial.saved_seconds for trial in trained))
+    saved = sum(trial.saved for trial in trained)
     return f"{text}. Programs kept from before saved {saved:.0f} seconds of compiling."

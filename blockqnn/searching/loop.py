@@ -11,6 +11,7 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.pacing import Paced
 from blockqnn.errors import UserError
+from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import space_named
@@ -49,6 +50,7 @@ class Search:
         self._costs: dict[str, tuple[Design, Cost]] = {}
         facts = store.facts()
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
+        self._table: AccuracyTable | None = None
         for trial in store.trials():
             self._record(trial)
         self.ended_iterations: int = facts.get("iterations", 0)
@@ -62,6 +64,10 @@ class Search:
             return self.ended_iterations >= self._settings.iterations
         # The process may have ended between the last trial of an iteration and its end.
         return self.pace.over() and (self.pace.time_is_up or not self._is_open)
+
+    def look_up_in(self, table: AccuracyTable) -> None:
+        """Makes what a table lacks infeasible, so that it is drawn anew."""
+        self._table = table
 
     def run(self, executor: Executor) -> Iterator[Trial]:
         """Carries the search to the end of its schedule.
@@ -118,7 +124,7 @@ class Search:
             if trial.number in self._trials:
                 continue
             if trial.status is Status.INFEASIBLE:
-                yield self._finish(trial, reward=self._guessing)
+                yield self._finish_infeasible(trial)
             elif trial.hash in self._source:
                 yield self._finish_known(trial)
             elif trial.hash in failed:
@@ -221,6 +227,8 @@ class Search:
             settings.recipe.batch_size,
             2 if settings.recipe.bfloat16 else 4,
         )
+        if not reason and self._table is not None and not self._table.has(design.hash):
+            reason = NOT_IN_TABLE
         return Trial(
             number=number,
             iteration=iteration,
@@ -240,6 +248,11 @@ class Search:
     @property
     def _guessing(self) -> float:
         return guessing_accuracy(self._settings.layout.classes)
+
+    def _finish_infeasible(self, trial: Trial) -> Trial:
+        # What nobody has measured is not known to be bad: no reward of it is ever shown.
+        reward = None if trial.reason == NOT_IN_TABLE else self._guessing
+        return self._finish(trial, reward=reward)
 
     def _finish_evaluated(self, trial: Trial, outcome: Outcome) -> Trial:
         reward = self._guessing

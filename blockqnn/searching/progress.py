@@ -108,7 +108,7 @@ class _Counting:
         ]
         if counts.best is not None:
             parts.append((1, f"best {number(counts.best.reward)} (#{counts.best.number})"))
-        parts.append((9, f"{duration(elapsed)} gone"))
+        parts.append((9, f"{duration(elapsed)} so far"))
         left = self._estimate.seconds_left
         if left:
             parts.append((2, f"{duration(left)} left"))

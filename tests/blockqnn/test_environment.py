@@ -160,14 +160,14 @@ def test_the_reward_is_that_of_equation_7():
     assert info["accuracy"] == 81.5
     assert (info["parameters"], info["flops"]) == (spent.parameters, spent.flops)
     assert (info["block_flops"], info["density"]) == (spent.block_flops, block.density)
-    assert (info["hash"], info["status"], info["reason"]) == (block.hash, "completed", "")
+    assert (info["hash"], info["status"], info["reason"]) == (block.hash, "trained", "")
 
 
 def test_a_block_that_means_the_same_is_known():
     evaluator = CountingEvaluator()
     environment = BlockEnvironment(evaluator, max_layers=3, layout=LAYOUT)
     _, first, info = play(environment, CONV3)
-    assert info["status"] == "completed"
+    assert info["status"] == "trained"
     _, again, info = play(environment, CONV3_AGAIN)
     assert (info["status"], again[-1]) == ("known", first[-1])
     play(environment, CONV5)
@@ -196,7 +196,7 @@ def test_a_child_that_fails_earns_guessing_and_is_tried_again():
     assert (rewards[-1], info["status"], info["reason"]) == (10.0, "failed", "out of luck")
     assert "accuracy" not in info
     _, rewards, info = play(environment, CONV3)
-    assert info["status"] == "completed"
+    assert info["status"] == "trained"
     assert rewards[-1] > 10.0
 
 
@@ -240,7 +240,7 @@ def test_a_hundred_random_blocks_are_the_same_again():
     played = play_at_random(environment, 100, seed=3)
     assert len(played) == 100
     assert len({code for code, _, _ in played}) > 50
-    assert {status for _, status, _ in played} == {"completed", "known", "infeasible"}
+    assert {status for _, status, _ in played} == {"trained", "known", "infeasible"}
     again = play_at_random(gymnasium.make("BlockQNN-v0", max_layers=3), 100, seed=3)
     assert again == played
     assert play_at_random(environment, 100, seed=4) != played
@@ -283,7 +283,7 @@ def test_children_can_really_be_trained():
         layout=dataclasses.replace(LAYOUT, classes=2),
     )
     _, rewards, info = play(environment, CONV3)
-    assert info["status"] == "completed"
+    assert info["status"] == "trained"
     assert 0.0 <= info["accuracy"] <= 100.0
     assert rewards[-1] == pytest.approx(
         corrected_reward(info["accuracy"], info["block_flops"], info["density"], RewardSettings())

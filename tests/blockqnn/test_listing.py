@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.listing import duration, in_units, number, table
+from blockqnn.listing import about, duration, in_units, number, table, table_with_codes
+from blockqnn.terminal import Terminal
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,33 @@ def test_any_count_can_be_written_shortly(value):
 )
 def test_durations_are_in_hours_minutes_and_seconds(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (5399, "90 min"),
+        (5400, "2 h"),
+        (200_000, "2 days"),
+    ],
+)
+def test_what_is_left_is_said_roughly(seconds, text):
+    assert about(seconds) == text
+
+
+def test_codes_go_below_their_rows_where_they_do_not_fit():
+    code = "[(1,1,3,0,0),(2,7,0,0,0)]"
+    arguments = (["rank", "trial"], [["1", "12"], ["2", "3"]], [code, code])
+    beside = ["rank  trial  code", f"   1     12  {code}", f"   2      3  {code}"]
+    for width in (None, 38):
+        assert table_with_codes(*arguments, Terminal(width)).splitlines() == beside
+    first, second = "      [(1,1,3,0,0),", "      (2,7,0,0,0)]"
+    assert table_with_codes(*arguments, Terminal(30)).splitlines() == [
+        *("rank  trial", "   1     12", first, second, "   2      3", first, second)
+    ]
 
 
 def test_a_missing_number_is_a_dash():

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import sys
 
 import pytest
@@ -58,7 +59,8 @@ def facts_of(blockqnn, *arguments):
     """What a tiny bench prints in JSON."""
     before = blockqnn.files()
     status, out, err = blockqnn(*TINY, "--format=json", *arguments)
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert "(1 of " in err.splitlines()[0], "what is being measured is told beside it"
     assert out.count("\n") == 1
     assert blockqnn.files() == before
     return json.loads(out)
@@ -100,11 +102,16 @@ def test_json_is_one_object_with_every_figure_finite_and_positive(blockqnn):
 
 def test_the_table_has_a_line_for_each_block(blockqnn):
     status, out, err = blockqnn(*TINY, "--execution=whole", "--bfloat16")
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert [line.partition(" (1 of 1): ")[2].partition(" ")[0] for line in err.splitlines()] == [
+        *("compiling", "measuring", "compiling", "training", "")
+    ]
     header, row, empty, *notes = out.splitlines()
     for title in ("step ms", "images/s", "GFLOP/s", "of floor %", "children/h"):
         assert title in header
     assert header.endswith("  block")
+    titles = [title for title in re.split(r"  +", header) if title]
+    assert len(set(titles)) == len(titles), "no two columns have one name"
     assert row.endswith("  residual")
     assert empty == ""
     assert "bfloat16" in out

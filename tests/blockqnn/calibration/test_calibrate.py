@@ -62,7 +62,7 @@ def test_real_blocks_are_trained_for_longer(blockqnn):
         "--run_dir=run",
     )
     assert (status, err) == (0, "")
-    count = sum(trial["status"] == "completed" for trial in blockqnn.trials("run"))
+    count = sum(trial["status"] == "trained" for trial in blockqnn.trials("run"))
     out = calibrate(blockqnn, f"--blocks={count}", "--epochs=2", "--format=json")
     facts = json.loads(out)
     assert (facts["dry"], facts["early_epochs"], facts["epochs"]) == (False, 1, 2)

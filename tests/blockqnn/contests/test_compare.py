@@ -147,6 +147,19 @@ def test_evaluations_to_a_target_by_hand():
     assert random == {"agent": "random", "reached": 0.0, "evaluations": None}
 
 
+def test_one_value_has_no_deviation_and_none_has_no_mean():
+    runs = {key: run for key, run in RUNS.items() if key[2] == 0}
+    (row, _) = standings.rows(runs, [RANDOM], (10, 100), 1, RANDOM)
+    assert (row["mean"], row["std"], row["found"]) == (60, None, 1)
+    assert standings.mean_cell(60, None, None) == "60.00 +- - "
+    nothing = {key: played(*key) for key in runs}
+    (row, _) = standings.rows(nothing, [RANDOM], (10, 100), 1, RANDOM)
+    assert (row["mean"], row["std"], row["found"]) == (None, None, 0)
+    assert standings.mean_cell(None, None, None) == "- "
+    (curve,) = standings.regret_curves(nothing, [RANDOM], (10, 100), 1, 95)
+    assert set(curve["regret"]) == {None}
+
+
 def test_regret_by_hand():
     (random, _) = standings.regret_curves(RUNS, [RANDOM, PAPER], (10, 100), 2, 95)
     points = dict(zip(random["evaluations"], random["regret"], strict=True))
@@ -215,9 +228,10 @@ def test_the_command_prints_a_table_and_draws(blockqnn, path):
     status, out, err = blockqnn(*arguments(path, "--out=regret.svg", "--target=30"))
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert "5 evaluations" in lines[2]
-    assert "reach 30.00" in lines[2]
-    assert [line.split()[-1] for line in lines[3:6]] == ["random", "local_search", "q_learning"]
+    assert lines[0] == f"Table {path}: all 15,625 cells of the space nasbench201."
+    assert "5 evaluations" in lines[4]
+    assert "reach 30.00" in lines[4]
+    assert [line.split()[-1] for line in lines[5:8]] == ["random", "local_search", "q_learning"]
     assert "optimum 46.00" in out
     drawing = (blockqnn.directory / "regret.svg").read_text()
     assert drawing.lstrip().startswith("<?xml")
@@ -240,6 +254,76 @@ def test_the_command_continues_and_grows(blockqnn, path):
     assert [row["seeds"] for row in more] == [5] * 4
     assert file.read_text().startswith(content)
     assert rows() == few
+
+
+BLOCKS = 'code,a,b\n"[(1,1,3,0,0)]",50,60\n"[(1,1,5,0,0),(2,7,0,0,0)]",40,70\n'
+
+
+def test_a_table_of_a_few_blocks_is_of_their_space_and_what_it_lacks_is_counted(blockqnn):
+    (blockqnn.directory / "t.csv").write_text(BLOCKS)
+    command = (
+        *("compare", "--table=t.csv", "--search_column=a", "--judge_column=b", "--seeds=3"),
+        *("--agents=random,evolution", "--budgets=1,2"),
+    )
+    status, out, err = blockqnn(*command)
+    assert (status, err) == (0, "")
+    assert out.startswith(
+        "Table t.csv: 2 blocks of the space nsc, of far more that there are; suggestions that it "
+        "lacks are counted and never judged.\n"
+    )
+    assert "not in the table  agent" in out
+    status, again, _ = blockqnn(*command, "--format=json")
+    facts = json.loads(again)
+    assert status == 0, "the same command continues"
+    for agent, lacking in zip(("random", "evolution"), facts["lacking"], strict=True):
+        found = [row["found"] for row in facts["rows"] if row["agent"] == agent]
+        assert (lacking["agent"], lacking["suggestions"] > lacking["lacking"] > 0) == (agent, True)
+        lost = 3 - found[-1]
+        assert (f"{agent}: {lost} of 3 runs of 2 evaluations found no design" in out) == (lost > 0)
+
+
+def test_a_contest_in_which_nothing_was_found_says_so_by_its_status(blockqnn):
+    """One block of nine layers among all blocks: nobody guesses it."""
+    code = "".join(f"({i},1,5,{i - 1},0)," for i in range(1, 10)) + "(10,7,0,0,0)"
+    (blockqnn.directory / "t.csv").write_text(f'code,a\n"[{code}]",50\n')
+    status, out, _ = blockqnn(
+        *("compare", "--table=t.csv", "--search_column=a", "--judge_column=a", "--seeds=1"),
+        *("--agents=random", "--budgets=1", "--out=regret.svg"),
+    )
+    assert status == 1
+    assert "1 evaluation  reach 49.80  median after  not in the table  agent" in out
+    assert "          -           0 %             -             100 %  random" in out
+    assert "random: 1 of 1 run of 1 evaluation found no design of the table" in out
+
+
+def test_codes_of_several_spaces_are_told_apart_by_name(blockqnn):
+    cell = all_cells().splitlines()[1].split(",")[0]
+    (blockqnn.directory / "t.csv").write_text(f"{BLOCKS}{cell},10,20\n")
+    command = ("compare", "--table=t.csv", "--search_column=a", "--judge_column=b", "--seeds=1")
+    status, _, err = blockqnn(*command, "--budgets=1")
+    assert (status, err.splitlines()) == (
+        2,
+        [
+            "blockqnn: --table t.csv: it has 2 blocks of the space nsc and 1 cell of the space "
+            "nasbench201; name one of the spaces (--space)."
+        ],
+    )
+    assert blockqnn.files() == [blockqnn.directory / "t.csv"]
+    status, out, _ = blockqnn(*command, "--budgets=1", "--agents=random", "--space=nsc")
+    assert status in (0, 1)
+    assert "Left out: 1 cell of the space nasbench201." in out
+
+
+def test_a_contest_that_fails_leaves_nothing(blockqnn, path, monkeypatch):
+    def fails(*_):
+        raise UserError("It cannot be.")
+
+    monkeypatch.setattr("blockqnn.contests.command.carry_out", fails)
+    assert blockqnn(*arguments(path, "--out_dir=a/b"))[0] == 2
+    assert blockqnn.files() == []
+    (blockqnn.directory / "a").mkdir()
+    assert blockqnn(*arguments(path, "--out_dir=a/b"))[0] == 2
+    assert blockqnn.files() == [blockqnn.directory / "a"]
 
 
 def children_of(pid):
@@ -276,7 +360,7 @@ def test_a_killed_command_continues(path, tmp_path):
         (("--budgets=20000",), "the table has 15,625 designs"),
         (("--agents=random,random",), "--agents"),
         (("--agents=nobody",), "'nobody'; allowed"),
-        (("--out=x.gif",), "'x.gif'; allowed: a name that ends .svg"),
+        (("--out=x.gif",), "'x.gif'; allowed: a name that ends in .svg"),
         (("--out=none/x.svg",), "there is no directory none"),
         (("--seeds=0",), "--seeds"),
         (("more",), "compare takes flags alone"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import math
 
@@ -20,11 +21,14 @@ from blockqnn.contests.real_contest import (
 )
 from blockqnn.contests.real_standings import as_played, real_rows, real_standings
 from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
+from blockqnn.contests.waiting import WaitingForChildren
+from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.flags.search import parse
 from blockqnn.trial import Status
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.small_searches import CONV3, CONV5, job, search_settings
+from tests.blockqnn.trials_by_hand import trial
 
 SETTINGS, _ = parse(["--preset=smoke", "--evaluator=dry"])
 
@@ -215,8 +219,8 @@ def test_one_seed_of_one_agent_that_took_no_time():
     runs = {("a", 4, 0): run_of("a", 0, (0, 5, 6), (0, 7, 3))}
     found = real_standings(runs, [A], (4,), 1, 0.0)
     assert [(row["budget"], row["mean"], row["std"], row["p"]) for row in found.rows] == [
-        (4, 3, 0, None),
-        (None, 3, 0, None),
+        (4, 3, None, None),
+        (None, 3, None, None),
     ]
     assert found.targets == [{"agent": "a", "reached": 1.0, "evaluations": 2}]
 
@@ -254,6 +258,9 @@ def test_the_command_prints_shares_and_continues(blockqnn):
     assert lines[3].split()[:4] == ["5", "evaluations", "20", "evaluations"]
     again = blockqnn(*ARGUMENTS, agents)
     assert again == (0, out, ""), "nothing is played again"
+    assert err.splitlines()[0] == (
+        "6 runs of 20 evaluations: starting, and compiling the first children ..."
+    )
     status, out, err = blockqnn(
         *ARGUMENTS, "--agents=random,evolution", "--format=json", "--out=regret.svg", "--target=3"
     )
@@ -289,6 +296,31 @@ def test_wrong_input_is_refused_in_a_sentence(blockqnn, more, words):
     assert (status, out) == (2, "")
     assert words in err
     assert blockqnn.files() == []
+
+
+def test_a_contest_that_fails_leaves_nothing(blockqnn, monkeypatch):
+    def fails(*_):
+        raise UserError("It cannot be.")
+
+    monkeypatch.setattr("blockqnn.contests.real_command.play_real", fails)
+    assert blockqnn(*ARGUMENTS, "--agents=random")[0] == 2
+    assert blockqnn.files() == []
+
+
+def test_waiting_says_what_was_trained_and_about_how_long_it_takes():
+    now, stream = [0.0], io.StringIO()
+    waiting = WaitingForChildren(stream, runs=2, budget=4, now=lambda: now[0])
+    waiting.begin("random, seed 0")
+    for number, (seconds, accuracy) in enumerate([(9, 50), (20, 70.5), (21, 60)]):
+        now[0] = seconds
+        waiting.finished(trial(number, accuracy=accuracy))
+    waiting.ended("4 evaluations, best accuracy 70.50 %")
+    # After 20 seconds two of eight are trained, so that the rest takes 60.
+    assert stream.getvalue().splitlines() == [
+        "2 runs of 4 evaluations: starting, and compiling the first children ...",
+        "random, seed 0: trained 2 of 4, best accuracy 70.50 %; about 60 s left for all runs",
+        "random, seed 0: 4 evaluations, best accuracy 70.50 %",
+    ]
 
 
 def test_another_search_is_refused(blockqnn):

@@ -42,7 +42,7 @@ def test_curves_that_are_nothing_but_zero_are_no_trouble(tmp_path):
 def test_names_that_cannot_be_written_are_refused_before(tmp_path):
     check_figure(None)
     check_figure(tmp_path / "regret.svg")
-    with pytest.raises(UserError, match=r"allowed: a name that ends \.svg, \.png, \.pdf"):
+    with pytest.raises(UserError, match=r"allowed: a name that ends in \.svg, \.png, \.pdf"):
         check_figure(tmp_path / "regret.txt")
     with pytest.raises(UserError, match="there is no directory"):
         check_figure(tmp_path / "none" / "regret.svg")

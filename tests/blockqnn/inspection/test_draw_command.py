@@ -233,3 +233,24 @@ def test_any_code_can_be_drawn(blockqnn, code):
     assert drew(blockqnn, write(code), "--canonical", "--filters=3") == (
         in_text(canonical_form(code), layout=Layout(filters=(3,))) + "\n"
     )
+
+
+def test_a_run_alone_is_its_best_block(blockqnn):
+    blockqnn.search("--preset=smoke", "--run_dir=run")
+    assert drew(blockqnn, "run") == drew(blockqnn, "run#best")
+
+
+def test_two_blocks_have_the_widths_of_one_layout(blockqnn):
+    """The filters of a run are 3, and the block of no run has them too."""
+    blockqnn.search("--preset=smoke", "--run_dir=narrow", "--filters=3,6")
+    blockqnn.search("--preset=smoke", "--run_dir=wide", "--filters=8,16")
+    alone = in_text(PUBLISHED["residual"], layout=Layout(filters=(3,))).splitlines()
+    for pair in (("narrow", "residual"), ("residual", "narrow")):
+        text = drew(blockqnn, *pair)
+        widths = [line.split()[-1] for line in alone if line.split()[-1].isdecimal()]
+        at = text.index("residual:\n")
+        shown = [line.split()[-1] for line in text[at:].splitlines()[2 : 2 + len(alone)]]
+        assert shown == widths
+        assert "Widths of" not in text
+    both = drew(blockqnn, "narrow#1", "wide#1")
+    assert both.endswith("Widths of wide#1 too are those of narrow#1.\n")

@@ -65,7 +65,10 @@ def test_a_type_checker_sees_the_types():
 def test_the_frame_has_the_trials(run, blockqnn):
     frame = run.trials
     facts = blockqnn.trials("run")
-    assert frame.index.name == "trial"
+    assert frame.index.name == "number"
+    listing = blockqnn("trials", "run", "--format=csv")[1].splitlines()[0]
+    assert ",".join([frame.index.name, *frame.columns]) == listing
+    assert frame["reward"].isna().tolist() == frame["accuracy"].isna().tolist()
     assert frame.index.tolist() == [fact["number"] for fact in facts]
     for name in set(frame.columns) - {"finished", "accuracies"}:
         theirs = [fact[name] for fact in facts]
@@ -103,7 +106,7 @@ def test_the_columns_have_types_whatever_is_in_them(count):
     frame = trials_frame(trials[:count])
     assert len(frame) == count
     assert {name: str(frame[name].dtype) for name in TYPES} == TYPES
-    assert list(frame["status"].cat.categories) == ["completed", "known", "infeasible", "failed"]
+    assert list(frame["status"].cat.categories) == ["trained", "known", "infeasible", "failed"]
     assert isinstance(frame["finished"].dtype, pd.DatetimeTZDtype)
     assert frame.index.dtype == np.int64
 
@@ -126,7 +129,7 @@ def test_the_frame_is_the_callers_own(run):
 
 def test_the_best_are_those_of_the_command_line(run, blockqnn):
     frame = run.trials
-    trained = frame[frame["status"] == "completed"].sort_values("reward", ascending=False)
+    trained = frame[frame["status"] == "trained"].sort_values("reward", ascending=False)
     assert [block.number for block in run.best(3)] == trained.index[:3].tolist()
     assert len(run.best(0)) == 0
     assert len(run.best(10**6)) == len(trained)
@@ -146,7 +149,8 @@ def test_a_block_is_found_by_its_trial(run):
         assert block.cost == cost(block.canonical, run.layout)
         assert block.motifs == motifs_of(block.canonical)
         assert block.cost.flops == frame.loc[number, "flops"]
-        assert block.reward == frame.loc[number, "reward"]
+        reward = frame.loc[number, "reward"]
+        assert block.reward == (None if pd.isna(reward) else reward)
 
 
 def test_a_module_is_the_child_that_was_trained(run):

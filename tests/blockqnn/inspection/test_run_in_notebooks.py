@@ -106,7 +106,7 @@ def test_words_for_a_terminal(run):
     counts = run.trials["status"].value_counts()
     first, second, third = repr(run).splitlines()
     assert first == (
-        f"Run 'run': {len(run)} trials, {counts['completed']} trained, {counts['known']} known, "
+        f"Run 'run': {len(run)} trials, {counts['trained']} trained, {counts['known']} known, "
         f"{counts['infeasible']} infeasible, 0 failed; the agent learned from 4 iterations"
     )
     best = run.block("best")
@@ -114,7 +114,7 @@ def test_words_for_a_terminal(run):
     assert second.endswith(write(best.code))
     assert third.strip() == DRY_NOTICE
     words = repr(best).splitlines()
-    assert words[0] == f"Block of trial {best.number} (completed): {write(best.code)}"
+    assert words[0] == f"Block of trial {best.number} (trained): {write(best.code)}"
     assert words[1].startswith(f"  reward {best.reward:.2f}, accuracy {best.accuracy:.2f} %, ")
     assert repr(run.best(2)).splitlines()[:3] == words
     assert repr(Blocks()) == "no blocks"

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockqnn.inspection.selection import FIGURES, ORDERS, Selection, features, select
+from blockqnn.inspection.selection import (
+    FIGURES,
+    LAYERS,
+    ORDERS,
+    SHORT_NAMES,
+    Selection,
+    feature_named,
+    features,
+    select,
+)
+from blockqnn.networks.motifs import MOTIFS
 from blockqnn.networks.spaces.nsc.codes import check, parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.trial import Status, Trial
@@ -97,6 +107,23 @@ def test_a_block_has_what_it_computes():
     assert numbers(select(both, Selection(has=("conv",)))) == [1, 2]
     assert numbers(select(both, Selection(has=("conv", "concat")))) == [1]
     assert numbers(select(both, Selection(has=("residual Add around convolutions",)))) == [2]
+
+
+def test_every_motif_has_a_short_name_and_every_name_is_taken_in_small_letters_too():
+    assert sorted(SHORT_NAMES.values()) == sorted(MOTIFS)
+    assert not set(SHORT_NAMES) & {*LAYERS, *MOTIFS}
+    assert feature_named("residual") == "residual Add around convolutions"
+    assert feature_named("Branch") == feature_named("Several branches") == "several branches"
+    assert feature_named("conv3x3") == "conv3x3"
+    with pytest.raises(ValueError, match="'resi' is no feature"):
+        feature_named("resi")
+
+
+def test_what_was_not_trained_has_no_reward_to_sort_by():
+    found = trials(reward=[10.0, 5.0])
+    found[0] = dataclasses.replace(found[0], status=Status.INFEASIBLE)
+    assert numbers(select(found, Selection(status="any"))) == [2, 1]
+    assert numbers(select(found, Selection(status="any", least={"reward": 0.0}))) == [2]
 
 
 @given(st.lists(blocks(max_layers=4), max_size=5), st.sampled_from(sorted(FIGURES)))

@@ -92,7 +92,7 @@ def test_one_block_written_in_two_ways_is_said_to_be_one(blockqnn):
 
 
 def test_trials_have_accuracy_and_reward_and_the_layout_of_their_run(blockqnn, run):
-    trained = [t for t in blockqnn.trials(run) if t["status"] == "completed"]
+    trained = [t for t in blockqnn.trials(run) if t["status"] == "trained"]
     first, second = trained[0], trained[1]
     found = facts(blockqnn, f"{run}#{first['number']}", f"{run}#{second['number']}")
     assert found["difference"]["reward"] == second["reward"] - first["reward"]

@@ -47,20 +47,25 @@ def test_every_figure_sorts_text_and_json_alike(blockqnn, run, sort):
         assert values == sorted(values, reverse=backwards)
 
 
-def test_the_rank_is_that_by_reward_whatever_is_sorted_by(blockqnn, run):
+def test_ranks_are_those_of_the_list_and_where_they_differ_those_by_reward_too(blockqnn, run):
     ranked = [block["number"] for block in listed(blockqnn, run, "--top=999")["best"]]
-    for block in listed(blockqnn, run, "--top=999", "--sort=flops")["best"]:
-        assert ranked[block["rank"] - 1] == block["number"]
-    for line in shown(blockqnn, run, "--sort=flops").splitlines()[3:]:
-        rank, number = map(int, line.split()[:2])
-        assert ranked[rank - 1] == number
+    for place, block in enumerate(listed(blockqnn, run, "--top=999", "--sort=flops")["best"], 1):
+        assert block["rank"] == place
+        assert ranked[block["reward_rank"] - 1] == block["number"]
+    header, *lines = shown(blockqnn, run, "--sort=flops").splitlines()[2:]
+    assert header.startswith("rank  trial  reward rank  reward  accuracy %")
+    for place, line in enumerate(lines, start=1):
+        rank, number, by_reward = map(int, line.split()[:3])
+        assert (rank, ranked[by_reward - 1]) == (place, number)
+    assert shown(blockqnn, run).splitlines()[2].startswith("rank  trial  reward  accuracy %")
     known = listed(blockqnn, run, "--status=known")["best"]
-    assert {block["rank"] for block in known} == {None}
+    assert {block["reward_rank"] for block in known} == {None}
+    assert [block["rank"] for block in known] == list(range(1, len(known) + 1))
 
 
 def test_filters_choose_what_the_trials_say(blockqnn, run):
     trials = blockqnn.trials(run)
-    trained = [t for t in trials if t["status"] == "completed"]
+    trained = [t for t in trials if t["status"] == "trained"]
     middle = sorted(trained, key=lambda t: t["reward"])[len(trained) // 2]
 
     def numbers(*arguments):
@@ -85,7 +90,7 @@ def test_filters_choose_what_the_trials_say(blockqnn, run):
         ("--has=conv5x5", lambda t: any(layer[1:3] == (1, 5) for layer in parse(t["code"]))),
     ):
         assert numbers(flag) == [t["number"] for t in trained if wanted(t)], flag
-    for status in ("known", "infeasible", "completed", "failed"):
+    for status in ("known", "infeasible", "trained", "failed"):
         assert numbers(f"--status={status}") == [
             t["number"] for t in trials if t["status"] == status
         ]
@@ -94,6 +99,15 @@ def test_filters_choose_what_the_trials_say(blockqnn, run):
     assert set(both) == set(numbers("--has=several branches")) & set(numbers("--has=add")) & set(
         numbers("--max_depth=4")
     )
+
+
+def test_features_have_short_names_and_a_wrong_one_names_them_all(blockqnn, run):
+    long = listed(blockqnn, run, "--has=several branches,convolutions in sequence")
+    assert listed(blockqnn, run, "--has=branch,sequence") == long
+    status, _, err = blockqnn("show", run, "--has=branches")
+    assert status == 2
+    assert "conv, conv1x1, " in err
+    assert "branch, leaves, shortcut, residual, " in err
 
 
 def test_what_was_not_trained_is_listed_with_its_reason(blockqnn, run):
@@ -108,11 +122,10 @@ def test_what_was_not_trained_is_listed_with_its_reason(blockqnn, run):
 
 def test_how_many_were_chosen_is_said(blockqnn, run):
     trials = blockqnn.trials(run)
-    trained = sum(t["status"] == "completed" for t in trials)
+    trained = sum(t["status"] == "trained" for t in trials)
     heading = shown(blockqnn, run, "--top=3").splitlines()[1]
     assert heading == (
-        f"{trained} completed trials chosen from {len(trials)}; the first 3 by reward, "
-        "highest first:"
+        f"{trained} trained trials chosen from {len(trials)}; the first 3 by reward, highest first:"
     )
     heading = shown(blockqnn, run, "--status=any", "--top=999", "--sort=flops").splitlines()[1]
     assert heading == (f"{len(trials)} trials chosen from {len(trials)}, by flops, lowest first:")

@@ -92,7 +92,7 @@ def test_as_json(blockqnn, status_file):
 def test_a_finished_search_says_what_it_found(blockqnn):
     blockqnn.search(*SMOKE)
     trials = blockqnn.trials("run")
-    best = max((t for t in trials if t["status"] == "completed"), key=lambda t: t["reward"])
+    best = max((t for t in trials if t["status"] == "trained"), key=lambda t: t["reward"])
     out = told(blockqnn)
     assert out.startswith("run: finished 0:0")
     assert f"{len(trials)} trials: " in out
@@ -182,3 +182,12 @@ def test_reading_needs_neither_jax_nor_the_store(blockqnn, status_file):
         "sys.exit(status)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_what_an_earlier_version_wrote_is_told_in_words_of_today(blockqnn, status_file):
+    status_file.close()
+    path = blockqnn.directory / "run" / "status.json"
+    fields = json.loads(path.read_text())
+    fields["counts"] = {"completed": 4, "known": 1, "infeasible": 0, "failed": 2}
+    path.write_text(json.dumps(fields))
+    assert "7 trials: 4 trained, 1 known, 0 infeasible, 2 failed" in told(blockqnn)

@@ -78,7 +78,7 @@ def test_a_trained_block_by_hand():
     assert told.seconds_into_run == pytest.approx(100.0)
     text = words(run, TRIAL)
     for line in (
-        "trial 2, iteration 1: completed",
+        "trial 2, iteration 1: trained",
         "  epsilon      0.4 of the actions at random",
         "  seed         77",
         "  reward       90.69, rank 2 of 2 trained blocks",
@@ -107,7 +107,7 @@ def test_a_known_trial_has_the_rank_of_its_source():
     text = words(run_of(BEFORE, TRIAL, known), known)
     assert "trial 5, iteration 1: known, as trial 2" in text
     assert "rank 2 of 2 trained blocks, as trial 2" in text
-    assert "also suggested as trial 2 (completed)" in text
+    assert "also suggested as trial 2 (trained)" in text
     assert "seconds" not in text, "it took none"
 
 
@@ -158,3 +158,8 @@ def test_the_terms_add_up_to_the_reward(accuracy, block_flops, density, mu, rho)
     assert terms.accuracy + terms.flops + terms.density == reward
     # As one writes the equation, to the last bit: stored rewards must not change.
     assert reward == accuracy - mu * math.log(block_flops / 1e6) - rho * math.log(density)
+
+
+def test_a_cache_that_took_longer_than_compiling_saved_nothing():
+    trial = dataclasses.replace(TRIAL, saved_seconds=-0.25)
+    assert "0.0 saved by the cache" in words(run_of(trial), trial)

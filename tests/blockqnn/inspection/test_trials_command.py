@@ -99,7 +99,7 @@ def test_json_is_one_object_a_line_in_order_of_number(blockqnn, run):
 def test_json_has_the_values_of_the_trial_and_null_where_there_is_none(blockqnn, run, dry):
     completed, known, failed, infeasible = blockqnn.trials(run)
     assert completed | {
-        "number": 1, "iteration": 1, "epsilon": 0.5, "hash": "aa", "status": "completed",
+        "number": 1, "iteration": 1, "epsilon": 0.5, "hash": "aa", "status": "trained",
         "reason": None, "source": None, "accuracy": 62.5, "accuracies": [10.0, 62.5],
         "reward": 60.25, "parameters": 2**70, "flops": 20, "density": 1.5, "seconds": 3.5,
         "compile_seconds": 9.5, "waiting_seconds": 1.5, "saved_seconds": 0.5,
@@ -109,10 +109,11 @@ def test_json_has_the_values_of_the_trial_and_null_where_there_is_none(blockqnn,
     assert (known["status"], known["source"], known["seconds"]) == ("known", 1, 0.0)
     assert (known["accuracy"], known["device"]) == (62.5, None)
     assert (failed["status"], failed["reason"]) == ("failed", FAILED.reason)
-    assert (failed["accuracy"], failed["accuracies"], failed["reward"]) == (None, None, 10.0)
+    assert (failed["accuracy"], failed["accuracies"], failed["reward"]) == (None, None, None)
     assert failed["seconds"] == 3.25
     assert (infeasible["status"], infeasible["reason"]) == ("infeasible", "no convolution")
     assert (infeasible["accuracy"], infeasible["accuracies"]) == (None, None)
+    assert infeasible["reward"] is None, "nothing was measured, whatever the agent was told"
     assert infeasible["seconds"] is None
 
 
@@ -137,7 +138,7 @@ def test_the_table_has_a_line_for_each_trial(blockqnn, run, dry):
     header, *rows = lines[1:] if dry else lines
     assert header.split()[:4] == ["trial", "iteration", "epsilon", "status"]
     assert [row.split()[:4] for row in rows] == [
-        ["1", "1", "0.5", "completed"],
+        ["1", "1", "0.5", "trained"],
         ["2", "1", "0.5", "known"],
         ["3", "2", "0.1", "failed"],
         ["4", "2", "0.1", "infeasible"],
@@ -151,7 +152,7 @@ def test_the_table_has_a_line_for_each_trial(blockqnn, run, dry):
 
 def test_the_columns_are_aligned(blockqnn, run, dry):
     lines = listed(blockqnn, run).splitlines()[1 if dry else 0 :]
-    for word in ("status", "completed", "known", "failed", "infeasible"):
+    for word in ("status", "trained", "known", "failed", "infeasible"):
         assert {line.index(word) + len(word) for line in lines if word in line} == {37}, word
 
 

@@ -192,7 +192,7 @@ def test_the_page_of_several_runs(browser, blockqnn, compared):
     assert browser.texts("#groups tbody td:nth-child(2)") == ["2", "2"]
     assert browser.texts("#differing tbody tr") == ["--agentrandomq_learning"]
     best = [
-        max(t["reward"] for t in blockqnn.trials(f"random-{s}") if t["status"] == "completed")
+        max(t["reward"] for t in blockqnn.trials(f"random-{s}") if t["status"] == "trained")
         for s in (0, 1)
     ]
     wanted = spread(best)
@@ -217,7 +217,7 @@ def test_each_runs_best_blocks_open(browser, blockqnn, compared):
     assert browser.texts("#best h3") == ["random-0", "random-1", "q_learning-0", "q_learning-1"]
     browser.click("#best .run:nth-of-type(3) .block")
     best = max(
-        (t for t in blockqnn.trials("q_learning-0") if t["status"] == "completed"),
+        (t for t in blockqnn.trials("q_learning-0") if t["status"] == "trained"),
         key=lambda t: t["reward"],
     )
     assert browser.text("#panel h2") == f"q_learning-0#{best['number']}"

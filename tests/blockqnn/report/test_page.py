@@ -30,7 +30,7 @@ def test_it_loads_from_a_file_without_a_word_of_complaint(browser, trials):
     assert browser.text("h1") == "run"
     assert browser.text("#kicker") == "blockqnn report: q_learning on digits, seed 0"
     assert browser.text(".notice").startswith("DRY RUN")
-    trained = sum(trial["status"] == "completed" for trial in trials.values())
+    trained = sum(trial["status"] == "trained" for trial in trials.values())
     assert f"{trained} blocks were trained in 8 of 8 iterations." in browser.text(".words")
     charts = browser.script(
         "[...document.querySelectorAll('.chart')].map((chart) => chart.data.length)"
@@ -43,7 +43,7 @@ def test_it_loads_from_a_file_without_a_word_of_complaint(browser, trials):
 
 
 def test_the_charts_have_the_trials_figures(browser, trials):
-    trained = [trial for trial in trials.values() if trial["status"] == "completed"]
+    trained = [trial for trial in trials.values() if trial["status"] == "trained"]
     points = browser.script("document.getElementById('flops-chart').data[0].customdata")
     assert points == [trial["number"] for trial in trained]
     places = browser.script("document.getElementById('flops-chart').data[0].x")
@@ -52,13 +52,13 @@ def test_the_charts_have_the_trials_figures(browser, trials):
     first = [
         trial["reward"]
         for trial in trials.values()
-        if trial["iteration"] == 1 and trial["status"] in ("completed", "known")
+        if trial["iteration"] == 1 and trial["status"] in ("trained", "known")
     ]
     assert means[0] == pytest.approx(math.fsum(first) / len(first))
 
 
 def test_a_run_is_predicted_block_by_block(browser, trials):
-    trained = [trial for trial in trials.values() if trial["status"] == "completed"]
+    trained = [trial for trial in trials.values() if trial["status"] == "trained"]
     points = browser.script("document.getElementById('prediction-chart').data[1]")
     assert points["customdata"] == [trial["number"] for trial in trained[30:]]
     assert points["y"] == pytest.approx([trial["reward"] for trial in trained[30:]], rel=1e-5)
@@ -106,7 +106,7 @@ def test_the_circles_of_the_learning_curves_are_blocks_too(browser, trials):
     browser.wait("!document.getElementById('card').hidden")
     assert browser.text("#card h3") == f"Trial {number}"
     best = max(
-        (trial for trial in trials.values() if trial["status"] == "completed"),
+        (trial for trial in trials.values() if trial["status"] == "trained"),
         key=lambda trial: trial["reward"],
     )
     assert number == best["number"]
@@ -155,7 +155,7 @@ def test_the_scripts_drawing_is_pythons(browser, directory, trials):
 
 def test_the_best_blocks_open_too(browser, trials):
     best = max(
-        (trial for trial in trials.values() if trial["status"] == "completed"),
+        (trial for trial in trials.values() if trial["status"] == "trained"),
         key=lambda trial: trial["reward"],
     )
     assert len(browser.all("#best .block svg")) == 20

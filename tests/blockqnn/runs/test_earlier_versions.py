@@ -40,7 +40,19 @@ EVALUATE = ("evaluate", "training", "--batch_sizes=", "--format=json")
 
 def expected(name):
     """What the earlier version printed and computed of a directory."""
-    return json.loads((DATA / "expected" / f"{name}.json").read_text())
+    return in_words_of_today(json.loads((DATA / "expected" / f"{name}.json").read_text()))
+
+
+def in_words_of_today(found):
+    """What has had another word since, and what was never measured and has no reward any more."""
+    if isinstance(found, list):
+        return [in_words_of_today(each) for each in found]
+    if not isinstance(found, dict):
+        return "trained" if found == "completed" else found
+    found = {in_words_of_today(key): in_words_of_today(value) for key, value in found.items()}
+    if found.get("status") in ("infeasible", "failed") and "reward" in found:
+        found["reward"] = None
+    return found
 
 
 @pytest.fixture
@@ -119,7 +131,7 @@ def test_python_opens_an_earlier_run(earlier, name):
 
 def test_literal_values_of_the_earlier_run_with_training(earlier):
     trials = earlier.trials("trained")
-    assert [trial["status"] for trial in trials].count("completed") == 4
+    assert [trial["status"] for trial in trials].count("trained") == 4
     assert trials[4]["accuracies"] == [26.8, 48.8, 68.4, 83.6]
     assert trials[4]["reward"] == 84.78686733642299
     assert trials[4]["code"] == "[(1,4,0,0,0),(2,1,5,1,0),(3,4,0,1,0),(4,6,0,0,3),(5,7,0,0,0)]"

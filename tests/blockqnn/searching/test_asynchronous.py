@@ -80,7 +80,7 @@ def test_a_suggestion_is_made_when_a_worker_is_free(store):
     assert [job.number for job in evaluator.jobs] == [2, 3, 1]
     by_number = without_times(trials)
     assert [t.status for t in by_number] == [
-        "completed", "completed", "completed", "infeasible", "known",
+        "trained", "trained", "trained", "infeasible", "known",
     ]  # fmt: skip
     assert by_number[4].source == 2
     ((*learned,),) = agent.updates
@@ -117,7 +117,7 @@ def test_one_that_failed_is_tried_again_by_those_that_suggested_it_too(store):
     trials, _, evaluator = scripted(store, codes, 4, slots=9, outcomes=outcomes)
     # With one of them under way, the others wait and take no slot.
     assert [trial.status for trial in without_times(trials)] == [
-        "failed", "failed", "completed", "known",
+        "failed", "failed", "trained", "known",
     ]  # fmt: skip
     assert len(evaluator.jobs) == 3
 
@@ -238,7 +238,7 @@ def test_an_asynchronous_search_outlives_chaos_too(tmp_path):
     trials = read_run(run_dir).trials
     assert [trial.number for trial in trials] == list(range(1, len(trials) + 1))
     assert sum(t.status is not Status.INFEASIBLE for t in trials) == 10 * BLOCKS
-    assert {trial.status for trial in trials} <= {"completed", "known", "infeasible"}
+    assert {trial.status for trial in trials} <= {"trained", "known", "infeasible"}
     with contextlib.closing(Store.open_read_only(run_dir / "store.sqlite")) as store:
         assert store.running() == []
         assert store.facts()["iterations"] == 10

@@ -178,7 +178,7 @@ def test_a_failed_block_earns_guessing_without_correction(store):
 def test_a_failed_block_is_tried_again_in_a_later_iteration(store):
     outcomes = {HASH3: [Outcome(reason="crash")]}
     trials, _, evaluator = scripted(store, [CONV3, CONV3, CONV3], 1, outcomes, iterations=3)
-    assert [trial.status for trial in trials] == ["failed", "completed", "known"]
+    assert [trial.status for trial in trials] == ["failed", "trained", "known"]
     assert [trial.source for trial in trials] == [None, None, 2]
     assert len({job.seed for job in evaluator.jobs}) == 1
     assert len(evaluator.jobs) == 2
@@ -191,7 +191,7 @@ def test_a_failed_block_is_tried_again_by_those_that_suggested_it_too(store, exe
     trials, _, evaluator = scripted(store, codes, 5, outcomes, executor=executor)
     trials = without_times(trials)
     statuses = [trial.status for trial in trials]
-    assert statuses == ["failed", "completed", "failed", "completed", "known"]
+    assert statuses == ["failed", "trained", "failed", "trained", "known"]
     assert [trial.reason for trial in trials] == ["one", None, "two", None, None]
     assert trials[4].source == 4
     assert len(evaluator.jobs) == 4
@@ -219,7 +219,7 @@ def test_the_order_of_outcomes_does_not_matter(evaluator):
             trials = list(search.run(executor(evaluator())))
             results.append((without_times(trials), agent.get_state(), store.agent_state()))
     assert results[0] == results[1]
-    assert {trial.status for trial in results[0][0]} >= {"completed", "known", "infeasible"}
+    assert {trial.status for trial in results[0][0]} >= {"trained", "known", "infeasible"}
 
 
 @pytest.mark.parametrize("config", [None, RandomSearchConfig()])

@@ -80,7 +80,7 @@ def test_plain_progress_is_a_line_for_each_iteration():
         "failed 1",
         "mean reward 46.67",
         "best 60.00 (#3)",
-        "1:00 gone",
+        "1:00 so far",
         "2:00 left",
     ]
     # Five of twelve blocks in 70 seconds: seven more take 98.
@@ -93,7 +93,7 @@ def test_plain_progress_is_a_line_for_each_iteration():
         "failed 1",
         "mean reward 50.00",
         "best 60.00 (#3)",
-        "1:10 gone",
+        "1:10 so far",
         "1:38 left",
     ]
 
@@ -109,13 +109,13 @@ def test_history_counts_but_takes_no_time():
     assert "trained 3" in last
     assert "best 60.00 (#3)" in last
     # One block in 20 seconds here, and seven are left.
-    assert parts(last)[-2:] == ["0:20 gone", "2:20 left"]
+    assert parts(last)[-2:] == ["0:20 so far", "2:20 left"]
 
 
 def test_the_last_block_leaves_nothing():
     stream, clock = io.StringIO(), Clock()
     tell(shown(PlainProgress, stream, clock, 1, 2), clock, WHAT[1:3])
-    assert parts(stream.getvalue().splitlines()[-1])[-1] == "0:20 gone"
+    assert parts(stream.getvalue().splitlines()[-1])[-1] == "0:20 so far"
 
 
 def test_without_anything_trained_there_is_no_best_and_no_mean():

@@ -22,9 +22,9 @@ def test_the_smoke_preset_trains_real_children(blockqnn):
     assert DRY_NOTICE not in done.stdout
     assert "Best blocks by reward" in done.stdout
     trials = blockqnn.trials("runs/smoke")
-    trained = [trial for trial in trials if trial["status"] == "completed"]
+    trained = [trial for trial in trials if trial["status"] == "trained"]
     assert trained
-    assert {trial["status"] for trial in trials} <= {"completed", "known", "infeasible"}
+    assert {trial["status"] for trial in trials} <= {"trained", "known", "infeasible"}
     for trial in trained:
         assert len(trial["accuracies"]) == 1
         assert 0 <= trial["accuracy"] <= 100

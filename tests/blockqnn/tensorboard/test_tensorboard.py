@@ -100,7 +100,7 @@ def test_iterations_are_summed_up(blockqnn):
             "iteration/seconds": about(sum(t.seconds for t in trials)),
             **{
                 f"iteration/status/{status}": sum(t.status == status for t in trials)
-                for status in ("completed", "known", "infeasible", "failed")
+                for status in ("trained", "known", "infeasible", "failed")
             },
         }
         assert times[number] == max(t.finished for t in trials)
