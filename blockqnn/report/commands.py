@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-import shlex
+
+from blockqnn.invocation import command
 
 _PLACE = "4294967296"
 """Stands for the number of a trial, which only the page knows."""
@@ -32,9 +33,5 @@ def next_commands(path: pathlib.Path) -> dict[str, object]:
     ]
     return {
         "place": place,
-        "lines": [{"title": title, "command": _command(words)} for title, words in lines],
+        "lines": [{"title": title, "command": command(*words)} for title, words in lines],
     }
-
-
-def _command(words: list[str]) -> str:
-    return shlex.join(["python", "-m", "blockqnn", *words])
