@@ -188,4 +188,4 @@ def _run_rescore(settings: RescoreSettings) -> int:
     return 0
 
 
-RESCORE = Verb("rescore", define_rescore, parse_rescore, _run_rescore)
+RESCORE = Verb("rescore", define_rescore, parse_rescore, _run_rescore, lists=True)

@@ -69,4 +69,4 @@ def _run(settings: DrawSettings) -> int:
     return 0
 
 
-DRAW = Verb("draw", define, parse, _run)
+DRAW = Verb("draw", define, parse, _run, lists=True)

@@ -83,4 +83,4 @@ def _run(settings: ExplainSettings) -> int:
     return 0
 
 
-EXPLAIN = Verb("explain", define, parse, _run)
+EXPLAIN = Verb("explain", define, parse, _run, lists=True)

@@ -57,4 +57,4 @@ def _run(settings: StatusSettings) -> int:
     return 0
 
 
-STATUS = Verb("status", define, parse, _run)
+STATUS = Verb("status", define, parse, _run, lists=True)

@@ -60,7 +60,7 @@ ROOMS = {
     "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
     "contests": "searching, runs, workers, evaluation, ground, networks.spaces, agents",
     "full_training": (
-        "inspection, runs, workers, children, data, ground, child networks, "
+        "inspection, runs, workers, evaluation, children, data, ground, child networks, "
         "networks.spaces, networks"
     ),
     "export": "inspection, runs, children, ground, child networks, networks.spaces, networks",

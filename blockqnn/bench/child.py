@@ -76,7 +76,7 @@ def encode_block(code: Code) -> dict[str, str]:
 
 def main() -> None:
     """Answers requests until standard input closes."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
     setting = _decode_setting(json.loads(sys.stdin.readline()))
     try:

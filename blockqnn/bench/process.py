@@ -59,6 +59,7 @@ class MeasuringProcess:
                 stderr=errors,
                 text=True,
                 env=environment,
+                encoding="utf-8",
             )
         if cores and hasattr(os, "sched_setaffinity"):
             # Both frameworks make as many threads as there are cores, and have not begun yet.

@@ -100,12 +100,12 @@ def write_export(subject: Subject, folder: pathlib.Path) -> None:
 
     facts = describe(subject)
     tree = as_tree(subject.plan, subject.parameters, subject.statistics)
-    (folder / SOURCE).write_text(flax_source(subject))
+    (folder / SOURCE).write_text(flax_source(subject), encoding="utf-8")
     write_safetensors(folder / WEIGHTS, tree)
     write_orbax(folder / ORBAX, tree)
     (folder / FORWARD).write_bytes(export_forward(subject))
-    (folder / DESCRIPTION).write_text(_as_text(_finite(facts)))
-    (folder / README).write_text(readme(subject))
+    (folder / DESCRIPTION).write_text(_as_text(_finite(facts)), encoding="utf-8")
+    (folder / README).write_text(readme(subject), encoding="utf-8")
 
 
 def _refuse_taken(path: pathlib.Path) -> None:

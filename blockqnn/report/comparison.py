@@ -17,9 +17,9 @@ from blockqnn.report.findings import planned_iterations
 from blockqnn.report.grouping import Group, differing, groups
 from blockqnn.report.learned import learned
 from blockqnn.report.mean_curves import group_curves, spread
-from blockqnn.report.spending import time_spent
 from blockqnn.report.state import FINISHED, search_state, unfinished_words
 from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.spending import time_spent
 from blockqnn.trial import Status
 
 

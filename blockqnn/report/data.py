@@ -14,10 +14,10 @@ from blockqnn.report.learned import learned
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.prediction import prediction
 from blockqnn.report.reward_words import reward_in_words
-from blockqnn.report.spending import reasons, time_spent
 from blockqnn.report.state import FINISHED, search_state
 from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.spending import reasons, time_spent
 
 
 def summary(

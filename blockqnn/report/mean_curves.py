@@ -10,7 +10,7 @@ from typing import Any
 
 from blockqnn.report.curves import learning_curves
 from blockqnn.report.grouping import Group
-from blockqnn.report.spending import elapsed
+from blockqnn.runs.spending import elapsed
 from blockqnn.trial import Status, Trial
 
 AXES = ("iteration", "trained", "seconds")

@@ -95,7 +95,7 @@ def _name(run: RunRecord, status: RunStatus | None) -> str:
     if status.state == status_file.STOPPED:
         return STOPPED
     # One that trains by itself writes only when it begins with a child.
-    return DIED if status.silent else RUNNING
+    return DIED if status.silent or status.gone else RUNNING
 
 
 def _words(name: str, run: RunRecord, status: RunStatus | None, now: float) -> str:
@@ -111,6 +111,11 @@ def _words(name: str, run: RunRecord, status: RunStatus | None, now: float) -> s
         )
     if name == STOPPED:
         return f"The search was stopped {ago} ago. The same command continues it."
+    if status.gone:
+        return (
+            f"The search died: its driver, process {status.process}, was ended from outside; it was "
+            f"last heard {ago} ago. The same command continues it."
+        )
     return (
         f"The search died or hangs: its driver, process {status.process} on {status.node}, has "
         f"been silent for {ago}. The same command continues it."

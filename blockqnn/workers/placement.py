@@ -114,6 +114,7 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     return listing.stdout.split() if listing.returncode == 0 else []
 
