@@ -113,8 +113,8 @@ def _words(name: str, run: RunRecord, status: RunStatus | None, now: float) -> s
         return f"The search was stopped {ago} ago. The same command continues it."
     if status.gone:
         return (
-            f"The search died: its driver, process {status.process}, was ended from outside; it was "
-            f"last heard {ago} ago. The same command continues it."
+            f"The search died: its driver, process {status.process}, was ended from outside; it "
+            f"was last heard {ago} ago. The same command continues it."
         )
     return (
         f"The search died or hangs: its driver, process {status.process} on {status.node}, has "

@@ -81,9 +81,7 @@ def test_the_table_filters_by_words_and_status(browser, trials):
         "status.dispatchEvent(new Event('change'));"
     )
     wanted = {
-        n
-        for n, trial in trials.items()
-        if "(1,1,3" in trial["code"] and trial["status"] == "completed"
+        n for n, trial in trials.items() if "(1,1,3" in trial["code"] and trial["status"] == DONE
     }
     assert set(browser.script(NUMBERS)) == wanted
     assert set(column(browser, "status")) == {"trained"}
