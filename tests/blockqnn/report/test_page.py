@@ -78,7 +78,7 @@ def test_what_the_agent_has_learned_is_shown(browser, blockqnn, directory, trial
     titles = browser.texts("#learned tbody th")
     assert facts["next"][0]["title"] in titles
     assert browser.texts("#learned thead th")[:3] == ["first decision", "probability", "Q-value"]
-    assert f"The agent is {facts['agent']['agent']}." in browser.text("#learned .caption")
+    assert f"The agent is {facts['agent']['agent']}." in browser.texts("#learned .caption")[0]
 
 
 def test_a_point_shows_its_block_when_it_is_pointed_at_and_keeps_it_when_clicked(browser, trials):
@@ -210,6 +210,23 @@ def test_nothing_is_wider_than_a_telephone(browser, trials):
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_a_comparison_is_not_wider_either(browser, tmp_path):
+    flags = {"epsilon_schedule": ",".join(f"0.{i}:{i}" for i in range(1, 10)), "seed": "0"}
+    runs = [
+        write_store(tmp_path / name, [trial(1, accuracy=50.0)], flags | {"mu": name * 40})
+        for name in "ab"
+    ]
+    page = tmp_path / "report.html"
+    assert main(["report", *map(str, runs), f"--out={page}"]) == 0
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    try:
+        browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.open_file(page)
+        assert browser.script("document.documentElement.scrollWidth") <= 390
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_a_run_without_a_trained_block_says_so(browser, blockqnn):
     blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
     blockqnn("report", "run")
@@ -260,7 +277,7 @@ def test_cells_are_drawn_like_blocks(browser, tmp_path):
     path.write_text(page("cells", run_payload(run_record(tmp_path, trials), 20)), "utf-8")
     browser.open_file(path)
     assert [block.is_displayed() for block in browser.all("#motifs, #distributions")] == [True] * 2
-    assert "avg 3x3" in browser.text("#best .block:first-child .drawing")
+    assert "avg 3x3" in browser.text("#best .card:first-child .drawing")
     browser.script("blockqnn.panel.pin(1)")
     browser.wait("document.querySelector('#panel .drawing').dataset.ready")
     assert "conv 3x3" in browser.text("#panel .drawing")

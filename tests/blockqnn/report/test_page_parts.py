@@ -141,7 +141,7 @@ def test_the_worst_trial_does_not_take_the_height(browser, tmp_path):
 
 def test_children_by_epoch(browser, trials):
     trained = sorted(
-        (t for t in trials.values() if t["status"] == "trained"),
+        (t for t in trials.values() if t["status"] == Status.COMPLETED.value),
         key=lambda t: (-t["reward"], t["number"]),
     )
     best = browser.script("document.getElementById('epochs-chart').data[2]")

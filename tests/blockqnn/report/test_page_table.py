@@ -2,9 +2,11 @@
 
 import math
 
+from blockqnn.trial import Status
 from tests.blockqnn.browser import Keys
 from tests.blockqnn.report.test_page import shown
 
+DONE = Status.COMPLETED.value
 NUMBERS = "[...document.querySelectorAll('#trials tbody tr')].map((row) => +row.dataset.trial)"
 
 
@@ -23,7 +25,7 @@ def repeats(trials):
     first = {}
     for number, trial in trials.items():
         known = first.setdefault(trial["hash"], number)
-        if trial["status"] == "trained" and trials[known]["status"] != "completed":
+        if trials[number]["status"] == DONE and trials[known]["status"] != DONE:
             first[trial["hash"]] = number
     return set(trials) - set(first.values())
 
@@ -79,9 +81,7 @@ def test_the_table_filters_by_words_and_status(browser, trials):
         "status.dispatchEvent(new Event('change'));"
     )
     wanted = {
-        n
-        for n, trial in trials.items()
-        if "(1,1,3" in trial["code"] and trial["status"] == "trained"
+        n for n, trial in trials.items() if "(1,1,3" in trial["code"] and trial["status"] == DONE
     }
     assert set(browser.script(NUMBERS)) == wanted
     assert set(column(browser, "status")) == {"trained"}
