@@ -54,7 +54,9 @@ ROOMS = {
         "inspection, runs, workers, children, data, ground, child networks, "
         "networks.spaces, networks"
     ),
-    "export": "inspection, runs, children, ground, child networks, networks.spaces, networks",
+    "export": (
+        "inspection, drawing, runs, children, ground, child networks, networks.spaces, networks"
+    ),
     "bench": (
         "inspection, workers, children, data, ground, child networks, networks.spaces, networks"
     ),
