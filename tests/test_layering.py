@@ -17,7 +17,7 @@ GROUPS = {
     # Words that the rooms above share.
     "ground": ("errors", "listing", "reward", "settings", "terminal", "trial"),
     # Of the networks what begins with a design; the rest is about any network.
-    "child networks": ("networks.child", "networks.cost"),
+    "child networks": ("networks.block", "networks.child", "networks.cost"),
     # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.
     "interface": ("", "environment"),
 }
@@ -62,7 +62,7 @@ ROOMS = {
     ),
     # How all of it is reached.
     "interface": (
-        "inspection, searching, drawing, evaluation, data, "
+        "inspection, searching, drawing, evaluation, children, data, "
         "ground, child networks, networks.spaces, networks"
     ),
     "flags": (
