@@ -6,11 +6,14 @@ packages torch, onnx and onnxscript, which nothing else of this room needs.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import logging
 import pathlib
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -66,9 +69,7 @@ def write_onnx(
         write_safetensors(folder / "weights.safetensors", weights)
         network = FromPixels(_imported(folder, source), folder / "weights.safetensors").eval()
     pixels = torch.zeros((2, *subject.layout.image_shape), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # The converter's own use of other packages.
-        warnings.simplefilter("ignore")
+    with _quiet():
         program = torch.onnx.export(
             network,
             (pixels,),
@@ -80,6 +81,19 @@ def write_onnx(
         )
     assert program is not None, "without a file name the converter returns the program"
     program.save(path, external_data=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the converter's remarks on other packages, which nobody here can act upon."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _imported(folder: pathlib.Path, source: str) -> Any:

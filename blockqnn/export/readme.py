@@ -13,7 +13,7 @@ from blockqnn.export.unit_drawing import unit_drawing
 from blockqnn.networks.cost import parameters as count_parameters
 from blockqnn.networks.spaces.registry import space_of, write
 
-OLDEST_JAX = "0.9.0"
+OLDEST_JAX = "0.8.2"
 """Oldest version that loads a network which jax 0.10.2 has exported, where newer versions up to
 that one were tried as well; older ones read another number of devices from it. Measured by
 `benchmarks/oldest_jax.sh`, with the networks of `tests/blockqnn/trained.py`."""
