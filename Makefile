@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 .PHONY: search test check clean
 
 search: $(VENV)/installed
-	$(BIN)/python -m blockqnn search
+	$(BIN)/blockqnn search
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --numprocesses auto
@@ -29,6 +29,6 @@ $(VENV)/installed: requirements.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+$(VENV)/installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt --requirement requirements-ray.txt
 	touch $@

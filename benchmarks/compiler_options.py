@@ -72,7 +72,9 @@ def main() -> None:
     for _ in range(ROUNDS):
         for way, measured in results.items():
             command = [sys.executable, "-m", "benchmarks.compiler_options", way]
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(
+                command, capture_output=True, text=True, check=True, encoding="utf-8"
+            ).stdout
             measured.append(json.loads(output.splitlines()[-1]))
     for way, measured in results.items():
         compile_seconds = statistics.median(result["compile"] for result in measured)

@@ -122,7 +122,7 @@ def fuzz_stores(count: int, dice: random.Random) -> tuple[int, int]:
     with tempfile.TemporaryDirectory() as directory:
         whole, odd = pathlib.Path(directory) / "whole", pathlib.Path(directory) / "odd"
         with (
-            (pathlib.Path(directory) / "out").open("w") as stream,
+            (pathlib.Path(directory) / "out").open("w", encoding="utf-8") as stream,
             contextlib.redirect_stdout(stream),
         ):
             blockqnn_main(

@@ -30,7 +30,7 @@ BATCH = 64
 
 def resident_bytes() -> int:
     """What this process holds in memory, by the kernel's count."""
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

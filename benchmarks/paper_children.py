@@ -147,7 +147,9 @@ def against_torch(settings: SearchSettings, codes: list[Code], seconds: float) -
         "--cores=0",
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds, check=True, encoding="utf-8"
+        )
     except subprocess.TimeoutExpired:
         return f"not ended after {seconds:.0f} seconds"
     except subprocess.CalledProcessError as error:

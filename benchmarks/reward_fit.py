@@ -25,7 +25,11 @@ from blockqnn.settings import RewardSettings
 
 def read_table(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Early accuracy, log FLOPs in millions, log density and final accuracy of all cells."""
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+    with (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8") as file
+    ):
         rows = list(csv.DictReader(file))
     early, flops, final = (
         np.array([float(row[column]) for row in rows])

@@ -33,7 +33,7 @@ def main() -> None:
         type=pathlib.Path,
         help="that of `compare --table`, with agents NAME and NAME+predictor",
     )
-    lines = (parser.parse_args().out_dir / FILE_NAME).read_text().splitlines()[1:]
+    lines = (parser.parse_args().out_dir / FILE_NAME).read_text(encoding="utf-8").splitlines()[1:]
     runs: dict[str, dict[int, list[Played]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
     )

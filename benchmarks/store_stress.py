@@ -78,7 +78,7 @@ def shoot(path: pathlib.Path, seconds: float) -> dict[str, int]:
         finally:
             os._exit(1)
     os.close(writing)
-    with os.fdopen(reading) as stream:
+    with os.fdopen(reading, encoding="utf-8") as stream:
         # Some are killed while they open it.
         if seconds >= 0:
             stream.readline()

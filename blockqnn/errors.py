@@ -1,5 +1,8 @@
 """Errors whose message is for the user: one sentence, exit status 2."""
 
+FAILED = 1
+"""Exit status where the input was right and nothing came of it."""
+
 WRONG_INPUT = 2
 """Exit status after a `UserError`."""
 

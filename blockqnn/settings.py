@@ -25,6 +25,14 @@ class DataSettings:
         split_seed: of the choice of the images that are held out.
         validation_examples: most images, of those held out, that children are
             judged by; 0 for all.
+        resize: height and width that every image is scaled to, its longer side
+            cut evenly at both ends; None for images as they are.
+        background: red, green and blue, 0 to 255, behind transparent pixels.
+        class_folders: names of folders that are classes although they are
+            called like a split, such as `train`.
+        skip_folders: names of folders that are not read.
+        own_validation: judge children by the data's own validation split where
+            there is one, instead of by one in six training images.
     """
 
     dataset: str = "digits"
@@ -32,6 +40,17 @@ class DataSettings:
     train_examples: int = 0
     split_seed: int = 0
     validation_examples: int = 0
+    resize: tuple[int, int] | None = None
+    background: tuple[int, int, int] = (255, 255, 255)
+    class_folders: tuple[str, ...] = ()
+    skip_folders: tuple[str, ...] = ()
+    own_validation: bool = True
+
+    def __post_init__(self) -> None:
+        """Makes tuples of what JSON has as lists."""
+        for name in ("resize", "background", "class_folders", "skip_folders"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value if value is None else tuple(value))
 
 
 @dataclasses.dataclass(frozen=True)

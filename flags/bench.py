@@ -13,6 +13,7 @@ from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.settings import Recipe
@@ -87,7 +88,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
     words = flags.parse(arguments)
     if words:
         raise UserError(
-            f"bench takes flags alone, given {words[0]!r}. See: python -m blockqnn bench --help"
+            f"bench takes flags alone, given {words[0]!r}. See: {command('bench', '--help')}"
         )
     value = flags.chosen()
     return BenchSettings(

@@ -13,6 +13,7 @@ from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.runs.run_record import read_run
 
 if TYPE_CHECKING:
@@ -85,14 +86,14 @@ def define_calibrate() -> parsing.FlagSet:
         "seed of the choice of blocks and, added to the run's, of their initial weights; 0 for the "
         "weights of the search",
     )
-    flags.text(
+    flags.path(
         "calibration_dir", "", "directory of the longer trainings; empty for RUN_DIR-calibration"
     )
     flags.text("executor", "", "where the blocks are trained, as for search; empty for the run's")
     flags.text("workers", "", "worker processes, as for search; empty for the run's")
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for the run's")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for the run's")
     flags.group("Output")
-    flags.text(
+    flags.path(
         "out",
         "",
         "file for the scatter plot of the paper's figure 6: .svg, .png or .pdf; empty for none",
@@ -166,8 +167,7 @@ def _run_dir(flags: parsing.FlagSet, words: list[str]) -> pathlib.Path:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"{flags.verb} takes one RUN_DIR, given {given!r}. "
-            f"See: python -m blockqnn {flags.verb} --help"
+            f"{flags.verb} takes one RUN_DIR, given {given!r}. See: {command(flags.verb, '--help')}"
         )
     return pathlib.Path(words[0])
 
@@ -188,4 +188,4 @@ def _run_rescore(settings: RescoreSettings) -> int:
     return 0
 
 
-RESCORE = Verb("rescore", define_rescore, parse_rescore, _run_rescore)
+RESCORE = Verb("rescore", define_rescore, parse_rescore, _run_rescore, lists=True)

@@ -13,6 +13,7 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.flags import parsing, preset_files, search
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.networks.spaces.registry import SPACES
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def define() -> parsing.FlagSet:
         "look accuracies up, train children, or make accuracies up",
     )
     flags.group("With a table (--evaluator=table)", parsing.Owner("evaluator", (TABLE,)))
-    flags.text("table", "", "CSV file of accuracies in percent with a column code or arch_str")
+    flags.path("table", "", "CSV file of accuracies in percent with a column code or arch_str")
     flags.text("search_column", "cifar10_valid_hp12", "column of the table that the agents see")
     flags.text(
         "judge_column",
@@ -71,10 +72,10 @@ def define() -> parsing.FlagSet:
         preset_files.DEFAULT_PRESET,
         f"preset of the search that is carried out: {', '.join(preset_files.preset_names())}",
     )
-    flags.text(
+    flags.path(
         "search_flags", "", "file of flags of search, one a line, that override the preset's"
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.group("How much")
     flags.special(
         "budgets",
@@ -95,8 +96,8 @@ def define() -> parsing.FlagSet:
     flags.integer("workers", 0, "worker processes; 0 for one a core, or as search has it")
     flags.group("Output")
     flags.choice("format", "table", ("table", "json"), "output for people, or one JSON object")
-    flags.text("out_dir", "runs/compare", "directory of the runs; the same command continues there")
-    flags.text("out", "", "file for the curve of simple regret: .svg, .png or .pdf")
+    flags.path("out_dir", "runs/compare", "directory of the runs; the same command continues there")
+    flags.path("out", "", "file for the curve of simple regret: .svg, .png or .pdf")
     return flags
 
 
@@ -118,7 +119,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
     words = flags.parse(arguments)
     if words:
         raise UserError(
-            f"compare takes flags alone, given {words[0]!r}. See: python -m blockqnn compare --help"
+            f"compare takes flags alone, given {words[0]!r}. See: {command('compare', '--help')}"
         )
     value = flags.chosen()
     contestants = tuple(parse_contestant(title) for title in value["agents"])
@@ -126,7 +127,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
     if value["evaluator"] != TABLE:
         return _with_children(value, contestants)
     if not value["table"]:
-        raise UserError("compare needs --table. See: python -m blockqnn compare --help")
+        raise UserError(f"compare needs --table. See: {command('compare', '--help')}")
     return CompareSettings(
         contestants=contestants,
         space="" if value["space"] == _AUTO else value["space"],

@@ -24,7 +24,7 @@ def define() -> parsing.FlagSet:
         "RUN_DIR#NUMBER or RUN_DIR#best.",
     )
     flags.group("Output")
-    flags.text("out", "", "file that ends in .svg, .png, .pdf or .dot; empty prints text")
+    flags.path("out", "", "file that ends in .svg, .png, .pdf or .dot; empty prints text")
     flags.switch("canonical", False, "draw what a code means instead of as it was written")
     flags.integer("dots_per_inch", 144, "resolution of a .png; an inch is 72 points", 1)
     child_network.define_blocks(
@@ -69,4 +69,4 @@ def _run(settings: DrawSettings) -> int:
     return 0
 
 
-DRAW = Verb("draw", define, parse, _run)
+DRAW = Verb("draw", define, parse, _run, lists=True)

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
+from blockqnn.flags import data as data_flags
 from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
-from blockqnn.full_training.evaluate import SPLITS, TEST, EvaluateSettings
+from blockqnn.full_training.evaluate import EvaluateSettings
+from blockqnn.full_training.evaluation_images import JUDGED, SPLITS
+from blockqnn.invocation import command
 
 
 def define() -> parsing.FlagSet:
@@ -23,13 +26,20 @@ def define() -> parsing.FlagSet:
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")
     flags.group("Data")
-    flags.text(
-        "dataset",
+    data_flags.define_source(
+        flags,
         "",
-        "data set as for train, with images of the same shape; empty for the training's own",
+        "other data have images of the network's shape, and classes are matched by name where "
+        "both have names; empty for those of the training, and so are the flags below",
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
-    flags.choice("split", TEST, SPLITS, "which images to measure")
+    flags.choice(
+        "split",
+        JUDGED,
+        SPLITS,
+        "which images to measure; judged for those that the training was judged by in the end (the "
+        "test split, or what was held out), or of other data the test split, or all if they have "
+        "none",
+    )
     flags.integer("readers", 4, "threads that read and decode images", 1)
     flags.group("Computation")
     flags.integer("batch_size", 128, "images at once while errors are counted", 1)
@@ -61,14 +71,12 @@ def parse(arguments: Sequence[str]) -> EvaluateSettings:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"evaluate takes one CHECKPOINT, given {given!r}. See: python -m blockqnn evaluate "
-            "--help"
+            f"evaluate takes one CHECKPOINT, given {given!r}. See: {command('evaluate', '--help')}"
         )
     value = flags.chosen()
     return EvaluateSettings(
         checkpoint=pathlib.Path(words[0]),
-        dataset=value["dataset"],
-        data_dir=value["data_dir"],
+        source=data_flags.data_settings(value),
         split=value["split"],
         batch_size=value["batch_size"],
         batch_sizes=value["batch_sizes"],

@@ -22,7 +22,7 @@ def define(flags: FlagSet) -> None:
 def define_each(flags: FlagSet) -> None:
     """Adds a group for each evaluator that has flags; those of training are `child_training`."""
     flags.group("Evaluator table (measured accuracies)", Owner("evaluator", (TABLE,)))
-    flags.text("table", "", "CSV file of accuracies with a column code or arch_str")
+    flags.path("table", "", "CSV file of accuracies with a column code or arch_str")
     flags.text(
         "search_column", "", "column of the table with the accuracies that the search sees, in %"
     )

@@ -51,7 +51,7 @@ def define(flags: FlagSet) -> None:
         "devices on which a worker trains different children at the same time; 0 for all of a "
         "TPU and for one elsewhere",
     )
-    flags.text(
+    flags.path(
         "compilation_cache",
         "",
         "directory that keeps compiled programs for other runs, or off; empty for one in the "

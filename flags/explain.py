@@ -35,7 +35,7 @@ def define() -> parsing.FlagSet:
         heat_map.WHICH,
         "number in the heat map: mean of a kind's values, weighted by visits, or the highest",
     )
-    flags.text(
+    flags.path(
         "out",
         "",
         f"file for the heat map, {', '.join(heat_map.SUFFIXES)} by its name; empty for none",
@@ -83,4 +83,4 @@ def _run(settings: ExplainSettings) -> int:
     return 0
 
 
-EXPLAIN = Verb("explain", define, parse, _run)
+EXPLAIN = Verb("explain", define, parse, _run, lists=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 
 if TYPE_CHECKING:
     from blockqnn.export.command import ExportSettings
@@ -26,7 +27,7 @@ def define() -> parsing.FlagSet:
         "instance, can be exported as well, with initial weights: a search keeps none.",
     )
     flags.group("Output")
-    flags.text("to", "", "the folder to write, which must not exist or be empty; required")
+    flags.path("to", "", "the folder to write, which must not exist or be empty; required")
     flags.choice(
         "framework",
         "flax",
@@ -62,7 +63,7 @@ def parse(arguments: Sequence[str]) -> ExportSettings:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"export takes one TRAINING, given {given!r}. See: python -m blockqnn export --help"
+            f"export takes one TRAINING, given {given!r}. See: {command('export', '--help')}"
         )
     if not value["to"]:
         raise UserError("export needs --to=DIR, the folder to write.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,22 @@ def as_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return str(value)
+
+
+def expanded_path(text: str) -> str:
+    """A path with `~` or `~user` at its beginning replaced by that home directory.
+
+    Raises:
+        ValueError: if there is no such home.
+    """
+    home, slash, rest = text.partition("/")
+    # Without a ~ at its beginning a path stays as it was typed.
+    if not home.startswith("~") or pathlib.Path(text).exists():
+        return text
+    try:
+        return f"{pathlib.Path(home).expanduser()}{slash}{rest}"
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
 
 
 def parse_filters(text: str) -> tuple[int, ...]:

@@ -188,11 +188,10 @@ def _given(values: Mapping[str, Any], prefix: str, names: Iterable[str]) -> dict
 def _run_show(settings: ShowSettings) -> int:
     from blockqnn.inspection.show_command import show
 
-    show(settings, sys.stdout)
-    return 0
+    return show(settings, sys.stdout)
 
 
-SHOW = Verb("show", define_show, parse_show, _run_show)
+SHOW = Verb("show", define_show, parse_show, _run_show, lists=True)
 
 
 def _run_trials(settings: TrialsSettings) -> int:
@@ -202,4 +201,4 @@ def _run_trials(settings: TrialsSettings) -> int:
     return 0
 
 
-TRIALS = Verb("trials", define_trials, parse_trials, _run_trials)
+TRIALS = Verb("trials", define_trials, parse_trials, _run_trials, lists=True)

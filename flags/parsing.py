@@ -17,7 +17,8 @@ from typing import Any
 from absl import flags
 
 from blockqnn.errors import UserError
-from blockqnn.flags.flag_text import Parser, Serializer, as_text
+from blockqnn.flags.flag_text import Parser, Serializer, as_text, expanded_path
+from blockqnn.invocation import SCRIPT, command
 
 RECORD_MARK = "# All flags of a run, which --flagfile takes to continue it."
 """First line of what `FlagSet.flag_file` writes."""
@@ -74,6 +75,12 @@ class FlagSet:
     def text(self, name: str, default: str, meaning: str) -> None:
         """Defines a flag that takes any text."""
         self._define(name, default, meaning, Parser(str, "text"))
+
+    def path(self, name: str, default: str, meaning: str) -> None:
+        """Defines a flag that takes a path, in which `~` and `~user` are home directories."""
+        self._define(
+            name, default, meaning, Parser(expanded_path, "a path; ~USER is a user's home")
+        )
 
     def choice(self, name: str, default: str, choices: Sequence[str], meaning: str) -> None:
         """Defines a flag that takes one of some words."""
@@ -155,10 +162,11 @@ class FlagSet:
                 contextlib.redirect_stdout(io.StringIO()),
                 contextlib.redirect_stderr(io.StringIO()),
             ):
-                return list(self.values([self.verb, *arguments]))[1:]
+                words = list(self.values([self.verb, *arguments]))[1:]
         # absl raises a ValueError where --noNAME is given a value.
         except (flags.Error, ValueError) as error:
             raise UserError(self._refusal(error)) from error
+        return [self._expanded_word(word) for word in words]
 
     def words(self, arguments: Sequence[str], wanted: str, most: int = 1) -> list[str]:
         """Parses the command line of a verb that takes words besides flags.
@@ -179,10 +187,16 @@ class FlagSet:
         if not 1 <= len(words) <= most or any(word.startswith("-") for word in words):
             given = " ".join(words) or "nothing"
             raise UserError(
-                f"{self.verb} takes {wanted}, given {given!r}. "
-                f"See: python -m blockqnn {self.verb} --help"
+                f"{self.verb} takes {wanted}, given {given!r}. See: {command(self.verb, '--help')}"
             )
         return words
+
+    def _expanded_word(self, word: str) -> str:
+        """A word in which a shell has left a `~`, as it does within quotes."""
+        try:
+            return expanded_path(word)
+        except ValueError:
+            raise UserError(f"{self.verb}: there is no home directory {word!r}.") from None
 
     def expanded(self, arguments: Sequence[str]) -> list[str]:
         """The command line with its flag files put in their place."""
@@ -244,7 +258,7 @@ class FlagSet:
         Returns:
             The text.
         """
-        usage = " ".join(["python -m blockqnn", self.verb, self.arguments, "[flags]"])
+        usage = " ".join([SCRIPT, self.verb, self.arguments, "[flags]"])
         parts = [textwrap.fill(self.summary, 88), "", f"usage: {' '.join(usage.split())}"]
         if note:
             parts += ["", textwrap.fill(note, 88)]
@@ -277,4 +291,4 @@ class FlagSet:
     def _refusal(self, error: Exception) -> str:
         message = str(error).strip().replace("\n", " ").rstrip(".")
         message = message[:1].upper() + message[1:]
-        return f"{message}. See: python -m blockqnn {self.verb} --help"
+        return f"{message}. See: {command(self.verb, '--help')}"

@@ -16,6 +16,7 @@ from blockqnn.flags.parsing import RECORD_MARK, FlagSet
 
 PRESETS = pathlib.Path(__file__).parent / "presets"
 TRAINING_PRESETS = PRESETS / "train"
+_FLAG_FILE_FLAGS = ("--flagfile", "-flagfile")
 DEFAULT_PRESET = "digits"
 DEFAULT_TRAINING_PRESET = "train_digits"
 
@@ -38,11 +39,26 @@ class Given:
     usual: dict[str, Any]
 
 
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """What a verb keeps in a directory of its own.
+
+    Attributes:
+        flag_file: name of the file with its flags.
+        known_by: name of another file by which such a directory is known.
+        place: the flag that names the directory.
+    """
+
+    flag_file: str
+    known_by: str
+    place: str
+
+
 def read(
     define: Callable[[], FlagSet],
     folder: pathlib.Path,
     arguments: Sequence[str],
-    kept: tuple[str, str],
+    kept: Kept,
     recorded: Sequence[str] = (),
 ) -> Given:
     """Reads a command line whose flags override those of a preset.
@@ -51,8 +67,8 @@ def read(
         define: makes the flags of the verb, which has a flag `preset`.
         folder: with the presets of the verb.
         arguments: what follows the verb.
-        kept: names of two files that the verb keeps in a directory: its flags, and
-            another one by which such a directory is known.
+        kept: what the verb keeps in a directory. A file of its flags that lies in one
+            means that directory, whatever it was called when the file was written.
         recorded: flags of a run that exists, which the arguments override.
 
     Returns:
@@ -61,6 +77,7 @@ def read(
     Raises:
         UserError: if a flag, a flag file or the preset cannot be used.
     """
+    recorded, arguments = _placed(recorded, kept), _placed(arguments, kept)
     expanded = define().expanded([*recorded, *arguments])
     probe = define()
     words = probe.parse(expanded)
@@ -89,20 +106,46 @@ def help_of(define: Callable[[], FlagSet], folder: pathlib.Path, arguments: Sequ
     """
     flags = define()
     preset: str = flags.chosen()["preset"]
-    preset = [preset, *_named("preset", flags.expanded(arguments))][-1]
+    preset = [preset, *named("preset", flags.expanded(arguments))][-1]
     flags.parse([f"--flagfile={preset_path(preset, folder)}"])
     return flags.help(
         f"Defaults are those of the preset {preset}; --preset=NAME --help shows another's."
     )
 
 
-def _records(arguments: Sequence[str], kept: tuple[str, str]) -> list[str]:
+def _placed(arguments: Sequence[str], kept: Kept) -> list[str]:
+    """Names the directory behind each flag file that lies in the one it is about."""
+    placed: list[str] = []
+    owed: pathlib.Path | None = None
+    for place, word in enumerate(arguments):
+        placed.append(word)
+        if owed is not None:
+            placed.append(f"--{kept.place}={owed}")
+        name, separator, value = word.partition("=")
+        file = pathlib.Path(value).expanduser() if separator else None
+        owed = None
+        if name not in _FLAG_FILE_FLAGS:
+            continue
+        if file is None:
+            following = "".join(arguments[place + 1 : place + 2])
+            owed = _home(pathlib.Path(following).expanduser(), kept)
+        elif (home := _home(file, kept)) is not None:
+            placed.append(f"--{kept.place}={home}")
+    return placed
+
+
+def _home(file: pathlib.Path, kept: Kept) -> pathlib.Path | None:
+    """The directory that a file of flags is about because it lies in it."""
+    return file.parent if file.name == kept.flag_file and _is_record(file, kept) else None
+
+
+def _records(arguments: Sequence[str], kept: Kept) -> list[str]:
     """The flag files of the command line that runs have written."""
-    paths = [pathlib.Path(name).expanduser() for name in _named("flagfile", arguments)]
+    paths = [pathlib.Path(name).expanduser() for name in named("flagfile", arguments)]
     return [f"--flagfile={path}" for path in paths if _is_record(path, kept)]
 
 
-def _named(flag: str, arguments: Sequence[str]) -> list[str]:
+def named(flag: str, arguments: Sequence[str]) -> list[str]:
     """The values that arguments give a flag, without parsing the others."""
     found = []
     for place, word in enumerate(arguments):
@@ -112,9 +155,9 @@ def _named(flag: str, arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def _is_record(path: pathlib.Path, kept: tuple[str, str]) -> bool:
+def _is_record(path: pathlib.Path, kept: Kept) -> bool:
     # Older versions wrote no mark.
-    if path.name == kept[0] and (path.parent / kept[1]).exists():
+    if path.name == kept.flag_file and (path.parent / kept.known_by).exists():
         return True
     try:
         with path.open(encoding="utf-8") as file:

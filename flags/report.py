@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 
 if TYPE_CHECKING:
     from blockqnn.report.command import ReportSettings, ServeSettings
@@ -24,7 +25,7 @@ def define_report() -> parsing.FlagSet:
         "compared, with mean and deviation over seeds.",
     )
     flags.group("Output")
-    flags.text("out", "report.html", "the file to write; it is replaced if it exists")
+    flags.path("out", "report.html", "the file to write; it is replaced if it exists")
     _define_top(flags)
     return flags
 
@@ -49,7 +50,7 @@ def parse_report(arguments: Sequence[str]) -> ReportSettings:
     if odd or not words:
         raise UserError(
             f"report takes at least one RUN_DIR, given {(odd or ['nothing'])[0]!r}. "
-            "See: python -m blockqnn report --help"
+            f"See: {command('report', '--help')}"
         )
     value = flags.chosen()
     return ReportSettings(
@@ -95,7 +96,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeSettings:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"serve takes one RUN_DIR, given {given!r}. See: python -m blockqnn serve --help"
+            f"serve takes one RUN_DIR, given {given!r}. See: {command('serve', '--help')}"
         )
     value = flags.chosen()
     return ServeSettings(pathlib.Path(words[0]), value["port"], value["top"])

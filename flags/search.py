@@ -13,6 +13,7 @@ from blockqnn.evaluation.contract import TABLE, TRAIN
 from blockqnn.flags import (
     child_network,
     child_training,
+    data,
     evaluators,
     execution,
     parsing,
@@ -20,14 +21,15 @@ from blockqnn.flags import (
 )
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
-from blockqnn.settings import DataSettings, RunSettings, SearchSettings
+from blockqnn.settings import RunSettings, SearchSettings
 
-_KEPT = (run_directory.FLAG_FILE, store.FILE_NAME)
+_KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
 _COMMON = (
     "preset",
     "run_dir",
@@ -66,8 +68,8 @@ def _define_run(flags: parsing.FlagSet) -> None:
         preset_files.DEFAULT_PRESET,
         f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())}",
     )
-    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text("run_dir", "", "directory of the run; empty for runs/PRESET")
+    flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.path("run_dir", "", "directory of the run; empty for runs/PRESET")
     flags.integer("seed", 0, "number that fixes every random choice")
     evaluators.define(flags)
     flags.switch(
@@ -81,19 +83,8 @@ def _define_run(flags: parsing.FlagSet) -> None:
 
 def _define_data(flags: parsing.FlagSet) -> None:
     flags.group("Data")
-    flags.text(
-        "dataset",
-        "cifar100",
-        "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH (arrays train_images and "
-        "train_labels), folder:PATH[:HEIGHTxWIDTH] (a folder of images for each class, scaled to "
-        "one size if a size is named), or a TFDS data set",
-    )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
-    flags.integer("train_examples", 0, "most images to train on; 0 for all")
-    flags.integer(
-        "validation_examples", 0, "most images, of the sixth held out, to judge by; 0 for all"
-    )
-    flags.integer("split_seed", 0, "seed of the choice of the validation images")
+    data.define_source(flags, "cifar100")
+    data.define_parts(flags)
 
 
 def _define_child_network(flags: parsing.FlagSet) -> None:
@@ -139,7 +130,7 @@ def parse(
     if given.words:
         raise UserError(
             f"search takes flags alone, given {given.words[0]!r}. "
-            "See: python -m blockqnn search --help"
+            f"See: {command('search', '--help')}"
         )
     flags = given.flags
     flags.refuse_without_effect("search", given.usual)
@@ -154,14 +145,8 @@ def parse(
 
 
 def _search_settings(values: dict[str, Any]) -> SearchSettings:
-    data = DataSettings(
-        dataset=values["dataset"],
-        data_dir=values["data_dir"],
-        train_examples=values["train_examples"],
-        split_seed=values["split_seed"],
-        validation_examples=values["validation_examples"],
-    )
-    info = describe(data, images_needed=values["evaluator"] == TRAIN)
+    images = data.data_settings(values)
+    info = describe(images, images_needed=values["evaluator"] == TRAIN)
     layout = child_network.layout(values, info.shape, info.classes)
     _refuse_contradictions(values, layout)
     return SearchSettings(
@@ -177,7 +162,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
             max_flops=values["max_flops"],
             max_activation_bytes=values["max_activation_bytes"],
         ),
-        data=data,
+        data=images,
         recipe=child_training.recipe(values),
         reward=child_training.reward(values),
         evaluator=values["evaluator"],

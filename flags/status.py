@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 
 if TYPE_CHECKING:
     from blockqnn.inspection.status_command import StatusSettings
@@ -44,7 +45,7 @@ def parse(arguments: Sequence[str]) -> StatusSettings:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"status takes one RUN_DIR, given {given!r}. See: python -m blockqnn status --help"
+            f"status takes one RUN_DIR, given {given!r}. See: {command('status', '--help')}"
         )
     return StatusSettings(pathlib.Path(words[0]), flags.chosen()["format"] == "json")
 
@@ -56,4 +57,4 @@ def _run(settings: StatusSettings) -> int:
     return 0
 
 
-STATUS = Verb("status", define, parse, _run)
+STATUS = Verb("status", define, parse, _run, lists=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from blockqnn.errors import UserError
 from blockqnn.flags import parsing
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 
 if TYPE_CHECKING:
     from blockqnn.tensorboard.command import TensorBoardSettings
@@ -24,7 +25,7 @@ def define() -> parsing.FlagSet:
         "--tensorboard, that died, or that goes on elsewhere. Called again, it adds what is new.",
     )
     flags.group("Output")
-    flags.text(
+    flags.path(
         "out",
         "",
         "directory of the events; empty for tensorboard/NAME here, NAME being the run "
@@ -52,7 +53,7 @@ def parse(arguments: Sequence[str]) -> TensorBoardSettings:
     if len(words) != 1:
         raise UserError(
             f"tensorboard takes one RUN_DIR, given {' '.join(words) or 'nothing'!r}. "
-            "See: python -m blockqnn tensorboard --help"
+            f"See: {command('tensorboard', '--help')}"
         )
     out = flags.chosen()["out"]
     return TensorBoardSettings(pathlib.Path(words[0]), pathlib.Path(out) if out else None)

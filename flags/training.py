@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from blockqnn.errors import UserError
-from blockqnn.flags import flag_text, full_recipe, parsing, preset_files
+from blockqnn.flags import data as data_flags
+from blockqnn.flags import flag_text, full_recipe, parsing, preset_files, training_start
 from blockqnn.flags.verb import Verb
 from blockqnn.full_training import directory
 from blockqnn.full_training.settings import (
@@ -23,9 +23,8 @@ from blockqnn.full_training.settings import (
 )
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
-from blockqnn.settings import DataSettings
 
-_KEPT = (directory.FLAG_FILE, directory.METRICS)
+_KEPT = preset_files.Kept(directory.FLAG_FILE, directory.METRICS, "out_dir")
 
 _OPERATIONAL = (
     "preset",
@@ -66,10 +65,11 @@ def _define_training(flags: parsing.FlagSet) -> None:
     flags.text(
         "preset",
         preset_files.DEFAULT_TRAINING_PRESET,
-        f"flags to begin with, which all others override: {names}",
+        "flags to begin with, which all others override; unless one is named, that for the data, "
+        f"or train_own, which suits itself to them: {names}",
     )
-    flags.text("flagfile", "", "file of flags, one a line, that override the preset's")
-    flags.text(
+    flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
+    flags.path(
         "out_dir",
         "",
         "directory of the training, or with --top of one for each block; empty for "
@@ -107,7 +107,7 @@ def _define_training(flags: parsing.FlagSet) -> None:
         "gigabytes that a device may need, as estimated before training; 0 for what it has",
         least=0,
     )
-    flags.text(
+    flags.path(
         "compilation_cache",
         machine.compilation_cache,
         "directory that keeps compiled programs, or off; empty for one in the user's cache; "
@@ -134,31 +134,30 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     flags.integer("repeats", choice.repeats, "blocks in a stage (N); 0 for those of the run, or 2")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     flags.group("Data")
-    flags.text(
-        "dataset",
-        data.source.dataset,
-        "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH, folder:PATH, or a TFDS data set",
+    data_flags.define_source(
+        flags, data.source.dataset, "unless named, what the block's run searched on"
     )
-    flags.text("data_dir", "", "where TFDS keeps data sets; empty for its default")
     flags.switch(
         "hold_out",
         data.hold_out,
-        "hold one in six training images out and measure them after each epoch",
+        "hold one in six training images out and measure them after each epoch; where the data "
+        "have no test split, one in six is held out for the end in any case",
     )
-    flags.integer("train_examples", 0, "most images to train on, with --hold_out; 0 for all")
+    flags.integer(
+        "train_examples", 0, "most images to train on, where some are held out; 0 for all"
+    )
     flags.integer("split_seed", 0, "seed of the choice of the images that are held out")
-    flags.switch("test", data.test, "measure the test split once, at the end")
+    flags.switch(
+        "test",
+        data.test,
+        "measure the test split once, at the end, or what is held out where there is none; "
+        "--notest trains on all images then",
+    )
     flags.text(
         "test_split",
         data.test_split,
         "name of the test split in a TFDS data set; empty for test, or validation where "
         "there is no test",
-    )
-    flags.integer(
-        "resize",
-        data.resize,
-        "scale the shorter side of a TFDS image to so many pixels and keep the central square; "
-        "0 for images as they are, which must have one size",
     )
     flags.integer(
         "image_size",
@@ -179,13 +178,16 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
-    given = preset_files.read(define, preset_files.TRAINING_PRESETS, arguments, _KEPT)
-    if len(given.words) != 1:
-        words = " ".join(given.words) or "nothing"
-        raise UserError(
-            f"train takes one BLOCK or RUN_DIR, given {words!r}. See: python -m blockqnn train "
-            "--help"
-        )
+    begin = training_start.start(define, arguments)
+
+    def read(more: Sequence[str]) -> preset_files.Given:
+        words = [*arguments, *begin.after]
+        before = [*begin.before, *more]
+        return preset_files.read(define, preset_files.TRAINING_PRESETS, words, _KEPT, before)
+
+    given = read(())
+    if begin.preset == training_start.OWN and not begin.goes_on:
+        given = read(training_start.suited(begin, _data(given.flags.chosen())))
     given.flags.refuse_without_effect("training", given.usual)
     values = given.flags.chosen()
     return TrainSettings(
@@ -209,28 +211,26 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
             max_seconds=values["max_seconds"],
         ),
         out_dir=pathlib.Path(values["out_dir"]) if values["out_dir"] else None,
-        name=given.preset.removeprefix("train_"),
+        name=begin.name,
         flag_values={
             name: flag_text.as_text(value)
             for name, value in values.items()
             if name not in _OPERATIONAL
         },
         flag_file=given.flags.flag_file(),
+        named=frozenset(name for name, value in values.items() if value != given.usual[name]),
+        data_origin=begin.origin,
+        searched=begin.searched,
+        preset=given.preset,
     )
 
 
 def _data(values: dict[str, Any]) -> FullData:
     return FullData(
-        source=DataSettings(
-            dataset=values["dataset"],
-            data_dir=values["data_dir"],
-            train_examples=values["train_examples"],
-            split_seed=values["split_seed"],
-        ),
+        source=data_flags.data_settings(values),
         hold_out=values["hold_out"],
         test=values["test"],
         test_split=values["test_split"],
-        resize=values["resize"],
         image_size=values["image_size"],
     )
 

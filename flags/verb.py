@@ -23,6 +23,8 @@ class Verb(Generic[S]):
         run: carries it out, and returns the exit status. It imports what it
             needs itself, so that a verb's help waits for nothing.
         presets: the folder of its presets; None if it has none.
+        lists: whether what it prints is all that it does. Such a verb ends when
+            its output can go nowhere; others do their work without.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Verb(Generic[S]):
     parse: Callable[[Sequence[str]], S]
     run: Callable[[S], int]
     presets: pathlib.Path | None = None
+    lists: bool = False
 
     def carry_out(self, arguments: Sequence[str]) -> int:
         """Parses a command line and does what it says.

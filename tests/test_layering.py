@@ -15,7 +15,16 @@ PACKAGES = ("agents", "blockqnn", "flags", "networks")
 
 GROUPS = {
     # Words that the rooms above share.
-    "ground": ("errors", "listing", "reward", "settings", "terminal", "trial"),
+    "ground": (
+        "errors",
+        "heading",
+        "invocation",
+        "listing",
+        "reward",
+        "settings",
+        "terminal",
+        "trial",
+    ),
     # Of the networks what begins with a design; the rest is about any network.
     "child networks": ("networks.block", "networks.child", "networks.cost"),
     # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.
@@ -51,7 +60,7 @@ ROOMS = {
     "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
     "contests": "searching, runs, workers, evaluation, ground, networks.spaces, agents",
     "full_training": (
-        "inspection, runs, workers, children, data, ground, child networks, "
+        "inspection, runs, workers, evaluation, children, data, ground, child networks, "
         "networks.spaces, networks"
     ),
     "export": (

@@ -152,4 +152,4 @@ def test_the_installed_command_is_the_command_line(interpreter, tmp_path):
     command = interpreter.parent / "blockqnn"
     done = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "python -m blockqnn VERB" in done.stdout
+    assert "blockqnn VERB" in done.stdout

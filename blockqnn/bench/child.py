@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from blockqnn.data.images import Images
+from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code
@@ -75,7 +76,7 @@ def encode_block(code: Code) -> dict[str, str]:
 
 def main() -> None:
     """Answers requests until standard input closes."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
     setting = _decode_setting(json.loads(sys.stdin.readline()))
     try:
@@ -84,6 +85,8 @@ def main() -> None:
         for line in sys.stdin:
             answer = _answer(measurements, setting.layout, json.loads(line))
             answers.write(json.dumps({"answer": answer}) + "\n")
+    except UserError as error:
+        answers.write(json.dumps({"refused": str(error)}) + "\n")
     except Exception as error:
         # Compilers and drivers raise what they like; the parent says it in a sentence.
         first = "".join(str(error).strip().splitlines()[:1])[:300].rstrip(".")

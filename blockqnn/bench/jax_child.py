@@ -12,6 +12,7 @@ import numpy as np
 
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.children.compilation import compilation_times, use_cache
+from blockqnn.children.devices import local_devices
 from blockqnn.children.execution import Execution, compute_dtype
 from blockqnn.children.training import make_execution, on_device
 from blockqnn.data.images import Images
@@ -40,10 +41,12 @@ class JaxMeasurements:
             batch_size: images in a step.
             steps: of an epoch on a GPU or TPU; `cpu_epoch_steps` of it on a CPU.
         """
+        # Whatever touches a device first would say less clearly that there is none.
+        devices = local_devices()
         use_cache()
         self._recipe, self._batch_size = recipe, batch_size
         self._train, self._validation = on_device(images, images)
-        self.device = jax.devices()[0].device_kind
+        self.device = devices[0].device_kind
         # Elsewhere the steps of an epoch may be one program, made for their number.
         cpu = jax.default_backend() == "cpu"
         self._steps = cpu_epoch_steps(steps) if cpu else steps

@@ -59,6 +59,7 @@ class MeasuringProcess:
                 stderr=errors,
                 text=True,
                 env=environment,
+                encoding="utf-8",
             )
         if cores and hasattr(os, "sched_setaffinity"):
             # Both frameworks make as many threads as there are cores, and have not begun yet.
@@ -146,6 +147,8 @@ class MeasuringProcess:
                 f"{doing!r}{self._last_words()}."
             )
         message: dict[str, Any] = json.loads(answer)
+        if "refused" in message:
+            raise UserError(message["refused"])
         if "error" in message:
             raise UserError(f"{self._framework} fails at {doing!r}: {message['error']}.")
         return message

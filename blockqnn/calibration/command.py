@@ -11,6 +11,7 @@ from typing import TextIO
 from blockqnn.calibration.longer_training import train_longer
 from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.evaluation.contract import DRY
+from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, number
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run
@@ -207,8 +208,7 @@ def _report(
         print(f"{len(sample) - len(ended)} blocks failed and are left out.", file=stream)
     print(f"\n{in_words(findings)}", file=stream)
     print(
-        f"\nThe run under them:  python -m blockqnn rescore {run.path} "
-        f"{as_flags(recommended(findings))}",
+        f"\nThe run under them:  {command('rescore', run.path)} {as_flags(recommended(findings))}",
         file=stream,
     )
     if settings.out is not None:

@@ -124,7 +124,7 @@ def find_checkpoint(path: pathlib.Path) -> pathlib.Path:
     if not found:
         raise UserError(
             f"There is no checkpoint in {path}; allowed: a checkpoint's directory, or that of a "
-            "training (python -m blockqnn train) with at least one."
+            "training (blockqnn train) with at least one."
         )
     return found[-1]
 
@@ -154,12 +154,12 @@ def write_checkpoint(
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     text = json.dumps(dataclasses.asdict(metadata), indent=1)
-    (unfinished / METADATA).write_text(text + "\n")
+    (unfinished / METADATA).write_text(text + "\n", encoding="utf-8")
     with ocp.PyTreeCheckpointer() as checkpointer:
         checkpointer.save(unfinished.absolute() / WEIGHTS, weights)
         checkpointer.save(unfinished.absolute() / TRAINING, training)
     lines = [f"{_digest(file)}  {name}" for name, file in _files(unfinished).items()]
-    (unfinished / SUMS).write_text("\n".join(lines) + "\n")
+    (unfinished / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
     # What a crash of the machine leaves behind must not be a name without contents.
     for file in (*_files(unfinished).values(), unfinished / SUMS, unfinished):
         _to_disk(file)
@@ -177,7 +177,7 @@ def verify(path: pathlib.Path) -> None:
         DamagedError: if a file was changed, is missing, or is not listed.
     """
     try:
-        lines = (path / SUMS).read_text().splitlines()
+        lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
         wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
         there = _files(path)
         for name in sorted(wanted.keys() | there.keys()):

@@ -32,7 +32,8 @@ class Metadata:
         layout: the fields of `blockqnn.networks.layout.Layout`.
         recipe: the fields of `full_training.settings.FullRecipe`.
         data: the fields of `full_training.settings.FullData`; `data["source"]["dataset"]`
-            is the data set's name.
+            is the data set's name. `data["judged_on"]` is `test`, `validation`, `held_out`
+            or `nothing`; checkpoints of earlier versions do not have it.
         mean: of each channel of the training images, on the scale of 0 to 255.
         deviation: likewise.
         class_names: in the order of the labels; empty where the data set has none.
@@ -42,6 +43,10 @@ class Metadata:
         history: one object for each finished epoch, as in `metrics.jsonl`.
         epoch_seconds: spent on the epoch that has begun and not ended.
         flags: that say what the training is, by name, as one would type them.
+        data_digest: of the data set, as `blockqnn.data.datasets.digest` has it; empty in
+            a checkpoint of an earlier version.
+        judged_digest: of the images that judge the training in the end, as
+            `full_training.parts.part_digest` has it; empty where none do, or likewise.
         format: version of the format.
     """
 
@@ -60,6 +65,8 @@ class Metadata:
     history: list[dict[str, Any]]
     epoch_seconds: float
     flags: dict[str, str]
+    data_digest: str = ""
+    judged_digest: str = ""
     format: int = FORMAT
 
     @property
@@ -86,7 +93,7 @@ def read_metadata(path: pathlib.Path) -> Metadata:
         UserError: if it cannot be read, or is of another format.
     """
     try:
-        facts: Mapping[str, Any] = json.loads((path / METADATA).read_text())
+        facts: Mapping[str, Any] = json.loads((path / METADATA).read_text(encoding="utf-8"))
         if facts["format"] != FORMAT:
             raise UserError(
                 f"The checkpoint {path} is of format {facts['format']}; this version reads "

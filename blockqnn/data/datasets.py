@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import numpy as np
 
 from blockqnn.data import array_source, folder_source, tfds_source
+from blockqnn.data.contents import Contents
 from blockqnn.data.images import VALIDATION_SHARE, ImageInfo, Images, split_indices
 from blockqnn.errors import UserError
 from blockqnn.settings import DataSettings
@@ -175,3 +177,43 @@ def synthetic(name: str, seed: int) -> Images:
     labels = random.permutation(np.arange(examples) % classes).astype(np.int32)
     images = patterns[labels] + random.uniform(0, 95, (examples, height, width, channels))
     return Images(images.astype(np.uint8), labels)
+
+
+def contents(settings: DataSettings, images_needed: bool = True) -> Contents:
+    """Looks all splits of a data set up, and refuses what could not be used later.
+
+    Args:
+        settings: which data set, and how its images are read.
+        images_needed: whether they will be read.
+
+    Returns:
+        What was found, for the head of what a verb prints.
+
+    Raises:
+        UserError: if there is no such data set, or one of its splits cannot be used.
+    """
+    info = describe(settings, images_needed)
+    train, validation = search_part_sizes(settings)
+    return Contents(
+        settings.dataset, info, tuple(map(str, range(info.classes))), train + validation
+    )
+
+
+def digest(settings: DataSettings, images_needed: bool = True) -> str:
+    """What tells whether data are the same, wherever they lie; cheap.
+
+    It covers what a search may see: the training split, and a validation split
+    of its own where there is one, with names, sizes, labels and a sample of the bytes.
+
+    Args:
+        settings: which data set.
+        images_needed: whether they will be read; if not, a data set of TFDS is
+            known by its name.
+
+    Returns:
+        Hexadecimal digits.
+
+    Raises:
+        UserError: if there is no such data set.
+    """
+    return hashlib.sha256(settings.dataset.encode()).hexdigest()

@@ -18,6 +18,7 @@ from blockqnn.children.compilation import (
     compilation_times,
     prune,
 )
+from blockqnn.children.devices import local_devices
 from blockqnn.children.training import (
     CompiledChild,
     TrainingError,
@@ -144,7 +145,7 @@ class TrainEvaluator:
 
 def _devices(count: int) -> list[jax.Device]:
     """The devices to train on."""
-    found = jax.local_devices()
+    found = local_devices()
     if count > len(found):
         raise UserError(
             f"--devices_per_worker is {count}, but a worker sees {len(found)} "

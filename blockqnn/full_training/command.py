@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.full_training.directory import read_result, refuse_unwritable
-from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare, training_examples
-from blockqnn.full_training.settings import TrainSettings
+from blockqnn.full_training.heading import (
+    block_line,
+    device_words,
+    parts_line,
+    training_heading,
+)
+from blockqnn.full_training.parts import Parts, open_parts, training_examples
+from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare
+from blockqnn.full_training.settings import HELD_OUT, TEST, VALIDATION, TrainSettings
 from blockqnn.listing import counted, in_units, number, table
 from blockqnn.workers.allocation import keep_memory
 
@@ -15,6 +23,14 @@ if TYPE_CHECKING:
     import jax
 
     from blockqnn.full_training.trainer import StopRequest
+
+_JUDGES = (TEST, HELD_OUT, VALIDATION)
+"""Parts that a block may have been measured on, what judges first."""
+
+_MANY = 5_000
+"""Images whose reading may take more than a moment."""
+
+_FLOAT = 4
 
 FAILED = 1
 """Exit status of a training whose loss became infinite."""
@@ -36,34 +52,65 @@ def train(settings: TrainSettings, stream: TextIO) -> int:
         LayoutError: if a network does not fit the images.
     """
     prepared = prepare(settings)
-    results: list[dict[str, Any]] = []
     for one in prepared:
-        refuse_unwritable(one.directory)
+        refuse_unwritable(one.directory, _bytes_on_disk(one, settings))
     unfinished = [one for one in prepared if read_result(one.directory) is None]
+    print(training_heading(settings, prepared), file=stream, flush=True)
     if unfinished:
         keep_memory()  # Before JAX is imported.
     # JAX is slow to import, and a wrong word on the command line is found without it.
-    from blockqnn.full_training.one_training import TrainingEnd, check_checkpoint, train_one
+    from blockqnn.full_training.one_training import check_checkpoint
     from blockqnn.full_training.trainer import StopRequest
 
     devices = _devices(settings, unfinished)
     for one in prepared:
         check_checkpoint(one, settings)
+    parts: dict[str, Parts] = {}
+    if unfinished:
+        if devices[0].platform != "cpu":
+            print(f"Computes on {device_words(devices)}.", file=stream, flush=True)
+        if unfinished[0].info.examples > _MANY:
+            print("Reading the images ...", file=stream, flush=True)
+        # Read before anything is written: a data set that is damaged leaves no trace.
+        for one in unfinished:
+            if one.judge not in parts:
+                parts[one.judge] = open_parts(settings.data, one.info, one.judge)
+        print(parts_line(settings, unfinished[0], parts[unfinished[0].judge]), file=stream)
+        from blockqnn.children.compilation import begin_cache
+
+        begin_cache(settings.machine.compilation_cache)
     stop: StopRequest = StopRequest(settings.saving.max_seconds)
-    status = 0
     with stop.listening():
-        for place, one in enumerate(prepared, start=1):
-            heading = _heading(one, place, len(prepared))
-            end = train_one(one, settings, devices, stop, stream, heading)
+        return _train_each(settings, prepared, parts, devices, stop, stream)
+
+
+def _train_each(
+    settings: TrainSettings,
+    prepared: list[Prepared],
+    parts: Mapping[str, Parts],
+    devices: list[jax.Device],
+    stop: StopRequest,
+    stream: TextIO,
+) -> int:
+    """Trains the blocks one after another; returns the exit status."""
+    from blockqnn.full_training.one_training import TrainingEnd, train_one
+
+    status = 0
+    results: list[dict[str, Any]] = []
+    for place, one in enumerate(prepared, start=1):
+        if len(prepared) > 1:
+            print(block_line(one, place, len(prepared)), file=stream, flush=True)
+        if read_result(one.directory) is None:
+            end = train_one(one, settings, parts[one.judge], devices, stop, stream)
             if end is TrainingEnd.STOPPED:
                 return INTERRUPTED
             if end is TrainingEnd.DIVERGED:
                 status = FAILED
                 continue
-            result = read_result(one.directory)
-            assert result is not None
-            results.append(result | {"directory": str(one.directory)})
-            print(in_words(results[-1]), file=stream)
+        result = read_result(one.directory)
+        assert result is not None
+        results.append(result | {"directory": str(one.directory)})
+        print(in_words(results[-1]), file=stream)
     if len(prepared) > 1 and results:
         print(f"\n{summary(results)}", file=stream)
     return status
@@ -82,13 +129,16 @@ def in_words(result: dict[str, Any]) -> str:
         f"Trained for {counted(result['epochs'], 'epoch')} in {result['seconds']:.0f} seconds: "
         f"{result['parameters']:,} parameters, training loss {result['loss']:.4f}."
     ]
-    for part in ("validation", "test"):
+    judge = result.get("judged_on", TEST)
+    for part, of in ((VALIDATION, "Validation"), (TEST, "Test"), (HELD_OUT, "Held-out")):
         if figures := result.get(part):
-            lines.append(
-                f"{part.capitalize()} error on {figures['examples']:,} images: {_error(figures)}."
-            )
-    if result.get("test") is None:
-        lines.append("The test split was not looked at.")
+            lines.append(f"{of} error on {figures['examples']:,} images: {_error(figures)}.")
+    if judge not in result:
+        lines.append(
+            "The test split was not looked at."
+            if result.get("has_test_split", True)
+            else "Nothing was held out, so its error on new images is not known."
+        )
     lines.append(f"Its weights: {result['directory']}")
     return "\n".join(lines)
 
@@ -104,7 +154,7 @@ def summary(results: list[dict[str, Any]]) -> str:
     """
     rows = []
     for result in results:
-        figures = result.get("test") or result.get("validation") or {}
+        figures: dict[str, Any] = next((result[of] for of in _JUDGES if of in result), {})
         rows.append(
             [
                 number(figures.get("error")),
@@ -116,8 +166,15 @@ def summary(results: list[dict[str, Any]]) -> str:
                 result["directory"],
             ]
         )
-    measured = "test" if results[0].get("test") else "validation"
-    header = [f"{measured} error %", "top-5 %", "parameters", "FLOPs", "seconds", "block"]
+    measured = next((of for of in _JUDGES if of in results[0]), VALIDATION)
+    header = [
+        f"{measured.replace('_', '-')} error %",
+        "top-5 %",
+        "parameters",
+        "FLOPs",
+        "seconds",
+        "block",
+    ]
     return table([*header, "directory"], rows)
 
 
@@ -126,25 +183,12 @@ def _error(figures: dict[str, Any]) -> str:
     return f"{figures['error']:.2f} %" + (f", top-5 {top5:.2f} %" if top5 is not None else "")
 
 
-def _heading(one: Prepared, place: int, total: int) -> str:
-    stages = ",".join(map(str, one.layout.filters))
-    which = f"Block {place} of {total}: " if total > 1 else ""
-    return (
-        f"{which}{one.reference.title}, {one.cost.parameters:,} parameters, "
-        f"{in_units(one.cost.flops)} FLOPs: {one.layout.kind} layout, filters {stages}, "
-        f"{counted(one.layout.repeats, 'block')} a stage. "
-        f"In {one.directory}"
-    )
-
-
 def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.Device]:
     """The devices that will train, which have room for every block."""
-    import jax
-
-    from blockqnn.children.compilation import begin_cache
+    from blockqnn.children.devices import local_devices
     from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
 
-    found = jax.local_devices()
+    found = local_devices()
     wanted = settings.machine.devices
     if wanted > len(found):
         raise UserError(f"--devices is {wanted}, but there are {len(found)} here.")
@@ -162,11 +206,17 @@ def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.De
             check_memory(needed, settings.machine.memory_gigabytes, devices[0])
         except UserError as error:
             raise UserError(f"{one.reference.title}: {error}") from error
-    begin_cache(settings.machine.compilation_cache)
     return devices
 
 
 def stored_bytes(one: Prepared, settings: TrainSettings) -> int:
     """Bytes of all training images as they are stored."""
     height, width, channels = one.info.stored
-    return training_examples(settings, one.info) * height * width * channels
+    examples = training_examples(settings.data, one.info, one.judge)
+    return examples * height * width * channels
+
+
+def _bytes_on_disk(one: Prepared, settings: TrainSettings) -> int:
+    """Of all checkpoints that are kept, and of the next one before the oldest is deleted."""
+    copies = 3 if settings.recipe.ema_decay else 2
+    return (settings.saving.keep + 1) * copies * _FLOAT * one.cost.parameters

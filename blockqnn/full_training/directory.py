@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
 import pathlib
 import platform
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from blockqnn.children.checkpoint import FOLDER
 from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.errors import UserError
+from blockqnn.full_training.settings import FullData
 
 METRICS, RESULT, FLAG_FILE, LOCK = "metrics.jsonl", "result.json", "train.flags", "lock"
 
 
-def refuse_unwritable(path: pathlib.Path) -> None:
+def refuse_unwritable(path: pathlib.Path, needed: int = 0) -> None:
     """Finds out whether a directory can be made or written to, without making it.
 
     Args:
         path: of the directory, which need not exist.
+        needed: bytes that will be written there.
 
     Raises:
-        UserError: if it cannot be used.
+        UserError: if it cannot be used, or there is too little room.
     """
     there = path
     try:
@@ -37,6 +41,12 @@ def refuse_unwritable(path: pathlib.Path) -> None:
     if not good:
         why = f"{there} cannot be written to" if there.is_dir() else f"{there} is no directory"
         raise UserError(f"--out_dir {path} cannot be used: {why}.")
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise UserError(
+            f"--out_dir {path} cannot be used: its checkpoints need about {needed / 1e9:.3g} GB, "
+            f"and {free / 1e9:.3g} GB are free there; --keep_checkpoints says how many are kept."
+        )
 
 
 @contextlib.contextmanager
@@ -54,7 +64,7 @@ def opened(path: pathlib.Path) -> Iterator[None]:
     """
     try:
         (path / FOLDER).mkdir(parents=True, exist_ok=True)
-        lock = (path / LOCK).open("a+")
+        lock = (path / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise UserError(f"--out_dir {path} cannot be used: {error.strerror or error}.") from error
     with lock:
@@ -89,18 +99,48 @@ def refuse_other_training(path: pathlib.Path, found: Metadata, wanted: Metadata)
         raise UserError(
             f"{path} holds a training of another block, {found.code}; given is {wanted.code}{other}"
         )
+    digests = found.data_digest, wanted.data_digest
+    moved = all(digests) and digests[0] == digests[1]
     for name, value in wanted.flags.items():
+        if name == "dataset" and moved:
+            continue
         if found.flags.get(name, value) != value:
             raise UserError(
                 f"The training in {path} was begun with --{name}={found.flags[name]}; given is "
                 f"--{name}={value}. Give the old value to continue it{other}"
             )
-    for name in ("layout", "data", "recipe", "seed", "steps_per_epoch"):
-        if getattr(found, name) != getattr(wanted, name):
+    if all(digests) and not moved:
+        raise UserError(
+            f"{wanted.data['source']['dataset']} has changed since the training in {path} was "
+            f"begun. Bring the old images back to continue it{other}"
+        )
+    before, after = _comparable(found, moved), _comparable(wanted, moved)
+    if "judged_on" not in found.data:
+        after["data"].pop("judged_on", None)
+    for name, value in after.items():
+        if before[name] != value:
             raise UserError(
                 f"{path} holds a training with another {name.replace('_', ' ')}: "
-                f"{getattr(found, name)}; wanted is {getattr(wanted, name)}{other}"
+                f"{before[name]}; wanted is {value}{other}"
             )
+
+
+def _comparable(metadata: Metadata, moved: bool) -> dict[str, Any]:
+    """What must be equal, with what checkpoints of earlier versions do not say yet."""
+    names = ("layout", "data", "recipe", "seed", "steps_per_epoch")
+    facts = {name: getattr(metadata, name) for name in names}
+    usual = json.loads(json.dumps(dataclasses.asdict(FullData())))
+    data = dict(metadata.data)
+    source = usual["source"] | data.get("source", {})
+    # Earlier versions kept the side of a square here.
+    if side := data.pop("resize", 0):
+        source["resize"] = [side, side]
+    # Where a machine keeps the data set does not belong to what is trained.
+    source.pop("data_dir", None)
+    if moved:
+        source.pop("dataset", None)
+    facts["data"] = usual | data | {"source": source}
+    return facts
 
 
 class Figures:
@@ -118,7 +158,7 @@ class Figures:
 
     def add(self, epoch: Mapping[str, Any]) -> None:
         """Adds an epoch."""
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(epoch) + "\n")
 
 
@@ -135,7 +175,7 @@ def read_result(path: pathlib.Path) -> dict[str, Any] | None:
         UserError: if the file is damaged.
     """
     try:
-        result: dict[str, Any] = json.loads((path / RESULT).read_text())
+        result: dict[str, Any] = json.loads((path / RESULT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -151,5 +191,5 @@ def write_result(path: pathlib.Path, result: Mapping[str, Any]) -> None:
 def replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file so that it is either the old one or the new one."""
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text)
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

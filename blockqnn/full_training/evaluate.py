@@ -6,24 +6,25 @@ import dataclasses
 import json
 import pathlib
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from blockqnn.children.checkpoint import Checkpoint, load_checkpoint
-from blockqnn.errors import UserError
-from blockqnn.full_training.settings import FullData
-from blockqnn.full_training.splits import FullInfo, Part, describe_full, open_test, open_training
-from blockqnn.listing import counted, in_units, number, table
+from blockqnn.children.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, verify
+from blockqnn.children.checkpoint_metadata import Metadata, read_metadata
+from blockqnn.full_training import evaluate_text
+from blockqnn.full_training.evaluate_text import Speed
+from blockqnn.full_training.evaluation_images import ChosenImages, choose, open_images
+from blockqnn.full_training.parts import check_part, part_digest
+from blockqnn.full_training.progress import ImageProgress
+from blockqnn.full_training.splits import Part
+from blockqnn.listing import counted
 from blockqnn.settings import DataSettings
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from blockqnn.full_training.measuring import Measured
-
-TEST, TRAIN = "test", "train"
-SPLITS = (TEST, TRAIN)
 _TIMED_SECONDS, _TIMED_RUNS = 1.0, 5
 
 
@@ -33,9 +34,8 @@ class EvaluateSettings:
 
     Attributes:
         checkpoint: its directory, or that of a training.
-        dataset: empty for the one that it was trained on.
-        data_dir: where TFDS keeps data sets; empty for its default.
-        split: `test` or `train`.
+        source: another data set; its `dataset` is empty for that of the training.
+        split: one of `evaluation_images.SPLITS`.
         batch_size: images at once while errors are counted.
         batch_sizes: whose latency and throughput are measured; empty for none.
         readers: threads that read and decode images.
@@ -44,29 +44,13 @@ class EvaluateSettings:
     """
 
     checkpoint: pathlib.Path
-    dataset: str
-    data_dir: str
+    source: DataSettings
     split: str
     batch_size: int
     batch_sizes: tuple[int, ...]
     readers: int
     bfloat16: bool
     as_json: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Speed:
-    """How fast a network is with batches of one size, images being in the host's memory.
-
-    Attributes:
-        batch_size: images at once.
-        latency_milliseconds: from images to logits, the median of several runs.
-        throughput: images a second.
-    """
-
-    batch_size: int
-    latency_milliseconds: float
-    throughput: float
 
 
 def evaluate(settings: EvaluateSettings, stream: TextIO) -> None:
@@ -79,64 +63,54 @@ def evaluate(settings: EvaluateSettings, stream: TextIO) -> None:
     Raises:
         UserError: if the checkpoint or the data set cannot be used, or they do not match.
     """
-    checkpoint = load_checkpoint(settings.checkpoint)
-    data = evaluation_data(checkpoint, settings)
-    info = describe_full(data)
-    refuse_unfit(checkpoint, info, data.source.dataset)
-    part = open_test(data) if settings.split == TEST else open_training(data)[0]
+    path = find_checkpoint(settings.checkpoint)
+    verify(path)
+    metadata = read_metadata(path)
+    chosen = choose(metadata, settings.source, settings.split)
+    shown = None if settings.as_json else stream
+    say(evaluate_text.evaluation_heading(path, metadata, chosen), shown)
+    part = open_images(chosen)
+    check_part(part, chosen.info.stored, metadata.child_layout.classes, chosen.data.source.dataset)
+    _warn_of_change(metadata, chosen, part)
     # JAX is slow to import, and what is wrong is found without it.
+    from blockqnn.children.devices import local_devices
     from blockqnn.full_training.measuring import measure
 
+    say(f"Read {counted(len(part), 'image')}. Compiling the network ...", shown)
+    local_devices()
+    checkpoint = load_checkpoint(path)
     compute = forward(checkpoint, settings.bfloat16)
-    measured = measure(compute, part, info.classes, settings.batch_size, settings.readers)
+    classes = metadata.child_layout.classes
+    with ImageProgress(shown, len(part)) as progress:
+        measured = measure(
+            compute, part, classes, settings.batch_size, settings.readers, progress.seen
+        )
+    if settings.batch_sizes:
+        say(f"Timing batches of {', '.join(map(str, settings.batch_sizes))} ...", shown)
     speeds = [speed(compute, part, size) for size in settings.batch_sizes]
     if settings.as_json:
-        facts = as_facts(checkpoint, data, settings.split, measured, speeds)
+        facts = evaluate_text.as_facts(checkpoint, chosen, measured, speeds)
         print(json.dumps(facts), file=stream)
     else:
-        print(_in_words(checkpoint, data, settings.split, measured, speeds), file=stream)
+        print(f"\n{evaluate_text.in_words(checkpoint, chosen, measured, speeds)}", file=stream)
 
 
-def evaluation_data(checkpoint: Checkpoint, settings: EvaluateSettings) -> FullData:
-    """Which images to read: cut like those of the training.
-
-    Args:
-        checkpoint: of the network.
-        settings: name and place of another data set, if it is to be another.
-
-    Returns:
-        The data set.
-    """
-    before = checkpoint.metadata.data
-    name = settings.dataset or str(before["source"]["dataset"])
-    same = name == before["source"]["dataset"]
-    return FullData(
-        source=DataSettings(name, settings.data_dir),
-        test_split=str(before["test_split"]) if same else "",
-        resize=int(before["resize"]),
-        image_size=int(before["image_size"]),
-    )
-
-
-def refuse_unfit(checkpoint: Checkpoint, info: FullInfo, dataset: str) -> None:
-    """Refuses images that a network was not made for.
-
-    Args:
-        checkpoint: of the network.
-        info: of the data set.
-        dataset: its name.
-
-    Raises:
-        UserError: if shape or classes differ.
-    """
-    layout = checkpoint.metadata.child_layout
-    if info.seen != layout.image_shape or info.classes != layout.classes:
-        given = "x".join(map(str, info.seen))
-        wanted = "x".join(map(str, layout.image_shape))
-        raise UserError(
-            f"The images of {dataset} are {given} in {info.classes} classes; the network in "
-            f"{checkpoint.path} takes {wanted} in {layout.classes} classes."
+def _warn_of_change(metadata: Metadata, chosen: ChosenImages, part: Part) -> None:
+    """Says so where the images that judged the training are not those of that time."""
+    if not chosen.own or chosen.split != metadata.data.get("judged_on") or not len(part):
+        return
+    if metadata.judged_digest and part_digest(part) != metadata.judged_digest:
+        print(
+            f"blockqnn: warning: {chosen.in_words()} is not what judged the training: the images "
+            "have changed since.",
+            file=sys.stderr,
         )
+
+
+def say(text: str, stream: TextIO | None) -> None:
+    """Prints a line at once; nothing where there is no stream."""
+    if stream is not None:
+        print(text, file=stream, flush=True)
 
 
 def forward(checkpoint: Checkpoint, bfloat16: bool) -> Callable[[np.ndarray], np.ndarray]:
@@ -195,93 +169,3 @@ def speed(compute: Callable[[np.ndarray], np.ndarray], part: Part, batch_size: i
         seconds.append(time.perf_counter() - begun)
     median = statistics.median(seconds)
     return Speed(batch_size, 1000 * median, batch_size / median)
-
-
-def as_facts(
-    checkpoint: Checkpoint,
-    data: FullData,
-    split: str,
-    measured: Measured,
-    speeds: list[Speed],
-) -> dict[str, Any]:
-    """All figures as JSON.
-
-    Args:
-        checkpoint: of the network.
-        data: which images.
-        split: `test` or `train`.
-        measured: on them.
-        speeds: by batch size.
-
-    Returns:
-        An object; errors in percent.
-    """
-    names = checkpoint.metadata.class_names
-    return {
-        "checkpoint": str(checkpoint.path),
-        "code": checkpoint.metadata.code,
-        "dataset": data.source.dataset,
-        "split": split,
-        **measured.facts(),
-        "classes": [
-            {
-                "label": label,
-                "name": names[label] if names else None,
-                "examples": int(row.sum()),
-                "error": _class_error(row, label),
-            }
-            for label, row in enumerate(measured.confusion)
-        ],
-        "speed": [dataclasses.asdict(each) for each in speeds],
-    }
-
-
-def _class_error(row: np.ndarray, label: int) -> float | None:
-    return 100.0 * float(row.sum() - row[label]) / float(row.sum()) if row.sum() else None
-
-
-def _in_words(
-    checkpoint: Checkpoint, data: FullData, split: str, measured: Measured, speeds: list[Speed]
-) -> str:
-    metadata = checkpoint.metadata
-    epochs = counted(len(metadata.history), "epoch")
-    lines = [
-        f"{metadata.title}, {in_units(_parameters(checkpoint))} parameters, after {epochs}: "
-        f"{checkpoint.path}",
-        "",
-        f"{data.source.dataset}, {split} split, {measured.examples:,} images",
-        f"  error        {measured.error:.2f} %",
-    ]
-    if measured.top5_error is not None:
-        lines.append(f"  top-5 error  {measured.top5_error:.2f} %")
-    lines += [
-        f"  loss         {measured.loss:.4f}",
-        "",
-        _class_table(metadata.class_names, measured),
-    ]
-    if speeds:
-        rows = [
-            [str(s.batch_size), f"{s.latency_milliseconds:.2f}", f"{s.throughput:,.0f}"]
-            for s in speeds
-        ]
-        lines += ["", table(["batch size", "milliseconds", "images a second"], rows)]
-    return "\n".join(lines)
-
-
-def _class_table(names: list[str], measured: Measured) -> str:
-    def name(label: int) -> str:
-        return names[label] if names else str(label)
-
-    rows = []
-    for label, row in enumerate(measured.confusion):
-        wrong = row.copy()
-        wrong[label] = 0
-        taken = f"{name(int(wrong.argmax()))} ({wrong.max()})" if wrong.max() else "-"
-        rows.append([name(label), f"{row.sum():,}", number(_class_error(row, label)), taken])
-    return table(["class", "images", "error %", "most often taken for"], rows)
-
-
-def _parameters(checkpoint: Checkpoint) -> int:
-    from blockqnn.networks.cost import parameters
-
-    return parameters(checkpoint.metadata.plan)

@@ -93,6 +93,7 @@ def measure(
     classes: int,
     batch_size: int,
     readers: int,
+    seen: Callable[[int], None] = lambda _: None,
 ) -> Measured:
     """Evaluates a network on a part, in batches of one size.
 
@@ -102,6 +103,7 @@ def measure(
         classes: number of classes.
         batch_size: images at once; the last batch is filled up and its rest not counted.
         readers: threads that read and decode.
+        seen: is told after each batch how many images have been counted.
 
     Returns:
         The figures.
@@ -111,7 +113,10 @@ def measure(
         np.arange(start, min(start + batch_size, len(part)))
         for start in range(0, len(part), batch_size)
     ]
+    done = 0
     for batch in batches(part, pieces, readers):
         filled = np.resize(batch.images, (batch_size, *batch.images.shape[1:]))
         tally.add(logits(filled)[: len(batch)], batch.labels)
+        done += len(batch)
+        seen(done)
     return tally.measured()

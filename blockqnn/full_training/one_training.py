@@ -17,11 +17,12 @@ from blockqnn.full_training.feeding import DeviceFeed, Feed, StreamFeed, normali
 from blockqnn.full_training.keeper import Keeper, newest_good, state_of
 from blockqnn.full_training.measuring import Measured, measure
 from blockqnn.full_training.memory import device_bytes
+from blockqnn.full_training.parts import Parts, part_digest
 from blockqnn.full_training.preparing import Prepared, described, keeps_on_device
 from blockqnn.full_training.program import Program, State
 from blockqnn.full_training.progress import TrainingProgress
-from blockqnn.full_training.settings import TrainSettings
-from blockqnn.full_training.splits import Part, in_memory, open_test, open_training
+from blockqnn.full_training.settings import VALIDATION, TrainSettings
+from blockqnn.full_training.splits import Part, in_memory
 from blockqnn.full_training.trainer import DivergedError, StopRequest, Trainer
 from blockqnn.listing import counted
 from blockqnn.networks.spaces.registry import design_plan
@@ -60,20 +61,20 @@ def check_checkpoint(one: Prepared, settings: TrainSettings) -> None:
 def train_one(
     one: Prepared,
     settings: TrainSettings,
+    parts: Parts,
     devices: list[jax.Device],
     stop: StopRequest,
     stream: TextIO,
-    heading: str,
 ) -> TrainingEnd:
-    """Trains a block, or goes on with it; a finished training is left as it is.
+    """Trains a block, or goes on with it.
 
     Args:
         one: the block.
         settings: how to train it.
+        parts: the images.
         devices: that share each batch.
         stop: whether to stop early.
         stream: for progress.
-        heading: printed as soon as it is sure that training can begin.
 
     Returns:
         How it ended; a result is in its directory if it finished.
@@ -81,25 +82,25 @@ def train_one(
     Raises:
         UserError: if the images cannot be read, or a checkpoint cannot be written.
     """
-    if directory.read_result(one.directory) is not None:
-        print(heading, file=stream)
-        return TrainingEnd.FINISHED
-    # Read before anything is written: a data set that is damaged leaves no trace.
-    train, validation = open_training(settings.data)
     resumed = newest_good(one.directory, _warn)
-    start = resumed.metadata if resumed else _beginning(one, settings, train)
+    start = resumed.metadata if resumed else _beginning(one, settings, parts)
+    judged = part_digest(parts.judged) if parts.judged is not None else ""
+    if resumed and start.judged_digest and start.judged_digest != judged:
+        print(
+            "blockqnn: warning: the images that judge this training have changed since it was "
+            "begun.",
+            file=sys.stderr,
+        )
     with directory.opened(one.directory):
         directory.replace_text(one.directory / directory.FLAG_FILE, _flag_file(one, settings))
-        print(heading, file=stream, flush=True)
         keeper = Keeper(one.directory, settings.saving.keep)
         keeper.clean()
         program = _program(one, settings, start, devices)
         state = state_of(program, resumed) if resumed else program.start()
         if resumed:
             print(f"Continuing after {_place(start)}.", file=stream)
-        return _carry_on(
-            one, settings, program, state, start, keeper, (train, validation), stop, stream
-        )
+        print("Compiling the network ...", file=stream, flush=True)
+        return _carry_on(one, settings, program, state, start, keeper, parts, stop, stream)
 
 
 def _carry_on(
@@ -109,13 +110,13 @@ def _carry_on(
     state: State,
     start: Metadata,
     keeper: Keeper,
-    parts: tuple[Part, Part | None],
+    parts: Parts,
     stop: StopRequest,
     stream: TextIO,
 ) -> TrainingEnd:
     recipe, readers = settings.recipe, settings.machine.readers
-    train, validation = parts
-    feed, kept = _feed(settings, program, train, one)
+    validation = parts.validation
+    feed, kept = _feed(settings, program, parts.train, one)
     if kept and validation is not None:
         validation = in_memory(validation)
 
@@ -161,17 +162,19 @@ def _carry_on(
     state = state_of(program, last)
     result = _result(one, start, history)
     if validation is not None:
-        result["validation"] = measured(state, validation).facts()
-    if settings.data.test and one.info.test_split:
-        result["test"] = measured(state, open_test(settings.data)).facts()
+        result[VALIDATION] = measured(state, validation).facts()
+    if parts.judged is not None:
+        result[one.judge] = measured(state, parts.judged).facts()
     directory.write_result(one.directory, result)
     return TrainingEnd.FINISHED
 
 
-def _beginning(one: Prepared, settings: TrainSettings, train: Part) -> Metadata:
-    mean, deviation = normalisation(train, settings.machine.readers)
-    steps = len(train) // settings.recipe.batch_size
-    return described(one, settings, (mean.tolist(), deviation.tolist()), steps)
+def _beginning(one: Prepared, settings: TrainSettings, parts: Parts) -> Metadata:
+    mean, deviation = normalisation(parts.train, settings.machine.readers)
+    steps = len(parts.train) // settings.recipe.batch_size
+    start = described(one, settings, (mean.tolist(), deviation.tolist()), steps)
+    judged = "" if parts.judged is None else part_digest(parts.judged)
+    return dataclasses.replace(start, judged_digest=judged)
 
 
 def _program(
@@ -216,6 +219,8 @@ def _result(one: Prepared, start: Metadata, history: list[dict[str, Any]]) -> di
         "flops": one.cost.flops,
         "depth": one.cost.depth,
         "seed": start.seed,
+        "judged_on": one.judge,
+        "has_test_split": bool(one.info.test_split),
         "epochs": last["epoch"],
         "loss": last["loss"],
         "accuracy": last["accuracy"],

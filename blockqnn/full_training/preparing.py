@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from blockqnn.children.checkpoint_metadata import Metadata
-from blockqnn.data.images import VALIDATION_SHARE
+from blockqnn.children.checkpoint import checkpoints
+from blockqnn.children.checkpoint_metadata import Metadata, read_metadata
 from blockqnn.errors import UserError
-from blockqnn.full_training.settings import AUTO, FullRecipe, LayoutChoice, TrainSettings
-from blockqnn.full_training.splits import FullInfo, describe_full
+from blockqnn.full_training.parts import holds_out, judge_of, training_examples
+from blockqnn.full_training.searched import data_digest, described_data, refuse_changed
+from blockqnn.full_training.settings import AUTO, TEST, FullRecipe, LayoutChoice, TrainSettings
+from blockqnn.full_training.splits import FullInfo
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
@@ -33,6 +35,8 @@ class Prepared:
         cost: of the network.
         info: of the data set.
         directory: where the training is written.
+        judge: what it is judged on, as `parts.judge_of` returns it.
+        digest: of the data, as `data.datasets.digest` has it.
     """
 
     reference: BlockReference
@@ -41,6 +45,8 @@ class Prepared:
     cost: Cost
     info: FullInfo
     directory: pathlib.Path
+    judge: str = TEST
+    digest: str = ""
 
 
 def prepare(settings: TrainSettings) -> list[Prepared]:
@@ -58,19 +64,49 @@ def prepare(settings: TrainSettings) -> list[Prepared]:
         LayoutError: if the network does not fit the images.
     """
     references = blocks(settings)
-    info = describe_full(settings.data)
-    _check_numbers(settings, info)
+    info = described_data(settings)
+    digest = data_digest(settings.data.source)
+    refuse_changed(settings, digest)
     prepared = []
     for reference in references:
         block = design_of(reference.code)
         layout = network_layout(settings.layout, reference, info)
-        directory = settings.out_dir or pathlib.Path("runs") / f"train-{settings.name}"
-        if settings.top:
-            directory = directory / block.hash[:8]
-        elif settings.out_dir is None:
-            directory = directory.with_name(f"{directory.name}-{block.hash[:8]}")
-        prepared.append(Prepared(reference, block, layout, cost(block, layout), info, directory))
+        directory = place_of(settings.out_dir, settings.name, block.hash, settings.top > 0)
+        judge = judge_of(settings.data, info, begun_with(directory))
+        one = Prepared(
+            reference, block, layout, cost(block, layout), info, directory, judge, digest
+        )
+        _check_numbers(settings, one)
+        prepared.append(one)
     return prepared
+
+
+def place_of(out_dir: pathlib.Path | None, name: str, block: str, several: bool) -> pathlib.Path:
+    """The directory of a training.
+
+    Args:
+        out_dir: that was named; None for one by the names of data and block.
+        name: of the preset or the data.
+        block: hash of the block.
+        several: whether each block has a folder of its own there.
+
+    Returns:
+        The directory, which need not exist.
+    """
+    directory = out_dir or pathlib.Path("runs") / f"train-{name}"
+    if several:
+        return directory / block[:8]
+    return directory if out_dir else directory.with_name(f"{directory.name}-{block[:8]}")
+
+
+def begun_with(directory: pathlib.Path) -> Metadata | None:
+    """What the newest checkpoint of a training that can be read says; None where there is none."""
+    for path in reversed(checkpoints(directory)):
+        try:
+            return read_metadata(path)
+        except UserError:
+            continue
+    return None
 
 
 def blocks(settings: TrainSettings) -> list[BlockReference]:
@@ -125,14 +161,6 @@ def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullIn
     )
 
 
-def training_examples(settings: TrainSettings, info: FullInfo) -> int:
-    """How many images are trained on; off by one a class where images are held out."""
-    if not settings.data.hold_out:
-        return info.examples
-    rest = info.examples - round(info.examples / VALIDATION_SHARE)
-    return min(rest, settings.data.source.train_examples or rest)
-
-
 def keeps_on_device(wanted: str, image_bytes: int, device_bytes: int) -> bool:
     """Whether all training images are kept on every device.
 
@@ -169,6 +197,8 @@ def described(
     data = dataclasses.asdict(settings.data)
     # Where a machine keeps the data set does not belong to what is trained.
     data["source"].pop("data_dir")
+    data["source"] = _as_json(data["source"])
+    data["judged_on"] = prepared.judge
     return Metadata(
         code=write(prepared.reference.code),
         hash=prepared.block.hash,
@@ -185,6 +215,7 @@ def described(
         history=[],
         epoch_seconds=0.0,
         flags=dict(settings.flag_values),
+        data_digest=prepared.digest,
     )
 
 
@@ -193,13 +224,23 @@ def _as_json(facts: dict[str, object]) -> dict[str, object]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in facts.items()}
 
 
-def _check_numbers(settings: TrainSettings, info: FullInfo) -> None:
-    recipe, examples = settings.recipe, training_examples(settings, info)
+def _check_numbers(settings: TrainSettings, one: Prepared) -> None:
+    recipe, data, info = settings.recipe, settings.data, one.info
+    examples = training_examples(data, info, one.judge)
     if recipe.batch_size > examples:
         raise UserError(
             f"--batch_size is {recipe.batch_size}, but there are {examples:,} training images of "
-            f"{settings.data.source.dataset}; allowed: at most that."
+            f"{data.source.dataset}; allowed: at most that."
         )
+    if not holds_out(data, info, one.judge):
+        # Without images that are held out these choose nothing.
+        if data.source.train_examples:
+            raise UserError("--train_examples needs --hold_out.")
+        if "split_seed" in settings.named:
+            raise UserError(
+                "--split_seed chooses the images that are held out, and here none are; "
+                "--hold_out holds some out."
+            )
     _refuse_odd_milestones(recipe)
 
 

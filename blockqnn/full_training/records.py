@@ -13,18 +13,21 @@ from blockqnn.errors import UserError
 
 _CHUNK = 1000
 
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
 
 class RecordSplit:
     """A split that TFDS has prepared, read record by record."""
 
-    def __init__(self, builder: Any, name: str, split: str, resize: int):
+    def __init__(self, builder: Any, name: str, split: str, resize: Size | None):
         """Opens the files of a split.
 
         Args:
             builder: as `tfds_source.open_builder` returns it.
             name: of the data set.
             split: which.
-            resize: side of the square that an image is made into; 0 for images as they are.
+            resize: height and width that an image is made into; None for images as they are.
 
         Raises:
             UserError: if the files cannot be opened.
@@ -67,7 +70,7 @@ class RecordSplit:
             except (OSError, SyntaxError, ValueError) as error:
                 raise self._unreadable(error) from error
             if self._resize:
-                decoded = central_square(decoded, self._resize)
+                decoded = central_part(decoded, self._resize)
             images[place] = np.asarray(decoded).reshape(self.shape)
         if labels.size and not 0 <= labels.min() <= labels.max() < self._classes:
             raise UserError(f"{self._name} has images without a label.")
@@ -83,13 +86,13 @@ class RecordSplit:
         return UserError(f"{self._name} cannot be read: {' '.join(str(error).split())[:300]}.")
 
 
-def record_shape(builder: Any, name: str, resize: int) -> tuple[int, int, int]:
+def record_shape(builder: Any, name: str, resize: Size | None) -> tuple[int, int, int]:
     """Height, width and channels of images as `RecordSplit` reads them.
 
     Args:
         builder: as `tfds_source.open_builder` returns it.
         name: of the data set.
-        resize: side of the square that an image is made into; 0 for images as they are.
+        resize: height and width that an image is made into; None for images as they are.
 
     Returns:
         The shape.
@@ -103,20 +106,20 @@ def record_shape(builder: Any, name: str, resize: int) -> tuple[int, int, int]:
     channels = builder.info.features[image_key].shape[-1]
     if channels not in tfds_source.IMAGE_MODES:
         raise UserError(f"The images of {name!r} have {channels} channels; allowed: 1, 3 or 4.")
-    return resize, resize, channels
+    return (*resize, channels)
 
 
-def central_square(image: Any, side: int) -> Any:
-    """An image scaled so that its shorter side is `side` pixels, and the middle of that.
+def central_part(image: Any, size: Size) -> Any:
+    """An image scaled so that it just covers a size, and the middle of that.
 
     Args:
         image: a `PIL.Image`.
-        side: of the square.
+        size: height and width in pixels.
 
     Returns:
-        A `PIL.Image` of `side` x `side` pixels.
+        A `PIL.Image` of that size.
     """
     from PIL import ImageOps
     from PIL.Image import Resampling
 
-    return ImageOps.fit(image, (side, side), Resampling.BILINEAR)
+    return ImageOps.fit(image, (size[1], size[0]), Resampling.BILINEAR)

@@ -7,6 +7,9 @@ import pathlib
 
 from blockqnn.settings import DataSettings
 
+TEST, VALIDATION, HELD_OUT, NOTHING = "test", "validation", "held_out", "nothing"
+"""What a finished training is judged on; see `full_training.parts`."""
+
 STEPS, COSINE = "steps", "cosine"
 SCHEDULES = (STEPS, COSINE)
 AUTO, YES, NO = "auto", "yes", "no"
@@ -17,14 +20,12 @@ class FullData:
     """Which images a network is trained and tested on.
 
     Attributes:
-        source: name and place of the data set; its `train_examples` and `split_seed`
-            are used where images are held out.
+        source: name and place of the data set, and how its images are read; its
+            `train_examples` and `split_seed` are used where images are held out.
         hold_out: whether one image in six of the training split is a validation part.
         test: whether the test split is measured, once, at the end.
         test_split: its name among those of a TFDS data set; empty for `test`, or
             `validation` where there is no `test`.
-        resize: pixels to which the shorter side of an image is scaled, and of the
-            central square that is kept; 0 for images as they are.
         image_size: side of what the network sees, cut from the image; 0 for all of it.
     """
 
@@ -32,7 +33,6 @@ class FullData:
     hold_out: bool = False
     test: bool = True
     test_split: str = ""
-    resize: int = 0
     image_size: int = 0
 
 
@@ -122,6 +122,24 @@ class Saving:
 
 
 @dataclasses.dataclass(frozen=True)
+class SearchedData:
+    """What a search saw, whose blocks are trained.
+
+    Attributes:
+        run: directory of the search.
+        source: its data; the seed of the split is that of the images it held out.
+        evaluator: how it came to its accuracies.
+        digest: of the data, as `blockqnn.data.datasets.digest` has it; empty where
+            the run is of a version that kept none.
+    """
+
+    run: pathlib.Path
+    source: DataSettings
+    evaluator: str
+    digest: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class LayoutChoice:
     """The layout of the network, so far as it does not follow from the images.
 
@@ -156,6 +174,10 @@ class TrainSettings:
         flag_values: the flags that say what the training is, by name; another value
             of one of them is another training.
         flag_file: the text to keep beside the checkpoints.
+        named: flags that somebody has named, and no preset and no record.
+        data_origin: who has said which data, in words; empty where a flag has.
+        searched: the data of the block's run; None where no run is named.
+        preset: its whole name.
     """
 
     reference: str
@@ -171,3 +193,7 @@ class TrainSettings:
     name: str
     flag_values: dict[str, str]
     flag_file: str
+    named: frozenset[str] = frozenset()
+    data_origin: str = ""
+    searched: SearchedData | None = None
+    preset: str = ""

@@ -105,6 +105,9 @@ class FullInfo:
         class_names: in the order of the labels; empty where they have none.
         examples: images of the training split.
         test_split: whose images are for the test; empty where there is none.
+        validation_split: of a data set that TFDS does not read, likewise; a search of it
+            judges by that instead of holding images out.
+        other_splits: all splits but that of training.
     """
 
     stored: tuple[int, int, int]
@@ -113,6 +116,8 @@ class FullInfo:
     class_names: tuple[str, ...]
     examples: int
     test_split: str
+    validation_split: str = ""
+    other_splits: tuple[str, ...] = ()
 
 
 def describe_full(data: FullData) -> FullInfo:
@@ -129,19 +134,23 @@ def describe_full(data: FullData) -> FullInfo:
     """
     name = data.source.dataset
     names: tuple[str, ...] = ()
+    validation = ""
     if tfds_source_reads(name):
         builder = tfds_source.open_builder(name, data.source.data_dir)
         _, label_key = tfds_source.feature_keys(builder, name)
         feature, splits = builder.info.features[label_key], builder.info.splits
-        stored, classes = record_shape(builder, name, data.resize), feature.num_classes
+        stored, classes = record_shape(builder, name, data.source.resize), feature.num_classes
         names = tuple(feature.names)
         examples, test = splits["train"].num_examples, _tfds_test_split(data, splits)
+        others = tuple(sorted(set(splits) - {"train"}))
     else:
-        if data.resize or data.test_split:
-            raise UserError(f"--resize and --test_split are for data sets of TFDS, not {name}.")
+        if data.test_split:
+            raise UserError(f"--test_split is for data sets of TFDS, not {name}.")
         info: ImageInfo = describe(data.source)
         stored, classes = info.shape, info.classes
-        examples, test = _count(name), "test" if _has_test(name) else ""
+        examples, test = _count(name), "test" if _has(name, "test") else ""
+        others = tuple(split for split in ("validation", "test") if _has(name, split))
+        validation = "validation" if "validation" in others else ""
         if name.startswith(folder_source.PREFIX):
             names = tuple(folder_source.class_names(name))
     side = data.image_size
@@ -151,7 +160,7 @@ def describe_full(data: FullData) -> FullInfo:
             "allowed: at most that, or 0 for all of an image."
         )
     seen = (side, side, stored[2]) if side else stored
-    return FullInfo(stored, seen, classes, names, examples, test)
+    return FullInfo(stored, seen, classes, names, examples, test, validation, others)
 
 
 def open_training(data: FullData) -> tuple[Part, Part | None]:
@@ -193,8 +202,13 @@ def open_test(data: FullData) -> Part:
     name = describe_full(data).test_split
     if not name:
         raise UserError(f"The data set {data.source.dataset} has no test split.")
-    split = _open(data, name)
-    return Part(split, np.arange(len(split)))
+    return open_whole(data, name)
+
+
+def open_whole(data: FullData, split: str) -> Part:
+    """All images of a split, by its name; raises like `open_test`."""
+    opened = _open(data, split)
+    return Part(opened, np.arange(len(opened)))
 
 
 def in_memory(part: Part) -> Part:
@@ -213,8 +227,8 @@ def _open(data: FullData, split: str) -> Split:
     name = data.source.dataset
     if tfds_source_reads(name):
         builder = tfds_source.open_builder(name, data.source.data_dir)
-        return RecordSplit(builder, name, split, data.resize)
-    images = training_images(name) if split == "train" else _test_images(name)
+        return RecordSplit(builder, name, split, data.source.resize)
+    images = training_images(name) if split == "train" else _other_images(name, split)
     assert images is not None
     return ArraySplit(images)
 
@@ -230,7 +244,10 @@ def _count(name: str) -> int:
     return len(images)
 
 
-def _has_test(name: str) -> bool:
+def _has(name: str, split: str) -> bool:
+    """Whether a data set that TFDS does not read has a split besides that of training."""
+    if split == "validation":
+        return False
     if name.startswith(array_source.PREFIX):
         return array_source.has_test_split(name)
     if name.startswith(folder_source.PREFIX):
@@ -238,15 +255,15 @@ def _has_test(name: str) -> bool:
     return True
 
 
-def _test_images(name: str) -> Images:
+def _other_images(name: str, split: str) -> Images:
     if name == "digits":
         images, labels = all_digits()
         return Images(images[DIGITS_TRAINING_IMAGES:], labels[DIGITS_TRAINING_IMAGES:])
     if name.startswith("synthetic"):
         return synthetic(name, _TEST_NOISE)
     if name.startswith(folder_source.PREFIX):
-        return folder_source.read(name, "test")
-    return array_source.read(name, "test")
+        return folder_source.read(name, split)
+    return array_source.read(name, split)
 
 
 def _tfds_test_split(data: FullData, splits: Any) -> str:

@@ -45,12 +45,15 @@ class ShowSettings:
     as_json: bool
 
 
-def show(settings: ShowSettings, stream: TextIO) -> None:
+def show(settings: ShowSettings, stream: TextIO) -> int:
     """Prints a block, two blocks side by side, or trials of a run.
 
     Args:
         settings: what to show.
         stream: where to print.
+
+    Returns:
+        The exit status: 1 for a run in which no block was trained.
 
     Raises:
         UserError: if there is no such block or run.
@@ -61,9 +64,10 @@ def show(settings: ShowSettings, stream: TextIO) -> None:
         show_comparison(first, second, settings.layout, settings.as_json, stream)
     elif is_run(settings.references[0]):
         path = pathlib.Path(settings.references[0])
-        show_run(path, settings.selection, settings.top, settings.as_json, stream)
+        return show_run(path, settings.selection, settings.top, settings.as_json, stream)
     else:
         _show_block(resolve(settings.references[0], settings.max_layers), settings, stream)
+    return 0
 
 
 def _block(reference: str, settings: ShowSettings) -> BlockReference:

@@ -7,12 +7,15 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from blockqnn.errors import FAILED
 from blockqnn.inspection.selection import ANY, FIGURES, Selection, select
 from blockqnn.inspection.show_block import design_facts
 from blockqnn.listing import DRY_NOTICE, in_units, number, table, wrapped_code
 from blockqnn.networks.cost import cost
 from blockqnn.networks.spaces.registry import design_of, write
+from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.spending import nothing_trained
 from blockqnn.terminal import Style, Terminal, printable, terminal_of
 from blockqnn.trial import Status, Trial
 
@@ -21,7 +24,7 @@ _INDENT = 6
 
 def show_run(
     path: pathlib.Path, selection: Selection, top: int, as_json: bool, stream: TextIO
-) -> None:
+) -> int:
     """Prints trials of a run.
 
     Args:
@@ -30,6 +33,9 @@ def show_run(
         top: how many of them to print.
         as_json: print one JSON object.
         stream: where to print.
+
+    Returns:
+        The exit status: 1 where no block was trained.
 
     Raises:
         UserError: if there is no run.
@@ -43,16 +49,19 @@ def show_run(
             json.dumps({"run": str(path), "dry": run.dry, "selected": len(chosen), "best": found}),
             file=stream,
         )
-        return
+        return 0 if ranks else FAILED
+    if notice := run_directory.incomplete_notice(path):
+        print(notice, file=stream)
     if run.dry:
         print(DRY_NOTICE, file=stream)
     if chosen:
         print(_heading(run, selection, len(chosen), top), file=stream)
         print(_table(chosen[:top], ranks, selection, terminal_of(stream)), file=stream)
     elif not ranks and selection == Selection():
-        print("No block has been trained yet.", file=stream)
+        print(nothing_trained(run.trials), file=stream)
     else:
         print(f"None of the {len(run.trials)} trials fulfils all conditions.", file=stream)
+    return 0 if ranks else FAILED
 
 
 def _heading(run: RunRecord, selection: Selection, count: int, top: int) -> str:

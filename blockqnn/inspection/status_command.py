@@ -50,7 +50,11 @@ def status(settings: StatusSettings, stream: TextIO) -> None:
         )
     now = time.time()
     if settings.as_json:
-        fields = dataclasses.asdict(found) | {"silent_seconds": max(0.0, now - found.written)}
+        fields = dataclasses.asdict(found) | {
+            "silent_seconds": max(0.0, now - found.written),
+            "alive": found.alive,
+            "clock_ahead_seconds": found.ahead,
+        }
         print(json.dumps(fields), file=stream)
         return
     print("\n".join(_lines(settings.run_dir, found, now)), file=stream)
@@ -87,6 +91,16 @@ def _driver(found: RunStatus, now: float) -> str:
     ago = duration(max(0.0, now - found.written))
     if found.state != status_file.SEARCHING:
         return f"{_plain(found.state)} {ago} ago, by {who}"
+    if found.gone:
+        return (
+            f"the driver, {who}, was ended from outside; last heard {ago} ago. The same command "
+            "continues the search."
+        )
+    if found.ahead:
+        return (
+            f"searching by {who}, whose clock is {duration(found.ahead)} ahead of this machine's, "
+            "so that it cannot be told from here when it was heard last"
+        )
     if found.silent:
         return (
             f"the driver, {who}, has been silent for {ago}: it was ended or hangs. "

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from blockqnn.listing import DRY_NOTICE, in_units, number, table
 from blockqnn.networks.spaces.registry import write
-from blockqnn.runs.run_record import read_run
+from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.trial import Status, Trial
 
 TABLE, JSON, CSV = "table", "json", "csv"
@@ -45,7 +45,7 @@ def list_trials(settings: TrialsSettings, stream: TextIO) -> None:
         for trial in run.trials:
             print(json.dumps(trial_facts(trial, run.dry)), file=stream)
     elif settings.form == CSV:
-        _write_csv([trial_facts(trial, run.dry) for trial in run.trials], stream)
+        write_csv(run, stream)
     else:
         if run.dry:
             print(DRY_NOTICE, file=stream)
@@ -72,7 +72,14 @@ def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
     return facts
 
 
-def _write_csv(rows: list[dict[str, Any]], stream: TextIO) -> None:
+def write_csv(run: RunRecord, stream: TextIO) -> None:
+    """Writes all trials of a run as CSV, a header first.
+
+    Args:
+        run: as it was read.
+        stream: where to write.
+    """
+    rows = [trial_facts(trial, run.dry) for trial in run.trials]
     names = [field.name for field in dataclasses.fields(Trial)]
     names += ["accuracy", "seconds", "dry"]
     writer = csv.DictWriter(stream, names, lineterminator="\n")

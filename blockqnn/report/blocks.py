@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from typing import Any
 
@@ -12,27 +13,48 @@ from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import design_of, graph_of
 from blockqnn.report.statistics import fisher_p_value, holm, wilson_interval
 from blockqnn.runs.run_record import RunRecord
-from blockqnn.trial import Status
+from blockqnn.trial import Status, Trial
 
 
-def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
-    """The best blocks by reward.
+def distinct_best(run: RunRecord, count: int) -> list[Trial]:
+    """The best trained trials, each design once and those that repeat one behind.
 
     Args:
         run: as it was read.
         count: how many at most.
 
     Returns:
-        For each, best first, its trial's `number` and its drawing, `svg`.
+        By reward, best first; then the trials whose design stands before them.
     """
+    ranked = run.best(len(run.trials))
+    first: dict[str, Trial] = {}
+    for trial in ranked:
+        first.setdefault(trial.hash, trial)
+    repeats = [trial for trial in ranked if first[trial.hash] is not trial]
+    return [*first.values(), *repeats][:count]
+
+
+def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
+    """The best blocks by reward, as `distinct_best` has them.
+
+    Args:
+        run: as it was read.
+        count: how many at most.
+
+    Returns:
+        For each, best first, its trial's `number`, its drawing, `svg`, and how
+        many trials of the run suggested its design, `suggested`.
+    """
+    suggested = collections.Counter(trial.hash for trial in run.trials)
     return [
         {
             "number": trial.number,
             "svg": svg(
                 arrange(graph_of(trial.code, run.layout)), f"Design of trial {trial.number}"
             ),
+            "suggested": suggested[trial.hash],
         }
-        for trial in run.best(count)
+        for trial in distinct_best(run, count)
     ]
 
 
@@ -51,7 +73,7 @@ def common_motifs(run: RunRecord, count: int) -> dict[str, Any]:
         same for as many tests as there are motifs (None without others). By
         the difference of the shares, largest first.
     """
-    best = run.best(count)
+    best = distinct_best(run, count)
     trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
     found: dict[str, Any] = {"top": len(best), "all": len(trained), "rows": []}
     if not best:

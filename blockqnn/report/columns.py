@@ -9,7 +9,11 @@ from typing import Any
 from blockqnn.networks.spaces.registry import write
 from blockqnn.trial import Status, Trial
 
-STATUSES = tuple(status.value for status in Status)
+_WORDS = {Status.COMPLETED: "trained"}
+STATUSES = tuple(_WORDS.get(status, status.value) for status in Status)
+"""What trials are called, in the order of their kinds."""
+_HASH_LETTERS = 12
+_PLACES = {status: place for place, status in enumerate(Status)}
 
 
 def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
@@ -20,15 +24,17 @@ def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
 
     Returns:
         By name the values, None where there is none: `status` as an index into
-        `STATUSES`, `code` as text, `accuracies` by epoch of trained blocks
-        alone, since known ones repeat them, and the fields of `Trial`.
+        `STATUSES`, `code` as text, `design`, which is the same for equal ones,
+        `accuracies` by epoch of trained blocks alone, since known ones repeat
+        them, and the fields of `Trial`.
     """
     return {
         "number": [trial.number for trial in trials],
         "iteration": [trial.iteration for trial in trials],
         "epsilon": [short(trial.epsilon) for trial in trials],
-        "status": [STATUSES.index(trial.status.value) for trial in trials],
+        "status": [_PLACES[trial.status] for trial in trials],
         "code": [write(trial.code) for trial in trials],
+        "design": [trial.hash[:_HASH_LETTERS] for trial in trials],
         "accuracy": [short(trial.accuracy) for trial in trials],
         "reward": [short(trial.reward) for trial in trials],
         "parameters": [short(trial.parameters) for trial in trials],

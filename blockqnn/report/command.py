@@ -91,14 +91,19 @@ def run_payload(run: RunRecord, top: int) -> dict[str, Any]:
         The page's data, drawings of all blocks included.
     """
     from blockqnn.report import drawings
+    from blockqnn.report.blocks import distinct_best
     from blockqnn.report.columns import columns
+    from blockqnn.report.csv_file import packed_csv
     from blockqnn.report.data import summary
+    from blockqnn.report.differences import every_pair
 
     return {
         "kind": "run",
         "summary": summary(run, top),
         "trials": columns(run.trials),
         "drawings": drawings.of_trials(run.trials, run.layout),
+        "differences": every_pair([trial.code for trial in distinct_best(run, top)]),
+        "csv": packed_csv(run),
         "style": drawings.style(),
     }
 

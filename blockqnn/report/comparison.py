@@ -1,27 +1,26 @@
-"""Runs compared: curves and figures of each group, as means with deviations over the seeds."""
+"""Runs compared: figures of each group, as means with deviations over the seeds, and in words."""
 
 from __future__ import annotations
 
-import bisect
 import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.networks.spaces.registry import space_of
 from blockqnn.report.columns import STATUSES, columns
-from blockqnn.report.curves import learning_curves
+from blockqnn.report.commands import next_commands
+from blockqnn.report.differences import every_pair
+from blockqnn.report.early import too_early
+from blockqnn.report.findings import planned_iterations
 from blockqnn.report.grouping import Group, differing, groups
-from blockqnn.report.spending import elapsed, time_spent
+from blockqnn.report.learned import learned
+from blockqnn.report.mean_curves import group_curves, spread
+from blockqnn.report.state import FINISHED, search_state, unfinished_words
 from blockqnn.runs.run_record import RunRecord
-from blockqnn.trial import Status, Trial
-
-AXES = ("iteration", "trained", "seconds")
-QUANTITIES = ("best_reward", "best_accuracy", "mean_reward", "mean_accuracy")
-_POINTS = 200
-
-Curve = list[tuple[float, float]]
-"""Points of ascending x; between two of them the first's value holds."""
+from blockqnn.runs.spending import time_spent
+from blockqnn.trial import Status
 
 
 def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
@@ -33,25 +32,33 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
 
     Returns:
         `notice` of dry runs or None; `sentences`; `groups`, each with `name`,
-        `figures` (means and deviations) and `curves`; `runs`, each with its
-        name, group, figures and best blocks; `differing`, flags with a value
-        for each group.
+        `count`, the number of its runs that are `unfinished`, `figures` (means
+        and deviations) and `curves`; `runs`, each with its name, group, figures,
+        how it is `unfinished` in words (empty where it has finished), what its
+        agent has `learned` and best blocks; `differences` of the first of all these
+        blocks as `every_pair` gives them; `differing`, flags with a value for
+        each group.
     """
     # Drawing imports more than the figures need.
-    from blockqnn.report.blocks import top_blocks
+    from blockqnn.report.blocks import distinct_best, top_blocks
+    from blockqnn.report.drawings import of_trials
 
     found = groups(runs)
+    runs_in_order = [run for group in found for run in group.runs]
     names = differing([group.flags for group in found])
     figures = [[run_figures(run) for run in group.runs] for group in found]
+    states = {run.path: search_state(run)["name"] for run in runs}
+    still = {run.path: unfinished_words(run, states[run.path]) for run in runs}
     dry = [str(run.path) for run in runs if run.dry]
     return {
         "statuses": STATUSES,
         "notice": _notice(dry, len(runs)),
-        "sentences": sentences(found, figures),
+        "sentences": sentences(found, figures, sum(map(bool, still.values()))),
         "groups": [
             {
                 "name": group.name,
                 "count": len(group.runs),
+                "unfinished": sum(bool(still[run.path]) for run in group.runs),
                 "figures": {key: spread([each[key] for each in rows]) for key in rows[0]},
                 "curves": group_curves(group),
             }
@@ -63,12 +70,18 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
                 "group": index,
                 "seed": str(run.flags.get("seed", "")),
                 "figures": row,
+                "unfinished": still[run.path],
+                "early": _early(run, states[run.path]),
+                "learned": learned(run),
                 "best": top_blocks(run, top),
-                "trials": columns(run.best(top)),
+                "trials": columns(distinct_best(run, top)),
+                "drawings": of_trials(distinct_best(run, top), run.layout),
+                "commands": next_commands(run.path),
             }
             for index, (group, rows) in enumerate(zip(found, figures, strict=True))
             for run, row in zip(group.runs, rows, strict=True)
         ],
+        "differences": _pairs(runs_in_order, top),
         "differing": [
             {"name": name, "values": [group.flags.get(name, "") for group in found]}
             for name in names
@@ -97,91 +110,33 @@ def run_figures(run: RunRecord) -> dict[str, float | None]:
     }
 
 
-def spread(values: Sequence[float | None]) -> dict[str, float | None]:
-    """Mean and deviation over the runs that have a value.
-
-    Args:
-        values: one a run.
-
-    Returns:
-        `mean`, None without values; `deviation` of the sample, None with fewer than two.
-    """
-    known = [value for value in values if value is not None]
-    return {
-        "mean": statistics.fmean(known) if known else None,
-        "deviation": statistics.stdev(known) if len(known) > 1 else None,
-    }
-
-
-def run_curves(trials: Sequence[Trial]) -> dict[str, dict[str, Curve]]:
-    """A run's curves over iterations, trained blocks and seconds.
-
-    Args:
-        trials: of the run, in order of number.
-
-    Returns:
-        By quantity and axis the curve. The best so far has a point for each
-        trained block, a mean one for each iteration, at its end. Seconds count
-        from the beginning of the first child, without the times in which the
-        search stood still.
-    """
-    trained = sorted(
-        (trial for trial in trials if trial.status is Status.COMPLETED),
-        key=lambda trial: (trial.finished or 0.0, trial.number),
-    )
-    seconds = elapsed(trials)
-    found: dict[str, dict[str, Curve]] = {}
-    for name, value in (("reward", _reward), ("accuracy", _accuracy)):
-        best: dict[str, Curve] = {axis: [] for axis in AXES}
-        so_far = -math.inf
-        for count, trial in enumerate(trained, start=1):
-            so_far = max(so_far, value(trial) or 0.0)
-            for axis, x in _places(trial.iteration, count, seconds.get(trial.number)):
-                best[axis].append((x, so_far))
-        found[f"best_{name}"] = best
-        found[f"mean_{name}"] = _means(trials, trained, seconds, name)
-    return found
-
-
-def held(curve: Curve, x: float) -> float | None:
-    """The value of a curve at x: that of the last point not after it, or None before the first."""
-    place = bisect.bisect_right(curve, (x, math.inf))
-    return curve[place - 1][1] if place else None
-
-
-def group_curves(group: Group) -> dict[str, dict[str, dict[str, list[Any]]]]:
-    """Means and deviations of the curves of a group's runs.
-
-    Args:
-        group: of runs.
-
-    Returns:
-        By quantity and axis the lists `x`, `mean` and `deviation` (None for
-        one run), from where all runs have begun to where the first ends.
-    """
-    curves = [run_curves(run.trials) for run in group.runs]
-    return {
-        quantity: {axis: _mean_curve([each[quantity][axis] for each in curves]) for axis in AXES}
-        for quantity in QUANTITIES
-    }
-
-
-def sentences(found: Sequence[Group], figures: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+def sentences(
+    found: Sequence[Group], figures: Sequence[Sequence[dict[str, Any]]], unfinished: int = 0
+) -> list[str]:
     """The comparison in words.
 
     Args:
         found: the groups.
         figures: of each run of each group.
+        unfinished: runs that have not come to their end; what they have found
+            by now is said, but no group is called better.
 
     Returns:
         Sentences.
     """
     total = sum(len(group.runs) for group in found)
-    sizes = " and ".join(str(len(group.runs)) for group in found)
+    *most, last = [str(len(group.runs)) for group in found]
+    sizes = f"{', '.join(most)} and {last}" if most else last
     if len(found) == 1:
         words = [f"{total} runs that differ in the seed alone."]
     else:
         words = [f"{total} runs in {len(found)} groups of {sizes}, which differ in their flags."]
+    if unfinished:
+        have = "has" if unfinished == 1 else "have"
+        words.append(
+            f"{unfinished} of {total} runs {have} not finished, so the figures are those of now "
+            "and no verdict."
+        )
     rewards = [
         [row["best_reward"] for row in rows if row["best_reward"] is not None] for rows in figures
     ]
@@ -195,8 +150,12 @@ def sentences(found: Sequence[Group], figures: Sequence[Sequence[dict[str, Any]]
     lead = f"best reward {_plus_minus(rewards[first])}"
     if len(ranked) == 1:
         return [*words, f"Over the seeds: {lead} (mean ± standard deviation)."]
-    words.append(f"Highest is {found[first].name}: {lead} (mean ± standard deviation).")
+    highest = "Highest by now" if unfinished else "Highest"
+    words.append(f"{highest} is {found[first].name}: {lead} (mean ± standard deviation).")
     for other in ranked[1:]:
+        if unfinished:
+            words.append(f"{found[other].name}: {_plus_minus(rewards[other])}.")
+            continue
         words.append(
             f"{found[other].name}: {_plus_minus(rewards[other])}; "
             + _difference(rewards[first], rewards[other])
@@ -224,56 +183,16 @@ def _difference(first: Sequence[float], other: Sequence[float]) -> str:
     return f"{difference:.2f} lower, which is {clear} than two standard errors ({2 * error:.2f})."
 
 
-def _reward(trial: Trial) -> float | None:
-    return trial.reward
+def _early(run: RunRecord, state: str) -> str | None:
+    planned = planned_iterations(run.flags)
+    return too_early(run.trials, run.iterations, planned, state == FINISHED)
 
 
-def _accuracy(trial: Trial) -> float | None:
-    return trial.accuracy
+def _pairs(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
+    """What differs between every two of the best blocks; nothing across search spaces."""
+    from blockqnn.report.blocks import distinct_best
 
-
-def _places(iteration: int, count: int, seconds: float | None) -> list[tuple[str, float]]:
-    places: list[tuple[str, float]] = [("iteration", iteration), ("trained", count)]
-    return places if seconds is None else [*places, ("seconds", seconds)]
-
-
-def _means(
-    trials: Sequence[Trial], trained: Sequence[Trial], seconds: dict[int, float], name: str
-) -> dict[str, Curve]:
-    curves = learning_curves(trials)
-    count_until, end_of = _ends(trained, seconds)
-    found: dict[str, Curve] = {axis: [] for axis in AXES}
-    for iteration, mean in zip(curves["iteration"], curves[name]["mean"], strict=True):
-        if mean is None:
-            continue
-        count, end = held(count_until, iteration), held(end_of, iteration)
-        for axis, x in _places(iteration, int(count or 0), end):
-            found[axis].append((x, mean))
-    return found
-
-
-def _ends(trained: Sequence[Trial], seconds: dict[int, float]) -> tuple[Curve, Curve]:
-    """How many blocks were trained, and how many seconds gone, until the end of an iteration."""
-    counts: dict[int, float] = {}
-    ends: dict[int, float] = {}
-    for count, trial in enumerate(trained, start=1):
-        counts[trial.iteration] = count
-        if trial.number in seconds:
-            ends[trial.iteration] = seconds[trial.number]
-    return sorted(counts.items()), sorted(ends.items())
-
-
-def _mean_curve(curves: Sequence[Curve]) -> dict[str, list[Any]]:
-    if not all(curves):
-        return {"x": [], "mean": [], "deviation": []}
-    first = max(curve[0][0] for curve in curves)
-    last = min(curve[-1][0] for curve in curves)
-    x = sorted({x for curve in curves for x, _ in curve if first <= x <= last})
-    if len(x) > _POINTS:
-        x = [first + (last - first) * step / (_POINTS - 1) for step in range(_POINTS)]
-    rows = [spread([held(curve, place) for curve in curves]) for place in x]
-    return {
-        "x": x,
-        "mean": [row["mean"] for row in rows],
-        "deviation": [row["deviation"] for row in rows],
-    }
+    codes = [trial.code for run in runs for trial in distinct_best(run, top)]
+    if len({space_of(code).name for code in codes}) > 1:
+        codes = []
+    return every_pair(codes)

@@ -6,35 +6,46 @@ from typing import Any
 
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES
+from blockqnn.report.commands import next_commands
 from blockqnn.report.curves import distributions, learning_curves
+from blockqnn.report.early import too_early
 from blockqnn.report.findings import findings, planned_iterations
 from blockqnn.report.learned import learned
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.prediction import prediction
-from blockqnn.report.spending import reasons, time_spent
+from blockqnn.report.reward_words import reward_in_words
+from blockqnn.report.state import FINISHED, search_state
 from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.spending import reasons, time_spent
 
 
-def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
+def summary(
+    run: RunRecord, top: int, begun: bool = True, state: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """What is said of a run as a whole; `columns` gives its trials.
 
     Args:
         run: as it was read.
         top: how many of its best blocks are drawn and compared with all.
         begun: whether the search has begun; before that its flags are not known.
+        state: of the search as `search_state` gives it; None to look now.
 
     Returns:
         By the name of each part of the page what it shows.
     """
-    trials = run.trials
+    trials, planned = run.trials, planned_iterations(run.flags)
+    state = search_state(run) if state is None else state
+    early = too_early(trials, run.iterations, planned, state["name"] == FINISHED)
     return {
         "name": run.path.name or str(run.path),
         "dry": run.dry,
         "statuses": STATUSES,
         "begun": begun,
         "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),
-        "findings": findings(trials, run.dry, run.iterations, planned_iterations(run.flags), begun),
+        "state": state,
+        "findings": findings(trials, run.dry, run.iterations, planned, begun, early),
+        "reward": reward_in_words(run) if begun else [],
         "curves": learning_curves(trials),
         "distributions": distributions(trials),
         "pareto": {
@@ -47,6 +58,7 @@ def summary(run: RunRecord, top: int, begun: bool = True) -> dict[str, Any]:
         "prediction": prediction(trials, run.flags),
         "spending": time_spent(trials),
         "reasons": reasons(trials),
+        "commands": next_commands(run.path),
         "flags": run.flags,
         "carried_out": carried_out(run),
     }

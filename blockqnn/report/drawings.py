@@ -66,7 +66,7 @@ class Drawings:
     def compressed(self) -> list[str]:
         """All arrangements, `PORTION` after `PORTION`, as JSON, deflated, in base 64."""
         return [
-            _deflated(self._packed[first : first + PORTION])
+            deflated(json.dumps(self._packed[first : first + PORTION], separators=(",", ":")))
             for first in range(0, len(self._packed), PORTION)
         ]
 
@@ -88,6 +88,7 @@ def style() -> dict[str, Any]:
     return {
         "colours": {kind: dataclasses.asdict(look) for kind, look in palette.COLOURS.items()},
         "line": palette.LINE,
+        "marks": {name: dataclasses.asdict(mark) for name, mark in palette.MARKS.items()},
         "stem": arrangement.STEM,
         "arrow": scene.ARROW,
         "font": scene.FONT_SIZE,
@@ -116,6 +117,7 @@ def of_trials(trials: Sequence[Trial], layout: Layout) -> dict[str, Any]:
     }
 
 
-def _deflated(packed: Sequence[Sequence[int]]) -> str:
-    text = json.dumps(packed, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode(), 9, wbits=-15)).decode()
+def deflated(text: str) -> str:
+    """A text as the page's script inflates it: deflated without a header, in base 64."""
+    content = text.encode(errors="replace")
+    return base64.b64encode(zlib.compress(content, 9, wbits=-15)).decode()

@@ -77,7 +77,12 @@ def trend(trials: Sequence[Trial]) -> dict[str, Any] | None:
 
 
 def findings(
-    trials: Sequence[Trial], dry: bool, iterations: int, planned: int | None, begun: bool = True
+    trials: Sequence[Trial],
+    dry: bool,
+    iterations: int,
+    planned: int | None,
+    begun: bool = True,
+    early: str | None = None,
 ) -> dict[str, Any]:
     """What a run found.
 
@@ -87,13 +92,15 @@ def findings(
         iterations: that have ended.
         planned: iterations in all, or None if that is not known.
         begun: whether the search has begun.
+        early: why nothing can be said yet of what the agent has learned; None
+            where it can.
 
     Returns:
         `notice`, that of a dry run or None; `sentences`; the counts
         `suggested`, `trained`, `known`, `infeasible` and `failed`;
         `iterations` and `planned`; `best` and `most_accurate`, numbers of
         trials or None; `since_best`, how many were trained after the best;
-        `trend`, see there.
+        `trend`, see there, None where it is too `early`.
     """
     count = {status: sum(t.status is status for t in trials) for status in Status}
     by_reward = records(trials, lambda trial: trial.reward)
@@ -114,7 +121,8 @@ def findings(
         "best": best.number if best else None,
         "most_accurate": by_accuracy[-1].number if by_accuracy else None,
         "since_best": since,
-        "trend": trend(trials),
+        "early": early,
+        "trend": None if early else trend(trials),
     }
     if not begun:
         return facts | {"sentences": ["The run has not begun yet."]}
@@ -129,7 +137,8 @@ def _sentences(facts: dict[str, Any], best: Trial | None, accurate: Trial | None
     if best is None:
         return [*sentences, "No block has been trained yet."]
     sentences.append(
-        f"The best block by reward is trial {best.number}: reward {number(best.reward)}, "
+        f"The best block by reward{' so far' if facts['early'] else ''} is trial {best.number}: "
+        f"reward {number(best.reward)}, "
         f"accuracy {number(best.accuracy)} %, {in_units(best.parameters)} parameters, "
         f"{in_units(best.flops)} FLOPs."
     )
@@ -138,6 +147,8 @@ def _sentences(facts: dict[str, Any], best: Trial | None, accurate: Trial | None
             f"The most accurate is trial {accurate.number} with {number(accurate.accuracy)} %, "
             f"{in_units(accurate.parameters)} parameters and {in_units(accurate.flops)} FLOPs."
         )
+    if facts["early"]:
+        return [*sentences, facts["early"]]
     since = facts["since_best"]
     rest = f"none of the {since:,} blocks trained since is better."
     if since < 2:

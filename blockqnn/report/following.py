@@ -11,8 +11,11 @@ from typing import Any
 from blockqnn.networks.layout import Layout
 from blockqnn.report import drawings
 from blockqnn.report.columns import columns
+from blockqnn.report.csv_file import csv_text
 from blockqnn.report.data import summary
-from blockqnn.runs.run_record import RunRecord
+from blockqnn.report.differences import Marks, marks
+from blockqnn.report.state import search_state
+from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Trial
 
@@ -42,6 +45,7 @@ class Follower:
         self._version = 0
         self._facts: dict[str, Any] = {}
         self._summary: dict[str, Any] | None = None
+        self._state: dict[str, Any] = {}
         # A page that another process served must not go on counting here.
         self.token = secrets.token_hex(8)
         with self._lock:
@@ -56,9 +60,9 @@ class Follower:
             version: of the run that it shows.
 
         Returns:
-            `token`, `version` and `count` of trials; and, unless the page has
-            all, `after`, the number of trials that it may keep, `trials` that
-            follow as columns, and the `summary` of the run.
+            `token`, `version`, `count` of trials and the `state` of the search;
+            and, unless the page has all, `after`, the number of trials that it
+            may keep, `trials` that follow as columns, and the `summary` of the run.
 
         Raises:
             UserError: if the run cannot be read any more.
@@ -66,7 +70,12 @@ class Follower:
         with self._lock:
             self._read()
             count = len(self._seen)
-            found: dict[str, Any] = {"token": self.token, "version": self._version, "count": count}
+            found: dict[str, Any] = {
+                "token": self.token,
+                "version": self._version,
+                "count": count,
+                "state": self._state,
+            }
             if token != self.token or not 0 <= after <= count:
                 after, version = 0, -1
             if version != self._version:
@@ -82,6 +91,18 @@ class Follower:
         if trial is None:
             return None
         return {"flat": packing.packed(trial.code), "shapes": packing.shapes}
+
+    def difference(self, first: int, second: int) -> Marks | None:
+        """What only one of two trials' designs has; None if one of them is not there."""
+        with self._lock:
+            found = [self._trials.get(number) for number in (first, second)]
+        if found[0] is None or found[1] is None:
+            return None
+        return marks(found[0].code, found[1].code)
+
+    def as_csv(self) -> str:
+        """All trials as the verb `trials` lists them with --format=csv."""
+        return csv_text(read_run(self._path))
 
     def _read(self) -> None:
         """Reads what is new."""
@@ -100,6 +121,11 @@ class Follower:
         ended = int(facts.get("iterations", 0))
         settled = [trial.number for trial in fresh if trial.iteration <= ended]
         self._settled = max([self._settled, *settled])
+        state = search_state(self._run())
+        if state["name"] != self._state.get("name"):
+            self._version += 1
+            self._summary = None
+        self._state = state
 
     def _layout(self) -> Layout:
         layout = self._facts.get("layout")
@@ -118,5 +144,5 @@ class Follower:
 
     def _summarised(self) -> dict[str, Any]:
         if self._summary is None:
-            self._summary = summary(self._run(), self._top, begun="layout" in self._facts)
+            self._summary = summary(self._run(), self._top, "layout" in self._facts, self._state)
         return self._summary

@@ -77,6 +77,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                     self._refuse(http.HTTPStatus.NOT_FOUND, "There is no such trial.")
                 else:
                     self._send_json(drawing)
+            elif parts.path == "/difference":
+                first, second = _number(query.get("first")), _number(query.get("second"))
+                marks = self.server.follower.difference(first, second)
+                if marks is None:
+                    self._refuse(http.HTTPStatus.NOT_FOUND, "There is no such trial.")
+                else:
+                    self._send_json(marks)
+            elif parts.path == "/trials.csv":
+                kind = "text/csv; charset=utf-8"
+                self._send(http.HTTPStatus.OK, kind, self.server.follower.as_csv())
             else:
                 self._refuse(http.HTTPStatus.NOT_FOUND, "There is nothing here.")
         except UserError as error:

@@ -22,7 +22,14 @@ FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
-_BEFORE_THERE_WERE = {"async": "false", "validation_examples": "0"}
+_BEFORE_THERE_WERE = {
+    "async": "false",
+    "validation_examples": "0",
+    "resize": "0",
+    "background": "white",
+    "class_folders": "",
+    "skip_folders": "",
+}
 """What runs did that are older than a flag."""
 
 
@@ -43,7 +50,7 @@ def opened(settings: RunSettings) -> Iterator[Store]:
     path = settings.run_dir
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = (path / _LOCK_FILE).open("a+")
+        lock = (path / _LOCK_FILE).open("a+", encoding="utf-8")
     except OSError as error:
         raise _unusable(path, error) from error
     with lock:
@@ -74,6 +81,24 @@ def network_notice(path: pathlib.Path) -> str | None:
         f"{path} is on a network file system ({network}): the store does without its write-ahead "
         "log there, each commit takes longer, and readers are waited for. A local disk is better; "
         "`status` works from any machine either way."
+    )
+
+
+def incomplete_notice(path: pathlib.Path) -> str | None:
+    """What to say of a directory that is only a part of a run.
+
+    Args:
+        path: of the directory.
+
+    Returns:
+        A sentence or two; None where everything is there.
+    """
+    if (path / FLAG_FILE).exists():
+        return None
+    return (
+        f"{path} has a store without {FLAG_FILE}: it is a part of a run. What the store's "
+        f"write-ahead log ({FILE_NAME}-wal) held is missing too if that was left behind. Copy the "
+        "whole directory."
     )
 
 
@@ -198,7 +223,8 @@ def _replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file so that it is either the old one or the new one."""
     temporary = path.with_name(path.name + ".new")
     try:
-        temporary.write_text(text)
+        # A path may have bytes that are no text.
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
         temporary.replace(path)
     except OSError as error:
         raise _unusable(path.parent, error) from error
@@ -214,7 +240,7 @@ class _Log(logging.FileHandler):
 @contextlib.contextmanager
 def _logging_to(path: pathlib.Path) -> Iterator[None]:
     try:
-        handler = _Log(path)
+        handler = _Log(path, encoding="utf-8")
     except OSError as error:
         raise _unusable(path.parent, error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from blockqnn.runs.driver import clock_difference, has_ended, visible_from
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.pool import WATCH_SECONDS
 from blockqnn.workers.state import ChildState, WorkerState
@@ -47,6 +48,8 @@ class RunStatus:
         counts: finished trials by status.
         best: number and reward of the best trained trial.
         workers: all of them.
+        seen_from: from where `process` is that of the driver; empty in files of
+            earlier versions.
     """
 
     state: str
@@ -62,6 +65,17 @@ class RunStatus:
     counts: dict[str, int]
     best: tuple[int, float] | None
     workers: tuple[WorkerState, ...]
+    seen_from: str = ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the driver ended without a word, which only its own machine can see."""
+        return self.state == SEARCHING and has_ended(self.process, self.begun, self.seen_from)
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that the driver's clock is ahead of this machine's; 0 if it may be right."""
+        return clock_difference(self.written, time.time())
 
     @property
     def silent(self) -> bool:
@@ -69,12 +83,13 @@ class RunStatus:
         # One that trains by itself writes when it begins with a child.
         if self.executor == "inline":
             return False
-        return self.state == SEARCHING and time.time() - self.written > _MISSED * self.every
+        late = time.time() - self.written > _MISSED * self.every
+        return self.state == SEARCHING and late
 
     @property
     def alive(self) -> bool:
-        """Whether the driver has written lately, by this machine's clock."""
-        return self.state == SEARCHING and not self.silent
+        """Whether the driver has written lately, by this machine's clock, and may still live."""
+        return self.state == SEARCHING and not self.silent and not self.gone
 
 
 class StatusFile:
@@ -111,6 +126,7 @@ class StatusFile:
             counts={status.value: 0 for status in Status if status is not Status.RUNNING},
             best=None,
             workers=(),
+            seen_from=visible_from(),
         )
 
     def history(self, trial: Trial) -> None:
@@ -144,7 +160,7 @@ class StatusFile:
         unfinished = self._path.with_name(self._path.name + ".new")
         # A full disk stops the search where it matters, at the store.
         with contextlib.suppress(OSError):
-            unfinished.write_text(json.dumps(fields))
+            unfinished.write_text(json.dumps(fields), encoding="utf-8")
             unfinished.replace(self._path)
 
 
@@ -183,6 +199,7 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         counts={str(name): int(count) for name, count in fields["counts"].items()},
         best=None if best is None else (int(best[0]), _seconds(best[1])),
         workers=tuple(_worker(worker) for worker in fields["workers"]),
+        seen_from=str(fields.get("seen_from", "")),
     )
 
 

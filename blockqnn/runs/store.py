@@ -64,6 +64,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, path: pathlib.Path):
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
         self._connection, self._path = connection, path
+        self._file = _identity(path)
         columns = COLUMNS
         if version_of(connection) == 1:
             columns = [ADDED_IN_2.get(name, name) for name in columns]
@@ -126,7 +127,11 @@ class Store:
         try:
             connection = _connected_read_only(path)
             if not has_tables(connection):
-                raise _not_a_store(path, "it has no trials")
+                raise _not_a_store(
+                    path,
+                    "it has no trials; where only this file was copied from a run that goes on, "
+                    f"they are in {path.name}-wal beside it: copy the whole directory",
+                )
             _check_version(connection, path)
             return cls(connection, path)
         except _DAMAGE as error:
@@ -136,8 +141,21 @@ class Store:
         """Closes the file."""
         self._connection.close()
 
+    def check_there(self) -> None:
+        """Makes sure that what is committed can still be found.
+
+        Raises:
+            UserError: if the file was deleted or replaced since it was opened.
+        """
+        if _identity(self._path) != self._file:
+            raise UserError(
+                f"{self._path} was deleted, moved or replaced while it was in use, so nothing that "
+                "is found now could be kept."
+            )
+
     def add_trial(self, trial: Trial) -> None:
         """Commits a finished trial, which runs no longer."""
+        self.check_there()
         with self._transaction():
             self._connection.execute(INSERT, to_row(trial))
             self._connection.execute("DELETE FROM running WHERE number = ?", [trial.number])
@@ -224,6 +242,15 @@ class Store:
                 yield row
         except _DAMAGE as error:
             raise _damaged(self._path, error) from error
+
+
+def _identity(path: pathlib.Path) -> tuple[int, int] | None:
+    """Which file is at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connected_read_only(path: pathlib.Path) -> sqlite3.Connection:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY
-from blockqnn.listing import DRY_NOTICE, best_blocks
+from blockqnn.invocation import command
+from blockqnn.listing import DRY_NOTICE
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import FINISHED, StatusFile
 from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
+from blockqnn.searching.ending import print_result
 from blockqnn.searching.loop import Search
 from blockqnn.searching.progress import Progress, make_progress
 from blockqnn.settings import RunSettings, SearchSettings
@@ -25,11 +26,7 @@ from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import check_executor, make_executor
 from blockqnn.workers.contract import Executor
-from blockqnn.workers.state import Watcher
-
-_SHOWN_AT_THE_END = 5
-_FIRST_CHILDREN = 20
-"""Most programs are compiled for the first children; later ones share them."""
+from blockqnn.workers.state import Watcher, WorkerState
 
 _log = logging.getLogger(__name__)
 
@@ -67,15 +64,14 @@ def run_search(
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
         except KeyboardInterrupt:
+            kept = run.run_dir / run_directory.FLAG_FILE
             print(
                 f"\nStopped; what has finished is in {run.run_dir}. The same command "
-                "continues, or: python -m blockqnn search "
-                f"--flagfile={run.run_dir / run_directory.FLAG_FILE}",
+                f"continues, or: {command('search', f'--flagfile={kept}')}",
                 file=stream,
             )
             return INTERRUPTED
-    _print_result(run, stream)
-    return 0
+    return print_result(run, stream)
 
 
 def _carry_on(
@@ -90,7 +86,13 @@ def _carry_on(
     before = list(store.trials())
     for trial in before:
         heard.history(trial)
-    executor = make(settings, run, heard.workers)
+
+    def watch(states: Sequence[WorkerState]) -> None:
+        # A child may take hours: what it could not be written to is noticed before it ends.
+        store.check_there()
+        heard.workers(states)
+
+    executor = make(settings, run, watch)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(heard))
         stack.enter_context(contextlib.closing(executor))
@@ -113,13 +115,11 @@ def _carry_on(
             print(notice, file=stream)
         if before:
             print(f"Continuing {run.run_dir} after {len(before)} trials.", file=stream)
-        begun, trained_seconds = time.monotonic(), 0.0
         try:
             for trial in search.run(executor):
                 for listener in listeners:
                     listener.finished(trial)
                 heard.finished(trial)
-                trained_seconds += trial.train_seconds
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
                     level,
@@ -132,14 +132,6 @@ def _carry_on(
             heard.state_at_close = FINISHED
         finally:
             progress.close()
-        if trained_seconds:
-            seconds = time.monotonic() - begun
-            idle = max(0.0, 1 - trained_seconds / (seconds * executor.slots))
-            print(
-                f"\n{executor.slots} at a time for {seconds:.0f} seconds, of which {idle:.0%} "
-                "idle, with no child in training.",
-                file=stream,
-            )
 
 
 def _tensorboard(
@@ -156,63 +148,3 @@ def _tensorboard(
         lambda: search.ended_iterations,
         settings.iterations,
     )
-
-
-def _print_result(run: RunSettings, stream: TextIO) -> None:
-    result = read_run(run.run_dir)
-    statuses = [trial.status for trial in result.trials]
-    counts = ", ".join(
-        f"{statuses.count(status)} {word}"
-        for status, word in (
-            (Status.COMPLETED, "trained"),
-            (Status.KNOWN, "known"),
-            (Status.INFEASIBLE, "infeasible"),
-            (Status.FAILED, "failed"),
-        )
-    )
-    share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
-    print(f"\n{len(statuses)} trials: {counts} ({share:.0%} infeasible).", file=stream)
-    trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
-    if any(trial.seconds > 0 for trial in trained) and not result.dry:
-        print(time_spent(trained), file=stream)
-    if result.dry:
-        print(DRY_NOTICE, file=stream)
-    best = result.best(_SHOWN_AT_THE_END)
-    if not best:
-        print("No block was trained; `trials` tells why.", file=stream)
-        return
-    print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
-    print(
-        f"\nLook at the best:    python -m blockqnn show {run.run_dir}#best"
-        f"\nAll trials:          python -m blockqnn trials {run.run_dir}",
-        file=stream,
-    )
-    if run.tensorboard:
-        print(f"Learning curves:     tensorboard --logdir {run.run_dir / DIRECTORY}", file=stream)
-
-
-def time_spent(trained: list[Trial]) -> str:
-    """What the children took, and how much of it was waiting for their programs.
-
-    Args:
-        trained: trials that were trained, at least one.
-
-    Returns:
-        Two sentences.
-    """
-    in_order = sorted(trained, key=lambda trial: trial.finished or 0.0)
-    first, later = in_order[:_FIRST_CHILDREN], in_order[_FIRST_CHILDREN:]
-
-    def waiting(trials: list[Trial]) -> str:
-        seconds = sum(trial.seconds for trial in trials)
-        return f"{sum(trial.waiting_seconds for trial in trials) / max(seconds, 1e-9):.1%}"
-
-    text = (
-        f"Children took {sum(trial.seconds for trial in trained):.0f} seconds; waiting for "
-        f"compilers was {waiting(first)} of the first {len(first)}'s"
-    )
-    if later:
-        text += f" and {waiting(later)} of the other {len(later)}'s"
-    # Reading a small program may take longer than compiling it did.
-    saved = max(0.0, sum(trial.saved_seconds for trial in trained))
-    return f"{text}. The compilation cache saved {saved:.0f} seconds."

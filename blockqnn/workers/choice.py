@@ -11,6 +11,7 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN, make_evaluator
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.contract import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
+from blockqnn.workers.machine import placing_environment
 from blockqnn.workers.placement import available_cores, compile_threads, places
 from blockqnn.workers.ray_executor import RayExecutor
 from blockqnn.workers.ray_resources import Order, passed_on
@@ -80,6 +81,7 @@ def make_executor(
         run.cores_per_worker,
         most or len(available_cores()),
         settings.evaluator,
+        placing_environment(),
         gpus_per_worker=run.ray.gpus,
     )
     worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))

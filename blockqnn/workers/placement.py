@@ -65,7 +65,7 @@ def places(
     if gpus:
         sharing = math.floor(1 / gpus_per_worker + 1e-4) if 0 < gpus_per_worker < 1 else 1
         return _on_gpus(workers or sharing * len(gpus), gpus, environment)
-    if _has_tpu(environment):
+    if has_tpu(environment):
         # One process must own all cores of a TPU.
         return [Place()] * (workers or 1)
     allocation = {k: v for k, v in KEPT_MEMORY.items() if k not in environment}
@@ -114,6 +114,7 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     return listing.stdout.split() if listing.returncode == 0 else []
 
@@ -138,7 +139,16 @@ def _on_gpus(workers: int, gpus: Sequence[str], environment: Mapping[str, str]) 
     return found
 
 
-def _has_tpu(environment: Mapping[str, str], devices: pathlib.Path = pathlib.Path("/dev")) -> bool:
+def has_tpu(environment: Mapping[str, str], devices: pathlib.Path = pathlib.Path("/dev")) -> bool:
+    """Whether there is a TPU that workers may use, found without importing JAX.
+
+    Args:
+        environment: its JAX_PLATFORMS says what is allowed.
+        devices: where the system lists its devices.
+
+    Returns:
+        Whether there is.
+    """
     platforms = environment.get("JAX_PLATFORMS", "")
     if platforms:
         return "tpu" in platforms.split(",")

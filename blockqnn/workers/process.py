@@ -31,7 +31,7 @@ class WorkerProcess:
                 ended, with an empty one; in another thread.
         """
         self._log = log
-        with log.open("a") as stream:
+        with log.open("a", encoding="utf-8") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "blockqnn.workers.worker"],
                 stdin=subprocess.PIPE,
@@ -41,6 +41,7 @@ class WorkerProcess:
                 env=os.environ | place.environment,
                 # Ctrl-C goes to the driver, which decides what becomes of the workers.
                 process_group=0,
+                encoding="utf-8",
             )
         if place.cores and hasattr(os, "sched_setaffinity"):
             # Before it reads its settings, and so before it imports JAX: XLA makes as many

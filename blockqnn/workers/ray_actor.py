@@ -90,7 +90,7 @@ def bind_to_free_cores(
     for core in cores:
         if len(held) == count:
             break
-        stream = (directory / str(core)).open("w")
+        stream = (directory / str(core)).open("w", encoding="utf-8")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

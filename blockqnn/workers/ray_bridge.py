@@ -37,7 +37,7 @@ _SHUTDOWN_SECONDS = 10.0
 
 def main() -> None:
     """Carries lines until standard input closes or the cluster is lost."""
-    stream, lock = os.fdopen(os.dup(1), "w", buffering=1), threading.Lock()
+    stream, lock = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8"), threading.Lock()
     os.dup2(2, 1)
 
     def say(message: Mapping[str, Any]) -> None:

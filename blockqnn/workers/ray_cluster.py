@@ -142,7 +142,7 @@ class RayCluster:
 
     def _start(self) -> dict[str, Any]:
         """Starts the process; returns the first that it says."""
-        with self._log.open("a") as stream:
+        with self._log.open("a", encoding="utf-8") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "blockqnn.workers.ray_bridge"],
                 stdin=subprocess.PIPE,
@@ -151,6 +151,7 @@ class RayCluster:
                 text=True,
                 env=bridge_environment(os.environ),
                 process_group=0,
+                encoding="utf-8",
             )
         first: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._listen, args=(process, first), daemon=True).start()

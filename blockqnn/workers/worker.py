@@ -108,7 +108,7 @@ def _finite(value: object) -> float:
 def main() -> None:
     """Answers jobs until standard input closes, which also ends children under way."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    stream, lock = os.fdopen(os.dup(1), "w", buffering=1), threading.Lock()
+    stream, lock = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8"), threading.Lock()
     os.dup2(2, 1)
 
     def write(line: str) -> None:

@@ -24,7 +24,7 @@ def test_help_lists_the_verbs(blockqnn, word):
     out = helped(blockqnn, word)
     for verb in DEFINE:
         assert len(re.findall(rf"^  {verb}\b.*  [A-Z][a-z]+ ", out, re.MULTILINE)) == 1
-    assert "python -m blockqnn VERB --help" in out
+    assert "blockqnn VERB --help" in out
 
 
 def listed_flags(out):

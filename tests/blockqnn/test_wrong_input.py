@@ -34,7 +34,7 @@ def test_what_is_no_verb_is_refused_by_listing_the_verbs(blockqnn, words):
 def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
     words = {"search": [], "bench": [], "compare": []}.get(verb, ["inception"])
     err = refused(blockqnn, [verb, *words, flag])
-    assert f"python -m blockqnn {verb} --help" in err
+    assert f"blockqnn {verb} --help" in err
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_unknown_flag_is_refused(blockqnn, verb, flag):
 def test_a_wrong_value_is_refused_by_the_flags_name(blockqnn, flag):
     err = refused(blockqnn, [*DRY, flag])
     assert flag.strip("-").partition("=")[0].removeprefix("no") in err
-    assert "python -m blockqnn search --help" in err
+    assert "blockqnn search --help" in err
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_a_refusal_says_what_was_given_what_is_allowed_and_where_to_look(argumen
         small_set().parse([argument])
     message = str(refusal.value)
     name, _, value = argument.strip("-").partition("=")
-    for part in (name, value, allowed, "python -m blockqnn verb --help"):
+    for part in (name, value, allowed, "blockqnn verb --help"):
         assert part in message
     assert "\n" not in message
 
@@ -184,3 +184,21 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         assert preset_path(name).is_file()
     with pytest.raises(UserError):
         preset_path("../presets/digits")
+
+
+def test_a_path_begins_at_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flags = FlagSet("verb", "", "A verb.")
+    flags.group("All")
+    flags.path("place", "", "a place")
+    words = flags.parse(["--place=~/runs/x", "~/y#best", "a~b"])
+    assert flags.chosen()["place"] == f"{tmp_path}/runs/x"
+    assert words == [f"{tmp_path}/y#best", "a~b"]
+    for line in (["--place=~nobody_is_called_so/x"], ["~nobody_is_called_so/x"]):
+        with pytest.raises(UserError, match="nobody_is_called_so"):
+            flags.parse(line)
+    # What is there under that name is meant.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~nobody_is_called_so").mkdir()
+    flags.parse(["--place=~nobody_is_called_so"])
+    assert flags.chosen()["place"] == "~nobody_is_called_so"

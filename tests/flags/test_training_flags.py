@@ -1,5 +1,6 @@
 """The command line of `train`: presets, overriding, what is refused."""
 
+import dataclasses
 import pathlib
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from blockqnn.errors import UserError
 from blockqnn.flags import evaluation, training
 from blockqnn.full_training.settings import FullRecipe
+from blockqnn.settings import DataSettings
 
 
 def test_flags_override_the_preset_whatever_their_order():
@@ -67,7 +69,10 @@ def test_every_flag_reaches_its_setting():
         "--split_seed=12",
         "--notest",
         "--test_split=validation",
-        "--resize=20",
+        "--resize=20x30",
+        "--background=black",
+        "--class_folders=train",
+        "--skip_folders=old,older",
         "--image_size=16",
         "--epochs=13",
         "--batch_size=14",
@@ -104,7 +109,20 @@ def test_every_flag_reaches_its_setting():
     assert found.machine == training.Machine(2, "no", 5, 3.0, "off")
     assert found.layout == training.LayoutChoice("imagenet", (1, 2), 6)
     assert found.data == training.FullData(
-        training.DataSettings("cifar10", "there", 11, 12), True, False, "validation", 20, 16
+        DataSettings(
+            dataset="cifar10",
+            data_dir="there",
+            train_examples=11,
+            split_seed=12,
+            resize=(20, 30),
+            background=(0, 0, 0),
+            class_folders=("train",),
+            skip_folders=("old", "older"),
+        ),
+        hold_out=True,
+        test=False,
+        test_split="validation",
+        image_size=16,
     )
     assert recipe == FullRecipe(
         13, 14, 0.15, "steps", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.2, 21, False, 22,
@@ -124,16 +142,23 @@ def test_milestones_belong_to_the_schedule_of_steps(tmp_path):
 
 
 def test_a_training_of_an_older_version_goes_on_by_its_flags(tmp_path):
-    words = ["residual", "--preset=train_cifar10_cpu", "--schedule=cosine"]
-    settings = training.parse(words)
+    settings = training.parse(["residual", "--preset=train_cifar10_cpu", "--schedule=cosine"])
     file = tmp_path / "train.flags"
     # Without the first line, which older versions did not write.
-    file.write_text(settings.flag_file.partition("\n")[2])
-    assert "--milestones=8,12\n" in settings.flag_file
+    text = settings.flag_file.partition("\n")[2]
+    assert "--milestones=8,12\n" in text
+    # A preset's milestones that no preset for this data has now.
+    file.write_text(text.replace("--milestones=8,12\n", "--milestones=7,11\n"))
     with pytest.raises(UserError, match="--milestones belongs to steps"):
         training.parse(["residual", f"--flagfile={file}"])
     (tmp_path / "metrics.jsonl").touch()
-    assert training.parse(["residual", f"--flagfile={file}"]).recipe == settings.recipe
+    again = training.parse(["residual", f"--flagfile={file}"])
+    assert again.recipe == dataclasses.replace(settings.recipe, milestones=(7, 11))
+    # Wherever the folder has been moved to, it is that folder in which it goes on.
+    assert again.out_dir == tmp_path
+    assert training.parse(["residual", f"--flagfile={file}", "--out_dir=x"]).out_dir == (
+        pathlib.Path("x")
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +195,7 @@ def test_the_operational_flags_are_none_of_a_trainings_own():
 def test_the_flags_of_evaluate():
     found = evaluation.parse(["there", "--split=train", "--batch_sizes=2,3", "--format=json"])
     assert (found.checkpoint, found.split) == (pathlib.Path("there"), "train")
-    assert (found.batch_sizes, found.as_json, found.dataset) == ((2, 3), True, "")
-    for words in ([], ["a", "b"], ["a", "--split=validation"], ["a", "--batch_sizes=0"]):
+    assert (found.batch_sizes, found.as_json, found.source.dataset) == ((2, 3), True, "")
+    for words in ([], ["a", "b"], ["a", "--split=half"], ["a", "--batch_sizes=0"]):
         with pytest.raises(UserError):
             evaluation.parse(words)

@@ -40,8 +40,9 @@ blockqnn.charts = (() => {
     },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: colour("accent") },
     showlegend: false,
-    uirevision: "kept",
     ...more,
+    // What the reader zoomed into stays until the axes are to show something else.
+    uirevision: `${blockqnn.axes.revision()} ${more.uirevision ?? ""}`,
   });
 
   const connect = (chart) => {

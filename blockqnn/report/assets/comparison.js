@@ -1,116 +1,12 @@
 // The page of several runs: groups that differ in more than the seed, side by side.
 blockqnn.comparison = (() => {
-  const { charts, element, format } = blockqnn;
-  const AXES = { iteration: "iterations", trained: "trained blocks", seconds: "seconds" };
-  const QUANTITIES = {
-    best_reward: "best reward so far",
-    best_accuracy: "best accuracy so far, %",
-    mean_reward: "mean reward",
-    mean_accuracy: "mean accuracy, %",
-  };
-  // Colours of Okabe and Ito; each group has a dash of its own too, for those who see no colour.
-  const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
-  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
-  const LENGTHS = { solid: "", dash: "9 5", dot: "2 4", dashdot: "9 4 2 4", longdash: "14 6", longdashdot: "14 4 2 4" };
+  const { element, format } = blockqnn;
+  const { key } = blockqnn.comparisonCurves;
+  const blocksOf = new Map();
   let data = null;
-  let axis = "iteration";
-
-  const colour = (index) => COLOURS[index % COLOURS.length];
-  const dash = (index) => DASHES[(index + Math.floor(index / COLOURS.length)) % DASHES.length];
-
-  const key = (index) =>
-    blockqnn.svgElement(
-      "svg",
-      { width: 34, height: 10, class: "line-key", "aria-hidden": "true" },
-      blockqnn.svgElement("line", {
-        x1: 0,
-        x2: 34,
-        y1: 5,
-        y2: 5,
-        stroke: colour(index),
-        "stroke-width": 2.5,
-        "stroke-dasharray": LENGTHS[dash(index)],
-      }),
-    );
 
   const plusMinus = (write) => ({ mean, deviation }) =>
     mean === null ? format.DASH : write(mean) + (deviation === null ? "" : ` ± ${write(deviation)}`);
-
-  // The corners of a line that holds each value until the next: an area is drawn there and back,
-  // so that its sides cannot be left to the shape of a line.
-  const steps = (x, y) => ({
-    x: x.flatMap((value, at) => (at ? [value, value] : [value])),
-    y: y.flatMap((value, at) => (at ? [y[at - 1], value] : [value])),
-  });
-
-  const traces = (quantity) =>
-    data.groups.flatMap(({ curves }, index) => {
-      const { x, mean, deviation } = curves[quantity][axis];
-      const line = {
-        x,
-        y: mean,
-        mode: "lines",
-        line: {
-          color: colour(index),
-          width: 2,
-          dash: dash(index),
-          shape: quantity.startsWith("best") ? "hv" : "linear",
-        },
-        customdata: deviation.map((value) => (value === null ? "" : ` ± ${value.toFixed(2)}`)),
-        hovertemplate: `${AXES[axis]} %{x:.5~g}: %{y:.2f}%{customdata}<extra></extra>`,
-      };
-      if (!deviation.length || deviation[0] === null) return [line];
-      const edge = (sign) => {
-        const values = mean.map((value, at) => value + sign * deviation[at]);
-        return quantity.startsWith("best") ? steps(x, values) : { x, y: values };
-      };
-      const [upper, lower] = [edge(1), edge(-1)];
-      const band = {
-        x: [...upper.x, ...[...lower.x].reverse()],
-        y: [...upper.y, ...[...lower.y].reverse()],
-        mode: "lines",
-        line: { width: 0 },
-        fill: "toself",
-        fillcolor: `${colour(index)}22`,
-        hoverinfo: "skip",
-      };
-      return [band, line];
-    });
-
-  const figure = (quantity) => () => ({
-    traces: traces(quantity),
-    more: {
-      xaxis: charts.axis(AXES[axis], { rangemode: "tozero" }),
-      yaxis: charts.axis(QUANTITIES[quantity]),
-      uirevision: axis,
-    },
-  });
-
-  const chooser = () => {
-    const choose = (event) => {
-      axis = event.target.value;
-      charts.refresh();
-    };
-    return element(
-      "fieldset",
-      { class: "chooser" },
-      element("legend", {}, "Against"),
-      Object.entries(AXES).map(([name, title]) =>
-        element(
-          "label",
-          {},
-          element("input", {
-            type: "radio",
-            name: "axis",
-            value: name,
-            checked: name === axis,
-            on: { change: choose },
-          }),
-          ` ${title}`,
-        ),
-      ),
-    );
-  };
 
   const table = (titles, rows) =>
     element(
@@ -139,15 +35,17 @@ blockqnn.comparison = (() => {
     ["seconds", "device time", (value) => format.duration(value)],
   ];
 
+  const unfinished = (words) => element("span", { class: "mark" }, words);
+
   const groupsTable = () =>
     table(
-      ["group", "seeds", ...FIGURES.map(([, title]) => title)],
+      ["group", "runs", ...FIGURES.map(([, title]) => title)],
       data.groups.map((group, index) =>
         element(
           "tr",
           {},
           element("th", { scope: "row", class: "text" }, key(index), group.name),
-          element("td", {}, String(group.count)),
+          element("td", {}, String(group.count), group.unfinished ? unfinished(`${group.unfinished} unfinished`) : ""),
           FIGURES.map(([name, , write]) => element("td", {}, plusMinus(write)(group.figures[name]))),
         ),
       ),
@@ -179,31 +77,53 @@ blockqnn.comparison = (() => {
     return `${words} ${value === null ? format.DASH : write(value)}${unit ? ` ${unit}` : ""}`;
   };
 
-  const runBlocks = (run) =>
-    element(
+  let place = 0;
+
+  const runBlocks = (run, index) => {
+    const packed = blockqnn.drawing.source(run.drawings);
+    const blocks = run.best.map(({ number, svg }, at) => {
+      const trial = { ...trialAt(run.trials, at), packed: () => packed(at) };
+      const show = (focus) =>
+        blockqnn.panel.show({ ...trial, svg }, `${run.name}#${number}`, {
+          focus,
+          name: `run-${index + 1}-trial-${number}`,
+          commands: run.commands,
+        });
+      blocksOf.set(`${index + 1} ${number}`, show);
+      return blockqnn.gallery.figure(trial, svg, `${at + 1}. trial ${number}`, {
+        open: () => show(true),
+        box: blockqnn.compare.box(`${index}-${number}`, trial, `${run.name}#${number}`, place++),
+      });
+    });
+    blockqnn.links.opens(`run-${index + 1}-trial-`, (number) => {
+      const show = blocksOf.get(`${index + 1} ${number}`);
+      if (show) show(true);
+      return Boolean(show);
+    });
+    return element(
       "div",
       { class: "run" },
-      element("h3", {}, key(run.group), run.name),
+      element("h3", {}, key(run.group), run.name, run.unfinished ? unfinished(run.unfinished) : ""),
       element(
         "p",
         { class: "caption" },
         `seed ${run.seed}: ${FIGURES.map((figure) => inWords(run, ...figure)).join(", ")}`,
       ),
-      element(
-        "div",
-        { class: "gallery" },
-        run.best.map(({ number, svg }, at) => {
-          const trial = { ...trialAt(run.trials, at), svg };
-          const title = `${at + 1}. trial ${number}`;
-          return blockqnn.gallery.figure(trial, svg, title, () =>
-            blockqnn.panel.show(trial, `${run.name}#${number}`, true),
-          );
-        }),
-      ),
+      element("div", { class: "gallery" }, blocks.length ? blocks : "No block has been trained yet."),
     );
+  };
+
+  const runLearned = (run) => {
+    const title = element("h3", {}, key(run.group), run.name, run.unfinished ? unfinished(run.unfinished) : "");
+    if (!run.learned || run.early) {
+      return element("div", { class: "run" }, title, element("p", {}, run.early ?? "Its agent has learned nothing yet."));
+    }
+    return element("div", { class: "run" }, title, blockqnn.learned.brief(run.learned));
+  };
 
   const build = (found) => {
     data = found;
+    if (data.differences.count > 1) blockqnn.compare.give(data.differences);
     document.getElementById("kicker").textContent = "blockqnn report";
     document.getElementById("title").textContent = `${data.runs.length} runs compared`;
     document.getElementById("main").append(
@@ -219,22 +139,19 @@ blockqnn.comparison = (() => {
         "Runs whose flags differ in the seed alone. Mean ± standard deviation over the seeds.",
         groupsTable(),
       ),
-      blockqnn.section(
-        "curves",
-        "Curves",
-        "Mean over the seeds with one standard deviation, as far as all runs of a group have come.",
-        chooser(),
-        element(
-          "div",
-          { class: "pair" },
-          Object.entries(QUANTITIES).map(([name, title]) =>
-            charts.place(`${name}-chart`, 300, title, figure(name)),
-          ),
-        ),
-      ),
+      blockqnn.comparisonCurves.build(data),
+      blockqnn.section("learned", "What the agent has learned", null, data.runs.map(runLearned)),
       blockqnn.section("differing", "Flags that differ between groups", null, flagsTable()),
-      blockqnn.section("best", "The best blocks of each run", null, data.runs.map(runBlocks)),
+      blockqnn.section(
+        "best",
+        "The best blocks of each run",
+        data.differences.count > 1 ? "Two boxes show what differs between two." : null,
+        data.runs.map(runBlocks),
+        ...blockqnn.compare.node(),
+      ),
     );
+    blockqnn.contents.show();
+    blockqnn.links.follow();
   };
 
   return { build };

@@ -1,6 +1,6 @@
 // Learning curves: reward, accuracy and epsilon over the iterations, on one axis.
 blockqnn.curves = (() => {
-  const { charts } = blockqnn;
+  const { axes, charts } = blockqnn;
 
   // The outline of a band, there and back; iterations without a value are left out.
   const band = (x, curve, most) => {
@@ -15,7 +15,13 @@ blockqnn.curves = (() => {
     };
   };
 
-  const traces = (curves, name, yaxis) => {
+  // An axis for the means and the best so far.
+  const vertical = (curves, name, title, more) => {
+    const { mean, best } = curves[name];
+    return charts.axis(title, { ...more, ...axes.range(mean, best) });
+  };
+
+  const traces = (curves, name, yaxis, axis) => {
     const x = curves.iteration;
     const curve = curves[name];
     const records = curve.records.map((number) => blockqnn.trials.get(number));
@@ -61,15 +67,18 @@ blockqnn.curves = (() => {
         },
         hoverinfo: "none",
       },
+      axes.marks(axis, x, curve.mean, null, { yaxis }),
     ];
   };
 
   const figure = () => {
     const { curves } = blockqnn.summary;
+    const reward = vertical(curves, "reward", "reward", { domain: [0.62, 1] });
+    const accuracy = vertical(curves, "accuracy", "accuracy, %", { domain: [0.19, 0.57] });
     return {
       traces: [
-        ...traces(curves, "reward", "y"),
-        ...traces(curves, "accuracy", "y2"),
+        ...traces(curves, "reward", "y", reward),
+        ...traces(curves, "accuracy", "y2", accuracy),
         {
           x: curves.iteration,
           y: curves.epsilon,
@@ -81,8 +90,8 @@ blockqnn.curves = (() => {
       ],
       more: {
         xaxis: charts.axis("iteration", { anchor: "y3", rangemode: "tozero" }),
-        yaxis: charts.axis("reward", { domain: [0.62, 1] }),
-        yaxis2: charts.axis("accuracy, %", { domain: [0.19, 0.57] }),
+        yaxis: reward,
+        yaxis2: accuracy,
         yaxis3: charts.axis("epsilon", { domain: [0, 0.14], range: [-0.05, 1.05], tickvals: [0, 0.5, 1] }),
       },
     };
@@ -94,6 +103,7 @@ blockqnn.curves = (() => {
       "Learning curves",
       "Mean of the trained and known blocks of each iteration with one standard deviation; the " +
         "thin line is the best so far, each circle a block that was the best when it came.",
+      axes.toggle(),
       charts.place("curves-chart", 560, "Reward, accuracy and epsilon by iteration", figure),
     );
 

@@ -20,6 +20,16 @@
   blockqnn.svgElement = (tag, attributes = {}, ...children) =>
     fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
+  // Whether what a place shows is other than what it was last given; a place that stays as it is
+  // keeps the reader's selection.
+  const given = new WeakMap();
+  blockqnn.changed = (node, data) => {
+    const text = JSON.stringify(data);
+    if (given.get(node) === text) return false;
+    given.set(node, text);
+    return true;
+  };
+
   // A section of the page with a heading and a sentence that says what is shown.
   blockqnn.section = (id, title, caption, ...children) => {
     const { element } = blockqnn;

@@ -2,25 +2,27 @@
 blockqnn.drawing = (() => {
   const { element } = blockqnn;
   let packed = null;
-  let of = [];
-  let shapes = [];
 
   const inflate = async (text) => {
     const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    return JSON.parse(await new Response(stream).text());
+    return new Response(stream).text();
   };
 
   // Unpacked in portions, when the first of one is wanted: most are never looked at.
-  const give = (drawings) => {
-    ({ of, shapes } = drawings);
+  const source = (drawings) => {
     const portions = [];
-    packed = async (trial) => {
-      const place = of[blockqnn.trials.row(trial.number)];
+    return async (row) => {
+      const place = drawings.of[row];
       const portion = Math.floor(place / drawings.portion);
-      portions[portion] ??= inflate(drawings.packed[portion]);
-      return { flat: (await portions[portion])[place % drawings.portion], shapes };
+      portions[portion] ??= inflate(drawings.packed[portion]).then(JSON.parse);
+      return { flat: (await portions[portion])[place % drawings.portion], shapes: drawings.shapes };
     };
+  };
+
+  const give = (drawings) => {
+    const unpacked = source(drawings);
+    packed = (trial) => unpacked(blockqnn.trials.row(trial.number));
   };
 
   const take = (ask) => {
@@ -34,18 +36,20 @@ blockqnn.drawing = (() => {
     return found.nodeName === "svg" ? document.importNode(found, true) : null;
   };
 
-  // A place that fills with the drawing of a trial's block, or with its code where there is none.
-  const draw = (trial) => {
+  // A place that fills with the drawing of a trial's block, or with its code where there is none;
+  // `marks` says what in it is to be marked.
+  const draw = (trial, marks = null) => {
     const node = element("div", { class: "drawing" });
-    const drawn = parsed(trial.svg);
+    const drawn = marks ? null : parsed(trial.svg);
     if (drawn) {
       node.append(drawn);
       return node;
     }
     const show = async () => {
       try {
-        const found = await packed(trial);
-        node.append(blockqnn.painting.paint(found.flat, found.shapes, `Block of trial ${trial.number}`));
+        const found = await (trial.packed ?? packed)(trial);
+        const title = `Block of trial ${trial.number}`;
+        node.append(blockqnn.painting.paint(found.flat, found.shapes, title, marks));
       } catch {
         node.append(element("code", {}, trial.code));
       }
@@ -55,5 +59,5 @@ blockqnn.drawing = (() => {
     return node;
   };
 
-  return { give, take, draw, parsed };
+  return { give, take, draw, parsed, inflate, source };
 })();

@@ -11,25 +11,18 @@ blockqnn.findings = (() => {
       element("span", { class: "tile-note" }, note),
     );
 
-  const trialButton = (number) =>
-    number === null
-      ? ""
-      : element(
-          "button",
-          { type: "button", class: "link", on: { click: () => blockqnn.panel.pin(number, true) } },
-          `trial ${number}`,
-        );
+  const trialLink = (number) => (number === null ? "" : blockqnn.links.trial(number));
 
   const tiles = (summary) => {
     const { findings, spending } = summary;
     const best = findings.best === null ? null : blockqnn.trials.get(findings.best);
     const accurate = findings.most_accurate === null ? null : blockqnn.trials.get(findings.most_accurate);
     return [
-      tile("best reward", format.fixed(best?.reward), trialButton(findings.best)),
+      tile("best reward", format.fixed(best?.reward), trialLink(findings.best)),
       tile(
         "best accuracy",
         accurate ? `${format.fixed(accurate.accuracy)} %` : format.DASH,
-        trialButton(findings.most_accurate),
+        trialLink(findings.most_accurate),
       ),
       tile("blocks trained", format.count(findings.trained), `of ${format.count(findings.suggested)} suggested`),
       tile(
@@ -49,9 +42,12 @@ blockqnn.findings = (() => {
     const { summary } = blockqnn;
     const node = document.getElementById("findings") ?? element("section", { id: "findings" });
     const { findings } = summary;
+    if (!blockqnn.changed(node, [findings, summary.spending, summary.reward])) return node;
+    const sentence = (text) => element("p", {}, blockqnn.links.linked(format.unbroken(text)));
     node.replaceChildren(
       ...(findings.notice ? [element("p", { class: "notice" }, findings.notice)] : []),
-      element("div", { class: "words" }, findings.sentences.map((text) => element("p", {}, format.unbroken(text)))),
+      element("div", { class: "words" }, findings.sentences.map(sentence)),
+      element("div", { class: "reward-words caption" }, summary.reward.map((text) => element("p", {}, text))),
       element("div", { class: "tiles" }, tiles(summary)),
     );
     return node;

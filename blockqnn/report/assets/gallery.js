@@ -2,8 +2,11 @@
 blockqnn.gallery = (() => {
   const { element, format } = blockqnn;
 
-  // A block as a button that opens it: its drawing and its figures.
-  const figure = (trial, svg, title, open) =>
+  // A block as a button that opens it, with its drawing and its figures, and a box to choose it.
+  const figure = (trial, svg, title, { open, box = null, note = "" }) =>
+    element("div", { class: "card" }, button(trial, svg, title, open, note), box);
+
+  const button = (trial, svg, title, open, note) =>
     element(
       "button",
       { type: "button", class: "block", "data-trial": trial.number, on: { click: open } },
@@ -13,12 +16,17 @@ blockqnn.gallery = (() => {
       element("span", {}, `accuracy ${format.fixed(trial.accuracy)} %`),
       element("span", {}, `${format.units(trial.parameters)} parameters`),
       element("span", {}, `${format.units(trial.flops)} FLOPs`),
+      note ? element("span", { class: "muted" }, note) : null,
     );
 
-  const ranked = ({ number, svg }, rank) =>
-    figure(blockqnn.trials.get(number), svg, `${rank + 1}. trial ${number}`, () =>
-      blockqnn.panel.pin(number, true),
-    );
+  const ranked = ({ number, svg, suggested }, rank) => {
+    const trial = blockqnn.trials.get(number);
+    return figure(trial, svg, `${rank + 1}. trial ${number}`, {
+      open: () => blockqnn.panel.pin(number, true),
+      box: blockqnn.compare.box(String(number), trial, `Trial ${number}`, rank),
+      note: suggested > 1 ? `suggested ${format.count(suggested)} times` : "",
+    });
+  };
 
   let shown = "";
 
@@ -26,7 +34,14 @@ blockqnn.gallery = (() => {
     const { top } = blockqnn.summary;
     const node =
       document.getElementById("best") ??
-      blockqnn.section("best", "The best blocks", "By reward, best first.", element("div", { class: "gallery" }));
+      blockqnn.section(
+        "best",
+        "The best blocks",
+        "By reward, best first; each block once, those that repeat one behind them. A click opens a " +
+          "block; two boxes show what differs between two.",
+        element("div", { class: "gallery" }),
+        ...blockqnn.compare.node(),
+      );
     const wanted = JSON.stringify(top);
     if (wanted !== shown) {
       shown = wanted;

@@ -2,15 +2,29 @@
 blockqnn.live = (() => {
   const PAUSE_MS = 1500;
   const LONGEST_PAUSE_MS = 15000;
+  const WORDS = {
+    finished: "the search has finished",
+    stopped: "the search was stopped",
+    died: "the search died",
+  };
+  let on = false;
   let token = "";
   let count = 0;
   let version = 0;
 
-  // What is drawn anew loses the focus: it goes to the same trial in the same section.
-  const keepFocus = (change) => {
+  // What is drawn anew loses the focus and how far it was scrolled: it gets both back.
+  const keepPlace = (change) => {
     const { trial } = document.activeElement?.dataset ?? {};
     const section = document.activeElement?.closest("section")?.id;
+    // A table that is drawn anew begins at its left again.
+    const scrolled = [...document.querySelectorAll("section .scroll")]
+      .filter((node) => node.scrollLeft)
+      .map((node) => [node.closest("section").id, node.scrollLeft]);
     change();
+    for (const [id, left] of scrolled) {
+      const node = document.querySelector(`#${id} .scroll`);
+      if (node) node.scrollLeft = left;
+    }
     if (trial && section) {
       document.querySelector(`#${section} [data-trial="${trial}"]`)?.focus({ preventScroll: true });
     }
@@ -21,16 +35,15 @@ blockqnn.live = (() => {
       if (!news.after) blockqnn.trials.clear();
       blockqnn.trials.merge(news.trials);
       blockqnn.summary = news.summary;
-      keepFocus(blockqnn.showAll);
+      keepPlace(blockqnn.showAll);
     }
+    blockqnn.state.show(news.state);
     ({ token, count, version } = news);
   };
 
   const status = () => {
-    const { iterations, planned } = blockqnn.summary.findings;
-    const ended = planned && iterations >= planned;
     const time = new Date().toLocaleTimeString("en-GB");
-    return `${ended ? "the search has ended" : "following the run"}, ${time}`;
+    return `${WORDS[blockqnn.summary.state.name] ?? "following the run"}, ${time}`;
   };
 
   const ask = async (path) => {
@@ -63,11 +76,25 @@ blockqnn.live = (() => {
     poll();
   };
 
-  const start = (payload) => {
-    ({ token, count, version } = payload);
-    blockqnn.drawing.take((trial) => ask(`/drawing?trial=${trial.number}`));
-    poll();
+  const text = async (path) => {
+    const answer = await fetch(path, { cache: "no-store" });
+    if (!answer.ok) throw new Error(await answer.text());
+    return answer.text();
   };
 
-  return { start };
+  const start = (payload) => {
+    on = true;
+    ({ token, count, version } = payload);
+    blockqnn.drawing.take((trial) => ask(`/drawing?trial=${trial.number}`));
+    blockqnn.compare.take((first, second) => ask(`/difference?first=${first}&second=${second}`));
+    blockqnn.csv.take(() => text("/trials.csv"));
+  };
+
+  return {
+    start,
+    poll,
+    get on() {
+      return on;
+    },
+  };
 })();

@@ -15,7 +15,13 @@
   blockqnn.statuses = payload.summary.statuses;
   blockqnn.summary = payload.summary;
   blockqnn.trials.merge(payload.trials);
-  if (payload.drawings) blockqnn.drawing.give(payload.drawings);
+  if (payload.live) {
+    blockqnn.live.start(payload);
+  } else {
+    blockqnn.drawing.give(payload.drawings);
+    blockqnn.compare.give(payload.differences);
+    blockqnn.csv.give(payload.csv);
+  }
 
   const heading = () => {
     const { name, flags, last_finished: last } = blockqnn.summary;
@@ -27,9 +33,11 @@
   };
 
   document.getElementById("main").append(
+    blockqnn.state.show(),
     blockqnn.findings.show(),
     blockqnn.curves.build(),
     blockqnn.scatter.build(),
+    blockqnn.epochs.build(),
     blockqnn.gallery.show(),
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
@@ -42,20 +50,29 @@
 
   blockqnn.showAll = () => {
     heading();
+    blockqnn.state.show();
     blockqnn.findings.show();
     blockqnn.gallery.show();
     blockqnn.motifs.show();
-    blockqnn.learned.show();
-    blockqnn.prediction.show();
-    blockqnn.spending.show();
+    hiding();
     blockqnn.table.update();
     blockqnn.flags.show();
     blockqnn.charts.refresh();
+    blockqnn.links.follow();
+  };
+
+  // Sections that some runs do not have, and the contents, which name those that are shown.
+  const hiding = () => {
+    blockqnn.epochs.show();
+    blockqnn.learned.show();
+    blockqnn.prediction.show();
+    blockqnn.spending.show();
+    blockqnn.contents.show();
   };
 
   heading();
-  blockqnn.learned.show();
-  blockqnn.prediction.show();
-  blockqnn.spending.show();
-  if (payload.live) blockqnn.live.start(payload);
+  hiding();
+  blockqnn.links.opens("trial-", (number) => blockqnn.panel.pin(number, true));
+  blockqnn.links.follow();
+  if (payload.live) blockqnn.live.poll();
 })();

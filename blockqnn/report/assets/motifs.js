@@ -54,6 +54,13 @@ blockqnn.motifs = (() => {
           "below 0.05 in bold. Late blocks resemble one another, so take it as a hint, not as proof.",
         element("div", { class: "scroll" }),
       );
+    const { early } = blockqnn.summary.findings;
+    if (!blockqnn.changed(node, [found, early])) return node;
+    node.querySelector(".caption").hidden = Boolean(early);
+    if (early) {
+      node.querySelector(".scroll").replaceChildren(early);
+      return node;
+    }
     const titles = ["motif", "best", "share", "all", "", "95 %", "p"];
     node.querySelector(".scroll").replaceChildren(
       found.rows.length

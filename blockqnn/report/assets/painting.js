@@ -2,6 +2,7 @@
 // blockqnn/drawing/scene.py; the numbers come packed as blockqnn/report/drawings.py says.
 blockqnn.painting = (() => {
   const { svgElement } = blockqnn;
+  const DASHES = "4 2.5";
 
   const unpack = (flat, shapes) => {
     let at = 0;
@@ -48,7 +49,7 @@ blockqnn.painting = (() => {
     );
   };
 
-  const edgeParts = ({ points }, style) => {
+  const edgeParts = ({ points, mark }, style) => {
     const [tipX, tipY] = points[points.length - 1];
     // The line ends inside its arrow's head, so that it does not blunt the tip.
     const stops = [...points.slice(0, -1), [tipX, tipY - style.arrow + 1]];
@@ -58,13 +59,18 @@ blockqnn.painting = (() => {
       const half = (fromY + y) / 2;
       return fromX === x ? `L${x},${y}` : `C${fromX},${half} ${x},${half} ${x},${y}`;
     });
-    const base = tipY - style.arrow;
+    const colour = mark ? mark.colour : style.line;
+    const base = tipY - style.arrow - (mark ? 1 : 0);
+    const half = mark ? 3.4 : 2.6;
     return [
-      svgElement("path", { d: way.join(""), fill: "none", stroke: style.line, "stroke-width": 1.1 }),
       svgElement("path", {
-        d: polygon([[tipX, tipY], [tipX - 2.6, base], [tipX + 2.6, base]]),
-        fill: style.line,
+        d: way.join(""),
+        fill: "none",
+        stroke: colour,
+        "stroke-width": mark ? 2.2 : 1.1,
+        "stroke-dasharray": mark?.dashed ? DASHES : null,
       }),
+      svgElement("path", { d: polygon([[tipX, tipY], [tipX - half, base], [tipX + half, base]]), fill: colour }),
     ];
   };
 
@@ -88,9 +94,9 @@ blockqnn.painting = (() => {
       svgElement("path", {
         d: outline(node, look.outline),
         fill: look.fill,
-        stroke: look.border,
-        "stroke-width": 1.2,
-        "stroke-dasharray": look.dashed ? "4 2.5" : null,
+        stroke: node.mark ? node.mark.colour : look.border,
+        "stroke-width": node.mark ? 2.6 : 1.2,
+        "stroke-dasharray": (node.mark ?? look).dashed ? DASHES : null,
       }),
     ];
     if (look.outline === "bars") {
@@ -101,12 +107,32 @@ blockqnn.painting = (() => {
       }
     }
     const size = style.font;
-    return [...parts, text(node.label, node.x, node.y + 0.36 * size, size, look.text, "middle")];
+    parts.push(text(node.label, node.x, node.y + 0.36 * size, size, look.text, "middle"));
+    if (node.mark) {
+      const [x, y] = [node.x - node.width / 2, node.y - node.height / 2];
+      parts.push(
+        svgElement("circle", { cx: x, cy: y, r: 6.5, fill: node.mark.colour }),
+        text(node.mark.sign, x, y + 3.8, size, "#ffffff", "middle"),
+      );
+    }
+    return parts;
   };
 
-  const paint = (flat, shapes, title) => {
+  // Marks the nodes and the edges that only one of two blocks has; an edge may be there twice.
+  const marked = (nodes, edges, marks, style) => {
+    const mark = style.marks[marks.mark];
+    for (const index of marks.nodes) nodes[index].mark = mark;
+    for (let at = 0; at < marks.edges.length; at += 2) {
+      const [source, target] = [marks.edges[at], marks.edges[at + 1]];
+      const edge = edges.find((each) => each.source === source && each.target === target && !each.mark);
+      if (edge) edge.mark = mark;
+    }
+  };
+
+  const paint = (flat, shapes, title, marks = null) => {
     const style = blockqnn.style;
     const { width, height, nodes, edges } = unpack(flat, shapes);
+    if (marks) marked(nodes, edges, marks, style);
     return svgElement(
       "svg",
       {
@@ -117,7 +143,8 @@ blockqnn.painting = (() => {
         "font-family": "DejaVu Sans, Verdana, Geneva, sans-serif",
       },
       svgElement("title", {}, title),
-      edges.flatMap((edge) => edgeParts(edge, style)),
+      edges.filter((edge) => !edge.mark).flatMap((edge) => edgeParts(edge, style)),
+      edges.filter((edge) => edge.mark).flatMap((edge) => edgeParts(edge, style)),
       widths(edges, style),
       nodes.flatMap((node) => nodeParts(node, style)),
     );

@@ -51,24 +51,45 @@ blockqnn.panel = (() => {
 
   const pin = (number, focus = false) => {
     const trial = blockqnn.trials.get(number);
-    if (trial) show(trial, `Trial ${number}`, focus);
+    if (!trial) return false;
+    const { commands } = blockqnn.summary;
+    show(trial, `Trial ${number}`, { focus, name: `trial-${number}`, commands });
+    return true;
   };
 
-  const show = (trial, title, focus) => {
-    const panel = document.getElementById("panel");
-    hide();
-    if (panel.hidden) returnTo = document.activeElement;
+  // A button that copies the text of a node.
+  const copier = (node, words) => {
     const copied = element("span", { role: "status" });
     const copy = async () => {
       // A page from disk may not be allowed to: then the text is selected to be copied by hand.
       try {
-        await navigator.clipboard.writeText(trial.code);
+        await navigator.clipboard.writeText(node().textContent);
         copied.textContent = "copied";
       } catch {
-        getSelection().selectAllChildren(panel.querySelector("code"));
+        getSelection().selectAllChildren(node());
         copied.textContent = "selected";
       }
     };
+    return [element("button", { type: "button", class: "copy", on: { click: copy } }, words), " ", copied];
+  };
+
+  // What to type next, each with a button that copies it.
+  const next = (trial, { place, lines }) =>
+    element(
+      "section",
+      { class: "next", "aria-label": "Next" },
+      element("h3", {}, "Next"),
+      lines.map(({ title, command }) => {
+        const code = element("code", {}, command.replaceAll(place, String(trial.number)));
+        return element("div", {}, element("p", {}, title, copier(() => code, "Copy")), code);
+      }),
+    );
+
+  const show = (trial, title, { focus = false, name = "", commands = null }) => {
+    const panel = document.getElementById("panel");
+    hide();
+    if (panel.hidden) returnTo = document.activeElement;
+    const code = element("code", { class: "code" }, trial.code);
     panel.replaceChildren(
       element(
         "div",
@@ -78,15 +99,11 @@ blockqnn.panel = (() => {
       ),
       blockqnn.drawing.draw(trial),
       figures(rows(trial)),
-      element("code", { class: "code" }, trial.code),
-      element(
-        "p",
-        {},
-        element("button", { type: "button", class: "copy", on: { click: copy } }, "Copy code"),
-        " ",
-        copied,
-      ),
+      code,
+      element("p", {}, copier(() => code, "Copy code")),
+      commands ? next(trial, commands) : "",
     );
+    blockqnn.links.set(name);
     panel.dataset.trial = trial.number;
     panel.hidden = false;
     panel.scrollTop = 0;
@@ -97,6 +114,7 @@ blockqnn.panel = (() => {
     const panel = document.getElementById("panel");
     panel.hidden = true;
     delete panel.dataset.trial;
+    blockqnn.links.set("");
     if (returnTo?.isConnected) returnTo.focus();
     returnTo = null;
   }

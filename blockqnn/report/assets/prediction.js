@@ -1,12 +1,13 @@
 // How well a model would have known the blocks before they were trained.
 blockqnn.prediction = (() => {
-  const { charts, element, format } = blockqnn;
+  const { axes, charts, element, format } = blockqnn;
 
   const figure = () => {
     if (!blockqnn.summary.prediction) return { traces: [], more: {} };
     const { numbers, predicted, deviations, rewards } = blockqnn.summary.prediction;
     const ends = [...predicted, ...rewards];
     const range = [Math.min(...ends), Math.max(...ends)];
+    const yaxis = charts.axis("reward", axes.range(rewards));
     return {
       traces: [
         {
@@ -25,18 +26,20 @@ blockqnn.prediction = (() => {
           error_x: { array: deviations, color: charts.colour("faint"), thickness: 0.6, width: 0 },
           hoverinfo: "none",
         },
+        axes.marks(yaxis, predicted, rewards, numbers),
       ],
       more: {
         xaxis: charts.axis("predicted reward ± deviation"),
-        yaxis: charts.axis("reward"),
+        yaxis,
       },
     };
   };
 
   const show = () => {
     const found = blockqnn.summary.prediction;
-    document.getElementById("prediction").hidden = !found;
-    if (!found) return;
+    const { early } = blockqnn.summary.findings;
+    document.getElementById("prediction").hidden = !found || Boolean(early);
+    if (!found || early) return;
     const words = found.sentences.map((text) => element("p", {}, format.unbroken(text)));
     document.getElementById("prediction-words").replaceChildren(...words);
     const body = document.getElementById("prediction-body");

@@ -1,11 +1,11 @@
 // Accuracy against what a block costs, with the Pareto front.
 blockqnn.scatter = (() => {
-  const { charts } = blockqnn;
+  const { axes, charts } = blockqnn;
   const CELL_PX = 4;
   const FEW = 2000;
 
   const trainedRows = () => {
-    const trained = blockqnn.statuses.indexOf("completed");
+    const trained = blockqnn.statuses.indexOf("trained");
     const status = blockqnn.trials.column("status");
     return [...status.keys()].filter((row) => status[row] === trained);
   };
@@ -13,12 +13,14 @@ blockqnn.scatter = (() => {
   // The chart's ranges as they are shown: of the logarithm of the cost, and of the accuracy.
   const ranges = (id, x, y) => {
     const shown = document.getElementById(id)?._fullLayout;
-    if (shown?.xaxis && !shown.xaxis.autorange) return [shown.xaxis.range, shown.yaxis.range];
-    const extent = (values) => [
-      values.reduce((a, b) => Math.min(a, b), Infinity),
-      values.reduce((a, b) => Math.max(a, b), -Infinity),
-    ];
-    return [extent(x), extent(y)];
+    const range = (axis, values) =>
+      axis && !axis.autorange
+        ? axis.range
+        : [
+            values.reduce((a, b) => Math.min(a, b), Infinity),
+            values.reduce((a, b) => Math.max(a, b), -Infinity),
+          ];
+    return [range(shown?.xaxis, x), range(shown?.yaxis, y)];
   };
 
   // Of thousands of points most lie on others. In each cell of the chart as it is shown only that
@@ -46,6 +48,8 @@ blockqnn.scatter = (() => {
     const all = trainedRows();
     const rows = thinned(all, id, cost);
     const column = (name) => rows.map((row) => blockqnn.trials.column(name)[row]);
+    const values = (name) => all.map((row) => blockqnn.trials.column(name)[row]);
+    const yaxis = charts.axis("accuracy, %", axes.range(values("accuracy")));
     const front = blockqnn.summary.pareto[cost].map((number) => blockqnn.trials.get(number));
     return {
       traces: [
@@ -66,10 +70,11 @@ blockqnn.scatter = (() => {
           marker: { color: charts.colour("accent"), size: 7 },
           hoverinfo: "none",
         },
+        axes.marks(yaxis, values(cost), values("accuracy"), values("number")),
       ],
       more: {
         xaxis: charts.axis(title, { type: "log", exponentformat: "SI", dtick: 1 }),
-        yaxis: charts.axis("accuracy, %"),
+        yaxis,
       },
     };
   };
@@ -84,6 +89,7 @@ blockqnn.scatter = (() => {
       "Every trained block; where many lie on one another, the one of best reward. The blue line is " +
         "the Pareto front: no block is both cheaper and at least as accurate. FLOPs are of the child " +
         "network, for one image, forward.",
+      axes.toggle(),
       blockqnn.element(
         "div",
         { class: "pair" },

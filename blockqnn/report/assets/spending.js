@@ -60,7 +60,6 @@ blockqnn.spending = (() => {
     const line = (row) => {
       const bar = element("span", { class: "bar" });
       bar.style.width = `${(100 * row.count) / most}%`;
-      const open = () => blockqnn.panel.pin(row.trial, true);
       return element(
         "tr",
         {},
@@ -69,11 +68,7 @@ blockqnn.spending = (() => {
         element("td", {}, format.count(row.count)),
         element("td", {}, format.percent(row.count / suggested, 1)),
         element("td", { class: "text bars" }, bar),
-        element(
-          "td",
-          {},
-          element("button", { type: "button", class: "link", on: { click: open } }, `trial ${row.trial}`),
-        ),
+        element("td", {}, blockqnn.links.trial(row.trial)),
       );
     };
     const titles = ["status", "reason", "blocks", "of suggested", "", "such as"];
@@ -89,7 +84,8 @@ blockqnn.spending = (() => {
   };
 
   const show = () => {
-    const { spending } = blockqnn.summary;
+    const { spending, reasons: rows } = blockqnn.summary;
+    if (!blockqnn.changed(document.getElementById("spending-body"), [spending, rows])) return;
     document.getElementById("spending-words").textContent = words();
     document.getElementById("spending-body").hidden = !spending.lanes;
     document.getElementById("spending-shares").replaceChildren(...PARTS.map(key));

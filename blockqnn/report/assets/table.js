@@ -15,7 +15,9 @@ blockqnn.table = (() => {
     ["seconds", "seconds", (value) => format.fixed(value, 1)],
     ["code", "code", String, true],
   ];
-  const state = { by: "reward", descending: true, words: "", status: "", page: 0 };
+  // By these a block would fill the ranking with its repeats.
+  const FIGURES = ["reward", "accuracy", "parameters", "flops", "depth", "seconds"];
+  const state = { by: "reward", descending: true, words: "", status: "", repeats: "behind", page: 0 };
   let shown = [];
   let body, head, where, previous, next;
 
@@ -27,12 +29,28 @@ blockqnn.table = (() => {
     return (state.descending ? -order : order) || a - b;
   };
 
+  // The rows of blocks that stand in another row already: that of the best trained trial, or of the
+  // first where none was trained.
+  const repeats = () => {
+    const [design, status, reward] = ["design", "status", "reward"].map(trials.column);
+    const trained = blockqnn.statuses.indexOf("trained");
+    const first = new Map();
+    const worth = (row) => (status[row] === trained ? reward[row] : -Infinity);
+    for (let row = 0; row < trials.size; row += 1) {
+      const other = first.get(design[row]);
+      if (other === undefined || worth(row) > worth(other)) first.set(design[row], row);
+    }
+    return Array.from(design, (name, row) => first.get(name) !== row);
+  };
+
   const select = () => {
     const [code, reason, status, number] = ["code", "reason", "status", "number"].map(trials.column);
     const words = state.words.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = state.status === "" ? null : Number(state.status);
+    const again = state.repeats === "in place" ? [] : repeats();
     shown = [...Array(trials.size).keys()].filter(
       (row) =>
+        !(state.repeats === "hidden" && again[row]) &&
         (wanted === null || status[row] === wanted) &&
         words.every(
           (word) =>
@@ -41,7 +59,9 @@ blockqnn.table = (() => {
             (reason[row] ?? "").toLowerCase().includes(word),
         ),
     );
-    shown.sort(compare(trials.column(state.by)));
+    const order = compare(trials.column(state.by));
+    const behind = state.repeats === "behind" && FIGURES.includes(state.by);
+    shown.sort((a, b) => (behind && again[a] - again[b]) || order(a, b));
   };
 
   const row = (at) => {
@@ -53,6 +73,9 @@ blockqnn.table = (() => {
       COLUMNS.map(([name, , write, text]) => {
         const value = trials.column(name)[at];
         const words = value === null ? format.DASH : write(value);
+        if (name === "number") {
+          return element("td", {}, blockqnn.links.trial(value, words, { tabindex: -1 }));
+        }
         if (name !== "code") return element("td", { class: text ? "text" : "" }, words);
         // A long code is cut short here; its block shows all of it.
         return element(
@@ -136,7 +159,8 @@ blockqnn.table = (() => {
     const node = blockqnn.section(
       "trials",
       "All trials",
-      "A click on a row, or Enter, shows its block; a column's title sorts.",
+      "A click on a row, or Enter, shows its block; a column's title sorts. A block that was " +
+        "suggested again stands behind all others where figures are sorted.",
       element(
         "div",
         { class: "filters" },
@@ -164,6 +188,17 @@ blockqnn.table = (() => {
             ),
           ),
         ),
+        element(
+          "label",
+          {},
+          "Repeated blocks ",
+          element(
+            "select",
+            { id: "repeats", on: { change: change("repeats") } },
+            ["behind", "in place", "hidden"].map((name) => element("option", { value: name }, name)),
+          ),
+        ),
+        blockqnn.csv.button(),
         element("span", { class: "pages" }, previous, where, next),
       ),
       element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), body)),

@@ -30,7 +30,7 @@ def test_a_dry_run_is_calibrated_beside_it_and_left_as_it_was(blockqnn):
     assert DRY_NOTICE in out
     # What is made up is the same early and late.
     assert "1.000 [1.00, 1.00]  1.000 [1.00, 1.00]  early accuracy" in out
-    assert "python -m blockqnn rescore run --mu=" in out
+    assert "blockqnn rescore run --mu=" in out
     assert (blockqnn.directory / "scatter.svg").read_text().startswith("<?xml")
     assert blockqnn.trials("run") == before
     assert {path.name for path in (blockqnn.directory / "run").iterdir()} <= names | {

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from blockqnn.data import array_source
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
-from blockqnn.full_training.records import central_square
+from blockqnn.full_training.records import central_part
 from blockqnn.full_training.settings import FullData
 from blockqnn.full_training.splits import (
     describe_full,
@@ -144,7 +144,7 @@ def test_a_data_set_without_a_test_split_says_so(tmp_path):
 
 def test_images_of_any_size_are_scaled_and_cut_to_a_square(tmp_path):
     prepare(tmp_path, features=label_features(3, (None, None, 3)))
-    data = named("little", tmp_path, resize=8, image_size=6)
+    data = FullData(DataSettings("little", str(tmp_path), resize=(8, 8)), image_size=6)
     info = describe_full(data)
     assert (info.stored, info.seen) == ((8, 8, 3), (6, 6, 3))
     found = everything(open_training(data)[0])
@@ -158,7 +158,7 @@ def test_images_of_any_size_are_scaled_and_cut_to_a_square(tmp_path):
 def test_the_middle_of_a_scaled_image_is_kept():
     pixels = np.zeros((6, 12, 3), np.uint8)
     pixels[:, 3:9] = 200
-    square = np.asarray(central_square(Image.fromarray(pixels), 3))
+    square = np.asarray(central_part(Image.fromarray(pixels), (3, 3)))
     assert square.shape == (3, 3, 3)
     assert (square[:, 1] == 200).all()
     assert square.min() > 150
@@ -168,8 +168,7 @@ def test_the_middle_of_a_scaled_image_is_kept():
     ("data", "words"),
     [
         (named("digits", image_size=9), "--image_size is 9, but the images of digits are 8x8"),
-        (named("digits", resize=8), "--resize and --test_split are for data sets of TFDS"),
-        (named("digits", test_split="x"), "--resize and --test_split are for data sets of TFDS"),
+        (named("digits", test_split="x"), "--test_split is for data sets of TFDS"),
         (named("nope", "/nowhere"), "There is no data set 'nope' in /nowhere"),
     ],
 )

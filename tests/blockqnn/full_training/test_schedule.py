@@ -107,7 +107,7 @@ def test_the_imagenet_preset_has_the_papers_numbers():
     assert (recipe.epochs, recipe.batch_size, recipe.weight_decay) == (90, 256, 1e-4)
     assert (recipe.learning_rate, recipe.milestones) == (0.1, (30, 60))
     assert (recipe.learning_rate_decay, recipe.momentum, recipe.flip) == (0.1, 0.9, True)
-    assert (settings.data.resize, settings.data.image_size) == (256, 224)
+    assert (settings.data.source.resize, settings.data.image_size) == ((256, 256), 224)
     assert settings.layout.kind == "imagenet"
     assert (settings.layout.filters, settings.layout.repeats) == ((64, 128, 256, 512), 3)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blockqnn.children.checkpoint import checkpoints, load_checkpoint
-from blockqnn.full_training import one_training
+from blockqnn.full_training import command
 from blockqnn.full_training.directory import read_result
 from blockqnn.full_training.settings import FullData, Machine
 from blockqnn.networks.spaces.nsc.codes import write
@@ -33,14 +33,19 @@ LINE = re.compile(
 def test_a_training_prints_its_epochs_and_then_the_test_error(finished):
     directory, out = finished
     lines = out.splitlines()
-    assert lines[0].startswith("code, ")
-    assert str(directory) in lines[0]
-    epochs = [LINE.fullmatch(line) for line in lines[1:5]]
+    assert lines[0].startswith(f"Trains code on {DATASET}: 48 images of 8x8x1 in 3 classes, with a")
+    assert f"Directory:  {directory}" in lines
+    first = next(place for place, line in enumerate(lines) if line.startswith("epoch 1/"))
+    assert lines[first - 2 : first] == [
+        "Read: 48 images to train on, 48 images of the test split.",
+        "Compiling the network ...",
+    ]
+    epochs = [LINE.fullmatch(line) for line in lines[first : first + 4]]
     assert [match[1] for match in epochs] == list("1234")
     assert [bool(match[4]) for match in epochs] == [True, True, True, False]
     assert not any(match[3] for match in epochs)
     result = read_result(directory)
-    assert f"Test error on 48 images: {result['test']['error']:.2f} %." in lines[6]
+    assert f"Test error on 48 images: {result['test']['error']:.2f} %." in lines[first + 5]
     assert result["epochs"] == 4
 
 
@@ -67,7 +72,7 @@ def test_a_finished_training_says_the_same_again_and_looks_at_no_test_image(fini
     def refuse(*_):
         raise AssertionError("the test split was read again")
 
-    monkeypatch.setattr(one_training, "open_test", refuse)
+    monkeypatch.setattr(command, "open_parts", refuse)
     status, again = trained(settings(directory, epochs=4))
     assert status == 0
     assert again.splitlines()[-3:] == out.splitlines()[-3:]

@@ -186,6 +186,6 @@ def test_a_training_goes_on_with_its_flag_file_alone(blockqnn, tmp_path):
     again = ("train", write(CONV3), f"--flagfile={run / 'train.flags'}", "--max_seconds=0")
     status, out, err = blockqnn(*again)
     assert (status, err) == (0, "")
-    assert f"In {run}" in out
+    assert f"Directory:  {run}" in out
     assert "Continuing after epoch 0 and 1 step." in out
     assert read_result(run)["epochs"] == 2

@@ -139,7 +139,7 @@ def test_what_is_no_status_is_refused(blockqnn, text):
 def test_a_wrong_command_line_is_refused(blockqnn, words):
     status, out, err = blockqnn("status", *words)
     assert (status, out) == (2, "")
-    assert "python -m blockqnn status --help" in err
+    assert "blockqnn status --help" in err
 
 
 JSON = st.recursive(

@@ -5,16 +5,14 @@ import pathlib
 
 import pytest
 
-from blockqnn.report.comparison import (
-    comparison,
+from blockqnn.report.comparison import comparison, run_figures, sentences
+from blockqnn.report.grouping import Group, differing, groups
+from blockqnn.report.mean_curves import (
     group_curves,
     held,
     run_curves,
-    run_figures,
-    sentences,
     spread,
 )
-from blockqnn.report.grouping import Group, differing, groups
 from blockqnn.trial import Status
 from tests.blockqnn.trials_by_hand import EPOCH, run_record, trial, write_store
 
@@ -105,14 +103,18 @@ def test_the_curves_of_a_group_are_means_over_its_runs():
     runs = (flagged("a", rewards(50, 40, 70)), flagged("b", rewards(60, 80)))
     found = group_curves(Group("all", runs))
     curve = found["best_reward"]["trained"]
-    # The second run ends after two blocks.
-    assert (curve["x"], curve["mean"]) == ([1, 2], [55, 65])
-    assert curve["deviation"] == pytest.approx([math.sqrt(50), math.sqrt(450)])
+    # The second run ends after two blocks: its best holds, its mean does not.
+    assert (curve["x"], curve["mean"]) == ([1, 2, 3], [55, 65, 75])
+    assert curve["deviation"] == pytest.approx([math.sqrt(50), math.sqrt(450), math.sqrt(50)])
+    assert curve["runs"] == [2, 2, 2]
     assert found["mean_reward"]["iteration"] == {
-        "x": [1],
-        "mean": [57.5],
-        "deviation": [pytest.approx(25 / math.sqrt(2))],
+        "x": [1, 2],
+        "mean": [57.5, 70],
+        "deviation": [pytest.approx(25 / math.sqrt(2)), None],
+        "runs": [2, 1],
     }
+    with_an_empty_one = group_curves(Group("all", (*runs[:1], flagged("c"))))
+    assert with_an_empty_one["best_reward"]["trained"]["x"] == [1, 2, 3]
     single = group_curves(Group("one", runs[:1]))["best_reward"]["trained"]
     assert (single["mean"], single["deviation"]) == ([50, 50, 70], [None, None, None])
 
@@ -229,4 +231,4 @@ def test_a_run_without_results_can_be_compared(browser, blockqnn, tmp_path):
     assert blockqnn("report", empty, some)[0] == 0
     browser.open_file(blockqnn.directory / "report.html")
     assert browser.errors() == []
-    assert browser.texts("#best h3") == [str(some), str(empty)]
+    assert browser.texts("#best h3") == [str(some), f"{empty}"]

@@ -226,7 +226,7 @@ def test_trials_as_columns():
         ]
     )
     assert {len(column) for column in found.values()} == {3}
-    assert [STATUSES[index] for index in found["status"]] == ["completed", "known", "infeasible"]
+    assert [STATUSES[index] for index in found["status"]] == ["trained", "known", "infeasible"]
     assert found["accuracy"] == [50.1235, 50.0, None]
     # A known trial repeats the epochs of its source, which are there once.
     assert found["accuracies"] == [[25.0617, 50.1235], [], []]

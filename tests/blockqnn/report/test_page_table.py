@@ -18,10 +18,21 @@ def column(browser, name):
     return browser.texts(f"#trials tbody td:nth-child({index + 1})")
 
 
+def repeats(trials):
+    """Numbers of trials whose block stands in another row: the trained one, else the first."""
+    first = {}
+    for number, trial in trials.items():
+        known = first.setdefault(trial["hash"], number)
+        if trial["status"] == "completed" and trials[known]["status"] != "completed":
+            first[trial["hash"]] = number
+    return set(trials) - set(first.values())
+
+
 def test_the_table_sorts_by_every_column(browser, trials):
+    again = repeats(trials)
     best = sorted(
         (number for number in trials if trials[number]["reward"] is not None),
-        key=lambda number: (-trials[number]["reward"], number),
+        key=lambda number: (number in again, -trials[number]["reward"], number),
     )
     assert browser.script(NUMBERS) == best[:25]
     browser.click("th[data-column=number] button")
@@ -31,7 +42,10 @@ def test_the_table_sorts_by_every_column(browser, trials):
     assert browser.one("th[data-column=number]").get_attribute("aria-sort") == "descending"
     browser.click("th[data-column=accuracy] button")
     accuracies = [
-        -trials[number]["accuracy"] if trials[number]["accuracy"] is not None else math.inf
+        (
+            number in again,
+            -trials[number]["accuracy"] if trials[number]["accuracy"] is not None else math.inf,
+        )
         for number in trials
     ]
     wanted = [number for _, number in sorted(zip(accuracies, trials, strict=True))]
@@ -61,7 +75,7 @@ def test_the_table_filters_by_words_and_status(browser, trials):
         "const find = document.getElementById('find'); find.value = '(1,1,3';"
         "find.dispatchEvent(new Event('input'));"
         "const status = document.getElementById('status');"
-        "status.value = [...status.options].find((o) => o.text === 'completed').value;"
+        "status.value = [...status.options].find((o) => o.text === 'trained').value;"
         "status.dispatchEvent(new Event('change'));"
     )
     wanted = {
@@ -70,7 +84,7 @@ def test_the_table_filters_by_words_and_status(browser, trials):
         if "(1,1,3" in trial["code"] and trial["status"] == "completed"
     }
     assert set(browser.script(NUMBERS)) == wanted
-    assert set(column(browser, "status")) == {"completed"}
+    assert set(column(browser, "status")) == {"trained"}
     browser.driver.execute_script(
         "const find = document.getElementById('find'); find.value = '#3';"
         "find.dispatchEvent(new Event('input'));"

@@ -69,7 +69,7 @@ def test_workers_on_a_cpu_keep_the_memory_that_they_free_unless_told_otherwise()
 
 def test_a_tpu_has_one_worker_for_all_its_cores(machine, monkeypatch):
     assert places(0, 1, 64, "train", {"JAX_PLATFORMS": "tpu,cpu"}) == [Place()]
-    has_tpu = placement._has_tpu
+    has_tpu = placement.has_tpu
     assert not has_tpu({}, machine)
     for name in ("accel0", "vfio"):
         (machine / name).touch()

@@ -1,6 +1,6 @@
 """What a report says of the time that a search took, and of what failed."""
 
-from blockqnn.report.spending import elapsed, reasons, time_spent
+from blockqnn.runs.spending import elapsed, reasons, time_spent
 from blockqnn.trial import Status
 from tests.blockqnn.trials_by_hand import EPOCH, trial
 
@@ -44,6 +44,20 @@ def test_seconds_by_what_devices_did():
     assert found["span"] == 30
     assert found["shares"] == {"training": 34 / 60, "waiting": 4 / 60, "idle": 22 / 60}
     assert (found["compiling"], found["saved"], found["stopped"]) == (5.0, 3.0, 0.0)
+
+
+def test_a_worker_of_several_devices_has_as_many_lanes():
+    found = time_spent(
+        [
+            child(1, 1, 0, begun=0, waiting=0, training=10),
+            child(2, 1, 0, begun=0, waiting=0, training=8),
+            # What the driver heard of a little late overlaps no other child in earnest.
+            child(3, 2, 0, begun=9.5, waiting=0, training=10),
+            child(4, 2, 0, begun=10, waiting=0, training=4),
+        ]
+    )
+    assert found["lanes"] == 2
+    assert found["idle"] == 2 * 19.5 - 32
 
 
 def test_time_in_which_the_search_was_stopped_is_not_idle():

@@ -24,7 +24,7 @@ class _Child:
     Attributes:
         number: of its trial.
         iteration: of its trial.
-        lane: the worker and the device.
+        worker: that had it.
         begun: in seconds since 1970.
         ended: likewise.
         training: seconds of it that were spent on training and evaluation.
@@ -33,7 +33,7 @@ class _Child:
 
     number: int
     iteration: int
-    lane: tuple[int | None, str | None]
+    worker: int | None
     begun: float
     ended: float
     training: float
@@ -43,10 +43,11 @@ class _Child:
 def time_spent(trials: Sequence[Trial]) -> dict[str, Any]:
     """Seconds of devices by what they did, in all and for each iteration.
 
-    A lane is a device of a worker. The span of an iteration goes from the end
-    of the one before, or the beginning of the first child, to the end of its
-    last child, without the times in which the search stood still. What a lane
-    did not train or wait for the compiler in that span, it was idle.
+    A lane is a device of a worker; a worker has as many as it had children at
+    once. The span of an iteration goes from the end of the one before, or the
+    beginning of the first child, to the end of its last child, without the
+    times in which the search stood still. What a lane did not train or wait
+    for the compiler in that span, it was idle.
 
     Args:
         trials: of a run, in any order.
@@ -59,7 +60,7 @@ def time_spent(trials: Sequence[Trial]) -> dict[str, Any]:
         `training`, `waiting` and `idle`. All 0 and empty where no child took time.
     """
     children = _children(trials)
-    lanes = len({child.lane for child in children})
+    lanes = _lanes(children)
     rows, stopped = _per_iteration(children, lanes)
     training, waiting, idle = (sum(row[i] for row in rows) for i in (1, 2, 3))
     total = training + waiting + idle
@@ -142,12 +143,27 @@ def reasons(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     return rows
 
 
+def nothing_trained(trials: Sequence[Trial]) -> str:
+    """What to say of a run in which no block was trained.
+
+    Args:
+        trials: of the run.
+
+    Returns:
+        A line, and one more for each reason with its count.
+    """
+    if not trials:
+        return "No block was trained: nothing has been suggested yet."
+    found = [f"{reason['count']:>6,}  {reason['reason']}" for reason in reasons(trials)]
+    return "\n".join(["No block was trained. Why, and how often:", *found])
+
+
 def _children(trials: Sequence[Trial]) -> list[_Child]:
     return [
         _Child(
             trial.number,
             trial.iteration,
-            (trial.worker, trial.device),
+            trial.worker,
             trial.finished - trial.seconds,
             trial.finished,
             trial.train_seconds,
@@ -158,6 +174,27 @@ def _children(trials: Sequence[Trial]) -> list[_Child]:
         and trial.finished is not None
         and trial.seconds > 0
     ]
+
+
+def _lanes(children: Sequence[_Child]) -> int:
+    """How many children the workers had at once, each at its best, summed."""
+    by_worker: dict[int | None, list[_Child]] = {}
+    for child in children:
+        by_worker.setdefault(child.worker, []).append(child)
+    return sum(map(_most_at_once, by_worker.values()))
+
+
+def _most_at_once(children: Sequence[_Child]) -> int:
+    events = []
+    for child in children:
+        # Ends are stamped by the driver, a little late: the middle half is surely its own.
+        margin = (child.ended - child.begun) / 4
+        events += [(child.begun + margin, 1), (child.ended - margin, -1)]
+    most = now = 0
+    for _, change in sorted(events):
+        now += change
+        most = max(most, now)
+    return most
 
 
 def _per_iteration(

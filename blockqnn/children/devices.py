@@ -1,0 +1,42 @@
+"""The devices that JAX has for this process, or why it has none."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from blockqnn.errors import UserError
+
+if TYPE_CHECKING:
+    import jax
+
+
+def local_devices() -> list[jax.Device]:
+    """The devices of this process, of the platform that JAX chooses or was told to take.
+
+    Returns:
+        At least one device.
+
+    Raises:
+        UserError: if the platform cannot be used, such as a GPU that is not there.
+    """
+    import jax
+
+    try:
+        return jax.local_devices()
+    # JAX finds out when it is first asked to compute. Where a plugin is missing altogether, it
+    # fails at an assertion of its own.
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(_refusal(error, os.environ.get("JAX_PLATFORMS", ""))) from error
+
+
+def _refusal(error: Exception, platforms: str) -> str:
+    """One sentence of what JAX says in several lines."""
+    # What JAX advises in brackets is for programmers.
+    said = " ".join(str(error).partition(" (set JAX_PLATFORMS")[0].split()).rstrip(".")
+    why = said[:300] or "no such device was found"
+    asked = f"JAX_PLATFORMS is {platforms}, but JAX" if platforms else "JAX"
+    return (
+        f"{asked} cannot start there: {why}. Set JAX_PLATFORMS=cpu to compute on the processor, or "
+        "install the JAX of that device."
+    )

@@ -1,0 +1,190 @@
+"""What `train` says before its first step: which images, which network, what will be done."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from blockqnn.evaluation.contract import TRAIN
+from blockqnn.full_training.parts import Parts, by_size, holds_out
+from blockqnn.full_training.preparing import Prepared
+from blockqnn.full_training.searched import same_as_searched
+from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
+from blockqnn.heading import heading
+from blockqnn.inspection.block_reference import BEST, is_run
+from blockqnn.listing import counted, in_units, number
+from blockqnn.workers.machine import can_use_gpus, described, unused_gpus
+from blockqnn.workers.placement import has_tpu, visible_gpus
+
+if TYPE_CHECKING:
+    import jax
+
+_NAMES_SHOWN = 8
+_WIDTH = 100
+
+
+def training_heading(settings: TrainSettings, prepared: Sequence[Prepared]) -> str:
+    """The lines that are printed before anything that takes long.
+
+    Args:
+        settings: what the verb is asked for.
+        prepared: the blocks.
+
+    Returns:
+        A sentence that names data, split, size, network and device, and facts below it.
+    """
+    one = prepared[0]
+    blocks = one.reference.title if len(prepared) == 1 else f"{len(prepared)} blocks"
+    by_reward = settings.reference.endswith(f"#{BEST}") or is_run(settings.reference)
+    if by_reward:
+        blocks += " (best by reward)"
+    size = by_size(one.info.seen)
+    first = (
+        f"Trains {blocks} on {settings.data.source.dataset}: "
+        f"{counted(one.info.examples, 'image')} of {size} in {one.info.classes} classes, "
+        f"{_judged(one)}; on {described()}."
+    )
+    several = len(prepared) > 1
+    below = heading(
+        {
+            "Data": _data(settings, one),
+            "Classes": class_list(one.info.class_names),
+            "Recipe": _recipe(settings),
+            "Network": None if several else network(one),
+            "Directory": None if several else str(one.directory),
+        }
+    )
+    return "\n".join([first, below, *filter(None, [unused_gpus()])])
+
+
+def block_line(one: Prepared, place: int, total: int) -> str:
+    """A line before the training of one of several blocks."""
+    return f"\nBlock {place} of {total}: {one.reference.title}, {network(one)}. In {one.directory}"
+
+
+def network(one: Prepared) -> str:
+    """A network's size and layout in words, and how its block did in the search."""
+    stages = ",".join(map(str, one.layout.filters))
+    return (
+        f"{one.cost.parameters:,} parameters, {in_units(one.cost.flops)} FLOPs: "
+        f"{one.layout.kind} layout, filters {stages}, {counted(one.layout.repeats, 'block')} "
+        f"a stage{_in_search(one)}"
+    )
+
+
+def parts_line(settings: TrainSettings, one: Prepared, parts: Parts) -> str:
+    """Which images are trained on, and which ones judge, once they have been read.
+
+    Args:
+        settings: what the verb is asked for.
+        one: the block.
+        parts: the images.
+
+    Returns:
+        Lines for the terminal.
+    """
+    trained = counted(len(parts.train), "image")
+    if parts.judged is None:
+        return f"Read: {trained} to train on; nothing is measured at the end."
+    judging = counted(len(parts.judged), "image")
+    if one.judge == TEST:
+        return f"Read: {trained} to train on, {judging} of the test split."
+    if one.judge == VALIDATION:
+        return (
+            f"Read: {trained} to train on, {judging} of the data's own validation split. There is "
+            f"no test split, so these judge at the end{_seen(settings, one)}."
+        )
+    return (
+        f"Read: {trained} to train on, {judging} held out. There is no test split, so one image "
+        f"in six of each class is held out and judges at the end{_seen(settings, one)}."
+    )
+
+
+def class_list(names: Sequence[str]) -> str:
+    """The names of classes, the first ones if they are many; nothing where there are none."""
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return textwrap.shorten(shown, _WIDTH, placeholder=" ...") + (
+        f" and {more} more" if more > 0 else ""
+    )
+
+
+def has_accelerator() -> bool:
+    """Whether JAX will find a GPU or a TPU here, as far as one can tell without importing it."""
+    return (bool(visible_gpus()) and can_use_gpus()) or has_tpu(os.environ)
+
+
+def device_words(devices: Sequence[jax.Device]) -> str:
+    """Devices that compute in words, as in `2 x NVIDIA H100`.
+
+    Args:
+        devices: all of them.
+
+    Returns:
+        Words for the heading of a verb.
+    """
+    if devices[0].platform == "cpu":
+        return described() if len(devices) == 1 else f"{len(devices)} x CPU"
+    return f"{len(devices)} x {devices[0].device_kind}"
+
+
+def _judged(one: Prepared) -> str:
+    return {
+        TEST: "with a test split",
+        VALIDATION: "with a validation split that judges",
+        HELD_OUT: "1 in 6 held out",
+    }.get(one.judge, "all of them trained on" if not one.info.test_split else "no test")
+
+
+def _data(settings: TrainSettings, one: Prepared) -> str:
+    words = [settings.data_origin] if settings.data_origin else []
+    if settings.data.hold_out and holds_out(settings.data, one.info, one.judge):
+        words.append("one in six held out is measured after each epoch")
+    return "; ".join(words)
+
+
+def _recipe(settings: TrainSettings) -> str:
+    recipe = settings.recipe
+    rate = f"learning rate {recipe.learning_rate:g}"
+    if recipe.schedule == STEPS and recipe.milestones:
+        at = " and ".join(map(str, recipe.milestones))
+        which = "epoch" if len(recipe.milestones) == 1 else "epochs"
+        rate += f", times {recipe.learning_rate_decay:g} after {which} {at}"
+    elif recipe.schedule != STEPS:
+        rate += " along half a cosine"
+    mirrored = "mirrored at random" if recipe.flip else "not mirrored"
+    named = f"{settings.preset}; " if settings.preset else ""
+    return (
+        f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {rate}; crops padded "
+        f"by {recipe.crop_padding}, {mirrored} ({named}each is a flag)"
+    )
+
+
+def _in_search(one: Prepared) -> str:
+    trial = one.reference.trial
+    if trial is None or trial.accuracy is None:
+        return ""
+    made_up = ", made up," if one.reference.dry else ""
+    return (
+        f"; its reward in the search{made_up} was {number(trial.reward)}, its accuracy "
+        f"{number(trial.accuracy)} %"
+    )
+
+
+def _seen(settings: TrainSettings, one: Prepared) -> str:
+    """Whether the search of the block has been judged by the same images."""
+    searched = settings.searched
+    if (
+        searched is None
+        or searched.evaluator != TRAIN
+        or not same_as_searched(settings, one.digest)
+    ):
+        return ""
+    if searched.source.split_seed != settings.data.source.split_seed:
+        return "; the search of the block held others out, with another split_seed"
+    return (
+        "; they are the same that the search held out and judged by, so the choice of the block "
+        "has seen them, but nothing was trained on them"
+    )

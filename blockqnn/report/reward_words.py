@@ -1,0 +1,77 @@
+"""What the reward of a run is, in words."""
+
+from __future__ import annotations
+
+from blockqnn.inspection.story import reward_settings
+from blockqnn.listing import counted
+from blockqnn.runs.run_record import RunRecord
+
+_TABLE = "table"
+
+
+def reward_in_words(run: RunRecord) -> list[str]:
+    """Explains the reward with the coefficients of a run.
+
+    Args:
+        run: as it was read.
+
+    Returns:
+        Sentences.
+    """
+    found = reward_settings(run)
+    accuracy = _accuracy(run)
+    if found is None:
+        return [
+            f"The reward is what the agent learns from: {accuracy}, corrected by FLOPs and "
+            "density. The run does not say by how much."
+        ]
+    terms = []
+    if found.mu:
+        terms.append(("mu * ln(FLOPs)", _taken(found.mu, "FLOPs in millions")))
+    if found.rho:
+        terms.append(("rho * ln(density)", _taken(found.rho, "density")))
+    if not terms:
+        return [
+            f"The reward, from which the agent learns, is {accuracy}, without a correction: "
+            "mu and rho of equation 7 are 0, so neither FLOPs nor density change it.",
+        ]
+    equation = "accuracy - " + " - ".join(name for name, _ in terms)
+    corrections = " and ".join(words for _, words in terms)
+    values = f"mu\u00a0=\u00a0{found.mu:g} and rho\u00a0=\u00a0{found.rho:g}"
+    sentence = (
+        f"The reward, from which the agent learns, is {accuracy}, corrected by what a block costs: "
+        f"{equation} (equation 7 of the paper), with {values} in this run. In words: {corrections}."
+    )
+    notes = []
+    if found.mu:
+        notes.append("FLOPs are of one block at the first stage, for one image")
+    if found.rho:
+        notes.append("density is the block's edges over its nodes")
+    what = "; ".join(notes)
+    return [
+        sentence,
+        f"{what[0].upper()}{what[1:]}. So a reward can be above 100, and what cannot be trained "
+        "earns what guessing would.",
+    ]
+
+
+def _taken(weight: float, what: str) -> str:
+    verb = "minus" if weight > 0 else "plus"
+    return f"{verb} {abs(weight):g} times the natural logarithm of the {what}"
+
+
+def _accuracy(run: RunRecord) -> str:
+    if run.dry:
+        return "a made-up accuracy in percent"
+    if run.flags.get("evaluator") == _TABLE:
+        column = run.flags.get("search_column")
+        return "the accuracy in percent that the table has" + (
+            f" in its column {column}" if column else ""
+        )
+    epochs = str(run.flags.get("epochs", ""))
+    after = ""
+    if epochs.isascii() and epochs.isdecimal() and len(epochs) < 7:
+        after = f" after {counted(int(epochs), 'epoch')}"
+    if run.flags.get("evaluator", "train") != "train":
+        after = ""
+    return f"the validation accuracy in percent{after}"

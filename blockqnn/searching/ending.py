@@ -1,0 +1,99 @@
+"""What a search says when it has come to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from blockqnn.errors import FAILED
+from blockqnn.invocation import command, quoted
+from blockqnn.listing import DRY_NOTICE, best_blocks, counted
+from blockqnn.runs.run_record import read_run
+from blockqnn.runs.spending import nothing_trained, time_spent
+from blockqnn.settings import RunSettings
+from blockqnn.tensorboard.command import DIRECTORY
+from blockqnn.trial import Status, Trial
+
+_SHOWN_AT_THE_END = 5
+_FIRST_CHILDREN = 20
+"""Most programs are compiled for the first children; later ones share them."""
+
+
+def print_result(run: RunSettings, stream: TextIO) -> int:
+    """Prints what a search has found, or why it has found nothing.
+
+    Args:
+        run: where it is.
+        stream: where to print.
+
+    Returns:
+        The exit status: 1 where no block was trained.
+    """
+    result = read_run(run.run_dir)
+    statuses = [trial.status for trial in result.trials]
+    counts = ", ".join(
+        f"{statuses.count(status)} {word}"
+        for status, word in (
+            (Status.COMPLETED, "trained"),
+            (Status.KNOWN, "known"),
+            (Status.INFEASIBLE, "infeasible"),
+            (Status.FAILED, "failed"),
+        )
+    )
+    share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
+    print(f"\n{len(statuses)} trials: {counts} ({100 * share:.0f} % infeasible).", file=stream)
+    trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
+    if any(trial.seconds > 0 for trial in trained) and not result.dry:
+        print(in_words(trained, time_spent(result.trials)), file=stream)
+    if result.dry:
+        print(DRY_NOTICE, file=stream)
+    best = result.best(_SHOWN_AT_THE_END)
+    if not best:
+        print(f"\n{nothing_trained(result.trials)}", file=stream)
+        print(f"\nAll trials:          {command('trials', run.run_dir)}", file=stream)
+        return FAILED
+    print(f"\nBest blocks by reward:\n{best_blocks(best)}", file=stream)
+    print(
+        f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}"
+        f"\nAll trials:          {command('trials', run.run_dir)}",
+        file=stream,
+    )
+    if run.tensorboard:
+        print(
+            f"Learning curves:     tensorboard --logdir {quoted(str(run.run_dir / DIRECTORY))}",
+            file=stream,
+        )
+    return 0
+
+
+def in_words(trained: list[Trial], spent: Mapping[str, Any]) -> str:
+    """Where the time of a search went.
+
+    Args:
+        trained: trials that were trained, at least one.
+        spent: what `blockqnn.runs.spending.time_spent` says of all trials.
+
+    Returns:
+        Sentences.
+    """
+    in_order = sorted(trained, key=lambda trial: trial.finished or 0.0)
+    first, later = in_order[:_FIRST_CHILDREN], in_order[_FIRST_CHILDREN:]
+
+    def waiting(trials: list[Trial]) -> str:
+        seconds = sum(trial.seconds for trial in trials)
+        share = sum(trial.waiting_seconds for trial in trials) / max(seconds, 1e-9)
+        return f"{100 * share:.1f} %"
+
+    shares = {name: f"{100 * share:.0f} %" for name, share in spent["shares"].items()}
+    text = (
+        f"{counted(spent['lanes'], 'worker')} for {spent['span']:.0f} seconds: "
+        f"{shares['training']} of the time training, {shares['waiting']} waiting for a compiler, "
+        f"{shares['idle']} idle.\n"
+        f"The first {counted(len(first), 'child', 'children')} waited for a compiler in "
+        f"{waiting(first)} of their time"
+    )
+    if later:
+        text += f", the other {len(later)} in {waiting(later)}"
+    # Reading a small program may take longer than compiling it did.
+    saved = max(0.0, sum(trial.saved_seconds for trial in trained))
+    return f"{text}. Programs kept from before saved {saved:.0f} seconds of compiling."
