@@ -95,15 +95,17 @@ READ_IMAGE = '''
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads an image file as pixels, uint8 [1, HEIGHT, WIDTH, CHANNELS].
 
-    The image is turned upright, put on white where it is transparent, and scaled to
+    The image is turned upright, put on a background where it is transparent, and scaled to
     cover the size of the network; its longer side is cut alike at both ends.
     """
     from PIL import Image, ImageOps  # Pillow is needed here alone.
 
     with Image.open(path) as file:
-        upright = ImageOps.exif_transpose(file).convert("RGBA")
-    white = Image.new("RGBA", upright.size, "white")
-    image = Image.alpha_composite(white, upright).convert("{mode}")
+        image = ImageOps.exif_transpose(file)
+    if image.has_transparency_data:
+        background = Image.new("RGBA", image.size, {background})
+        image = Image.alpha_composite(background, image.convert("RGBA"))
+    image = image.convert("{mode}")
     scaled = ImageOps.fit(image, (WIDTH, HEIGHT), Image.Resampling.BICUBIC)
     return np.asarray(scaled, np.uint8).reshape(1, HEIGHT, WIDTH, CHANNELS)
 '''

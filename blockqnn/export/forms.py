@@ -53,7 +53,8 @@ class Dialect:
         helpers: definitions by name, in the order in which they stand in the source.
         needs: for helpers that need others, these.
         head: beginning of the file, a format.
-        read_image: the function that reads an image file, a format of `{mode}`.
+        read_image: the function that reads an image file, a format of
+            `{mode}`, Pillow's name, and `{background}`, a colour.
         load: the functions behind it.
         module: base class.
         array: type of a map.

@@ -6,12 +6,12 @@ import textwrap
 
 from blockqnn.export.architecture import Architecture
 from blockqnn.export.readme_templates import BODIES, TOP
-from blockqnn.export.source import IMAGE_MODES, example_arguments
+from blockqnn.export.source import IMAGE_MODES, example_arguments, wrapped_code
 from blockqnn.export.subject import Subject
 from blockqnn.export.unit_class import UnitClass
 from blockqnn.export.unit_drawing import unit_drawing
 from blockqnn.networks.cost import parameters as count_parameters
-from blockqnn.networks.spaces.registry import space_of, write
+from blockqnn.networks.spaces.registry import space_of
 
 OLDEST_JAX = "0.8.2"
 """Oldest version that loads a network which jax 0.10.2 has exported, where newer versions up to
@@ -40,7 +40,7 @@ def readme(subject: Subject, parts: Architecture, framework: str) -> str:
         "unit": unit,
         "Unit": design.name,
         "units": f"{number} {unit}{'s' * (number != 1)}",
-        "code": write(subject.code).replace("),(", "), ("),
+        "code": "\n".join(wrapped_code(subject.code, 88)),
         "drawing": unit_drawing(design),
         "parameters": count_parameters(parts.plan),
         "height": layout.height,

@@ -93,8 +93,8 @@ logits = network(normalise(pixels))
 
 ## Without the source
 
-With jax {jax} or newer, the oldest version that was found to load such a file, and with absl-py
-and flatbuffers. Pixels go in as they are:
+With jax {jax} or newer, the oldest version that was found to load such a file, with flatbuffers
+and, for some versions, absl-py. Pixels go in as they are:
 
 ```python
 import pathlib

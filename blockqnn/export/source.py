@@ -5,15 +5,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
 from blockqnn.export.architecture import Architecture, Use
 from blockqnn.export.forms import Dialect
+from blockqnn.export.literals import background_of, numbers, strings
 from blockqnn.export.statements import WIDTH, call, statement
 from blockqnn.export.subject import Subject
 from blockqnn.export.unit_class import UnitClass
 from blockqnn.export.unit_drawing import unit_drawing
 from blockqnn.networks.plan import PlacedLayer
+from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_of, write
 
 IMAGE_MODES = {1: "L", 3: "RGB"}
@@ -55,7 +55,9 @@ class _Writer:
         yield self._head()
         mode = IMAGE_MODES.get(self._subject.layout.channels)
         if mode:
-            yield self._dialect.read_image.format(mode=mode)
+            yield self._dialect.read_image.format(
+                mode=mode, background=background_of(self._subject.training)
+            )
         yield self._dialect.load.replace("PIXELS", self._pixels())
         for name, text in self._dialect.helpers.items():
             if name in self._helpers:
@@ -89,9 +91,9 @@ class _Writer:
             pixels=self._pixels(),
             classes=layout.classes,
             shape=", ".join(map(str, layout.image_shape)),
-            class_names=_strings(self._subject.class_names),
-            mean=_numbers(self._subject.mean),
-            deviation=_numbers(self._subject.deviation),
+            class_names=strings(self._subject.class_names),
+            mean=numbers(self._subject.mean),
+            deviation=numbers(self._subject.deviation),
         )
 
     def _pixels(self) -> str:
@@ -108,8 +110,7 @@ class _Writer:
         lines = [f"class {of.name}({dialect.module}):"]
         lines += [f'    """From a map {read} to a map {written}.', ""]
         if of is self._parts.design:
-            code = write(self._subject.code).replace("),(", "), (")
-            lines += textwrap.wrap(code, WIDTH, initial_indent="    ", subsequent_indent="    ")
+            lines += [f"    {line}" for line in wrapped_code(self._subject.code, WIDTH - 4)]
             lines.append("")
         lines += [f"        {line}" for line in unit_drawing(of).splitlines()]
         lines += ["", "    Args:", "        channels: of the map that it reads."]
@@ -270,6 +271,14 @@ class _Writer:
             self._need(self._dialect.needs.get(name, ()))
 
 
+def wrapped_code(code: Code, width: int) -> list[str]:
+    """A code as lines that end between its decisions."""
+    text = write(code).replace("),(", "), (")
+    if len(text) > width and " " not in text:
+        text = text.replace("+", "+ ")
+    return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
 def example_arguments(of: UnitClass) -> str:
     """Arguments with which a class can be tried, as in `channels=64, filters=64`."""
     return ", ".join(f"{text.partition(':')[0]}=64" for text in _parameters(of))
@@ -277,22 +286,3 @@ def example_arguments(of: UnitClass) -> str:
 
 def _parameters(of: UnitClass) -> list[str]:
     return ["channels: int", *["filters: int"] * of.takes_filters]
-
-
-def _numbers(values: Sequence[float]) -> str:
-    """A tuple of numbers, each as short as names the float32."""
-    texts = [str(np.float32(value)) for value in values]
-    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
-
-
-def _strings(values: Sequence[str]) -> str:
-    """A tuple of strings, whatever is in them."""
-    if not values:
-        return "()"
-    return "(\n" + "".join(f"    {_string(value)},\n" for value in values) + ")"
-
-
-def _string(value: str) -> str:
-    """A string as Python writes it in ASCII, in double quotes where it holds none."""
-    text = ascii(str(value))
-    return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text

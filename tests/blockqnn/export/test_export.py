@@ -1,6 +1,7 @@
 """Exported networks, loaded again without the project, give the same logits."""
 
 import ast
+import dataclasses
 import importlib.util
 import json
 import os
@@ -25,7 +26,7 @@ from blockqnn.export.torch_forms import TORCH
 from blockqnn.networks.child import ChildNetwork, child_network
 from blockqnn.networks.cost import parameters as count_parameters
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import design_of, design_plan, parse, write
+from blockqnn.networks.spaces.registry import SPACES, design_of, design_plan, parse, write
 from tests.blockqnn.trained import (
     ALL,
     CIFAR,
@@ -35,6 +36,7 @@ from tests.blockqnn.trained import (
     trained_weights,
     write_trained,
 )
+from tests.networks.spaces.rows import RowSpace
 from tests.strategies import blocks
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
@@ -321,3 +323,41 @@ def test_names_of_classes_are_text_whatever_is_in_them():
         if isinstance(node, ast.AnnAssign) and node.target.id == "CLASS_NAMES"
     ]
     assert found == [names]
+
+
+def test_a_new_space_has_a_class_of_its_design(monkeypatch):
+    space = RowSpace()
+    monkeypatch.setitem(SPACES, space.name, space)
+    row = space.parse("<3,1,5>")
+    text = source_of(subject(row, CIFAR))
+    assert "class Row(nnx.Module):" in text
+    assert "self.stage2 = stage(self.stage1[-1].out_channels, filters=8, rows=1" in text
+    # Names that do not tell rows apart leave the network's layers to themselves.
+    monkeypatch.setattr(RowSpace, "plan", one_word_less(RowSpace.plan))
+    text = source_of(subject(row, CIFAR))
+    assert "class Row(nnx.Module):" in text
+    assert "self.stage2_conv1 = ReluConvNorm(4, 8, 3" in text
+
+
+def one_word_less(plan):
+    def shortened(self, design, layout):
+        return tuple(
+            dataclasses.replace(layer, name=layer.name.replace("/row1", ""))
+            for layer in plan(self, design, layout)
+        )
+
+    return shortened
+
+
+@pytest.mark.parametrize(
+    ("source", "colour"),
+    [
+        ({"background": [0, 10, 255]}, "(0, 10, 255, 255)"),
+        ({"background": [255, 255, 255]}, '"white"'),
+        ({"background": ["a"]}, '"white"'),
+        ({}, '"white"'),
+    ],
+)
+def test_transparent_pixels_get_the_background_of_the_training(source, colour):
+    text = source_of(subject(ALL, training={"data": {"source": source}}))
+    assert f'Image.new("RGBA", image.size, {colour})' in text
