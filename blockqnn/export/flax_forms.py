@@ -95,8 +95,8 @@ READ_IMAGE = '''
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads an image file as pixels, uint8 [1, HEIGHT, WIDTH, CHANNELS].
 
-    The image is turned upright, put on a background where it is transparent, and scaled to
-    cover the size of the network; its longer side is cut alike at both ends.
+    It is turned upright, put on a background where it is transparent, and scaled.
+    What is then too long is cut alike at both ends.
     """
     from PIL import Image, ImageOps  # Pillow is needed here alone.
 

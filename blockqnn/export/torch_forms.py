@@ -102,8 +102,8 @@ READ_IMAGE = '''
 def read_image(path: str | os.PathLike[str]) -> torch.Tensor:
     """Reads an image file as pixels, uint8 [1, CHANNELS, HEIGHT, WIDTH].
 
-    The image is turned upright, put on a background where it is transparent, and scaled to
-    cover the size of the network; its longer side is cut alike at both ends.
+    It is turned upright, put on a background where it is transparent, and scaled.
+    What is then too long is cut alike at both ends.
     """
     from PIL import Image, ImageOps  # Pillow is needed here alone.
 
