@@ -4,7 +4,7 @@
 # the tests are compared with the logits that this checkout computes. What it finds is kept in
 # blockqnn/export/readme.py (OLDEST_JAX, OLDEST_FLAX), and from there in every exported page.
 #
-#   bash benchmarks/oldest_jax.sh 0.8.1 0.12.0 0.8.2 0.12.0 0.9.0 0.12.0
+#   bash benchmarks/oldest_jax.sh 0.8.1 0.12.0 0.8.2 0.12.1
 #
 # PYTHON is the interpreter that has this project's dependencies.
 set -euo pipefail
