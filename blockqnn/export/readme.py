@@ -15,7 +15,8 @@ from blockqnn.networks.spaces.registry import space_of
 
 OLDEST_JAX = "0.8.2"
 """Oldest version that loads a network which jax 0.10.2 has exported. 0.8.2, 0.8.3 and 0.9.0 do;
-0.4.30, 0.4.36, 0.5.0, 0.6.0, 0.7.0, 0.8.0 and 0.8.1 do not. Measured as `benchmarks/oldest_jax.sh` does."""
+0.4.30, 0.4.36, 0.5.0, 0.6.0, 0.7.0, 0.8.0 and 0.8.1 do not. Measured as
+`benchmarks/oldest_jax.sh` does."""
 OLDEST_FLAX = "0.12.1"
 """Oldest version with which `network.py` gives the same logits, measured likewise;
 0.12.0 and 0.11.2 do not load the weights."""
