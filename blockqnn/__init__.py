@@ -6,7 +6,8 @@
     blockqnn.draw(code)                     # a picture in a notebook
     blockqnn.figures(code)["parameters"]
     model = blockqnn.network(code)          # an nnx.Module
-    layer = blockqnn.block(code, channels=64, filters=64)
+    layer = blockqnn.Block(code, channels=64, filters=64, rngs=nnx.Rngs(0))  # likewise
+    layer = blockqnn.load_block("runs/trained", stage=2)  # with its trained weights
     run = blockqnn.open_run("runs/digits")
     run = blockqnn.search(my_function, "runs/mine", budget=200)
 
@@ -19,13 +20,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from blockqnn.interface import block, draw, figures, network, open_run, parse, search
+    from blockqnn.interface import (
+        block,
+        draw,
+        figures,
+        load_block,
+        load_network,
+        network,
+        open_run,
+        parse,
+        search,
+    )
+    from blockqnn.networks.block import Block
 
-__all__ = ["block", "draw", "figures", "network", "open_run", "parse", "search"]
+__all__ = [
+    "Block",
+    "block",
+    "draw",
+    "figures",
+    "load_block",
+    "load_network",
+    "network",
+    "open_run",
+    "parse",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:
     # `import blockqnn.agents` runs this module too, and must load nothing else.
+    if name == "Block":
+        from blockqnn.networks.block import Block
+
+        return Block
     if name in __all__:
         from blockqnn import interface
 

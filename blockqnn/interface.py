@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS, Code
-from blockqnn.networks.spaces.registry import DEFAULT, fitting, space_of
-from blockqnn.networks.spaces.registry import parse as _parse
-from blockqnn.networks.spaces.registry import published as _published
+from blockqnn.networks.spaces.registry import DEFAULT, code_of, fitting, space_of
 
 if TYPE_CHECKING:
     from blockqnn.inspection.block_drawing import Drawing
     from blockqnn.inspection.run import Run
+    from blockqnn.networks.block import Block
     from blockqnn.networks.child import ChildNetwork
     from blockqnn.trial import Trial
 
@@ -46,10 +46,10 @@ def parse(text: str, max_layers: int = MAX_LAYERS) -> Code:
     Raises:
         blockqnn.networks.spaces.contract.CodeError: if it is none.
     """
-    return _published()[text] if text in _published() else _parse(text, max_layers)
+    return code_of(text, max_layers)
 
 
-def draw(code: Code, filters: int | None = 32) -> Drawing:
+def draw(code: Code | str, filters: int | None = 32) -> Drawing:
     """Draws a code as it was written.
 
     >>> blockqnn.draw(blockqnn.parse("residual"), filters=8)
@@ -61,7 +61,7 @@ def draw(code: Code, filters: int | None = 32) -> Drawing:
     ●       output         8
 
     Args:
-        code: as `parse` returns it.
+        code: as `parse` returns it, as text, or a published name.
         filters: of the stage, for the widths; None for a drawing without.
 
     Returns:
@@ -69,11 +69,12 @@ def draw(code: Code, filters: int | None = 32) -> Drawing:
     """
     from blockqnn.inspection.block_drawing import drawing
 
+    code = code_of(code)
     layout = None if filters is None else fitting(code, Layout(filters=(filters,)))
     return drawing(code, layout, space_of(code).write(code))
 
 
-def figures(code: Code, layout: Layout | None = None) -> dict[str, Any]:
+def figures(code: Code | str, layout: Layout | None = None) -> dict[str, Any]:
     """What a code means and what its network costs.
 
     >>> found = blockqnn.figures(blockqnn.parse("residual"))
@@ -81,7 +82,7 @@ def figures(code: Code, layout: Layout | None = None) -> dict[str, Any]:
     (1461866, 1.0)
 
     Args:
-        code: as `parse` returns it.
+        code: as `parse` returns it, as text, or a published name.
         layout: of its child network; None for the usual one of its space.
 
     Returns:
@@ -95,11 +96,12 @@ def figures(code: Code, layout: Layout | None = None) -> dict[str, Any]:
     from blockqnn.inspection.show_block import design_facts
     from blockqnn.networks.cost import cost
 
+    code = code_of(code)
     chosen = layout or fitting(code, Layout())
     return design_facts(code, cost(space_of(code).design(code), chosen))
 
 
-def network(code: Code, layout: Layout | None = None, seed: int = 0) -> ChildNetwork:
+def network(code: Code | str, layout: Layout | None = None, seed: int = 0) -> ChildNetwork:
     """A child network as an `nnx.Module`.
 
     >>> import jax.numpy as jnp
@@ -109,7 +111,7 @@ def network(code: Code, layout: Layout | None = None, seed: int = 0) -> ChildNet
     (2, 10)
 
     Args:
-        code: as `parse` returns it.
+        code: as `parse` returns it, as text, or a published name.
         layout: what stands around it; None for the usual one of its space.
         seed: of the initial weights.
 
@@ -121,11 +123,12 @@ def network(code: Code, layout: Layout | None = None, seed: int = 0) -> ChildNet
     """
     from blockqnn.networks.child import child_network
 
+    code = code_of(code)
     return child_network(code, layout or fitting(code, Layout()), seed)
 
 
-def block(code: Code, channels: int, filters: int, seed: int = 0) -> ChildNetwork:
-    """One block alone as an `nnx.Module`, for a network of one's own.
+def block(code: Code | str, channels: int, filters: int, seed: int = 0) -> Block:
+    """One block alone, with the initial weights of a seed; `Block` takes `nnx.Rngs`.
 
     >>> import jax.numpy as jnp
     >>> layer = blockqnn.block(blockqnn.parse("inception"), channels=16, filters=8)
@@ -133,7 +136,7 @@ def block(code: Code, channels: int, filters: int, seed: int = 0) -> ChildNetwor
     (2, 5, 5, 24)
 
     Args:
-        code: as `parse` returns it.
+        code: as `parse` returns it, as text, or a published name.
         channels: of the map that it reads.
         filters: channels of its convolutions.
         seed: of the initial weights.
@@ -145,10 +148,57 @@ def block(code: Code, channels: int, filters: int, seed: int = 0) -> ChildNetwor
     Raises:
         LayoutError: if there is no such block, as of cells whose nodes are sums.
     """
-    from blockqnn.networks.child import ChildNetwork
+    from flax import nnx
 
+    from blockqnn.networks.block import Block
+    from blockqnn.networks.initial import initial_parameters, initial_statistics
+
+    code = code_of(code)
+    made = Block(code, channels, filters, rngs=nnx.Rngs(seed))
     space = space_of(code)
-    return ChildNetwork(space.alone(space.design(code), channels, filters), seed)
+    plan = space.alone(space.design(code), channels, filters)
+    made.set_weights(initial_parameters(plan, seed), initial_statistics(plan))
+    return made
+
+
+def load_network(path: str | os.PathLike[str]) -> ChildNetwork:
+    """A trained network as an `nnx.Module`, in evaluation mode.
+
+    >>> model = blockqnn.load_network("runs/trained")  # doctest: +SKIP
+
+    Args:
+        path: of a training's directory, whose newest checkpoint is meant, or of a checkpoint.
+
+    Returns:
+        A module from normalised images [B, H, W, C] to logits [B, classes].
+
+    Raises:
+        blockqnn.errors.UserError: if there is no checkpoint.
+    """
+    from blockqnn.children.checkpoint import load_checkpoint
+
+    return load_checkpoint(pathlib.Path(path).expanduser()).network()
+
+
+def load_block(path: str | os.PathLike[str], stage: int = 1, number: int = 1) -> Block:
+    """One block of a trained network with its weights, in evaluation mode.
+
+    >>> layer = blockqnn.load_block("runs/trained", stage=2)  # doctest: +SKIP
+
+    Args:
+        path: of a training's directory, whose newest checkpoint is meant, or of a checkpoint.
+        stage: of the network, from 1.
+        number: of the block in its stage, from 1.
+
+    Returns:
+        A module from maps [B, H, W, C] to maps [B, H, W, out_channels].
+
+    Raises:
+        blockqnn.errors.UserError: if there is no checkpoint, or no such block in it.
+    """
+    from blockqnn.children.trained_block import trained_block
+
+    return trained_block(path, stage, number)
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

@@ -20,16 +20,23 @@ def define() -> parsing.FlagSet:
     """The flags of `export`, at their defaults."""
     flags = parsing.FlagSet(
         "export",
-        "CHECKPOINT",
-        "Writes a trained network as a folder that needs nothing of this project: weights, "
-        "source, StableHLO. CHECKPOINT is a checkpoint or the directory of a training; what "
-        "`show` takes for a block, RUN_DIR#best for instance, has no trained weights and needs "
-        "--fresh_weights.",
+        "TRAINING",
+        "Writes a block, and a network of it, as a folder that needs nothing of this project: "
+        "source code, weights and a page that says how they are used. TRAINING is the directory of "
+        "a training or of one of its checkpoints. What `show` takes for a block, RUN_DIR#best for "
+        "instance, can be exported as well, with initial weights: a search keeps none.",
     )
     flags.group("Output")
     flags.path("to", "", "the folder to write, which must not exist or be empty; required")
+    flags.choice(
+        "framework",
+        "flax",
+        ("flax", "torch", "onnx"),
+        "source code in Flax or PyTorch; flax adds StableHLO, and onnx is a graph without source, "
+        "which needs torch, onnx and onnxscript",
+    )
     flags.group("Weights")
-    flags.switch("fresh_weights", False, "export initial weights where there are no trained ones")
+    flags.switch("fresh_weights", False, "initial weights even of a training")
     flags.integer("seed", 0, "seed of initial weights")
     child_network.define_blocks(flags, "Network (for a block that is of no run and no checkpoint)")
     return flags
@@ -56,13 +63,14 @@ def parse(arguments: Sequence[str]) -> ExportSettings:
     if len(words) != 1:
         given = " ".join(words) or "nothing"
         raise UserError(
-            f"export takes one CHECKPOINT, given {given!r}. See: {command('export', '--help')}"
+            f"export takes one TRAINING, given {given!r}. See: {command('export', '--help')}"
         )
     if not value["to"]:
         raise UserError("export needs --to=DIR, the folder to write.")
     return ExportSettings(
         reference=words[0],
         to=pathlib.Path(value["to"]),
+        framework=value["framework"],
         fresh_weights=value["fresh_weights"],
         seed=value["seed"],
         layout=child_network.layout(value),

@@ -96,19 +96,28 @@ class Unit(nnx.Module):
 class ChildNetwork(nnx.Module):
     """A block stacked into a network. `eval()` makes batch norm use running statistics."""
 
-    def __init__(self, plan: Plan, seed: int = 0, dtype: DTypeLike = jnp.float32):
+    def __init__(
+        self,
+        plan: Plan,
+        seed: int = 0,
+        dtype: DTypeLike = jnp.float32,
+        *,
+        rngs: nnx.Rngs | None = None,
+    ):
         """Creates the network with He initialisation.
 
         Args:
             plan: the layers, as a search space returns them.
             seed: of the initial weights.
             dtype: of the computation; weights are float32.
+            rngs: given by a subclass that sets the weights itself, in place of the seed.
         """
-        rngs = nnx.Rngs(seed)
         self.dtype = dtype
         self.inputs = tuple(layer.inputs for layer in plan[1:])
-        self.layers = nnx.List([Unit(layer, rngs, dtype) for layer in plan[1:]])
-        self.set_weights(initial_parameters(plan, seed), initial_statistics(plan))
+        made_by = nnx.Rngs(seed) if rngs is None else rngs
+        self.layers = nnx.List([Unit(layer, made_by, dtype) for layer in plan[1:]])
+        if rngs is None:
+            self.set_weights(initial_parameters(plan, seed), initial_statistics(plan))
 
     def __call__(
         self, images: jax.Array, drop_path: DropPath | None = None, norm_groups: int = 1

@@ -28,7 +28,7 @@ GROUPS = {
         "trial",
     ),
     # Of the networks what begins with a design; the rest is about any network.
-    "child networks": ("networks.child", "networks.cost"),
+    "child networks": ("networks.block", "networks.child", "networks.cost"),
     # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.
     "interface": ("", "environment", "python_search"),
 }
@@ -66,7 +66,9 @@ ROOMS = {
         "inspection, runs, workers, evaluation, children, data, ground, child networks, "
         "networks.spaces, networks"
     ),
-    "export": "inspection, runs, children, ground, child networks, networks.spaces, networks",
+    "export": (
+        "inspection, drawing, runs, children, ground, child networks, networks.spaces, networks"
+    ),
     "bench": (
         "inspection, workers, children, data, ground, child networks, networks.spaces, networks"
     ),
@@ -77,7 +79,7 @@ ROOMS = {
         "networks.spaces, networks, agents"
     ),
     "interface": (
-        "flags, inspection, searching, runs, drawing, evaluation, data, "
+        "flags, inspection, searching, runs, drawing, evaluation, children, data, "
         "ground, child networks, networks.spaces, networks"
     ),
     "__main__": "flags, ground, networks.spaces, networks",

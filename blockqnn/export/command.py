@@ -12,12 +12,37 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.export.description import describe, readme
+from blockqnn.export.description import describe
 from blockqnn.export.subject import Subject, find_subject
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import space_of, write
 
 SOURCE, WEIGHTS, ORBAX = "network.py", "weights.safetensors", "weights.orbax"
-FORWARD, DESCRIPTION, README = "network.stablehlo", "network.json", "README.md"
+FORWARD, ONNX = "network.stablehlo", "network.onnx"
+DESCRIPTION, README = "network.json", "README.md"
+
+FRAMEWORKS = {
+    "flax": {
+        README: "how each of these is loaded, and how the {unit} is used",
+        SOURCE: "the {unit} and the network in plain Flax NNX",
+        WEIGHTS: "the weights",
+        ORBAX: "the same weights as an Orbax checkpoint",
+        FORWARD: "images to logits as StableHLO, for any batch size",
+        DESCRIPTION: "{unit}, layout, layers, normalisation, training",
+    },
+    "torch": {
+        README: "how each of these is loaded, and how the {unit} is used",
+        SOURCE: "the {unit} and the network in plain PyTorch",
+        WEIGHTS: "the weights, a state_dict",
+        DESCRIPTION: "{unit}, layout, layers, normalisation, training",
+    },
+    "onnx": {
+        README: "how it is loaded",
+        ONNX: "images to logits, for any batch size",
+        DESCRIPTION: "{unit}, layout, layers, normalisation, training",
+    },
+}
+"""For each framework what its folder holds, in words with `{unit}`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +53,16 @@ class ExportSettings:
         reference: a checkpoint, a training's directory, a run, one of its trials,
             or a block.
         to: the folder to make.
-        fresh_weights: whether a block without trained weights gets initial ones.
-        seed: of those.
+        framework: one of `FRAMEWORKS`.
+        fresh_weights: whether initial weights take the place of trained ones.
+        seed: of initial weights.
         layout: for a block that no run gives a layout.
         max_layers: most layers of a code, Terminal not counted.
     """
 
     reference: str
     to: pathlib.Path
+    framework: str
     fresh_weights: bool
     seed: int
     layout: Layout
@@ -61,51 +88,63 @@ def export(settings: ExportSettings, stream: TextIO) -> None:
         settings.seed,
         settings.max_layers,
     )
+    if settings.framework == "onnx":
+        from blockqnn.export.onnx_file import refuse_without_converter
+
+        refuse_without_converter()
     with _appearing(settings.to) as folder:
-        write_export(subject, folder)
-    facts = describe(subject)
+        write_export(subject, folder, settings.framework)
     # It comes from a file, and may hold what a terminal obeys.
     title = subject.title if subject.title.isprintable() else ascii(subject.title)
-    print(f"{title}: {facts['code']}", file=stream)
+    print(f"{title}: {write(subject.code)}", file=stream)
     if subject.training is None:
         print("NOT TRAINED: the weights are initial ones.", file=stream)
     else:
         print(f"Trained for {subject.training['epochs']} epochs.", file=stream)
-    width = max(map(len, _CONTENTS))
+    contents = FRAMEWORKS[settings.framework]
+    width = max(map(len, contents))
     print(f"\nWrote {settings.to}:", file=stream)
-    for name, what in _CONTENTS.items():
-        print(f"  {name:{width}}  {what}", file=stream)
+    for name, what in contents.items():
+        print(f"  {name:{width}}  {what.format(unit=space_of(subject.code).unit)}", file=stream)
 
 
-_CONTENTS = {
-    README: "how each of these is loaded",
-    SOURCE: "the network in plain Flax NNX",
-    WEIGHTS: "its weights",
-    ORBAX: "the same weights as an Orbax checkpoint",
-    FORWARD: "images to logits as StableHLO, for any batch size",
-    DESCRIPTION: "block, layout, layers, normalisation, training",
-}
-
-
-def write_export(subject: Subject, folder: pathlib.Path) -> None:
+def write_export(subject: Subject, folder: pathlib.Path, framework: str) -> None:
     """Writes all files of an export.
 
     Args:
         subject: the network.
         folder: an empty one.
-    """
-    from blockqnn.export.flax_source import flax_source
-    from blockqnn.export.forward import export_forward
-    from blockqnn.export.weights import as_tree, write_orbax, write_safetensors
+        framework: one of `FRAMEWORKS`.
 
-    facts = describe(subject)
-    tree = as_tree(subject.plan, subject.parameters, subject.statistics)
-    (folder / SOURCE).write_text(flax_source(subject), encoding="utf-8")
-    write_safetensors(folder / WEIGHTS, tree)
-    write_orbax(folder / ORBAX, tree)
-    (folder / FORWARD).write_bytes(export_forward(subject))
-    (folder / DESCRIPTION).write_text(_as_text(_finite(facts)), encoding="utf-8")
-    (folder / README).write_text(readme(subject), encoding="utf-8")
+    Raises:
+        UserError: if the framework's source code cannot say what the network computes.
+    """
+    from blockqnn.export.architecture import architecture
+    from blockqnn.export.flax_forms import FLAX
+    from blockqnn.export.readme import readme
+    from blockqnn.export.source import source_code
+    from blockqnn.export.torch_forms import TORCH
+    from blockqnn.export.weights import as_tree, named_weights, write_orbax, write_safetensors
+
+    parts = architecture(subject.code, subject.layout)
+    dialect = FLAX if framework == "flax" else TORCH
+    weights = named_weights(parts, subject.parameters, subject.statistics, dialect)
+    source = source_code(subject, parts, dialect)
+    if framework == "onnx":
+        from blockqnn.export.onnx_file import write_onnx
+
+        write_onnx(folder / ONNX, subject, source, weights)
+    else:
+        (folder / SOURCE).write_text(source, encoding="utf-8")
+        write_safetensors(folder / WEIGHTS, weights)
+    if framework == "flax":
+        from blockqnn.export.forward import export_forward
+
+        write_orbax(folder / ORBAX, as_tree(weights))
+        (folder / FORWARD).write_bytes(export_forward(subject))
+    facts = _as_text(_finite(describe(subject, parts.places)))
+    (folder / DESCRIPTION).write_text(facts, encoding="utf-8")
+    (folder / README).write_text(readme(subject, parts, framework), encoding="utf-8")
 
 
 def _refuse_taken(path: pathlib.Path) -> None:

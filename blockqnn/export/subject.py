@@ -9,13 +9,21 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from blockqnn.children.checkpoint import load_checkpoint
+from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.children.named_weights import by_layer
 from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, design_plan, is_code, parse, published
+from blockqnn.networks.spaces.registry import (
+    MOST_LAYERS,
+    design_of,
+    design_plan,
+    is_code,
+    parse,
+    published,
+)
 from blockqnn.runs.store import FILE_NAME
 
 if TYPE_CHECKING:
@@ -67,34 +75,28 @@ def find_subject(
     Args:
         reference: a checkpoint, a training's directory, or what `show` takes for a block.
         layout: for a block that no run gives a layout.
-        fresh_weights: whether a block without trained weights gets initial ones.
-        seed: of those.
+        fresh_weights: whether initial weights take the place of trained ones.
+        seed: of initial weights.
         max_layers: most layers of a code, Terminal not counted.
 
     Returns:
-        The network with its weights.
+        The network with its weights: trained ones of a training, initial ones of all else.
 
     Raises:
-        UserError: if there is none, it cannot be read, or it has no weights.
+        UserError: if there is none, or it cannot be read.
         CodeError: if a code breaks a rule.
     """
     if is_run(reference):
         if not (pathlib.Path(reference) / FILE_NAME).exists():
-            return _trained(pathlib.Path(reference))
+            return _trained(pathlib.Path(reference), fresh_weights, seed)
         reference = f"{reference}#{BEST}"
     elif not (reference in published() or "#" in reference or is_code(reference)):
         raise UserError(
-            f"There is no checkpoint {reference!r}; allowed: the directory of a training or of "
-            "one of its checkpoints, or with --fresh_weights a run, RUN_DIR#NUMBER, RUN_DIR#best, "
-            f"a code, {', '.join(published())}."
+            f"There is nothing to export at {reference!r}; allowed: the directory of a training or "
+            "of one of its checkpoints, or for a block without trained weights a run, "
+            f"RUN_DIR#NUMBER, RUN_DIR#best, a code, {', '.join(published())}."
         )
     found = resolve(reference, max_layers)
-    if not fresh_weights:
-        raise UserError(
-            f"{found.title} has no trained weights: a search keeps none. Train it (python -m "
-            f"blockqnn train {reference!r}) and export the checkpoint, or export it with initial "
-            "weights (--fresh_weights)."
-        )
     from blockqnn.networks.initial import initial_parameters, initial_statistics
 
     layout = found.standing_in(layout)
@@ -113,7 +115,7 @@ def find_subject(
     )
 
 
-def _trained(path: pathlib.Path) -> Subject:
+def _trained(path: pathlib.Path, fresh_weights: bool, seed: int) -> Subject:
     checkpoint = load_checkpoint(path)
     metadata = checkpoint.metadata
     layout, plan = metadata.child_layout, metadata.plan
@@ -132,24 +134,32 @@ def _trained(path: pathlib.Path) -> Subject:
                 f"The checkpoint {checkpoint.path} holds the weights of another network: "
                 f"{layer.name} has {found}, wanted is {layer.parameter_shapes}."
             )
+    if fresh_weights:
+        from blockqnn.networks.initial import initial_parameters, initial_statistics
+
+        parameters, statistics = initial_parameters(plan, seed), initial_statistics(plan)
     return Subject(
         title=metadata.title,
-        code=parse(metadata.code, max_layers=1_000_000),
+        code=parse(metadata.code, MOST_LAYERS),
         layout=layout,
         parameters=parameters,
         statistics=statistics,
         mean=mean,
         deviation=deviation,
         class_names=tuple(metadata.class_names),
-        training={
-            "data": metadata.data,
-            "recipe": metadata.recipe,
-            "steps": metadata.step,
-            "epochs": len(metadata.history),
-            "last_epoch": metadata.history[-1] if metadata.history else None,
-        },
-        seed=metadata.seed,
+        training=None if fresh_weights else _facts(metadata),
+        seed=seed if fresh_weights else metadata.seed,
     )
+
+
+def _facts(metadata: Metadata) -> dict[str, Any]:
+    return {
+        "data": metadata.data,
+        "recipe": metadata.recipe,
+        "steps": metadata.step,
+        "epochs": len(metadata.history),
+        "last_epoch": metadata.history[-1] if metadata.history else None,
+    }
 
 
 def _of_channels(values: Sequence[Any], layout: Layout) -> tuple[float, ...] | None:

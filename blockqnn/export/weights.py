@@ -7,54 +7,56 @@ from typing import Any
 
 import numpy as np
 
+from blockqnn.export.architecture import Architecture
+from blockqnn.export.forms import Dialect
 from blockqnn.networks.initial import Weights
-from blockqnn.networks.plan import Plan
 
-CONVOLUTION, NORM = "convolution", "norm"
-"""Attributes of a layer of ReLU, convolution and batch normalisation."""
-
-Tree = dict[str, Any]
+Tree = dict[Any, Any]
 """A nested dict whose leaves are arrays."""
 
 
-def attribute(layer_name: str) -> str:
-    """What a layer is called in the stand-alone network, such as `stage1_block2_layer3`."""
-    return layer_name.replace("/", "_")
-
-
-def as_tree(plan: Plan, parameters: Weights, statistics: Weights) -> Tree:
-    """Weights as the nested dict of the stand-alone network's state.
+def named_weights(
+    parts: Architecture, parameters: Weights, statistics: Weights, dialect: Dialect
+) -> dict[str, np.ndarray]:
+    """Weights by the names of the stand-alone network's state.
 
     Args:
-        plan: of the network.
+        parts: what the network consists of.
         parameters: for each layer of the plan its trained arrays.
         statistics: for each layer of the plan its running statistics.
+        dialect: of the framework.
 
     Returns:
-        By attribute of the network, then of the layer, float32 arrays.
+        By attributes joined by dots, such as `stage1.0.conv3.conv.kernel`, float32 arrays.
     """
+    found = {}
+    for position, place in parts.places.items():
+        trained, running = parameters[position], statistics[position]
+        if not trained and not running:
+            continue
+        form = dialect.form(parts.plan[position])
+        for name, array in form.weights(trained, running).items():
+            found[f"{place}.{name}"] = np.ascontiguousarray(array)
+    return found
+
+
+def as_tree(weights: dict[str, np.ndarray]) -> Tree:
+    """Named weights as a nested dict; where a name is a number, so is its key."""
     tree: Tree = {}
-    for layer, arrays, running in zip(plan, parameters, statistics, strict=True):
-        if layer.normalises:
-            norm = {
-                "scale": arrays["scale"],
-                "bias": arrays["bias"],
-                "mean": running["mean"],
-                "var": running["variance"],
-            }
-            own = {name: arrays[name] for name in layer.operation.arrays(layer)}
-            # A batch normalisation by itself is the layer.
-            tree[attribute(layer.name)] = {CONVOLUTION: own, NORM: norm} if own else norm
-        elif arrays:
-            tree[attribute(layer.name)] = dict(arrays)
+    for name, array in weights.items():
+        *places, last = name.split(".")
+        here = tree
+        for place in places:
+            here = here.setdefault(int(place) if place.isdecimal() else place, {})
+        here[last] = array
     return tree
 
 
-def write_safetensors(path: pathlib.Path, tree: Tree) -> None:
-    """Writes weights as one file; names are joined by dots, as in `head_linear.bias`."""
+def write_safetensors(path: pathlib.Path, weights: dict[str, np.ndarray]) -> None:
+    """Writes weights as one file, by their names."""
     from safetensors.numpy import save
 
-    path.write_bytes(save(_flat(tree)))
+    path.write_bytes(save(weights))
 
 
 def write_orbax(path: pathlib.Path, tree: Tree) -> None:
@@ -63,13 +65,3 @@ def write_orbax(path: pathlib.Path, tree: Tree) -> None:
 
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(path.absolute(), tree)
-
-
-def _flat(tree: Tree, prefix: str = "") -> dict[str, np.ndarray]:
-    flat: dict[str, np.ndarray] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = np.ascontiguousarray(value)
-    return flat

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import html
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, in_units, number
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
@@ -17,9 +18,11 @@ from blockqnn.terminal import printable
 from blockqnn.trial import Trial
 
 if TYPE_CHECKING:
+    from flax import nnx
     from jax.typing import DTypeLike
 
     from blockqnn.inspection.block_drawing import Drawing
+    from blockqnn.networks.block import Block as BlockModule
     from blockqnn.networks.child import ChildNetwork
 
 
@@ -117,6 +120,58 @@ class Block:
         return comparison((self.canonical, other.canonical), self.layout, titles)
 
     def module(
+        self,
+        channels: int | None = None,
+        filters: int | None = None,
+        *,
+        seed: int | None = None,
+        rngs: nnx.Rngs | None = None,
+        dtype: DTypeLike | None = None,
+        **of_a_network: Any,
+    ) -> BlockModule:
+        """Builds the block alone, for a network of one's own.
+
+        Args:
+            channels: of the map that it reads; None for the filters of the run's first
+                stage.
+            filters: channels of its convolutions; None for those of the run's first stage.
+            seed: of the initial weights; None for that with which the search trained the
+                block.
+            rngs: source of the initial weights in place of the seed.
+            dtype: of the computation; None for float32. Weights are float32.
+            of_a_network: refused with a word on `network`, whose arguments these are.
+
+        Returns:
+            An `nnx.Module` from maps [B, H, W, channels] to maps [B, H, W, out_channels].
+
+        Raises:
+            UserError: if an argument is one of the whole network's.
+            LayoutError: if there is no such block.
+        """
+        import jax.numpy as jnp
+        from flax import nnx
+
+        from blockqnn.networks.block import Block as BlockModule
+
+        wrong = [repr(v) for v in (channels, filters) if isinstance(v, Layout | tuple | list)]
+        if wrong or of_a_network:
+            given = ", ".join([*wrong, *of_a_network])
+            raise UserError(
+                f"module() builds the block alone and takes channels and filters, numbers; given "
+                f"{given}. The whole network is network(), with a layout or fields of it such as "
+                "repeats=4."
+            )
+        first = self.layout.filters[0]
+        chosen = self.trial.seed if seed is None else seed
+        return BlockModule(
+            self.code,
+            first if channels is None else channels,
+            first if filters is None else filters,
+            rngs=nnx.Rngs(chosen) if rngs is None else rngs,
+            dtype=jnp.float32 if dtype is None else dtype,
+        )
+
+    def network(
         self,
         layout: Layout | None = None,
         *,

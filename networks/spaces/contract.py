@@ -186,6 +186,10 @@ class SearchSpace(abc.ABC):
     def plan(self, design: Any, layout: Layout) -> Plan:
         """The plan of a design's child network.
 
+        Layers of one design have names of at least three words, as `stage1/block2/layer3`,
+        of which the first two are those of no other: so exported source code can have a
+        class of the design, which the network uses.
+
         Args:
             design: of this space.
             layout: what to build around it.

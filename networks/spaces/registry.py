@@ -92,6 +92,31 @@ def parse(text: str, max_layers: int | None = None) -> Code:
     return space_named(DEFAULT, max_layers).parse(text)
 
 
+def code_of(what: str | Sequence[Sequence[int]], max_layers: int = MOST_LAYERS) -> Code:
+    """A code in whichever way it is given.
+
+    Args:
+        what: a published name, a code as text, or a code, perhaps as plain lists.
+        max_layers: most layers, where the space has such a limit.
+
+    Returns:
+        The code.
+
+    Raises:
+        CodeError: if it is none.
+    """
+    if isinstance(what, str):
+        return published()[what] if what in published() else parse(what, max_layers)
+    try:
+        actions = tuple(tuple(int(field) for field in action) for action in what)
+    except (TypeError, ValueError):
+        raise CodeError(
+            f"A code is text, or a list of decisions, each a list of integers; given "
+            f"{str(what)[:80]}."
+        ) from None
+    return space_of(actions).limited(max_layers).check(actions)
+
+
 def write(code: Code) -> str:
     """The text form of a code, which `parse` reads."""
     return space_of(code).write(code)

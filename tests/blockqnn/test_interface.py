@@ -1,5 +1,6 @@
 """What `import blockqnn` offers a user's code."""
 
+import dataclasses
 import doctest
 import subprocess
 import sys
@@ -8,13 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 import blockqnn
 from blockqnn import interface
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout, LayoutError
-from blockqnn.networks.spaces.registry import write
+from blockqnn.networks.spaces.contract import CodeError
+from blockqnn.networks.spaces.registry import design_of, design_plan, write
+from blockqnn.networks.units import units_of
 from blockqnn.trial import Status
+from tests.blockqnn.trained import NETWORKS, write_trained
 from tests.paths import ROOT
 
 
@@ -25,7 +30,10 @@ def test_the_examples_show_what_happens():
 
 def test_every_name_has_a_docstring_and_is_listed():
     for name in blockqnn.__all__:
-        assert "Args:" in getattr(blockqnn, name).__doc__
+        offered = getattr(blockqnn, name)
+        described = offered.__init__ if isinstance(offered, type) else offered
+        assert offered.__doc__
+        assert "Args:" in described.__doc__
         assert name in dir(blockqnn)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         blockqnn.nothing  # noqa: B018
@@ -57,6 +65,82 @@ def test_a_block_alone_computes_what_it_does_in_a_network():
     np.testing.assert_allclose(alone(outputs[1]), outputs[-4], rtol=1e-6, atol=1e-6)
 
 
+WAYS = [
+    "residual",
+    "[(1,4,0,0,0),(2,1,3,1,0),(3,1,3,2,0),(4,5,0,1,3),(5,7,0,0,0)]",
+    [[1, 4, 0, 0, 0], [2, 1, 3, 1, 0], [3, 1, 3, 2, 0], [4, 5, 0, 1, 3], [5, 7, 0, 0, 0]],
+    blockqnn.parse("residual"),
+]
+
+
+def test_a_block_is_a_module_for_a_network_of_ones_own():
+    x = jax.random.normal(jax.random.key(1), (2, 4, 5, 3))
+    outputs = []
+    for code in WAYS:
+        layer = blockqnn.Block(code, channels=3, filters=6, rngs=nnx.Rngs(0))
+        assert isinstance(layer, nnx.Module)
+        assert layer.out_channels == 6
+        outputs.append(layer(x))
+    assert outputs[0].shape == (2, 4, 5, 6)
+    for other in outputs[1:]:
+        assert jnp.array_equal(other, outputs[0])
+    assert not jnp.array_equal(blockqnn.block("residual", 3, 6, seed=1)(x), outputs[0])
+
+
+def test_blocks_are_drawn_from_the_streams_that_they_are_given():
+    def built():
+        rngs = nnx.Rngs(0)
+        return [blockqnn.Block("residual", 4, rngs=rngs) for _ in range(2)]
+
+    # Nothing is computed, as in a network that is made on many devices at once.
+    shapes = jax.tree.map(lambda leaf: leaf.shape, nnx.state(nnx.eval_shape(built)))
+    blocks = built()
+    assert jax.tree.map(lambda leaf: leaf.shape, nnx.state(blocks)) == shapes
+    first, second = (block.weights()[0][1]["kernel"] for block in blocks)
+    assert not jnp.array_equal(first, second)
+    wide = blockqnn.Block("residual", 64, rngs=nnx.Rngs(3)).weights()[0][1]
+    assert float(wide["kernel"].std()) == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.05)
+    assert (wide["scale"] == 1).all() and not wide["bias"].any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("nothing", 4), CodeError, "nothing"),
+        ((7, 4), CodeError, "a list of decisions, each a list of integers; given 7"),
+        (([["a"]], 4), CodeError, "a list of decisions"),
+        (([[1, 2, 3]], 4), CodeError, "is a code of none of"),
+        (("residual", 0), LayoutError, "block needs channels, an integer of at least 1; given 0"),
+        (("residual", 4, 2.5), LayoutError, "needs filters, an integer of at least 1; given 2.5"),
+    ],
+)
+def test_what_is_no_block_is_refused_in_a_sentence(arguments, error, message):
+    with pytest.raises(error, match=message):
+        blockqnn.Block(*arguments, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("name", ["cifar", "cells"])
+def test_a_block_of_a_trained_network_has_its_weights(tmp_path, name):
+    code, layout = NETWORKS[name]
+    layout = dataclasses.replace(layout, repeats=2)
+    write_trained(tmp_path / "step-00000020", layout, code)
+    whole = blockqnn.load_network(tmp_path / "step-00000020")
+    layer = blockqnn.load_block(tmp_path / "step-00000020", stage=2, number=2)
+    plan = design_plan(design_of(code), layout)
+    unit = next(u for u in units_of(plan) if getattr(u, "name", "") in SECOND)
+    parameters, statistics = (weights[unit.positions[0] :] for weights in whole.weights())
+    for found, there in zip(layer.weights(), (parameters, statistics), strict=True):
+        # The layers of a unit follow one another, and so do those of the block after its input.
+        for own, wanted in zip(found[1:], there, strict=False):
+            assert own.keys() == wanted.keys()
+            assert all(jnp.array_equal(own[name], wanted[name]) for name in own)
+    assert layer(jnp.ones((1, 3, 3, unit.channels))).shape[-1] == unit.out_channels
+    for stage, number in ((3, 1), (2, 3), (0, 1), (1, 0)):
+        with pytest.raises(UserError, match=f"no .* {number} in stage {stage}; allowed: stages 1"):
+            blockqnn.load_block(tmp_path / "step-00000020", stage, number)
+
+
+SECOND = ("stage2/block2", "stage2/cell2")
 CELLS = [
     "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|avg_pool_3x3~1|none~2|",
     "|nor_conv_1x1~0|+|nor_conv_3x3~0|none~1|+|none~0|skip_connect~1|none~2|",

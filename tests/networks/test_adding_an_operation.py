@@ -16,7 +16,8 @@ from blockqnn.children.training import on_device
 from blockqnn.children.whole_program import WholeProgram, forward
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
-from blockqnn.export.source_forms import source_form
+from blockqnn.export.flax_forms import FLAX
+from blockqnn.export.torch_forms import TORCH
 from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layers import compute_step
@@ -238,8 +239,10 @@ def test_a_batch_norm_may_follow_it(monkeypatch):
 
 
 def test_what_writes_source_code_refuses_it_in_a_sentence(plan):
-    with pytest.raises(UserError, match="swish is 'swish', which the export cannot write"):
-        source_form(plan[2])
+    for dialect in (FLAX, TORCH):
+        message = f"swish is 'swish', .* as source code in {dialect.name}"
+        with pytest.raises(UserError, match=message):
+            dialect.form(plan[2])
 
 
 def test_it_leaves_the_table_again():

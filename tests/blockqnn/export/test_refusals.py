@@ -1,6 +1,7 @@
 """What `export` refuses, and that nothing is written then."""
 
 import json
+import re
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -8,20 +9,12 @@ from safetensors.numpy import load_file
 from blockqnn.networks.child import child_network
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.codes import parse
-from tests.blockqnn.trained import CIFAR, write_trained
+from tests.blockqnn.trained import ALL, CIFAR, write_trained
 
 
-def test_a_trial_of_a_run_has_no_weights_unless_fresh_ones_are_asked_for(blockqnn):
+def test_a_trial_of_a_run_is_exported_with_initial_weights(blockqnn):
     blockqnn.search("--preset=smoke", "--run_dir=run")
-    before = blockqnn.files()
-    for reference in ("run", "run#best", "run#1", "residual"):
-        status, out, err = blockqnn("export", reference, "--to=out")
-        assert (status, out) == (2, "")
-        assert "has no trained weights: a search keeps none. Train it" in err
-        assert "--fresh_weights" in err
-        assert len(err.splitlines()) == 1
-    assert blockqnn.files() == before
-    status, out, err = blockqnn("export", "run", "--to=out", "--fresh_weights", "--seed=4")
+    status, out, err = blockqnn("export", "run", "--to=out", "--seed=4")
     assert (status, err) == (0, "")
     assert "NOT TRAINED: the weights are initial ones." in out
     facts = json.loads((blockqnn.directory / "out" / "network.json").read_text())
@@ -29,12 +22,28 @@ def test_a_trial_of_a_run_has_no_weights_unless_fresh_ones_are_asked_for(blockqn
     assert facts["hash"] == best["hash"]
     assert facts["layout"]["filters"] == [4, 8]
     assert (facts["trained"], facts["seed"]) == (False, 4)
-    assert "not trained" in (blockqnn.directory / "out" / "README.md").read_text()
-    assert "not\ntrained" in (blockqnn.directory / "out" / "network.py").read_text()
+    for name in ("README.md", "network.py"):
+        text = (blockqnn.directory / "out" / name).read_text(encoding="utf-8")
+        assert re.search(r"initial\s+ones,\s+not\s+trained", text)
     layout = Layout(**facts["layout"] | {"filters": (4, 8)})
     child = child_network(parse(facts["code"]), layout, seed=4)
     weights = load_file(blockqnn.directory / "out" / "weights.safetensors")
-    assert np.array_equal(weights["head_linear.kernel"], child.weights()[0][-1]["kernel"])
+    assert np.array_equal(weights["head.kernel"], child.weights()[0][-1]["kernel"])
+    # The same command as of earlier versions, and a trial and a name.
+    assert blockqnn("export", "run#best", "--to=old", "--fresh_weights")[::2] == (0, "")
+    assert blockqnn("export", "residual", "--to=name", "--filters=2", "--repeats=1")[0] == 0
+
+
+def test_a_training_can_be_exported_with_initial_weights(blockqnn):
+    write_trained(blockqnn.directory / "trained", CIFAR)
+    status, out, err = blockqnn("export", "trained", "--to=out", "--fresh_weights", "--seed=2")
+    assert (status, err) == (0, "")
+    assert "NOT TRAINED" in out
+    facts = json.loads((blockqnn.directory / "out" / "network.json").read_text())
+    assert (facts["trained"], facts["seed"], facts["mean"]) == (False, 2, [120.5, 60.25, 30.125])
+    weights = load_file(blockqnn.directory / "out" / "weights.safetensors")
+    child = child_network(ALL, CIFAR, seed=2)
+    assert np.array_equal(weights["head.kernel"], child.weights()[0][-1]["kernel"])
 
 
 def refused(blockqnn, *words):
@@ -56,8 +65,8 @@ def test_where_nothing_can_be_written_nothing_is(blockqnn):
     assert "--to file/x cannot be written" in refused(blockqnn, "trained", "--to=file/x")
     assert "cannot be written" in refused(blockqnn, "trained", "--to=" + "x" * 300)
     assert "export needs --to=DIR" in refused(blockqnn, "trained")
-    assert "takes one CHECKPOINT" in refused(blockqnn, "--to=out")
-    assert "takes one CHECKPOINT" in refused(blockqnn, "a", "b", "--to=out")
+    assert "takes one TRAINING" in refused(blockqnn, "--to=out")
+    assert "takes one TRAINING" in refused(blockqnn, "a", "b", "--to=out")
 
 
 def test_a_write_that_fails_half_way_leaves_nothing(blockqnn, monkeypatch):
@@ -96,7 +105,9 @@ def test_a_title_cannot_speak_to_the_terminal(blockqnn):
 def test_checkpoints_that_cannot_be_used_are_refused(blockqnn):
     (blockqnn.directory / "empty").mkdir()
     assert "There is no checkpoint in empty" in refused(blockqnn, "empty", "--to=out")
-    assert "There is no checkpoint 'none'; allowed: the" in refused(blockqnn, "none", "--to=out")
+    assert "There is nothing to export at 'none'; allowed: the" in refused(
+        blockqnn, "none", "--to=out"
+    )
     write_trained(blockqnn.directory / "damaged", CIFAR)
     (blockqnn.directory / "damaged" / "metadata.json").write_text("{}")
     assert "is damaged" in refused(blockqnn, "damaged", "--to=out")

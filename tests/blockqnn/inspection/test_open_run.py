@@ -153,9 +153,9 @@ def test_a_block_is_found_by_its_trial(run):
         assert block.reward == (None if pd.isna(reward) else reward)
 
 
-def test_a_module_is_the_child_that_was_trained(run):
+def test_a_network_is_the_child_that_was_trained(run):
     block = run.block("best")
-    model = block.module()
+    model = block.network()
     assert isinstance(model, nnx.Module)
     layout = run.layout
     images = jnp.ones((2, *layout.image_shape))
@@ -169,21 +169,34 @@ def test_a_module_is_the_child_that_was_trained(run):
         for part in ("convolution", "linear"):
             if hasattr(unit, part):
                 np.testing.assert_array_equal(getattr(unit, part).kernel[...], arrays["kernel"])
-    assert not np.array_equal(logits, block.module(seed=block.trial.seed + 1)(images))
+    assert not np.array_equal(logits, block.network(seed=block.trial.seed + 1)(images))
 
 
-def test_a_module_can_have_another_layout(run):
+def test_a_network_can_have_another_layout(run):
     block = run.block("best")
-    model = block.module(filters=(8,), classes=7, height=16, width=12, channels=3)
+    model = block.network(filters=(8,), classes=7, height=16, width=12, channels=3)
     assert model(jnp.ones((1, 16, 12, 3))).shape == (1, 7)
     other = Layout(filters=(4,), repeats=1, height=8, width=8, channels=1, classes=3)
-    assert block.module(other)(jnp.ones((1, 8, 8, 1))).shape == (1, 3)
-    assert block.module(other, classes=2)(jnp.ones((1, 8, 8, 1))).shape == (1, 2)
-    assert block.module(dtype=jnp.bfloat16).dtype == jnp.bfloat16
+    assert block.network(other)(jnp.ones((1, 8, 8, 1))).shape == (1, 3)
+    assert block.network(other, classes=2)(jnp.ones((1, 8, 8, 1))).shape == (1, 2)
+    assert block.network(dtype=jnp.bfloat16).dtype == jnp.bfloat16
     with pytest.raises(LayoutError, match="filters of at least 1"):
-        block.module(filters=(0,))
+        block.network(filters=(0,))
     with pytest.raises(TypeError):
-        block.module(filter=(8,))
+        block.network(filter=(8,))
+
+
+def test_a_module_is_the_block_alone(run):
+    block = run.block("best")
+    module = block.module()
+    first = run.layout.filters[0]
+    assert isinstance(module, package.Block)
+    assert module(jnp.ones((1, 5, 4, first))).shape == (1, 5, 4, module.out_channels)
+    wide = block.module(channels=3, filters=7, rngs=nnx.Rngs(1), dtype=jnp.bfloat16)
+    assert (wide.dtype, wide.layers[0].operation) == (jnp.bfloat16, module.layers[0].operation)
+    for wrong in ({"repeats": 4, "classes": 100}, {"filters": (8,)}, {"channels": run.layout}):
+        with pytest.raises(UserError, match=r"module\(\) builds the block alone .* network\(\)"):
+            block.module(**wrong)
 
 
 def test_a_run_is_as_it_was_until_it_is_refreshed(run, blockqnn):

@@ -137,9 +137,10 @@ class RowSpace(SearchSpace):
         for stage, filters in enumerate(layout.filters, start=1):
             if stage > 1:
                 here = builder.downsampling(f"stage{stage}/pooling", here)
-            for i, side in enumerate(design.sides * layout.repeats, start=1):
-                name = f"stage{stage}/layer{i}"
-                here = builder.convolution(name, Operation.PCC, here, side, filters)
+            for repeat in range(1, layout.repeats + 1):
+                for i, side in enumerate(design.sides, start=1):
+                    name = f"stage{stage}/row{repeat}/layer{i}"
+                    here = builder.convolution(name, Operation.PCC, here, side, filters)
         builder.head(here, layout.classes)
         return tuple(builder.layers)
 

@@ -1,0 +1,226 @@
+"""Source code in PyTorch: its operations, helpers and the frame around them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blockqnn.export.forms import Arrays, Dialect, SourceForm
+from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.networks.plan import Operation
+
+
+def _norm(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    return {
+        "weight": trained["scale"],
+        "bias": trained["bias"],
+        "running_mean": running["mean"],
+        "running_var": running["variance"],
+        # PyTorch counts steps here, and uses the number only without a momentum.
+        "num_batches_tracked": np.zeros((), np.int64),
+    }
+
+
+def _convolution(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    # HWIO becomes OIHW.
+    return {"weight": trained["kernel"].transpose(3, 2, 0, 1)}
+
+
+def _convolution_and_norm(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    parts = {"conv": _convolution(trained, running), "norm": _norm(trained, running)}
+    return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+
+def _linear(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    return {"weight": trained["kernel"].T, "bias": trained["bias"]}
+
+
+FORMS = {
+    Operation.CONVOLUTION: SourceForm(
+        "{layer}({x})",
+        "convolution({inputs}, {outputs}, {kernel}{stride})",
+        helpers=("convolution",),
+        weights=_convolution,
+    ),
+    Operation.PCC: SourceForm(
+        "{layer}({x})",
+        "ReluConvNorm({inputs}, {outputs}, {kernel}{stride})",
+        helpers=("ReluConvNorm",),
+        weights=_convolution_and_norm,
+    ),
+    Operation.BATCH_NORM: SourceForm(
+        "{layer}({x})", "batch_norm({outputs})", helpers=("batch_norm",), weights=_norm
+    ),
+    Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel})", helpers=("max_pool",)),
+    Operation.AVERAGE_POOLING: SourceForm("average_pool({x}, {kernel})", helpers=("average_pool",)),
+    Operation.ADD: SourceForm(
+        "{x} + {y}", uneven="padded_sum({x}, {y})", uneven_helpers=("padded_sum",)
+    ),
+    Operation.CONCAT: SourceForm("torch.cat([{inputs}], dim=1)"),
+    Operation.ZERO: SourceForm("torch.zeros_like({x})"),
+    Operation.DOWNSAMPLING: SourceForm("functional.max_pool2d({x}, 2)"),
+    Operation.AVERAGE_DOWNSAMPLING: SourceForm("functional.avg_pool2d({x}, 2)"),
+    Operation.RELU: SourceForm("functional.relu({x})"),
+    Operation.GLOBAL_POOLING: SourceForm("{x}.mean(dim=(2, 3))"),
+    Operation.LINEAR: SourceForm(
+        "{layer}({x})", "linear({inputs}, {outputs})", helpers=("linear",), weights=_linear
+    ),
+}
+
+HEAD = '''"""{title}
+
+{origin}
+
+It needs torch and safetensors, nothing else:
+
+    network = load("weights.safetensors")
+    with torch.no_grad():
+        logits = network(normalise(images))  # uint8 {pixels} -> float32 [B, {classes}]
+
+{classes_text}
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
+
+HEIGHT, WIDTH, CHANNELS = {shape}
+CLASSES = {classes}
+CLASS_NAMES: tuple[str, ...] = {class_names}
+
+# Of each channel of the training images, on the scale of 0 to 255.
+MEAN = {mean}
+DEVIATION = {deviation}
+'''
+
+READ_IMAGE = '''
+
+def read_image(path: str | os.PathLike[str]) -> torch.Tensor:
+    """Reads an image file as pixels, uint8 [1, CHANNELS, HEIGHT, WIDTH].
+
+    It is turned upright, put on a background where it is transparent, and scaled.
+    What is then too long is cut alike at both ends.
+    """
+    from PIL import Image, ImageOps  # Pillow is needed here alone.
+
+    with Image.open(path) as file:
+        image = ImageOps.exif_transpose(file)
+    if image.has_transparency_data:
+        background = Image.new("RGBA", image.size, {background})
+        image = Image.alpha_composite(background, image.convert("RGBA"))
+    image = image.convert("{mode}")
+    scaled = ImageOps.fit(image, (WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    pixels = torch.frombuffer(bytearray(scaled.tobytes()), dtype=torch.uint8)
+    return pixels.reshape(1, HEIGHT, WIDTH, CHANNELS).permute(0, 3, 1, 2)
+'''
+
+LOAD = '''
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """Turns pixels from 0 to 255, PIXELS, into what the network takes."""
+    mean = torch.tensor(MEAN, device=images.device).reshape(1, CHANNELS, 1, 1)
+    deviation = torch.tensor(DEVIATION, device=images.device).reshape(1, CHANNELS, 1, 1)
+    return (images.float() - mean) / deviation
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """The network with the weights of a safetensors file, in evaluation mode."""
+    network = Network()
+    network.load_state_dict(load_file(path))
+    return network.eval()
+'''
+
+HELPERS = {
+    "convolution": '''
+
+def convolution(inputs: int, outputs: int, side: int, stride: int = 1) -> nn.Conv2d:
+    """A convolution without bias; with stride 1 the map keeps its size."""
+    made = nn.Conv2d(inputs, outputs, side, stride, padding=side // 2, bias=False)
+    nn.init.kaiming_normal_(made.weight)
+    return made
+''',
+    "batch_norm": f'''
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """A batch normalisation."""
+    return nn.BatchNorm2d(channels, eps={BATCH_NORM_EPSILON}, momentum={1 - BATCH_NORM_MOMENTUM:g})
+''',
+    "linear": '''
+
+def linear(inputs: int, outputs: int) -> nn.Linear:
+    """A product with a matrix, and a bias."""
+    made = nn.Linear(inputs, outputs)
+    nn.init.kaiming_normal_(made.weight)
+    nn.init.zeros_(made.bias)
+    return made
+''',
+    "ReluConvNorm": '''
+
+class ReluConvNorm(nn.Module):
+    """ReLU, convolution, batch normalisation."""
+
+    def __init__(self, inputs: int, outputs: int, side: int, stride: int = 1):
+        super().__init__()
+        self.conv = convolution(inputs, outputs, side, stride)
+        self.norm = batch_norm(outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(functional.relu(x)))
+''',
+    "max_pool": '''
+
+def max_pool(x: torch.Tensor, side: int) -> torch.Tensor:
+    """Max pooling with stride 1; the map keeps its size."""
+    return functional.max_pool2d(x, side, stride=1, padding=side // 2)
+''',
+    "average_pool": '''
+
+def average_pool(x: torch.Tensor, side: int) -> torch.Tensor:
+    """Average pooling with stride 1 over pixels that exist; the map keeps its size."""
+    return functional.avg_pool2d(
+        x, side, stride=1, padding=side // 2, count_include_pad=False
+    )
+''',
+    "padded_sum": '''
+
+def padded_sum(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Adds two maps; the narrower one gets channels of zeros at its end."""
+    channels = max(x.shape[1], y.shape[1])
+    x, y = (functional.pad(z, (0, 0, 0, 0, 0, channels - z.shape[1])) for z in (x, y))
+    return x + y
+''',
+}
+
+STAGE = '''
+
+def stage({parameters}, {units}: int) -> nn.Sequential:
+    """{Units} in a row; each reads what the one before it writes."""
+    row = []
+    for _ in range({units}):
+        row.append({Unit}({arguments}))
+        channels = row[-1].out_channels
+    return nn.Sequential(*row)
+'''
+
+TORCH = Dialect(
+    name="PyTorch",
+    forms=FORMS,
+    helpers=HELPERS,
+    needs={"ReluConvNorm": ("convolution", "batch_norm")},
+    head=HEAD,
+    read_image=READ_IMAGE,
+    load=LOAD,
+    module="nn.Module",
+    array="torch.Tensor",
+    forward="forward",
+    rngs="",
+    rngs_parameter="",
+    begin="super().__init__()",
+    axes="[B, {channels}, {height}, {width}]",
+    stage=STAGE,
+    use=("{x} = {stage}({x})",),
+)
