@@ -52,7 +52,7 @@ ROOMS = {
     "drawing": "ground, networks",
     "tensorboard": "drawing, runs, ground, networks.spaces, networks",
     "searching": (
-        "tensorboard, runs, workers, evaluation, ground, child networks, networks.spaces, "
+        "tensorboard, runs, workers, evaluation, data, ground, child networks, networks.spaces, "
         "networks, agents"
     ),
     # What is done with runs and with designs.

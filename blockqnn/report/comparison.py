@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blockqnn.listing import DRY_NOTICE
@@ -47,7 +47,8 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
     runs_in_order = [run for group in found for run in group.runs]
     names = differing([group.flags for group in found])
     figures = [[run_figures(run) for run in group.runs] for group in found]
-    states = {run.path: search_state(run)["name"] for run in runs}
+    seen = {run.path: search_state(run) for run in runs}
+    states = {path: state["name"] for path, state in seen.items()}
     still = {run.path: unfinished_words(run, states[run.path]) for run in runs}
     dry = [str(run.path) for run in runs if run.dry]
     return {
@@ -71,7 +72,7 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
                 "seed": str(run.flags.get("seed", "")),
                 "figures": row,
                 "unfinished": still[run.path],
-                "early": _early(run, states[run.path]),
+                "early": _early(run, seen[run.path]),
                 "learned": learned(run),
                 "best": top_blocks(run, top),
                 "trials": columns(distinct_best(run, top)),
@@ -183,9 +184,9 @@ def _difference(first: Sequence[float], other: Sequence[float]) -> str:
     return f"{difference:.2f} lower, which is {clear} than two standard errors ({2 * error:.2f})."
 
 
-def _early(run: RunRecord, state: str) -> str | None:
+def _early(run: RunRecord, state: Mapping[str, Any]) -> str | None:
     planned = planned_iterations(run.flags)
-    return too_early(run.trials, run.iterations, planned, state == FINISHED)
+    return too_early(run.trials, run.iterations, planned, state["name"] == FINISHED, state["used"])
 
 
 def _pairs(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def summary(
     """
     trials, planned = run.trials, planned_iterations(run.flags)
     state = search_state(run) if state is None else state
-    early = too_early(trials, run.iterations, planned, state["name"] == FINISHED)
+    early = too_early(trials, run.iterations, planned, state["name"] == FINISHED, state["used"])
     return {
         "name": run.path.name or str(run.path),
         "dry": run.dry,

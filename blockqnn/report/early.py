@@ -11,7 +11,11 @@ _SHARE = 1 / 3
 
 
 def too_early(
-    trials: Sequence[Trial], iterations: int, planned: int | None, finished: bool
+    trials: Sequence[Trial],
+    iterations: int,
+    planned: int | None,
+    finished: bool,
+    used: float | None = None,
 ) -> str | None:
     """Why nothing can be said yet of what the agent has learned.
 
@@ -20,6 +24,7 @@ def too_early(
         iterations: that have ended.
         planned: iterations in all, or None if that is not known.
         finished: whether the search has come to its end.
+        used: share of the budget that is used up, where one ends the search.
 
     Returns:
         A sentence, or None where it is late enough: at the end, or when random
@@ -31,6 +36,11 @@ def too_early(
         return (
             "It is too early to say what the agent has learned: epsilon is 1, so that every block "
             "up to now was written at random."
+        )
+    if used is not None and used < _SHARE:
+        return (
+            f"It is too early to say what the agent has learned: {100 * used:.0f} % of the budget "
+            "is used up, less than a third."
         )
     if planned and iterations < _SHARE * planned:
         return (

@@ -32,7 +32,8 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
         there are, by state; `children` in training, each with its `trial`,
         `seconds` and `device`; `more`, the number of those that are not
         listed; `failed` trials; `left`, seconds to the end of the schedule, or
-        None where that cannot be said; `seen`, when this was so.
+        None where that cannot be said; `used`, the share of a budget that is
+        used up, or None without one; `seen`, when this was so.
     """
     now = time.time() if now is None else now
     status = read_status(run.path / status_file.FILE_NAME)
@@ -45,6 +46,7 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
         "more": 0,
         "failed": sum(trial.status is Status.FAILED for trial in run.trials),
         "left": None,
+        "used": _used(status),
         "seen": now,
     }
     if name == RUNNING and status is not None:
@@ -52,7 +54,8 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
         found["workers"] = _tally(status)
         found["children"] = children[:MOST_CHILDREN]
         found["more"] = max(0, len(children) - MOST_CHILDREN)
-        found["left"] = seconds_left(run.trials, run.flags, status.begun, now)
+        left = seconds_left(run.trials, run.flags, status.begun, now)
+        found["left"] = left if status.seconds_left is None else status.seconds_left
     return found
 
 
@@ -81,6 +84,17 @@ def seconds_left(
     done = sum(trial.finished is not None and trial.finished >= begun for trial in counting)
     left = max(0, planned * each - len(counting))
     return max(0.0, now - begun) / done * left if done else None
+
+
+def _used(status: RunStatus | None) -> float | None:
+    if status is None or not status.budget:
+        return None
+    shares = []
+    if status.budget.max_blocks:
+        shares.append(status.blocks / status.budget.max_blocks)
+    if status.budget.max_hours:
+        shares.append(status.searched_seconds / (3600 * status.budget.max_hours))
+    return max(shares)
 
 
 def _name(run: RunRecord, status: RunStatus | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from blockqnn.errors import INTERRUPTED
-from blockqnn.evaluation.contract import DRY, PYTHON, TABLE
+from blockqnn.evaluation.contract import DRY, PYTHON, TABLE, TRAIN
 from blockqnn.evaluation.recorded import checked_facts, data_as_recorded
 from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.invocation import command
@@ -23,6 +23,7 @@ from blockqnn.runs.store import Store
 from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.ending import print_result
 from blockqnn.searching.estimate import Estimate
+from blockqnn.searching.heading import search_heading
 from blockqnn.searching.loop import Search
 from blockqnn.searching.progress import Progress, make_progress
 from blockqnn.searching.refusals import RefusalWatch
@@ -64,6 +65,8 @@ def run_search(
     for note in run.notes:
         print(note, file=stream)
     check_executor(run)
+    if settings.evaluator != PYTHON:
+        print(search_heading(settings, run), file=stream, flush=True)
     accuracies = None
     if settings.evaluator == TABLE and not (run.run_dir / STORE_FILE).exists():
         # A table that cannot be used must leave no directory.
@@ -159,6 +162,12 @@ def _carry_on(
         refusals = RefusalWatch(settings, before)
         if warning := refusals.beforehand():
             print(warning, file=stream)
+        if settings.evaluator == TRAIN and not before:
+            print(
+                "Compiling the first children, which takes longest; later ones share programs.",
+                file=stream,
+                flush=True,
+            )
         failures = 0
         try:
             for trial in search.run(executor):

@@ -12,7 +12,7 @@ from blockqnn.evaluation.contract import TRAIN, make_evaluator
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.contract import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
 from blockqnn.workers.machine import placing_environment
-from blockqnn.workers.placement import available_cores, compile_threads, places
+from blockqnn.workers.placement import Place, available_cores, compile_threads, places
 from blockqnn.workers.ray_executor import RayExecutor
 from blockqnn.workers.ray_resources import Order, passed_on
 from blockqnn.workers.state import Watcher
@@ -76,7 +76,25 @@ def make_executor(
         line = encode_settings(*what, worker, settings.table)
         order = _order(settings, run, line, cpus)
         return RayExecutor(order, run.workers, most, run.run_dir, *limits)
-    found = places(
+    found = local_places(settings, run)
+    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
+    line = encode_settings(*what, worker, settings.table)
+    return LocalExecutor(line, found, run.run_dir, *limits)
+
+
+def local_places(settings: SearchSettings, run: RunSettings) -> list[Place]:
+    """What each worker gets of this machine.
+
+    Args:
+        settings: what the children are.
+        run: where they are evaluated.
+
+    Returns:
+        A place for each worker.
+    """
+    # In an iteration no more workers can be busy than it has blocks.
+    most = 0 if settings.asynchronous else settings.blocks_per_iteration
+    return places(
         run.workers,
         run.cores_per_worker,
         most or len(available_cores()),
@@ -84,9 +102,6 @@ def make_executor(
         placing_environment(),
         gpus_per_worker=run.ray.gpus,
     )
-    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker, settings.table)
-    return LocalExecutor(line, found, run.run_dir, *limits)
 
 
 def _order(settings: SearchSettings, run: RunSettings, line: str, cpus: float) -> Order:

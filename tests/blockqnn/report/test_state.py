@@ -120,6 +120,8 @@ def test_when_it_is_too_early_for_a_verdict():
     assert too_early(learned, 3, 9, finished=False) is None
     assert too_early(random, 9, 9, finished=True) is None
     assert too_early(learned, 2, None, finished=False) is None
+    assert "30 % of the budget" in too_early(learned, 2, None, finished=False, used=0.3)
+    assert too_early(learned, 2, None, finished=False, used=0.34) is None
 
 
 def test_a_search_in_its_first_third_gets_no_verdict(tmp_path):

@@ -1,0 +1,86 @@
+"""The first lines of a search: what it read, with what it computes, what it will do."""
+
+from __future__ import annotations
+
+from blockqnn.data.datasets import contents
+from blockqnn.data.images import VALIDATION_SHARE
+from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
+from blockqnn.heading import heading
+from blockqnn.listing import counted, number
+from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.workers.choice import local_places
+from blockqnn.workers.contract import INLINE, RAY
+from blockqnn.workers.machine import described, unused_gpus
+
+
+def search_heading(settings: SearchSettings, run: RunSettings) -> str:
+    """What a search says before it begins.
+
+    Args:
+        settings: what is searched.
+        run: how and where.
+
+    Returns:
+        Lines with data, device, children, search and directory.
+
+    Raises:
+        UserError: if the data set cannot be used.
+    """
+    return heading(
+        {
+            "Data": _data(settings),
+            "Device": _device(settings, run),
+            "Children": _children(settings),
+            "Search": _search(settings, run),
+            "Run": str(run.run_dir),
+        }
+    )
+
+
+def _data(settings: SearchSettings) -> str | None:
+    if settings.evaluator == DRY:
+        return f"{settings.data.dataset}, of which a dry run reads nothing"
+    if settings.evaluator == TABLE:
+        return f"accuracies from {settings.table.path}, column {settings.table.column}"
+    if settings.evaluator != TRAIN:
+        return None
+    found = contents(settings.data)
+    judged = (
+        ""
+        if found.validation
+        else f"\nOne training image in {VALIDATION_SHARE} is held out to judge by."
+    )
+    return found.in_words() + judged
+
+
+def _device(settings: SearchSettings, run: RunSettings) -> str | None:
+    if settings.evaluator != TRAIN:
+        return None
+    if run.executor == RAY:
+        return f"what Ray has at {run.ray.address}"
+    places = None if run.executor == INLINE else local_places(settings, run)
+    return "\n".join(filter(None, [described(places), unused_gpus()]))
+
+
+def _children(settings: SearchSettings) -> str | None:
+    if settings.evaluator != TRAIN:
+        return None
+    layout, recipe = settings.layout, settings.recipe
+    filters = ",".join(map(str, layout.filters))
+    return (
+        f"{counted(layout.repeats, 'block')} a stage with filters {filters}, layout {layout.kind}; "
+        f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
+    )
+
+
+def _search(settings: SearchSettings, run: RunSettings) -> str:
+    name = run.flag_values["agent"]
+    if settings.budget:
+        ends = []
+        if settings.budget.max_blocks:
+            ends.append(f"{counted(settings.budget.max_blocks, 'block')} trained")
+        if settings.budget.max_hours:
+            ends.append(f"{number(settings.budget.max_hours, 2)} hours")
+        return f"{name}, until {' or '.join(ends)}"
+    each = counted(settings.blocks_per_iteration, "block")
+    return f"{name}, {counted(settings.iterations, 'iteration')} of {each}"
