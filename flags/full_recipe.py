@@ -55,6 +55,12 @@ def define(flags: parsing.FlagSet) -> None:
         least=0,
         most=0.999999,
     )
+    flags.number(
+        "clip_norm",
+        paper.clip_norm,
+        "norm of all gradients together to which larger ones are scaled; 0 for no bound",
+        least=0,
+    )
     flags.integer(
         "crop_padding",
         paper.crop_padding,
@@ -127,6 +133,7 @@ def recipe(values: dict[str, Any]) -> FullRecipe:
         flip=values["flip"],
         cutout=values["cutout"],
         drop_path=values["drop_path"],
+        clip_norm=values["clip_norm"],
         ema_decay=values["ema_decay"],
         bfloat16=values["bfloat16"],
         sync_batch_norm=values["sync_batch_norm"],

@@ -96,9 +96,9 @@ def check_record(
     if (same or not known) and now["shape"] == recorded.get("shape"):
         return
     raise UserError(
-        f"The data have changed since {where} was begun: {_changes(recorded, now)}. "
-        "Put the old data back, or say where they are (--dataset), to go on, or begin anew in "
-        "another directory."
+        f"The data are not those with which {where} was begun: {_changes(recorded, now)}. Put the "
+        "old data back, or say where they are (--dataset), to go on; or begin anew in another "
+        "directory (--run_dir, --out_dir)."
     )
 
 

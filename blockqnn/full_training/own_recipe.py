@@ -11,6 +11,7 @@ _STEPS_ON_CPU, _STEPS_ON_ACCELERATOR = 1_500, 20_000
 _LEAST_EPOCHS, _MOST_EPOCHS_ON_CPU, _MOST_EPOCHS = 15, 60, 300
 """The last is the paper's number."""
 
+_WARMUP_EPOCHS = 2
 _LARGEST_BATCH = 128
 _BATCHES_AN_EPOCH = 8
 """At least so many batches an epoch, as long as a batch has 8 images."""
@@ -26,6 +27,7 @@ class OwnRecipe:
         epochs: passes over the training part.
         batch_size: images in a step.
         learning_rate: the paper's 0.1 for 128 images, in proportion to the batch.
+        warmup_epochs: over which the rate grows; few, and fewer where all are few.
         milestones: after the half and after three quarters of the epochs, as in the paper.
         crop_padding: pixels, an eighth of a side, which for CIFAR are the paper's 4.
         flip: images of one channel, such as characters and scans, are not mirrored.
@@ -34,6 +36,7 @@ class OwnRecipe:
     epochs: int
     batch_size: int
     learning_rate: float
+    warmup_epochs: int
     milestones: tuple[int, ...]
     crop_padding: int
     flip: bool
@@ -44,6 +47,7 @@ class OwnRecipe:
             f"--epochs={self.epochs}",
             f"--batch_size={self.batch_size}",
             f"--learning_rate={self.learning_rate:g}",
+            f"--warmup_epochs={self.warmup_epochs}",
             f"--milestones={','.join(map(str, self.milestones))}",
             f"--crop_padding={self.crop_padding}",
             f"--flip={str(self.flip).lower()}",
@@ -83,6 +87,7 @@ def own_recipe(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=float(f"{0.1 * batch_size / _LARGEST_BATCH:.2g}"),
+        warmup_epochs=min(_WARMUP_EPOCHS, epochs // 5),
         milestones=tuple(sorted(m for m in milestones if 0 < m < epochs)),
         crop_padding=max(1, round(min(shape[:2]) / 8)),
         flip=shape[2] >= _COLOURS,

@@ -86,7 +86,7 @@ def optimiser(recipe: FullRecipe) -> optax.GradientTransformation:
     """SGD's direction: momentum over gradients to which the decaying weights are added.
 
     Args:
-        recipe: its momentum and weight decay.
+        recipe: its momentum and weight decay, and the norm that gradients may have.
 
     Returns:
         A transformation of gradients; the learning rate is applied afterwards.
@@ -97,7 +97,9 @@ def optimiser(recipe: FullRecipe) -> optax.GradientTransformation:
             lambda path, _: recipe.decay_norm or path[-1].key == "kernel", parameters
         )
 
+    clipping = [optax.clip_by_global_norm(recipe.clip_norm)] if recipe.clip_norm else []
     return optax.chain(
+        *clipping,
         optax.add_decayed_weights(recipe.weight_decay, decaying),
         optax.trace(recipe.momentum, recipe.nesterov),
     )

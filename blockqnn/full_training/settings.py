@@ -52,6 +52,8 @@ class FullRecipe:
         nesterov: whether the momentum is Nesterov's.
         weight_decay: times the weights, added to their gradients.
         decay_norm: whether scales and biases decay too, and not kernels alone.
+        clip_norm: largest norm of all gradients together, to which larger ones are scaled;
+            0 for no bound. Blocks without batch norm on some path need one.
         label_smoothing: share of the label that is spread over all classes.
         crop_padding: pixels of zeros around an image before a random crop of its size.
         flip: whether images are mirrored at random.
@@ -75,6 +77,7 @@ class FullRecipe:
     nesterov: bool = False
     weight_decay: float = 5e-4
     decay_norm: bool = True
+    clip_norm: float = 0.0
     label_smoothing: float = 0.0
     crop_padding: int = 4
     flip: bool = True

@@ -27,6 +27,7 @@ _BEFORE_THERE_WERE = {
     "async": "false",
     "validation_examples": "0",
     **dict.fromkeys(_BUDGETS, "0"),
+    "own_validation": "true",
     "resize": "0",
     "background": "white",
     "class_folders": "",

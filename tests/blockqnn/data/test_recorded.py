@@ -128,7 +128,7 @@ def test_a_record_is_json_and_says_what_has_changed(folder):
     with pytest.raises(UserError) as refusal:
         check_record(before, settings, "the run in r")
     assert str(refusal.value).startswith(
-        "The data have changed since the run in r was begun: new class aardvark; 30 training "
+        "The data are not those with which the run in r was begun: new class aardvark; 30 training "
         "images then, 31 now. Put the old data back"
     )
     shutil.rmtree(folder / "train" / "aardvark")

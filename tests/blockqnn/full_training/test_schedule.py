@@ -125,3 +125,17 @@ def test_presets_of_training_and_search_are_apart():
     assert not training_names & set(preset_files.preset_names())
     for name in training_names:
         assert preset(name).name == name.removeprefix("train_")
+
+
+def test_gradients_of_a_large_norm_are_scaled_before_the_weights_decay():
+    recipe = FullRecipe(clip_norm=1.0, momentum=0.0, weight_decay=0.1)
+    transformation = optimiser(recipe)
+    weights = {"kernel": jnp.array([10.0, 0.0]), "bias": jnp.array([0.0])}
+    gradients = {"kernel": jnp.array([3.0, 0.0]), "bias": jnp.array([4.0])}
+    direction, _ = transformation.update(gradients, transformation.init(weights), weights)
+    # The norm is 5: gradients are 0.6 and 0.8, and 0.1 x 10 decays.
+    np.testing.assert_allclose(direction["kernel"], [0.6 + 1.0, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(direction["bias"], [0.8], rtol=1e-6)
+    within = {"kernel": jnp.array([0.3, 0.0]), "bias": jnp.array([0.4])}
+    direction, _ = transformation.update(within, transformation.init(weights), weights)
+    np.testing.assert_allclose(direction["bias"], [0.4], rtol=1e-6)
