@@ -24,14 +24,13 @@ if TYPE_CHECKING:
         block,
         draw,
         figures,
-        load_block,
-        load_network,
         network,
         open_run,
         parse,
         search,
     )
     from blockqnn.networks.block import Block
+    from blockqnn.trained_networks import load_block, load_network
 
 __all__ = [
     "Block",
@@ -53,6 +52,10 @@ def __getattr__(name: str) -> Any:
         from blockqnn.networks.block import Block
 
         return Block
+    if name in ("load_block", "load_network"):
+        from blockqnn import trained_networks
+
+        return getattr(trained_networks, name)
     if name in __all__:
         from blockqnn import interface
 

@@ -67,6 +67,10 @@ class Start:
     named: Mapping[str, Any]
 
 
+_BEFORE_THERE_WERE = {"clip_norm": "0"}
+"""What trainings did that are older than a flag."""
+
+
 def start(define: Callable[[], FlagSet], arguments: Sequence[str]) -> Start:
     """Looks the block and its run up, and chooses what was not named.
 
@@ -97,6 +101,8 @@ def start(define: Callable[[], FlagSet], arguments: Sequence[str]) -> Start:
     before, after = [f"--preset={preset}", *of_data], []
     record_file, out_dir = _begun(arguments, named, name, block)
     if record_file is not None and "preset" not in named:
+        known = _lines(record_file)
+        before += [f"--{n}={v}" for n, v in _BEFORE_THERE_WERE.items() if n not in known]
         before.append(f"--flagfile={record_file}")
         origin = origin if "dataset" in named else "those with which the training was begun"
     if out_dir is not None:

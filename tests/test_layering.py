@@ -30,7 +30,7 @@ GROUPS = {
     # Of the networks what begins with a design; the rest is about any network.
     "child networks": ("networks.block", "networks.child", "networks.cost"),
     # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.
-    "interface": ("", "environment", "python_search"),
+    "interface": ("", "environment", "python_search", "trained_networks"),
 }
 """Modules, without `blockqnn.`, that are a room although they share a folder with others."""
 

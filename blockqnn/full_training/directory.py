@@ -135,6 +135,7 @@ def _comparable(metadata: Metadata, moved: bool) -> dict[str, Any]:
     names = ("layout", "data", "recipe", "seed", "steps_per_epoch")
     facts = {name: getattr(metadata, name) for name in names}
     usual = json.loads(json.dumps(dataclasses.asdict(FullData())))
+    facts["recipe"] = {"clip_norm": 0.0} | metadata.recipe
     data = dict(metadata.data)
     source = usual["source"] | data.get("source", {})
     # Earlier versions kept the side of a square here.

@@ -164,7 +164,7 @@ def _working_in(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     """Makes the folder of unfinished work, which one process at a time may use."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "lock").open("a")
+        lock = (directory / "lock").open("a", encoding="utf-8")
     except (OSError, ValueError) as error:
         raise _unusable(directory.parent.parent, error) from error
     with lock:

@@ -85,6 +85,7 @@ def test_every_flag_reaches_its_setting():
         "--nesterov",
         "--weight_decay=0.19",
         "--nodecay_norm",
+        "--clip_norm=0.195",
         "--label_smoothing=0.2",
         "--crop_padding=21",
         "--noflip",
