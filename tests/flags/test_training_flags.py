@@ -126,7 +126,7 @@ def test_every_flag_reaches_its_setting():
         image_size=16,
     )
     assert recipe == FullRecipe(
-        13, 14, 0.15, "steps", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.2, 21, False, 22,
+        13, 14, 0.15, "steps", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.195, 0.2, 21, False, 22,
         0.23, 0.24, True, False,
     )  # fmt: skip
 
