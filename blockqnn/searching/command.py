@@ -65,8 +65,6 @@ def run_search(
     for note in run.notes:
         print(note, file=stream)
     check_executor(run)
-    if settings.evaluator != PYTHON:
-        print(search_heading(settings, run), file=stream, flush=True)
     accuracies = None
     if settings.evaluator == TABLE and not (run.run_dir / STORE_FILE).exists():
         # A table that cannot be used must leave no directory.
@@ -75,6 +73,8 @@ def run_search(
         before = store.facts()
         data = data_as_recorded(before, settings.data)
         settings = dataclasses.replace(settings, data=data)
+        if settings.evaluator != PYTHON:
+            print(search_heading(settings, run), file=stream, flush=True)
         sources = checked_facts(before, settings, f"the run in {run.run_dir}")
         kind = AsynchronousSearch if settings.asynchronous else Search
         search = kind(settings, settings.make_agent(), store)

@@ -23,7 +23,13 @@ START = {"png": b"\x89PNG\r\n", "pdf": b"%PDF-", "svg": b"<?xml"}
 def run(blockqnn):
     """The directory of a finished run."""
     blockqnn.search(
-        *("--preset=digits", "--run_dir=run", "--epsilon_schedule=1.0:6,0.1:3", "--alpha=0.3"),
+        *(
+            "--preset=digits",
+            "--agent=q_learning",
+            "--run_dir=run",
+            "--epsilon_schedule=1.0:6,0.1:3",
+            "--alpha=0.3",
+        ),
         *("--blocks_per_iteration=8", "--max_layers=3"),
     )
     return "run"

@@ -226,7 +226,13 @@ def test_a_run_at_its_beginning_has_nothing_to_explain():
 
 def test_the_greedy_block_is_what_the_agent_suggests_without_random_actions(blockqnn):
     blockqnn.search(
-        *("--preset=digits", "--run_dir=run", "--epsilon_schedule=1.0:12,0.3:6", "--alpha=0.3"),
+        *(
+            "--preset=digits",
+            "--agent=q_learning",
+            "--run_dir=run",
+            "--epsilon_schedule=1.0:12,0.3:6",
+            "--alpha=0.3",
+        ),
         *("--initial_q=0.1", "--blocks_per_iteration=12", "--max_layers=4"),
     )
     path = blockqnn.directory / "run"

@@ -289,7 +289,7 @@ def test_errors_are_the_sentences_of_the_command_line(run, blockqnn):
 
 
 def test_a_run_without_trained_blocks(blockqnn):
-    blockqnn.search(*SEARCH, "--epsilon_schedule=1.0:1", "--max_parameters=1")
+    assert blockqnn("search", *SEARCH, "--epsilon_schedule=1.0:1", "--max_parameters=1")[0] == 1
     run = package.open_run("run")
     assert len(repr(run).splitlines()) == 2
     assert "<table" not in run._repr_html_()

@@ -228,7 +228,7 @@ def test_a_comparison_is_not_wider_either(browser, tmp_path):
 
 
 def test_a_run_without_a_trained_block_says_so(browser, blockqnn):
-    blockqnn.search("--preset=smoke", "--run_dir=run", "--max_parameters=1")
+    assert blockqnn("search", "--preset=smoke", "--run_dir=run", "--max_parameters=1")[0] == 1
     blockqnn("report", "run")
     browser.open_file(blockqnn.directory / "report.html")
     assert "No block has been trained yet." in browser.text(".words")

@@ -159,7 +159,7 @@ def test_what_is_known_or_infeasible_is_free(store):
     changes = {"blocks_per_iteration": 2, "limits": Limits()}
     trials, evaluator = scripted(store, codes, 3, **changes)
     assert [trial.status for trial in trials] == [
-        "completed", "infeasible", "known", "completed", "known", "completed",
+        "trained", "infeasible", "known", "trained", "known", "trained",
     ]  # fmt: skip
     assert len(evaluator.jobs) == 3
 
@@ -171,7 +171,7 @@ def test_a_failure_counts_once_and_is_not_tried_again_in_its_iteration(store):
         store, codes, 4, outcomes, blocks_per_iteration=2, schedule=((1.0, 1),)
     )
     assert [trial.status for trial in trials] == [
-        "failed", "failed", "completed", "completed", "completed",
+        "failed", "failed", "trained", "trained", "trained",
     ]  # fmt: skip
     assert (trials[1].source, trials[1].reason) == (1, "the same block failed as trial 1")
     assert (trials[3].iteration, len(evaluator.jobs)) == (2, 4)

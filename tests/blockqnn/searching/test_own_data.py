@@ -71,7 +71,7 @@ def test_data_are_all_that_has_to_be_typed(blockqnn):
     assert rest[0] == "  --layout=cifar --filters=16,32 --max_layers=6"
     assert (blockqnn.directory / "runs" / "pets" / "store.sqlite").is_file()
     assert "0 failed" in out
-    trained = [t for t in blockqnn.trials("runs/pets") if t["status"] == "completed"]
+    trained = [t for t in blockqnn.trials("runs/pets") if t["status"] == "trained"]
     assert f"--max_blocks={len(trained)} " in out
 
 
