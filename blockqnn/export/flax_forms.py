@@ -121,7 +121,8 @@ def normalise(images: np.ndarray | jax.Array) -> jax.Array:
 
 def load(path: str | os.PathLike[str]) -> Network:
     """The network with the weights of a safetensors file, in evaluation mode."""
-    network = Network(rngs=nnx.Rngs(0))
+    # Shapes alone: initial weights would be drawn only to be replaced.
+    network = nnx.eval_shape(lambda: Network(rngs=nnx.Rngs(0)))
     weights = load_file(path)
     state = nnx.state(network, (nnx.Param, nnx.BatchStat))
     for place, variable in nnx.to_flat_state(state):

@@ -10,14 +10,16 @@ TOP = """# A convolutional network of {units}
 {drawing}
 ```
 
-The {unit} was designed by blockqnn and stands in a network of {parameters:,} parameters, for images
-of {height}x{width} pixels with {channels} channel{plural} and {classes} classes. {origin}
+Above is the code as it was written; below it what it computes, without layers that do nothing,
+with the numbers that `network.py` has. The {unit} was designed by blockqnn and stands in a network
+of {parameters:,} parameters, for images of {height}x{width} pixels with {channels} channel{plural}
+and {classes} classes. {origin}
 
 """
 
 _FLAX = """| file | what |
 |---|---|
-| `network.py` | the {unit} and the network in Flax NNX; flax {flax} or newer, safetensors |
+| `network.py` | both in Flax NNX; needs flax {flax}, safetensors, Pillow to read image files |
 | `weights.safetensors` | the weights; their names are attributes of the network, joined by dots |
 | `weights.orbax` | the same weights, as an Orbax checkpoint of a nested dict |
 | `network.stablehlo` | pixels to logits as StableHLO, for any batch size, on CPU, GPU and TPU |
@@ -119,7 +121,8 @@ from flax import nnx
 from network import load
 
 network = load("weights.safetensors")
-{unit} = network.{stage}[0]  # the first {unit} of the {last} stage
+# The first {unit} of the {last} stage: {read} channels in, {written} out.
+{unit} = network.{stage}[0]
 maps = {unit}(jnp.zeros((2, 16, 16, {read})))  # [2, 16, 16, {written}]
 
 network.{head} = nnx.Linear(network.{head}.in_features, 7, rngs=nnx.Rngs(0))
@@ -129,7 +132,7 @@ network.train()  # batch normalisation by the statistics of the batch; eval() go
 
 _TORCH = """| file | what |
 |---|---|
-| `network.py` | the {unit} and the network as modules of PyTorch; needs torch and safetensors |
+| `network.py` | both as modules of PyTorch; needs torch, safetensors, Pillow to read image files |
 | `weights.safetensors` | the weights, a `state_dict` of the network |
 | `network.json` | {unit}, layout, layers, normalisation, classes, training |
 
@@ -189,7 +192,8 @@ from network import load
 from torch import nn
 
 network = load("weights.safetensors")
-{unit} = network.{stage}[0]  # the first {unit} of the {last} stage
+# The first {unit} of the {last} stage: {read} channels in, {written} out.
+{unit} = network.{stage}[0]
 maps = {unit}(torch.zeros(2, {read}, 16, 16))  # [2, {written}, 16, 16]
 
 network.{head} = nn.Linear(network.{head}.in_features, 7)

@@ -64,10 +64,15 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         best_block = f"{run.run_dir}#best"
         print(
             f"Train it to the end: {command('train', best_block, f'--out_dir={out_dir}')}"
-            f"\nThen take it home:   {command('export', out_dir, f'--to={run.run_dir}-exported')}",
+            f"\nThen take it home:   {command('export', out_dir, f'--to={run.run_dir}-exported')}"
+            "  (--framework=torch for PyTorch)",
             file=stream,
         )
-    print(f"All trials:          {command('trials', run.run_dir)}", file=stream)
+    print(
+        f"All of the run:      {command('report', run.run_dir)}"
+        f"\nAll trials:          {command('trials', run.run_dir)}",
+        file=stream,
+    )
     if run.tensorboard:
         print(
             f"Learning curves:     tensorboard --logdir {quoted(str(run.run_dir / DIRECTORY))}",

@@ -20,6 +20,9 @@ UNDER_WAY = "under_way"
 MOST_IN_VAIN = 1000
 """A search with a budget ends after so many suggestions in a row that gave nothing to train."""
 
+_LEAST_ITERATIONS = 3
+"""Of a small budget: more would leave workers without a block."""
+
 _SECONDS_AN_HOUR = 3600.0
 
 
@@ -174,8 +177,9 @@ class Pace:
         if not self._budget:
             return Plan(blocks)
         if self._budget.max_blocks:
-            # However few blocks there are, there are as many iterations as epsilons.
-            blocks = min(blocks, self._budget.max_blocks // len(self._settings.schedule))
+            # However few blocks there are, the agent learns a few times, with two at once.
+            most = self._budget.max_blocks // min(len(self._settings.schedule), _LEAST_ITERATIONS)
+            blocks = min(blocks, max(most, 2))
             blocks = max(1, min(blocks, int(self.blocks_left()) + counted))
         return Plan(blocks, self.share)
 

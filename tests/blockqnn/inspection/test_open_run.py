@@ -291,7 +291,7 @@ def test_errors_are_the_sentences_of_the_command_line(run, blockqnn):
 def test_a_run_without_trained_blocks(blockqnn):
     assert blockqnn("search", *SEARCH, "--epsilon_schedule=1.0:1", "--max_parameters=1")[0] == 1
     run = package.open_run("run")
-    assert len(repr(run).splitlines()) == 2
+    assert len(repr(run).splitlines()) == 1
     assert "<table" not in run._repr_html_()
     assert run.best() == ()
     with pytest.raises(UserError, match="has no trained block yet"):

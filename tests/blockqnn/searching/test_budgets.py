@@ -134,8 +134,8 @@ def test_a_stop_after_any_trial_changes_nothing(tmp_path, agent, asynchronous):
         (QLearningConfig(epsilon_schedule=SCHEDULE), 16, [1.0, 1.0, 0.5, 0.2]),
         # At 0, 5, 10, 15, ... of 40.
         (QLearningConfig(epsilon_schedule=SCHEDULE), 40, [1, 1, 1, 1, 0.5, 0.5, 0.2, 0.2]),
-        # However few: at 0, 1, 2, 3 of 4.
-        (QLearningConfig(epsilon_schedule=SCHEDULE), 4, [1.0, 1.0, 0.5, 0.2]),
+        # However few, two at once: at 0 and 2 of 4.
+        (QLearningConfig(epsilon_schedule=SCHEDULE), 4, [1.0, 0.5]),
         # A quarter of the budget is random, whatever the agent was told of its length.
         (QLearningPlusConfig(budget=10**6), 16, [1.0, 0.0, 0.0, 0.0]),
     ],
