@@ -19,7 +19,7 @@ and {classes} classes. {origin}
 
 _FLAX = """| file | what |
 |---|---|
-| `network.py` | both in Flax NNX; needs flax {flax}, safetensors, Pillow to read image files |
+| `network.py` | both in Flax NNX; needs flax {flax} or newer, safetensors, Pillow for image files |
 | `weights.safetensors` | the weights; their names are attributes of the network, joined by dots |
 | `weights.orbax` | the same weights, as an Orbax checkpoint of a nested dict |
 | `network.stablehlo` | pixels to logits as StableHLO, for any batch size, on CPU, GPU and TPU |
