@@ -23,6 +23,7 @@ from blockqnn.bench.child import IMAGES, JAX, TORCH, MeasuredSetting
 from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_flops
 from blockqnn.bench.process import MeasuringProcess
 from blockqnn.errors import UserError
+from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import about, counted, number, table
 from blockqnn.networks.cost import flops, parameters
@@ -30,6 +31,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, is_code, write
 from blockqnn.settings import Recipe
+from blockqnn.workers.machine import described
 from blockqnn.workers.placement import available_cores
 
 NONE = "none"
@@ -94,6 +96,8 @@ def bench(settings: BenchSettings, stream: TextIO, progress: TextIO) -> None:
     codes = [resolve(name, settings.max_layers).code for name in settings.references]
     if settings.against == TORCH and importlib.util.find_spec("torch") is None:
         raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
+    what = {"Device": described(), "Blocks": ", ".join(settings.references)}
+    print(heading(what), file=progress, flush=True)
     with tempfile.TemporaryDirectory() as directory:
         facts = _Bench(settings, pathlib.Path(directory), progress).measure(codes)
     print(json.dumps(facts) if settings.as_json else _in_words(facts, settings), file=stream)
@@ -280,7 +284,7 @@ def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
             f"device {facts['device']}: at best {facts['flops_per_second'] / 1e9:.1f} GFLOP/s "
             f"in matrix products, {facts['bytes_per_second'] / 1e9:.1f} GB/s in copies",
             f"images {layout.height}x{layout.width}x{layout.channels}, filters {filters}, "
-            f"{layout.repeats} blocks a stage, batches of {settings.recipe.batch_size}, "
+            f"{counted(layout.repeats, 'block')} a stage, batches of {settings.recipe.batch_size}, "
             f"{'bfloat16' if settings.recipe.bfloat16 else 'float32'}",
             f"children of preset {children.preset}: {children.epochs} epochs of "
             f"{children.training_images:,} images, evaluated on {children.validation_images:,}",

@@ -18,6 +18,7 @@ from blockqnn.evaluation.recorded import (
     checked_facts,
     data_as_recorded,
 )
+from blockqnn.heading import heading
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, about, counted, number
 from blockqnn.runs import run_directory
@@ -27,6 +28,7 @@ from blockqnn.runs.store import Store
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import make_executor
+from blockqnn.workers.machine import described
 
 _SAMPLE = "calibration"
 
@@ -161,7 +163,12 @@ def _carry_on(
     where = f"the training in {settings.training.run_dir}"
     sources = checked_facts(store.facts(), search, where)
     if stream is not None:
-        print("Starting the workers ...", file=stream, flush=True)
+        facts_first = {
+            "Run": str(settings.run_dir),
+            "Data": search.data.dataset,
+            "Device": described(),
+        }
+        print(f"{heading(facts_first)}\nStarting the workers ...", file=stream, flush=True)
     with contextlib.closing(make_executor(search, settings.training)) as executor:
         store.set_facts(
             facts

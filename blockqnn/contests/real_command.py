@@ -22,10 +22,12 @@ from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, childr
 from blockqnn.contests.tournament import Results
 from blockqnn.contests.waiting import WaitingForChildren
 from blockqnn.evaluation.contract import DRY
+from blockqnn.heading import heading
 from blockqnn.listing import DRY_NOTICE, counted, duration, table
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.choice import make_executor
 from blockqnn.workers.contract import Executor
+from blockqnn.workers.machine import described
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +88,13 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
             if (contestant.title, budget, seed) not in results.runs
         ]
         if missing:
+            facts = {
+                "Data": settings.search.data.dataset,
+                "Device": described(),
+                "Contest": f"{counted(len(missing), 'run')} of {counted(budget, 'evaluation')}",
+                "Directory": str(directory),
+            }
+            print(heading(facts), file=progress, flush=True)
             waiting = WaitingForChildren(progress, len(missing), budget)
             waiting.begin(f"{missing[0][0].title}, seed {missing[0][1]}")
             with contextlib.closing(_executor(settings, directory)) as executor:

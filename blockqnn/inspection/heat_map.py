@@ -81,7 +81,7 @@ def in_text(
         row = [grid.get((position, kind)) for kind in kinds]
         present = [value for value in row if value is not None]
         highest = max(_number(value, which) for value in present)
-        line = f"{position:8}"
+        line = f"{position:8} "
         for value, width in zip(row, widths, strict=True):
             if value is None:
                 line += terminal.styled(f"{'-':>{width - 1}} ", Style.DIM)
@@ -171,7 +171,7 @@ def _header(kinds: Sequence[Sequence[str]], widths: Sequence[int], visits: str) 
         words = [kind[row] if len(kind) >= -row else "" for kind in kinds]
         cells = "".join(f"{word:>{width - 1}} " for word, width in zip(words, widths, strict=True))
         last = row == -1
-        lines.append(f"{'position' if last else '':8}{cells}{visits if last else '':>9}".rstrip())
+        lines.append(f"{'position' if last else '':8} {cells}{visits if last else '':>9}".rstrip())
     return lines
 
 

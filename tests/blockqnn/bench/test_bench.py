@@ -60,7 +60,8 @@ def facts_of(blockqnn, *arguments):
     before = blockqnn.files()
     status, out, err = blockqnn(*TINY, "--format=json", *arguments)
     assert status == 0
-    assert "(1 of " in err.splitlines()[0], "what is being measured is told beside it"
+    assert err.startswith("Device:  ") and "\nBlocks:  " in err
+    assert "(1 of " in err.splitlines()[2], "what is being measured is told beside it"
     assert out.count("\n") == 1
     assert blockqnn.files() == before
     return json.loads(out)
@@ -103,7 +104,8 @@ def test_json_is_one_object_with_every_figure_finite_and_positive(blockqnn):
 def test_the_table_has_a_line_for_each_block(blockqnn):
     status, out, err = blockqnn(*TINY, "--execution=whole", "--bfloat16")
     assert status == 0
-    assert [line.partition(" (1 of 1): ")[2].partition(" ")[0] for line in err.splitlines()] == [
+    told = err.splitlines()[2:]
+    assert [line.partition(" (1 of 1): ")[2].partition(" ")[0] for line in told] == [
         *("compiling", "measuring", "compiling", "training", "")
     ]
     header, row, empty, *notes = out.splitlines()

@@ -258,7 +258,9 @@ def test_the_command_prints_shares_and_continues(blockqnn):
     assert lines[3].split()[:4] == ["5", "evaluations", "20", "evaluations"]
     again = blockqnn(*ARGUMENTS, agents)
     assert again == (0, out, ""), "nothing is played again"
-    assert err.splitlines()[0] == (
+    assert err.splitlines()[0] == "Data:       digits"
+    assert err.splitlines()[2] == "Contest:    6 runs of 20 evaluations"
+    assert err.splitlines()[4] == (
         "6 runs of 20 evaluations: starting, and compiling the first children ..."
     )
     status, out, err = blockqnn(
