@@ -188,7 +188,7 @@ def test_a_search_goes_on_with_moved_data_and_refuses_changed_ones(blockqnn, fol
     assert f"--dataset=folder:{moved}/\n" in (blockqnn.directory / "run/search.flags").read_text()
     status, _, err = blockqnn(*FOLDER, "--dataset=digits", LONGER)
     assert status == 2
-    assert "The data have changed" in err
+    assert "The data are not those with which" in err
 
 
 def test_other_flags_of_the_data_still_make_another_search(blockqnn, folder):
