@@ -9,7 +9,8 @@ from tests.blockqnn.searching.test_killed_runs import ROOT, command, finished_tr
 
 def read(blockqnn, *arguments):
     status, out, err = blockqnn(*arguments, "--format=json")
-    assert (status, err) == (0, ""), arguments
+    # Until a block is trained, show says that none is.
+    assert status in (0, 1) and err == "", arguments
     return json.loads(out)
 
 
