@@ -162,6 +162,7 @@ def _runs(
     run: list[Unit] = []
 
     def goes_on(unit: Unit) -> bool:
+        """Whether a unit is called like those of the run, behind the last of them."""
         same_stage = unit.name.partition("/")[0] == run[0].name.partition("/")[0]
         of = classes[unit.form]
         return (

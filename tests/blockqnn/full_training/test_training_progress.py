@@ -82,9 +82,10 @@ def test_images_that_are_measured_are_counted_with_an_estimate_that_leaves_compi
     assert stream.getvalue() == ("100 of 1,000 images\n500 of 1,000 images, 0:12 left\n")
 
 
-def test_nothing_is_counted_where_nobody_reads_it():
+def test_nothing_is_counted_where_nobody_reads_it(capsys):
     with ImageProgress(None, 10) as progress:
         progress.seen(5)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_what_is_said_first_waits_for_no_slow_library():
