@@ -1,6 +1,6 @@
 // Two chosen blocks side by side, with what only one of them has marked.
 blockqnn.compare = (() => {
-  const { element, format } = blockqnn;
+  const { element, figuresTable, format } = blockqnn;
   const FIGURES = [
     ["reward", "reward", (value) => format.fixed(value)],
     ["accuracy", "accuracy, %", (value) => format.fixed(value)],
@@ -73,36 +73,17 @@ blockqnn.compare = (() => {
   };
 
   const figures = (first, second) =>
-    element(
-      "div",
-      { class: "scroll" },
-      element(
-        "table",
-        {},
-        element(
-          "thead",
+    figuresTable(
+      ["", "A", "B", "B − A"],
+      FIGURES.map(([name, title, write]) => {
+        const [a, b] = [first, second].map(({ trial }) => trial[name]);
+        return element(
+          "tr",
           {},
-          element(
-            "tr",
-            {},
-            element("th", { scope: "col", class: "text" }, ""),
-            ["A", "B", "B − A"].map((title) => element("th", { scope: "col" }, title)),
-          ),
-        ),
-        element(
-          "tbody",
-          {},
-          FIGURES.map(([name, title, write]) => {
-            const [a, b] = [first, second].map(({ trial }) => trial[name]);
-            return element(
-              "tr",
-              {},
-              element("th", { scope: "row", class: "text" }, title),
-              [write(a), write(b), change(name, write, a, b)].map((text) => element("td", {}, text)),
-            );
-          }),
-        ),
-      ),
+          element("th", { scope: "row", class: "text" }, title),
+          [write(a), write(b), change(name, write, a, b)].map((text) => element("td", {}, text)),
+        );
+      }),
     );
 
   const words = (marks) =>

@@ -1,32 +1,12 @@
 // The page of several runs: groups that differ in more than the seed, side by side.
 blockqnn.comparison = (() => {
-  const { element, format } = blockqnn;
+  const { element, figuresTable, format } = blockqnn;
   const { key } = blockqnn.comparisonCurves;
   const blocksOf = new Map();
   let data = null;
 
   const plusMinus = (write) => ({ mean, deviation }) =>
     mean === null ? format.DASH : write(mean) + (deviation === null ? "" : ` ± ${write(deviation)}`);
-
-  const table = (titles, rows) =>
-    element(
-      "div",
-      { class: "scroll" },
-      element(
-        "table",
-        {},
-        element(
-          "thead",
-          {},
-          element(
-            "tr",
-            {},
-            titles.map((title, at) => element("th", { scope: "col", class: at ? "" : "text" }, title)),
-          ),
-        ),
-        element("tbody", {}, rows),
-      ),
-    );
 
   const FIGURES = [
     ["best_reward", "best reward", (value) => format.fixed(value)],
@@ -38,7 +18,7 @@ blockqnn.comparison = (() => {
   const unfinished = (words) => element("span", { class: "mark" }, words);
 
   const groupsTable = () =>
-    table(
+    figuresTable(
       ["group", "runs", ...FIGURES.map(([, title]) => title)],
       data.groups.map((group, index) =>
         element(
@@ -53,7 +33,7 @@ blockqnn.comparison = (() => {
 
   const flagsTable = () =>
     data.differing.length
-      ? table(
+      ? figuresTable(
           ["flag", ...data.groups.map((group, index) => key(index))],
           data.differing.map(({ name, values }) =>
             element(

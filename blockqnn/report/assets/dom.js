@@ -30,6 +30,24 @@
     return true;
   };
 
+  // A table of figures, the first column in words; it scrolls inside the page.
+  blockqnn.figuresTable = (titles, rows) => {
+    const { element } = blockqnn;
+    const head = titles.map((title, place) =>
+      element("th", { scope: "col", class: place === 0 ? "text" : "" }, title),
+    );
+    return element(
+      "div",
+      { class: "scroll" },
+      element(
+        "table",
+        {},
+        element("thead", {}, element("tr", {}, head)),
+        element("tbody", {}, rows),
+      ),
+    );
+  };
+
   // A section of the page with a heading and a sentence that says what is shown.
   blockqnn.section = (id, title, caption, ...children) => {
     const { element } = blockqnn;

@@ -1,28 +1,6 @@
 // What the agent would do next and why, in its own words.
 blockqnn.learned = (() => {
-  const { element, format } = blockqnn;
-
-  const table = (titles, rows) =>
-    element(
-      "div",
-      { class: "scroll" },
-      element(
-        "table",
-        {},
-        element(
-          "thead",
-          {},
-          element(
-            "tr",
-            {},
-            titles.map((title, index) =>
-              element("th", { scope: "col", class: index === 0 ? "text" : "" }, title),
-            ),
-          ),
-        ),
-        element("tbody", {}, rows),
-      ),
-    );
+  const { element, figuresTable, format } = blockqnn;
 
   const line = (title, cells) =>
     element(
@@ -35,7 +13,7 @@ blockqnn.learned = (() => {
   const number = (value) => (value === null ? format.DASH : format.fixed(value, 3));
 
   const first = (found) =>
-    table(
+    figuresTable(
       ["first decision", "probability", found.value, found.visits, "trials"].filter(Boolean),
       found.next.map((row) =>
         line(row.title, [
@@ -49,7 +27,7 @@ blockqnn.learned = (() => {
 
   // The heat map of `explain`: numbers on the colours of viridis, from the lowest to the highest.
   const map = (found) =>
-    table(
+    figuresTable(
       ["position", ...found.kinds],
       found.positions.map(({ position, mean, ground, ink }) => {
         const highest = Math.max(...mean.filter((value) => value !== null));
