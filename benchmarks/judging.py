@@ -1,0 +1,284 @@
+"""Which cheap look at a block ranks blocks as a long training does, and for how many seconds.
+
+Random blocks and those that a person would pick, all brought to one number of
+parameters, are trained for long, which is the truth, and by each of several short
+ways; the table has Spearman's correlation of each way's score with the truth,
+among the better half too, and processor seconds a block. Of each training every
+score is kept that it gives for nothing: accuracy after the last epoch, the mean over
+the last epochs, loss, and the accuracy of averaged weights. What is computed is kept
+in --out, and the same command goes on.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import math
+import multiprocessing
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks._arguments import listed, make_parser
+from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.listing import table
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.sizing import Match, matched
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse, space_named, write
+
+MATCH = Match("parameters", 75_000)
+PICKED = {
+    "residual": "residual",
+    "inception": "inception",
+    "block-qnn-b": "block-qnn-b",
+    "block-qnn-s": "block-qnn-s",
+    "one 3x3": "[(1,1,3,0,0),(2,7,0,0,0)]",
+    "two 3x3": "[(1,1,3,0,0),(2,1,3,1,0),(3,7,0,0,0)]",
+    "three 3x3": "[(1,1,3,0,0),(2,1,3,1,0),(3,1,3,2,0),(4,7,0,0,0)]",
+    "3x3, max": "[(1,1,3,0,0),(2,2,3,1,0),(3,7,0,0,0)]",
+}
+BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """A training.
+
+    Attributes:
+        images: that it sees in an epoch.
+        epochs: passes over them.
+        side: height and width of the images in pixels.
+        peak: highest learning rate of one cycle; 0 for the paper's steps from 0.001.
+        seed: of the weights and the order.
+    """
+
+    images: int
+    epochs: int
+    side: int = 16
+    peak: float = 0.0
+    seed: int = 0
+
+    def rate(self, progress: float) -> float:
+        """The learning rate at a share of the training, from 0 to 1."""
+        if not self.peak:
+            return 1e-3 * 0.2 ** (int(progress * self.epochs) // 5)
+        if progress < 0.25:
+            return self.peak * (0.1 + 0.9 * progress / 0.25)
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (progress - 0.25) / 0.75))
+
+
+LONG = Way(12_000, 10, peak=3e-3, seed=1)
+WAYS = {
+    "the paper's steps": Way(5_000, 3),
+    "one cycle": Way(5_000, 3, peak=3e-3),
+    "a third of the images, one cycle": Way(1_667, 9, peak=3e-3),
+    "8x8 pixels, four times the images": Way(20_000, 3, side=8),
+    "the paper's steps, another seed": Way(5_000, 3, seed=2),
+    "twice the images": Way(10_000, 3),
+}
+PIECES = 8
+"""In which an epoch is cut: the learning rate changes between them."""
+
+
+def blocks(count: int) -> dict[str, str]:
+    """Names and codes: those of a person, and random ones of the right size."""
+    chosen = dict(PICKED)
+    seen = set()
+    agent = RandomSearch(space_named("nsc", 8), RandomSearchConfig(), 0)
+    space = space_named("nsc", 8)
+    while len(chosen) < count:
+        code = space.check(agent.suggest(1)[0])
+        design = design_of(code)
+        if design.emptiness or design.hash in seen:
+            continue
+        seen.add(design.hash)
+        if matched(design, layout(16), MATCH).reason is None:
+            chosen[f"random {len(seen)}"] = write(code)
+    return dict(list(chosen.items())[:count])
+
+
+def layout(side: int) -> Layout:
+    """What the blocks stand in."""
+    return Layout(filters=(16, 32, 64), repeats=1, height=side, width=side)
+
+
+def trained(code: str, way: Way, data_dir: str, cache: str) -> dict[str, float]:
+    """Trains a block and returns every score that the training gives."""
+    from blockqnn.children.training import make_execution
+    from blockqnn.networks.initial import initial_parameters, initial_statistics
+    from blockqnn.networks.spaces.registry import published
+    from blockqnn.settings import Recipe
+
+    train, validation = _parts(data_dir, way.side, cache)
+    design = design_of(published()[code] if code in published() else parse(code))
+    # Filters are those for 16x16, whatever the images: their number says nothing of pixels.
+    plan = design_plan(design, matched(design, layout(way.side), MATCH).layout)
+    recipe = Recipe(epochs=way.epochs, batch_size=BATCH)
+    execution = make_execution(plan, recipe, BATCH)
+    execution.compile(train, validation, 1)
+    begun, wall = time.process_time(), time.perf_counter()
+    execution.start(initial_parameters(plan, way.seed), initial_statistics(plan))
+    random = np.random.default_rng(way.seed)
+    accuracies, losses = [], []
+    average: Any = None
+    taken = 0
+    for epoch in range(way.epochs):
+        order = random.permutation(way.images)[: way.images // BATCH * BATCH]
+        pieces = np.array_split(order.astype(np.int32).reshape(-1, BATCH), PIECES)
+        for piece_number, piece in enumerate(pieces):
+            progress = (epoch + piece_number / PIECES) / way.epochs
+            losses.append(execution.train_epoch(train, piece, way.rate(progress)))
+            if epoch == way.epochs - 1:
+                average, taken = _averaged(average, execution.weights(), taken), taken + 1
+        accuracies.append(100 * execution.evaluate(validation))
+    seconds = time.process_time() - begun
+    loss = _loss(execution, validation)
+    execution.start(*average)
+    return {
+        "last": accuracies[-1],
+        "mean of the last two": float(np.mean(accuracies[-2:])),
+        "minus loss": -loss,
+        "minus training loss": -float(np.mean(losses[-PIECES:])),
+        "averaged weights": 100 * execution.evaluate(validation),
+        "seconds": seconds,
+        "wall": time.perf_counter() - wall,
+    }
+
+
+_read: dict[int, Any] = {}
+
+
+def _parts(data_dir: str, side: int, cache: str) -> Any:
+    from blockqnn.children.compilation import begin_cache
+    from blockqnn.children.training import on_device
+    from blockqnn.data.datasets import load_search_parts
+    from blockqnn.settings import DataSettings
+
+    if not _read:
+        begin_cache(cache)
+    if side not in _read:
+        settings = DataSettings(
+            "cifar10",
+            data_dir,
+            train_examples=20_000,
+            validation_examples=5_000,
+            resize=(side, side),
+        )
+        _read[side] = on_device(*load_search_parts(settings))
+    return _read[side]
+
+
+def _averaged(average: Any, new: Any, taken: int) -> Any:
+    if average is None:
+        return new
+    return tuple(
+        [
+            {name: a[name] + (n[name] - a[name]) / (taken + 1) for name in a}
+            for a, n in zip(old, now, strict=True)
+        ]
+        for old, now in zip(average, new, strict=True)
+    )
+
+
+def _loss(execution: Any, part: Any) -> float:
+    import jax
+    import jax.numpy as jnp
+
+    from blockqnn.children import layer_by_layer as layers
+    from blockqnn.children.execution import evaluation_batches
+
+    total = 0.0
+    for indices, real in zip(*evaluation_batches(len(part.labels), BATCH), strict=True):
+        images, labels = layers._batch(part, indices, jnp.dtype(jnp.float32))
+        outputs = [images]
+        for number, step, programs in execution._steps:
+            outputs.append(
+                programs.infer(
+                    execution._parameters[number],
+                    execution._statistics[number],
+                    tuple(outputs[i] for i in step.inputs),
+                )
+            )
+        logits = np.asarray(jax.device_get(outputs[-1]), np.float64)
+        shifted = logits - logits.max(-1, keepdims=True)
+        log = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+        total -= float((log[np.arange(len(log)), np.asarray(labels)] * real).sum())
+    return total / len(part.labels)
+
+
+def _begin(cores: Any) -> None:
+    os.sched_setaffinity(0, {cores.get()})
+
+
+def main() -> None:
+    """Trains what is missing and prints the table."""
+    parser = make_parser("judging", __doc__)
+    parser.add_argument("--data_dir", required=True, help="where CIFAR-10 is prepared")
+    parser.add_argument("--blocks", type=int, default=32, help="how many")
+    parser.add_argument("--workers", type=int, default=2, help="processes, one a core")
+    parser.add_argument("--ways", type=listed(str), help="only these")
+    parser.add_argument("--out", type=pathlib.Path, default="runs/judging", help="folder")
+    own = parser.parse_args()
+    own.out.mkdir(parents=True, exist_ok=True)
+    kept = own.out / "trainings.jsonl"
+    done: dict[tuple[str, str], dict[str, float]] = {}
+    if kept.exists():
+        for line in kept.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            done[row["block"], row["way"]] = row["scores"]
+    found = blocks(own.blocks)
+    wanted = [
+        (name, code, title, way)
+        for name, code in found.items()
+        for title, way in {"long": LONG, **WAYS}.items()
+        if (name, title) not in done and (not own.ways or title in own.ways)
+    ]
+    context = multiprocessing.get_context("spawn")
+    cores = context.Queue()
+    for core in range(own.workers):
+        cores.put(core)
+    cache = str(own.out / "cache")
+    with (
+        concurrent.futures.ProcessPoolExecutor(own.workers, context, _begin, (cores,)) as pool,
+        kept.open("a", encoding="utf-8") as file,
+    ):
+        running = {
+            pool.submit(trained, code, way, own.data_dir, cache): (name, title)
+            for name, code, title, way in wanted
+        }
+        for future in concurrent.futures.as_completed(running):
+            name, title = running[future]
+            done[name, title] = future.result()
+            row = {"block": name, "way": title, "scores": done[name, title]}
+            print(json.dumps(row), file=file, flush=True)
+            print(f"{len(done)}: {name}, {title}: {done[name, title]['last']:.1f} %", flush=True)
+    print(table(["score", "all", "better half", "seconds"], list(rows(found, done))))
+
+
+def rows(found: dict[str, str], done: dict[tuple[str, str], dict[str, float]]) -> Iterator[Any]:
+    """The lines of the table."""
+    from scipy.stats import spearmanr
+
+    names = [n for n in found if all((n, w) in done for w in ("long", *WAYS))]
+    truth = np.array([done[n, "long"]["averaged weights"] for n in names])
+    better = truth >= np.median(truth)
+    for title in WAYS:
+        for score in ("last", "mean of the last two", "minus loss", "averaged weights"):
+            values = np.array([done[n, title][score] for n in names])
+            seconds = np.mean([done[n, title]["seconds"] for n in names])
+            yield [
+                f"{title}: {score}",
+                f"{spearmanr(values, truth).statistic:.2f}",
+                f"{spearmanr(values[better], truth[better]).statistic:.2f}",
+                f"{seconds:.1f}",
+            ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
