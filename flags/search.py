@@ -116,6 +116,7 @@ def _define_child_network(flags: parsing.FlagSet) -> None:
     )
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_layout(flags, Layout())
+    child_network.define_match(flags)
     flags.integer(
         "max_parameters", limits.max_parameters, "most trained numbers of a child; 0 for no limit"
     )
@@ -246,6 +247,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         table=evaluators.table(values),
         asynchronous=values["async"],
         budget=Budget(values["max_blocks"], values["max_hours"]),
+        match=values["match"],
     )
 
 
@@ -267,9 +269,14 @@ def _refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
 
 
 def _run(settings: tuple[SearchSettings, RunSettings]) -> int:
-    from blockqnn.finals.command import search_and_finals
+    search, run = settings
+    if parse_rounds(run.finals):
+        from blockqnn.finals.command import search_and_finals
 
-    return search_and_finals(*settings, sys.stdout)
+        return search_and_finals(search, run, sys.stdout)
+    from blockqnn.searching.command import run_search
+
+    return run_search(search, run, sys.stdout)
 
 
 SEARCH = Verb("search", define, parse, _run, preset_files.PRESETS)

@@ -11,7 +11,7 @@ from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
-from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
+from blockqnn.trial import Job, Outcome, Status, Trial, child_seed, job_of
 from blockqnn.workers.contract import Executor
 
 
@@ -72,7 +72,7 @@ def train_longer(
     """
     waiting = {trial.number: trial for trial in trials}
     seeds = {trial.number: child_seed(seed, trial.hash) for trial in trials}
-    jobs = [Job(t.number, t.code, t.hash, seeds[t.number]) for t in trials]
+    jobs = [dataclasses.replace(job_of(t), seed=seeds[t.number]) for t in trials]
     for number, outcome in outcomes(jobs, executor):
         trial = waiting.pop(number)
         fields = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(outcome)}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from blockqnn.calibration.rank_correlation import Interval, bootstrap, spearman
 from blockqnn.inspection.finals_table import finals_heading, finals_table, ranked_facts
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, counted, number
@@ -17,6 +16,9 @@ from blockqnn.runs.finals import Finals
 from blockqnn.runs.rounds import short_rounds
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.terminal import terminal_of
+
+if TYPE_CHECKING:
+    from blockqnn.calibration.rank_correlation import Interval
 
 _FEWEST = 4
 """Of fewer blocks no rank correlation is told."""
@@ -158,6 +160,9 @@ def _correlation(run: RunRecord, finals: Finals, place: int) -> Interval | None:
     order = finals.orders[place - 1]
     if len(order) < _FEWEST:
         return None
+    # SciPy is behind it, for which a search need not wait.
+    from blockqnn.calibration.rank_correlation import bootstrap, spearman
+
     rewards = {trial.number: trial.reward or 0.0 for trial in run.trials}
     early = np.array([rewards[trial] for trial in order])
     late = np.array([finals.result(place, trial).mean for trial in order])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from blockqnn.calibration.longer_training import outcomes
 from blockqnn.runs.finals import Finals, FinalTraining
 from blockqnn.runs.store import Store
-from blockqnn.trial import Job, Trial, final_seed
+from blockqnn.trial import Trial, final_seed, job_of
 from blockqnn.workers.contract import Executor
 
 _NEXT_SEED = 10**9
@@ -70,7 +70,8 @@ def train_round(
     for number, index in missing:
         trial = trials[number]
         seed = final_seed(run_seed, trial.hash, place, index)
-        job = Job(number + _NEXT_SEED * (index - 1), trial.code, trial.hash, seed)
+        own_number = number + _NEXT_SEED * (index - 1)
+        job = dataclasses.replace(job_of(trial), number=own_number, seed=seed)
         begun[job.number] = FinalTraining(place, number, index, seed, epochs)
         jobs.append(job)
     kept = {field.name for field in dataclasses.fields(FinalTraining)}

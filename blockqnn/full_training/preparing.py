@@ -135,7 +135,9 @@ def blocks(settings: TrainSettings) -> list[BlockReference]:
         raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
     note = run.stale_finals
     return [
-        BlockReference(f"{run.path}#{t.number}", t.code, run.layout, t, run.dry, run, note)
+        BlockReference(
+            f"{run.path}#{t.number}", t.code, t.layout(run.layout), t, run.dry, run, note
+        )
         for t in best
     ]
 

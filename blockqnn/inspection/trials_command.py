@@ -19,7 +19,7 @@ COLUMNS = (
     *("final_rank", "final_accuracy", "code"),
     *("hash", "density", "parameters", "flops", "block_flops", "depth", "seconds"),
     *("waiting_seconds", "train_seconds", "compile_seconds", "saved_seconds", "restarts", "seed"),
-    *("source", "reason", "device", "worker", "finished", "dry"),
+    *("source", "reason", "device", "worker", "finished", "filters", "dry"),
 )
 """What is told of a trial, in order; the data frame has the same names, the first as its index."""
 
@@ -80,6 +80,7 @@ def trial_facts(trial: Trial, run: RunRecord) -> dict[str, Any]:
         "accuracies": list(trial.accuracies) or None,
         "reward": trial.measured_reward,
         "code": write(trial.code),
+        "filters": ",".join(map(str, trial.filters)) or None,
         "seconds": None if trial.status is Status.INFEASIBLE else trial.seconds,
         "saved_seconds": trial.saved,
         "final_rank": final_rank,

@@ -11,7 +11,7 @@ from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.runs.finals import FINALS, FinalsPlan, FinalTraining
-from blockqnn.runs.store_schema import FINALS_SINCE, version_of
+from blockqnn.runs.store_schema import FINALS_SINCE, FINALS_TABLE, version_of
 from blockqnn.runs.transaction import Transaction
 
 _COLUMNS = [field.name for field in dataclasses.fields(FinalTraining)]
@@ -61,6 +61,8 @@ class FinalsTable:
             anew: drop what earlier finals have trained.
         """
         with Transaction(self._connection, self._path):
+            # The first stores of this version had no such table.
+            self._connection.execute(FINALS_TABLE)
             if anew:
                 self._connection.execute("DELETE FROM finals")
             row = (FINALS, json.dumps(plan.as_fact()))

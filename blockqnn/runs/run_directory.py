@@ -33,6 +33,7 @@ _BEFORE_THERE_WERE = {
     "background": "white",
     "class_folders": "",
     "skip_folders": "",
+    "match": "",
     _FINALS: "off",
 }
 """What runs did that are older than a flag."""

@@ -20,12 +20,12 @@ from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.runs import store_schema
 from blockqnn.runs.final_rows import FinalsTable
 from blockqnn.runs.store_schema import (
-    ADDED_IN_2,
     RUNNING_SINCE,
     SCHEMA_VERSION,
     has_other_tables,
     has_tables,
     migrate,
+    missing_columns,
     version_of,
 )
 from blockqnn.runs.transaction import Transaction, unwritable
@@ -66,9 +66,8 @@ class Store:
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
         self._connection, self._path = connection, path
         self._file = _identity(path)
-        columns = COLUMNS
-        if version_of(connection) == 1:
-            columns = [ADDED_IN_2.get(name, name) for name in columns]
+        missing = missing_columns(version_of(connection))
+        columns = [missing.get(name, name) for name in COLUMNS]
         self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
 
     @classmethod

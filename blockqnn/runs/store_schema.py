@@ -12,8 +12,8 @@ RUNNING_SINCE = 3
 FINALS_SINCE = 4
 """The version that brought the table `finals`."""
 
-_FINALS = """
-CREATE TABLE finals (
+FINALS_TABLE = """
+CREATE TABLE IF NOT EXISTS finals (
     round INTEGER NOT NULL,
     trial INTEGER NOT NULL,
     seed_index INTEGER NOT NULL,
@@ -59,7 +59,8 @@ CREATE TABLE trials (
     worker INTEGER,
     finished REAL,
     waiting_seconds REAL NOT NULL,
-    saved_seconds REAL NOT NULL
+    saved_seconds REAL NOT NULL,
+    filters TEXT NOT NULL
 );
 CREATE TABLE running (
     number INTEGER PRIMARY KEY,
@@ -67,23 +68,38 @@ CREATE TABLE running (
     code TEXT NOT NULL,
     suggested REAL NOT NULL
 );
-{_FINALS}"""
+{FINALS_TABLE}"""
 # In version 1 a device always waited while its child was compiled, and nothing was saved.
-ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
+_ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
+_ADDED_IN_4 = {"filters": "''"}
 _UPGRADES = {
     1: f"""
 ALTER TABLE trials ADD COLUMN waiting_seconds REAL NOT NULL DEFAULT 0.0;
 ALTER TABLE trials ADD COLUMN saved_seconds REAL NOT NULL DEFAULT 0.0;
-UPDATE trials SET waiting_seconds = {ADDED_IN_2["waiting_seconds"]};
+UPDATE trials SET waiting_seconds = {_ADDED_IN_2["waiting_seconds"]};
 """,
     2: """
 CREATE TABLE running (
     number INTEGER PRIMARY KEY, epsilon REAL NOT NULL, code TEXT NOT NULL, suggested REAL NOT NULL
 );
 """,
-    3: _FINALS,
+    3: f"""
+ALTER TABLE trials ADD COLUMN filters TEXT NOT NULL DEFAULT '';
+{FINALS_TABLE}""",
 }
 """What makes a store of one version one of the next."""
+
+
+def missing_columns(version: int) -> dict[str, str]:
+    """Columns of trials that a version lacks.
+
+    Args:
+        version: of a store.
+
+    Returns:
+        For each by name what SQLite is to compute in its place.
+    """
+    return (_ADDED_IN_2 if version < 2 else {}) | (_ADDED_IN_4 if version < 4 else {})
 
 
 def create(connection: sqlite3.Connection) -> None:
