@@ -165,7 +165,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
     >>> run = blockqnn.open_run("runs/digits")  # doctest: +SKIP
     >>> run.trials  # a pandas data frame  # doctest: +SKIP
-    >>> run.best(3)  # the three blocks of highest reward  # doctest: +SKIP
+    >>> run.best(3)  # the three best blocks  # doctest: +SKIP
     >>> run.block("best").draw()  # or by trial: run.block(17)  # doctest: +SKIP
 
     Args:
@@ -249,7 +249,7 @@ def search(
         quiet: print nothing.
         on_trial: is told of each trial when it is stored; what it raises ends the search.
         **flags: with data any flag of `search`, such as `epochs=4`, `filters=(16, 32)`
-            or `preset="cifar10"`; with a function `epsilon_schedule`,
+            `finals="12:9,4:27"` or `preset="cifar10"`; with a function `epsilon_schedule`,
             `blocks_per_iteration` and options of the agent.
 
     Returns:

@@ -13,10 +13,10 @@ from typing import Any, TextIO
 
 from blockqnn.data import given_arrays
 from blockqnn.errors import INTERRUPTED, UserError
+from blockqnn.finals.command import search_and_finals
 from blockqnn.flags import flag_text, own
 from blockqnn.flags import search as search_flags
 from blockqnn.runs.run_directory import FLAG_FILE
-from blockqnn.searching.command import run_search
 from blockqnn.searching.own_function import FunctionSearch, search_with
 from blockqnn.trial import Trial
 
@@ -100,6 +100,10 @@ def search_by(function: Callable[[Any], Any], wanted: FunctionSearch, call: Call
         KeyboardInterrupt: if the search was interrupted.
     """
     flags = dict(call.flags)
+    if "finals" in flags:
+        raise UserError(
+            "finals train blocks for longer, which blockqnn.search with a function cannot do."
+        )
     schedule = flags.pop("epsilon_schedule", None)
     if schedule is not None:
         text = flag_text.as_text(_tuples(schedule))
@@ -131,7 +135,7 @@ def _carry_out(dataset: str, call: Call) -> None:
     words += [f"--dataset={dataset}", f"--run_dir={call.run_dir}"]
     settings, run = search_flags.parse(words)
     run = dataclasses.replace(run, from_python=True)
-    if run_search(settings, run, call.stream, listeners=_listeners(call)) == INTERRUPTED:
+    if search_and_finals(settings, run, call.stream, _listeners(call)) == INTERRUPTED:
         raise KeyboardInterrupt
 
 

@@ -88,6 +88,11 @@ class Recipe:
     bfloat16: bool = False
     execution: str = "auto"
 
+    def drawn_out(self, epochs: int) -> Recipe:
+        """The same recipe with other epochs, its schedule of learning rates in proportion."""
+        decay_epochs = max(1, round(self.decay_epochs * epochs / self.epochs))
+        return dataclasses.replace(self, epochs=epochs, decay_epochs=decay_epochs)
+
 
 @dataclasses.dataclass(frozen=True)
 class RewardSettings:
@@ -262,6 +267,7 @@ class RunSettings:
         ray: which cluster, and what a worker takes of it.
         notes: what is to be said before the search begins, line by line.
         from_python: whether a call began the search, and not a command.
+        finals: rounds of the finals that follow the search, as text; empty or `off` for none.
     """
 
     run_dir: pathlib.Path
@@ -278,3 +284,4 @@ class RunSettings:
     ray: RaySettings = RaySettings()
     notes: tuple[str, ...] = ()
     from_python: bool = False
+    finals: str = ""

@@ -182,3 +182,18 @@ def child_seed(run_seed: int, block_hash: str) -> int:
     """
     digest = hashlib.sha256(f"{run_seed} {block_hash}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
+
+
+def final_seed(run_seed: int, block_hash: str, place: int, index: int) -> int:
+    """The seed of a training in finals, which no other training of the block has.
+
+    Args:
+        run_seed: the seed of the run.
+        block_hash: hash of the block's canonical form.
+        place: of the round, from 1.
+        index: of the training among those of the block in the round, from 1.
+
+    Returns:
+        An integer of 32 bits.
+    """
+    return child_seed(run_seed, f"{block_hash} in round {place} of the finals, {index}")

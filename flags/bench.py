@@ -36,7 +36,8 @@ def define() -> parsing.FlagSet:
     flags.special(
         "blocks",
         _BLOCKS,
-        "blocks with commas between them: published names, codes, RUN_DIR#NUMBER or RUN_DIR#best",
+        "blocks with commas between them: published names, codes, RUN_DIR#NUMBER, RUN_DIR#best or "
+        "RUN_DIR#best_early",
         parse_blocks,
         _BLOCKS_ALLOWED,
     )

@@ -136,10 +136,12 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
         raise UserError(
             f"--epochs is {epochs}; the run trained for {recipe.epochs} epochs, and longer is more."
         )
-    # The same schedule, drawn out.
-    decay_epochs = max(1, round(recipe.decay_epochs * epochs / recipe.epochs))
-    longer = dataclasses.replace(recipe, epochs=epochs, decay_epochs=decay_epochs)
-    changed = {"epochs": epochs, "decay_epochs": decay_epochs, "calibration_seed": value["seed"]}
+    longer = recipe.drawn_out(epochs)
+    changed = {
+        "epochs": epochs,
+        "decay_epochs": longer.decay_epochs,
+        "calibration_seed": value["seed"],
+    }
     flag_values = recorded | {name: str(number) for name, number in changed.items()}
     # The run may be extended meanwhile.
     flag_values.pop("epsilon_schedule", None)

@@ -14,13 +14,17 @@ from typing import Any
 from blockqnn.agents.options import options
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.agents.registry import AGENTS
+from blockqnn.evaluation.contract import TABLE, TRAIN
+from blockqnn.flags.choosing_finals import cost_of, finals_for
+from blockqnn.flags.choosing_sizes import image_sizes
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import IMAGENET, Layout
 from blockqnn.networks.spaces.registry import DEFAULT, design_of, space_named
+from blockqnn.runs.rounds import Round, parse_rounds, short_rounds
 from blockqnn.searching.refusals import rounded_up
 
 HOURS = 1.0
-"""A search shall end within an hour wherever it is begun."""
+"""A search and its finals shall end within an hour wherever they are begun."""
 
 _USED = 0.75
 """Of the hour; the rest is for compiling and for workers that wait for one another."""
@@ -114,42 +118,16 @@ def choose(data: DataFacts, machine: MachineFacts, named: Mapping[str, Any]) -> 
     """
     hours = named.get("max_hours") or HOURS
     time = hours * 3600 * _USED * machine.workers
-    sizes = _sizes(data, machine)
+    own = data.height, data.width
+    sizes = image_sizes(own, data.one_size, data.scalable, bool(machine.accelerator))
     for size in sizes:
         candidate = _Candidate(data, machine, named, size)
         # With fewer steps than the last a child tells little.
         for steps in (300, 225, 150) if size != sizes[-1] else (300, 225, 150, 75, 40):
             candidate.train(steps)
-            if machine.accelerator or time / candidate.seconds >= _FEWEST:
+            if machine.accelerator or candidate.blocks(time) >= _FEWEST:
                 return candidate.choice(hours, time)
     return candidate.choice(hours, time)
-
-
-def _sizes(data: DataFacts, machine: MachineFacts) -> list[tuple[int, int]]:
-    """Heights and widths that children may see, the best first."""
-    own = data.height, data.width
-    if not data.scalable:
-        return [own]
-    # Textures and small objects are gone below 32 pixels; above 64 a core is too slow.
-    longest = [128, 96] if machine.accelerator else [64, 48, 32]
-    if data.one_size and max(own) <= longest[0]:
-        return [own, *(_scaled(own, side) for side in longest if side < max(own))]
-    if data.one_size:
-        return [_scaled(own, side) for side in longest]
-    # Of different shapes, squares cut off least.
-    side = min(own)
-    return [(s, s) for s in dict.fromkeys(min(_eights(side), s) for s in longest)]
-
-
-def _scaled(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """The same proportions with another longer side."""
-    height, width = (_eights(edge * side / max(size)) for edge in size)
-    return height, width
-
-
-def _eights(edge: float) -> int:
-    """Sides in steps of eight are halved without rest."""
-    return max(8, int(edge / 8 + 0.5) * 8)
 
 
 class _Candidate:
@@ -163,6 +141,7 @@ class _Candidate:
         size: tuple[int, int],
     ):
         self._data, self._machine, self._named, self._size = data, machine, named, size
+        self._most = _MOST if machine.workers <= 4 else _MOST_OF_MANY
         self._values: dict[str, Any] = {}
         self._choose("max_layers", 8 if machine.accelerator else 6)
         self._choose_layout()
@@ -261,6 +240,25 @@ class _Candidate:
             _SECONDS_A_CHILD + _SECONDS_A_STEP * a_pass * epochs + flops / _FLOPS_A_SECOND
         )
 
+    def _finals(self, time: float) -> tuple[tuple[Round, ...], float]:
+        """The finals, and how many children of the search take as long."""
+        epochs, workers = self._holding("epochs"), self._machine.workers
+        if "finals" in self._named:
+            finals = parse_rounds(self._named["finals"])
+        elif self._named.get("evaluator", TRAIN) == TABLE:
+            finals = ()
+        else:
+            most = self._named.get("max_blocks") or self._most
+            finals = finals_for(self._room(time), most, epochs, workers)
+        return finals, cost_of(finals, epochs, workers)
+
+    def _room(self, time: float) -> float:
+        return math.inf if self._machine.accelerator else time / self.seconds
+
+    def blocks(self, time: float) -> int:
+        """Blocks beside the finals, in the seconds that all workers together have."""
+        return max(0, int(min(self._most, self._room(time) - self._finals(time)[1])))
+
     def choice(self, hours: float, time: float) -> Choice:
         """Chooses the budget and the agent, and ends with it.
 
@@ -272,12 +270,13 @@ class _Candidate:
             The choice.
         """
         workers = self._machine.workers
-        most = _MOST if workers <= 4 else _MOST_OF_MANY
-        blocks = most if self._machine.accelerator else min(most, int(time / self.seconds))
+        finals, extra = self._finals(time)
+        self._choose("finals", short_rounds(finals))
+        blocks = self.blocks(time)
         blocks = max(8, blocks // 10 * 10 if blocks >= 20 else blocks)
         if not {"max_blocks", "max_hours", "epsilon_schedule"} & set(self._named):
             self._choose("max_blocks", blocks)
-            self._choose("max_hours", hours)
+            self._choose("max_hours", round(hours * blocks / (blocks + extra), 2))
         blocks = self._named.get("max_blocks") or blocks
         # On NAS-Bench-201 and on digits local search finds more with few blocks, and from a
         # hundred on q_learning_plus does (docs/results.md).
@@ -286,7 +285,7 @@ class _Candidate:
         # A dozen iterations to learn in, in each of which all workers are busy.
         turns = max(1, round(blocks / 12 / workers))
         self._choose("blocks_per_iteration", min(turns * workers, max(16, workers)))
-        seconds = min(blocks * self.seconds / workers / _USED, hours * 3600)
+        seconds = min((blocks + extra) * self.seconds / workers / _USED, hours * 3600)
         return Choice(
             dict(self._values), self._size, None if self._machine.accelerator else seconds
         )

@@ -21,7 +21,8 @@ def define() -> parsing.FlagSet:
         "BLOCK ...",
         "Draws a block, or two side by side with what differs in red and green. BLOCK is a "
         "published name (inception, residual, block-qnn-a, block-qnn-b, block-qnn-s), a code, "
-        "RUN_DIR#NUMBER or RUN_DIR#best, for which RUN_DIR alone is enough.",
+        "RUN_DIR#NUMBER, RUN_DIR#best_early for the highest reward, or RUN_DIR#best for the "
+        "winner of finals or else the same, for which RUN_DIR alone is enough.",
     )
     flags.group("Output")
     flags.path("out", "", "file that ends in .svg, .png, .pdf or .dot; empty prints text")

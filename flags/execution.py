@@ -151,5 +151,6 @@ def run_settings(values: dict[str, Any], flag_file: str) -> RunSettings:
             name: as_text(value) for name, value in values.items() if name not in OPERATIONAL
         },
         flag_file=flag_file,
+        finals=values["finals"],
         tensorboard=values["tensorboard"],
     )

@@ -23,8 +23,9 @@ def define() -> parsing.FlagSet:
         "TRAINING",
         "Writes a block, and a network of it, as a folder that needs nothing of this project: "
         "source code, weights and a page that says how they are used. TRAINING is the directory of "
-        "a training or of one of its checkpoints. What `show` takes for a block, RUN_DIR#best for "
-        "instance, can be exported as well, with initial weights: a search keeps none.",
+        "a training or of one of its checkpoints. What `show` takes for a block, RUN_DIR#best or "
+        "RUN_DIR#best_early for instance, can be exported as well, with initial weights: a "
+        "search keeps none.",
     )
     flags.group("Output")
     flags.path("to", "", "the folder to write, which must not exist or be empty; required")

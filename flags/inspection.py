@@ -35,8 +35,9 @@ def define_show() -> parsing.FlagSet:
         "BLOCK [BLOCK]",
         "Shows a block in words and figures, and what became of it if it is a trial; or two "
         "blocks side by side. BLOCK is a published name (inception, residual, block-qnn-a, "
-        "block-qnn-b, block-qnn-s), a code, RUN_DIR#NUMBER or RUN_DIR#best; a RUN_DIR alone "
-        "lists its best blocks.",
+        "block-qnn-b, block-qnn-s), a code, RUN_DIR#NUMBER, RUN_DIR#best_early for the highest "
+        "reward, or RUN_DIR#best for the winner of finals or else the same; a RUN_DIR alone lists "
+        "its best blocks and its finals.",
     )
     flags.group("Output")
     flags.choice("format", "text", ("text", "json"), "output for people, or one JSON object")

@@ -31,7 +31,7 @@ _SHOWN = (
     ("resize", "layout", "filters", "repeats", "max_layers"),
     ("epochs", "batch_size", "train_examples", "validation_examples"),
     ("max_flops", "max_activation_bytes"),
-    ("agent", "blocks_per_iteration", "max_blocks", "max_hours"),
+    ("agent", "blocks_per_iteration", "max_blocks", "max_hours", "finals"),
 )
 """What is printed of a choice, line by line."""
 

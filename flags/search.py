@@ -29,6 +29,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
+from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, check_rounds, parse_rounds
 from blockqnn.settings import Budget, RunSettings, SearchSettings
 
 _KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
@@ -90,6 +91,15 @@ def _define_run(flags: parsing.FlagSet) -> None:
         "an iteration is suggested as a whole, and ends when its last child has",
     )
     execution.define(flags)
+    flags.special(
+        "finals",
+        OFF,
+        "what follows the search: BLOCKS:EPOCHS[:SEEDS] for each round, with commas between them, "
+        "as in 40:3,12:9,4:27, in which the best blocks are trained for longer; the winner is "
+        f"RUN_DIR#best; {OFF} for none",
+        canonical,
+        ROUNDS_ALLOWED,
+    )
 
 
 def _define_data(flags: parsing.FlagSet) -> None:
@@ -250,12 +260,23 @@ def _refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
         )
     if values["evaluator"] == TABLE and not (values["table"] and values["search_column"]):
         raise UserError("--evaluator=table needs --table and --search_column.")
+    rounds = parse_rounds(values["finals"])
+    check_rounds(rounds, "--finals")
+    if rounds and values["evaluator"] == TABLE:
+        raise UserError(
+            "--finals trains blocks for longer, and with --evaluator=table nothing is trained."
+        )
 
 
 def _run(settings: tuple[SearchSettings, RunSettings]) -> int:
+    search, run = settings
+    if parse_rounds(run.finals):
+        from blockqnn.finals.command import search_and_finals
+
+        return search_and_finals(search, run, sys.stdout)
     from blockqnn.searching.command import run_search
 
-    return run_search(*settings, sys.stdout)
+    return run_search(search, run, sys.stdout)
 
 
 SEARCH = Verb("search", define, parse, _run, preset_files.PRESETS)

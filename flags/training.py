@@ -75,7 +75,12 @@ def _define_training(flags: parsing.FlagSet) -> None:
         "directory of the training, or with --top of one for each block; empty for "
         "runs/train-PRESET-BLOCK",
     )
-    flags.integer("top", 0, "train so many best blocks of a RUN_DIR, one after another")
+    flags.integer(
+        "top",
+        0,
+        "train so many best blocks of a RUN_DIR, one after another: those of its finals, then the "
+        "others by reward",
+    )
     flags.integer(
         "seed", 0, "seed of the weights, of the order of images and of every random choice"
     )

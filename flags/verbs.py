@@ -17,6 +17,7 @@ _WHERE = {
     "trials": ("inspection", "TRIALS"),
     "status": ("status", "STATUS"),
     "tensorboard": ("tensorboard", "TENSORBOARD"),
+    "finals": ("finals", "FINALS"),
     "calibrate": ("calibration", "CALIBRATE"),
     "rescore": ("calibration", "RESCORE"),
     "train": ("training", "TRAIN"),

@@ -60,6 +60,10 @@ ROOMS = {
         "drawing, runs, workers, ground, child networks, networks.spaces, networks, agents"
     ),
     "calibration": "runs, workers, evaluation, ground, networks.spaces, agents",
+    "finals": (
+        "inspection, calibration, searching, runs, workers, evaluation, data, ground, "
+        "networks.spaces"
+    ),
     "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
     "contests": "searching, runs, workers, evaluation, ground, networks.spaces, agents",
     "full_training": (
@@ -74,12 +78,12 @@ ROOMS = {
     ),
     # How all of it is reached.
     "flags": (
-        "bench, export, full_training, contests, report, calibration, inspection, preparing, "
-        "searching, tensorboard, runs, workers, evaluation, data, ground, child networks, "
-        "networks.spaces, networks, agents"
+        "bench, export, full_training, contests, report, finals, calibration, inspection, "
+        "preparing, searching, tensorboard, runs, workers, evaluation, data, ground, "
+        "child networks, networks.spaces, networks, agents"
     ),
     "interface": (
-        "flags, inspection, searching, runs, drawing, evaluation, children, data, "
+        "flags, finals, inspection, searching, runs, drawing, evaluation, children, data, "
         "ground, child networks, networks.spaces, networks"
     ),
     "__main__": "flags, ground, networks.spaces, networks",

@@ -93,11 +93,13 @@ def bench(settings: BenchSettings, stream: TextIO, progress: TextIO) -> None:
         UserError: if a block cannot be found or measured, or PyTorch is missing.
         CodeError: if a code breaks a rule.
     """
-    codes = [resolve(name, settings.max_layers).code for name in settings.references]
+    found = [resolve(name, settings.max_layers) for name in settings.references]
+    codes = [block.code for block in found]
     if settings.against == TORCH and importlib.util.find_spec("torch") is None:
         raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
     what = {"Device": described(), "Blocks": ", ".join(settings.references)}
-    print(heading(what), file=progress, flush=True)
+    notes = filter(None, (block.note for block in found))
+    print(heading(what), *notes, sep="\n", file=progress, flush=True)
     with tempfile.TemporaryDirectory() as directory:
         facts = _Bench(settings, pathlib.Path(directory), progress).measure(codes)
     print(json.dumps(facts) if settings.as_json else _in_words(facts, settings), file=stream)

@@ -9,15 +9,10 @@ import pathlib
 import time
 from typing import TextIO
 
-from blockqnn.calibration.longer_training import train_longer
+from blockqnn.calibration.longer_training import on_its_data, train_longer
 from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.evaluation.contract import DRY
-from blockqnn.evaluation.recorded import (
-    DATA,
-    TABLE_FACT,
-    checked_facts,
-    data_as_recorded,
-)
+from blockqnn.evaluation.recorded import checked_facts
 from blockqnn.heading import heading
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, about, counted, number
@@ -76,7 +71,7 @@ def calibrate(settings: CalibrateSettings, stream: TextIO) -> int:
     if settings.out is not None:
         check_figure_path(settings.out)
     run = read_run(settings.run_dir)
-    settings = _on_its_data(run, settings)
+    settings = dataclasses.replace(settings, search=on_its_data(run, settings.search))
     trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
     if not trained:
         raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
@@ -100,15 +95,6 @@ def calibrate(settings: CalibrateSettings, stream: TextIO) -> int:
         longer = {trial.number: trial for trial in store.trials()}
     _report(run, sample, longer, settings, stream)
     return 0
-
-
-def _on_its_data(run: RunRecord, settings: CalibrateSettings) -> CalibrateSettings:
-    """Refuses data that have changed since the run was begun."""
-    facts = {"flags": run.flags, DATA: run.data, TABLE_FACT: run.table}
-    data = data_as_recorded(facts, settings.search.data)
-    search = dataclasses.replace(settings.search, data=data)
-    checked_facts(facts, search, f"the run in {run.path}")
-    return dataclasses.replace(settings, search=search)
 
 
 def _check_same(store: Store, settings: CalibrateSettings) -> None:

@@ -6,11 +6,48 @@ import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 
+from blockqnn.evaluation.recorded import DATA, TABLE_FACT, checked_facts, data_as_recorded
 from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.runs.run_record import RunRecord
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
-from blockqnn.trial import Outcome, Status, Trial, child_seed, job_of
+from blockqnn.trial import Job, Outcome, Status, Trial, child_seed, job_of
 from blockqnn.workers.contract import Executor
+
+
+def on_its_data(run: RunRecord, search: SearchSettings) -> SearchSettings:
+    """Refuses data that have changed since a run was begun.
+
+    Args:
+        run: whose blocks are trained.
+        search: its settings.
+
+    Returns:
+        The settings under which it reads its data.
+
+    Raises:
+        UserError: saying what has changed.
+    """
+    facts = {"flags": run.flags, DATA: run.data, TABLE_FACT: run.table}
+    search = dataclasses.replace(search, data=data_as_recorded(facts, search.data))
+    checked_facts(facts, search, f"the run in {run.path}")
+    return search
+
+
+def outcomes(jobs: Sequence[Job], executor: Executor) -> Iterator[tuple[int, Outcome]]:
+    """Hands jobs out, all at once.
+
+    Args:
+        jobs: each of another number.
+        executor: that carries them out.
+
+    Yields:
+        The number of each job when it has ended, and its outcome.
+    """
+    for job in jobs:
+        executor.submit(job)
+    for _ in jobs:
+        yield executor.next_outcome()
 
 
 def train_longer(
@@ -35,10 +72,8 @@ def train_longer(
     """
     waiting = {trial.number: trial for trial in trials}
     seeds = {trial.number: child_seed(seed, trial.hash) for trial in trials}
-    for trial in trials:
-        executor.submit(dataclasses.replace(job_of(trial), seed=seeds[trial.number]))
-    while waiting:
-        number, outcome = executor.next_outcome()
+    jobs = [dataclasses.replace(job_of(t), seed=seeds[t.number]) for t in trials]
+    for number, outcome in outcomes(jobs, executor):
         trial = waiting.pop(number)
         fields = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(outcome)}
         ended = dataclasses.replace(

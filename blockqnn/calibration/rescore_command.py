@@ -15,7 +15,7 @@ from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.spending import nothing_trained
 from blockqnn.settings import RewardSettings
 from blockqnn.terminal import Terminal, terminal_of
-from blockqnn.trial import Status, Trial
+from blockqnn.trial import Trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,8 +113,8 @@ def rescored(run: RunRecord, reward: RewardSettings) -> list[Rescored]:
     Returns:
         Best first, earlier trials before equals.
     """
-    trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
-    old_rank = {trial.number: rank for rank, trial in enumerate(run.best(len(trained)), start=1)}
+    trained = run.by_reward
+    old_rank = {trial.number: rank for rank, trial in enumerate(trained, start=1)}
     rewards = {
         trial.number: corrected_reward(
             trial.accuracies[-1], trial.block_flops, trial.density, reward

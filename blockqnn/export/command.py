@@ -97,6 +97,8 @@ def export(settings: ExportSettings, stream: TextIO) -> None:
     # It comes from a file, and may hold what a terminal obeys.
     title = subject.title if subject.title.isprintable() else ascii(subject.title)
     print(f"{title}: {write(subject.code)}", file=stream)
+    if subject.note:
+        print(subject.note, file=stream)
     if subject.training is None:
         print("NOT TRAINED: the weights are initial ones.", file=stream)
     else:

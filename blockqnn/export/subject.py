@@ -48,6 +48,7 @@ class Subject:
         class_names: in the order of the labels; empty if not known.
         training: facts about the training; None if the weights are initial ones.
         seed: of the weights.
+        note: what is to be said of the choice of the block; empty for nothing.
     """
 
     title: str
@@ -60,6 +61,7 @@ class Subject:
     class_names: tuple[str, ...]
     training: Mapping[str, Any] | None
     seed: int
+    note: str = ""
 
     @property
     def plan(self) -> Plan:
@@ -94,7 +96,7 @@ def find_subject(
         raise UserError(
             f"There is nothing to export at {reference!r}; allowed: the directory of a training or "
             "of one of its checkpoints, or for a block without trained weights a run, "
-            f"RUN_DIR#NUMBER, RUN_DIR#best, a code, {', '.join(published())}."
+            f"RUN_DIR#NUMBER, RUN_DIR#best, RUN_DIR#best_early, a code, {', '.join(published())}."
         )
     found = resolve(reference, max_layers)
     from blockqnn.networks.initial import initial_parameters, initial_statistics
@@ -112,6 +114,7 @@ def find_subject(
         class_names=(),
         training=None,
         seed=seed,
+        note=found.note,
     )
 
 

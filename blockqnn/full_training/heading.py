@@ -15,7 +15,7 @@ from blockqnn.full_training.searched import same_as_searched
 from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
 from blockqnn.full_training.splits import tfds_source_reads
 from blockqnn.heading import heading
-from blockqnn.inspection.block_reference import BEST, is_run
+from blockqnn.inspection.block_reference import BEST, BEST_EARLY, is_run
 from blockqnn.listing import counted, in_units, number
 from blockqnn.workers.machine import can_use_gpus, described, unused_gpus
 from blockqnn.workers.placement import has_tpu, visible_gpus
@@ -39,9 +39,7 @@ def training_heading(settings: TrainSettings, prepared: Sequence[Prepared]) -> s
     """
     one = prepared[0]
     blocks = one.reference.title if len(prepared) == 1 else f"{len(prepared)} blocks"
-    by_reward = settings.reference.endswith(f"#{BEST}") or is_run(settings.reference)
-    if by_reward:
-        blocks += " (best by reward)"
+    blocks += _chosen(settings.reference, one)
     size = by_size(one.info.seen)
     first = (
         f"Trains {blocks} on {settings.data.source.dataset}: "
@@ -58,7 +56,7 @@ def training_heading(settings: TrainSettings, prepared: Sequence[Prepared]) -> s
             "Directory": None if several else str(one.directory),
         }
     )
-    return "\n".join([first, below, *filter(None, [unused_gpus()])])
+    return "\n".join([first, below, *filter(None, [one.reference.note, unused_gpus()])])
 
 
 def block_line(one: Prepared, place: int, total: int) -> str:
@@ -132,6 +130,14 @@ def device_words(devices: Sequence[jax.Device]) -> str:
     return f"{len(devices)} x {devices[0].device_kind}"
 
 
+def _chosen(reference: str, one: Prepared) -> str:
+    """By what a block or some were chosen that nobody has named."""
+    best = reference.endswith(f"#{BEST}") or is_run(reference)
+    if best and one.reference.run is not None and one.reference.run.final_ranking:
+        return " (best in the finals)"
+    return " (best by reward)" if best or reference.endswith(f"#{BEST_EARLY}") else ""
+
+
 def _judged(one: Prepared) -> str:
     return {
         TEST: "with a test split",
@@ -173,9 +179,15 @@ def _in_search(one: Prepared) -> str:
     if trial is None or trial.accuracy is None:
         return ""
     made_up = ", made up," if one.reference.dry else ""
+    run = one.reference.run
+    places = run.final_places if run is not None else {}
+    finals = ""
+    if trial.number in places:
+        rank, accuracy = places[trial.number]
+        finals = f"; rank {rank} in the finals, {number(accuracy)} %"
     return (
         f"; its reward in the search{made_up} was {number(trial.reward)}, its accuracy "
-        f"{number(trial.accuracy)} %"
+        f"{number(trial.accuracy)} %{finals}"
     )
 
 

@@ -117,7 +117,8 @@ def blocks(settings: TrainSettings) -> list[BlockReference]:
         settings: its `reference`, `top` and `max_layers` are used.
 
     Returns:
-        One block, or the best of a run, best first.
+        One block, or the best of a run, best first: those of its finals, then the others by
+        reward.
 
     Raises:
         UserError: if there are none.
@@ -132,8 +133,11 @@ def blocks(settings: TrainSettings) -> list[BlockReference]:
     best = run.best(settings.top or 1)
     if not best:
         raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
+    note = run.stale_finals
     return [
-        BlockReference(f"{run.path}#{t.number}", t.code, t.layout(run.layout), t, run.dry)
+        BlockReference(
+            f"{run.path}#{t.number}", t.code, t.layout(run.layout), t, run.dry, run, note
+        )
         for t in best
     ]
 

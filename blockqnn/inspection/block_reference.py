@@ -13,7 +13,9 @@ from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.spending import none_trained
 from blockqnn.trial import Trial
 
-BEST = "best"
+BEST, BEST_EARLY = "best", "best_early"
+"""Names of trials: the winner of a run's finals, or else the block of highest reward; and always
+the latter."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,7 @@ class BlockReference:
         trial: that it comes from, or None.
         dry: whether its accuracies were made up.
         run: that it comes from, or None.
+        note: what is to be said where it is used; empty for nothing.
     """
 
     title: str
@@ -35,6 +38,7 @@ class BlockReference:
     trial: Trial | None = None
     dry: bool = False
     run: RunRecord | None = None
+    note: str = ""
 
     def standing_in(self, default: Layout) -> Layout:
         """The layout of its child network.
@@ -64,7 +68,7 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
 
     Args:
         reference: a published block's name, a code, `RUN_DIR#NUMBER`,
-            `RUN_DIR#best`, or `RUN_DIR` for its best block.
+            `RUN_DIR#best`, `RUN_DIR#best_early`, or `RUN_DIR` for its best block.
         max_layers: most layers of a code, Terminal not counted.
 
     Returns:
@@ -84,10 +88,12 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
     if not separator:
         raise UserError(
             f"There is no block {reference!r}; allowed: {', '.join(published())}, a code like "
-            "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, or RUN_DIR."
+            "[(1,1,3,0,0),(2,7,0,0,0)], RUN_DIR#NUMBER, RUN_DIR#best, RUN_DIR#best_early, or "
+            "RUN_DIR."
         )
     run = read_run(pathlib.Path(directory))
     trial = find_trial(run, name)
+    note = run.stale_finals if name == BEST else ""
     return BlockReference(
         f"{directory}#{trial.number}",
         trial.code,
@@ -95,6 +101,7 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
         trial,
         run.dry,
         run,
+        note,
     )
 
 
@@ -103,7 +110,7 @@ def find_trial(run: RunRecord, name: str) -> Trial:
 
     Args:
         run: that it is of.
-        name: its number, or `best`.
+        name: its number, `best` or `best_early`.
 
     Returns:
         The trial.
@@ -111,8 +118,8 @@ def find_trial(run: RunRecord, name: str) -> Trial:
     Raises:
         UserError: if the run has no such trial.
     """
-    if name == BEST:
-        best = run.best(1)
+    if name in (BEST, BEST_EARLY):
+        best = run.best(1) if name == BEST else run.by_reward
         if not best:
             raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
         return best[0]
@@ -120,6 +127,7 @@ def find_trial(run: RunRecord, name: str) -> Trial:
     if not matches:
         numbers = f"1 to {run.trials[-1].number}" if run.trials else "none yet"
         raise UserError(
-            f"The run in {run.path} has no trial {name!r}; allowed: {numbers}, or {BEST}."
+            f"The run in {run.path} has no trial {name!r}; allowed: {numbers}, {BEST}, or "
+            f"{BEST_EARLY}."
         )
     return matches[0]

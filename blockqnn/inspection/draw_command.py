@@ -63,7 +63,9 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
     layout = next((block.layout for block in found if block.layout), settings.layout)
     drawn = [_Drawn(block, layout, settings.canonical) for block in found]
     others = [one.title for one in found if one.layout and one.layout.filters != layout.filters]
-    note = [f"Widths of {', '.join(others)} too are those of {found[0].title}."] if others else []
+    note = list(dict.fromkeys(filter(None, (block.note for block in found))))
+    if others:
+        note.append(f"Widths of {', '.join(others)} too are those of {found[0].title}.")
     if len({one.title for one in drawn}) < len(drawn):
         for place, one in zip(("first", "second"), drawn, strict=True):
             one.title = f"{place} {one.title}"
@@ -78,7 +80,8 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
     size = f"{arrangement.width:.0f} x {arrangement.height:.0f} points"
     print(f"Drew {' and '.join(one.title for one in drawn)}: {settings.out}, {size}.", file=stream)
     if matching is not None:
-        print("\n".join([_summary(drawn, matching), *note]), file=stream)
+        note.insert(0, _summary(drawn, matching))
+    print("".join(f"{line}\n" for line in note), end="", file=stream)
 
 
 class _Drawn:

@@ -76,7 +76,9 @@ class Run:
         The frame is yours: changing it changes nothing here.
         """
         if self._frame is None:
-            self._frame = trials_frame(self._record.trials, self._record.dry)
+            self._frame = trials_frame(
+                self._record.trials, self._record.dry, self._record.final_places
+            )
         return self._frame.copy()
 
     @property
@@ -100,7 +102,7 @@ class Run:
         return self._record.dry
 
     def best(self, count: int = _SHOWN) -> Blocks:
-        """The trained blocks of highest reward.
+        """The best trained blocks: those of finals that have ended, then the others by reward.
 
         Args:
             count: how many at most.
@@ -119,7 +121,8 @@ class Run:
         """One block.
 
         Args:
-            which: the number of a trial, or `best`.
+            which: the number of a trial; `best` for the winner of finals that have
+                ended, or else the block of highest reward; `best_early` for the latter.
 
         Returns:
             The block.
@@ -175,10 +178,13 @@ class Run:
         lines = [f"Run {str(self._path)!r}: {self._summary()}"]
         best = self._record.best(1)
         if best:
+            won = ", the winner of the finals" if self._record.final_ranking else ""
             lines.append(
-                f"  best: trial {best[0].number}, reward {number(best[0].reward)}, accuracy "
+                f"  best: trial {best[0].number}{won}, reward {number(best[0].reward)}, accuracy "
                 f"{number(best[0].accuracy)} %, {write(best[0].code)}"
             )
+        if self._record.stale_finals:
+            lines.append(f"  {self._record.stale_finals}")
         if self.dry:
             lines.append(f"  {DRY_NOTICE}")
         return "\n".join(lines)

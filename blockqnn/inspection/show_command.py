@@ -86,14 +86,15 @@ def _show_block(found: BlockReference, settings: ShowSettings, stream: TextIO) -
     told = story(found.run, found.trial) if found.run and found.trial else None
     if settings.as_json:
         facts = design_facts(found.code, spent)
-        if told is not None:
-            facts |= {"trial": trial_facts(told.trial, found.dry) | story_facts(told)}
+        if told is not None and found.run is not None:
+            facts |= {"trial": trial_facts(told.trial, found.run) | story_facts(told)}
         print(json.dumps(facts), file=stream)
         return
     lines = in_words(found.title, found.code, layout, spent)
     lines += ["", for_stream(graph_of(found.code, layout), stream)]
     if told is not None:
         lines += ["", *story_in_words(told, terminal_of(stream))]
+    lines += [found.note] if found.note else []
     if found.dry:
         lines.append(DRY_NOTICE)
     print("\n".join(lines), file=stream)

@@ -82,6 +82,7 @@ def show_comparison(
     lines = []
     if first.dry or second.dry:
         lines.append(DRY_NOTICE)
+    lines += dict.fromkeys(filter(None, (first.note, second.note)))
     lines += [
         *_title("- A  ", first, Style.RED, terminal),
         *_title("+ B  ", second, Style.GREEN, terminal),

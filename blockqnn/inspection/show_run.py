@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from blockqnn.errors import FAILED
+from blockqnn.inspection.finals_table import finals_heading, finals_table, ranked_facts
 from blockqnn.inspection.selection import ANY, FIGURES, Selection, select
 from blockqnn.inspection.show_block import design_facts
 from blockqnn.listing import DRY_NOTICE, counted, in_units, number, table_with_codes
@@ -40,17 +41,16 @@ def show_run(
     """
     run = read_run(path)
     chosen = select(run.trials, selection)
-    ranks = {trial.number: rank for rank, trial in enumerate(run.best(len(run.trials)), start=1)}
+    ranks = {trial.number: rank for rank, trial in enumerate(run.by_reward, start=1)}
     if as_json:
         found = [
             {"number": trial.number, "rank": place, "reward_rank": ranks.get(trial.number)}
             | _facts(trial, run)
             for place, trial in enumerate(chosen[:top], start=1)
         ]
-        print(
-            json.dumps({"run": str(path), "dry": run.dry, "selected": len(chosen), "best": found}),
-            file=stream,
-        )
+        facts = {"run": str(path), "dry": run.dry, "selected": len(chosen), "best": found}
+        places = [ranked_facts(run, trial) for trial in run.final_ranking]
+        print(json.dumps(facts | {"finals": places}), file=stream)
         return 0 if ranks else FAILED
     if notice := run_directory.incomplete_notice(path):
         print(notice, file=stream)
@@ -63,6 +63,12 @@ def show_run(
         print(nothing_trained(run.trials), file=stream)
     else:
         print(f"None of the {len(run.trials)} trials fulfils all conditions.", file=stream)
+    if run.finals:
+        print(f"\n{finals_heading(run)}", file=stream)
+        if run.finals.ended:
+            print(finals_table(run, terminal_of(stream)), file=stream)
+        if run.stale_finals:
+            print(run.stale_finals, file=stream)
     return 0 if ranks else FAILED
 
 

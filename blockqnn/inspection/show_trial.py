@@ -35,6 +35,7 @@ def story_in_words(told: Story, terminal: Terminal) -> list[str]:
         f"  reward       {number(trial.reward)}{_ranked(told)}",
         *_terms(told),
         *_accuracies(trial, terminal),
+        *_finals(told),
     ]
     if trial.status in (Status.COMPLETED, Status.FAILED):
         lines += [
@@ -47,6 +48,12 @@ def story_in_words(told: Story, terminal: Terminal) -> list[str]:
             f"{trial.restarts} restart{'' if trial.restarts == 1 else 's'}",
         ]
     return [*lines, *_others(told)]
+
+
+def _finals(told: Story) -> list[str]:
+    if not told.finals:
+        return []
+    return textwrap.wrap(f"  finals       {told.finals}", _WIDTH, subsequent_indent=" " * 15)
 
 
 def _when(told: Story) -> str:

@@ -9,7 +9,7 @@ import time
 from typing import TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.listing import duration, number, table
+from blockqnn.listing import counted, duration, number, table
 from blockqnn.runs import status_file
 from blockqnn.runs.driver import visible_from
 from blockqnn.runs.status_file import RunStatus, read_status
@@ -18,6 +18,12 @@ from blockqnn.workers.state import WorkerState
 
 SILENT_SECONDS = 20.0
 """A worker says something every 5 seconds; one that has not for so long is marked."""
+
+_AT_WORK = {
+    status_file.SEARCHING: ("searching", "search"),
+    status_file.IN_FINALS: ("in its finals", "finals"),
+}
+"""For a state in which a driver works, what it does, and what the same command continues."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +80,8 @@ def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
         f"{_place(found)}, epsilon {found.epsilon:g}; "
         f"{sum(found.counts.values())} trials: {counts}{best}",
     ]
+    if found.finals:
+        lines.insert(1, _finals(found))
     if found.workers:
         states = [_state(worker, now) for worker in found.workers]
         tally = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
@@ -82,6 +90,21 @@ def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
         lines += ["", f"{len(states)} workers ({found.executor}): {tally}"]
         lines += ["", table([*header[:-1], header[-1]], rows)]
     return lines
+
+
+def _finals(found: RunStatus) -> str:
+    """How far the finals are, or were when they stopped."""
+    finals = found.finals
+    assert finals is not None
+    state = "finals" if found.alive else "the finals came to"
+    left = ""
+    if found.seconds_left and found.alive:
+        left = f", about {duration(found.seconds_left).removeprefix('about ')} left"
+    return (
+        f"{state}{':' if found.alive else ''} round {finals.round} of {finals.rounds}, "
+        f"{finals.ended} of {counted(finals.trainings, 'training')} for "
+        f"{counted(finals.epochs, 'epoch')}{left}"
+    )
 
 
 def _place(found: RunStatus) -> str:
@@ -96,7 +119,7 @@ def _place(found: RunStatus) -> str:
     if budget.max_hours:
         hours = duration(budget.max_hours * 3600)
         place += f", {duration(found.searched_seconds)} of {hours} used"
-    if found.seconds_left and found.alive:
+    if found.seconds_left and found.alive and found.state == status_file.SEARCHING:
         place += f", about {duration(found.seconds_left).removeprefix('about ')} left"
     return place
 
@@ -104,7 +127,8 @@ def _place(found: RunStatus) -> str:
 def _driver(found: RunStatus, now: float) -> str:
     who = f"process {found.process} on {_plain(found.node)}"
     ago = duration(max(0.0, now - found.written))
-    if found.state != status_file.SEARCHING:
+    at_work, noun = _AT_WORK.get(found.state, ("", ""))
+    if not at_work:
         if found.ahead:
             return (
                 f"{_plain(found.state)} by {who}, whose clock is {duration(found.ahead)} ahead of "
@@ -114,20 +138,20 @@ def _driver(found: RunStatus, now: float) -> str:
     if found.gone:
         return (
             f"the driver, {who}, was ended from outside; last heard {ago} ago. The same command "
-            "continues the search."
+            f"continues the {noun}."
         )
     if found.ahead:
         return (
-            f"searching by {who}, whose clock is {duration(found.ahead)} ahead of this machine's, "
+            f"{at_work} by {who}, whose clock is {duration(found.ahead)} ahead of this machine's, "
             "so that it cannot be told from here when it was heard last"
         )
     if found.silent:
         behind = "" if found.seen_from == visible_from() else ", or its clock is behind"
         return (
             f"the driver, {who}, has been silent for {ago}: it was ended or hangs{behind}. "
-            "The same command continues the search."
+            f"The same command continues the {noun}."
         )
-    return f"searching for {duration(max(0.0, now - found.begun))}, {who}, heard {ago} ago"
+    return f"{at_work} for {duration(max(0.0, now - found.begun))}, {who}, heard {ago} ago"
 
 
 def _state(worker: WorkerState, now: float) -> str:

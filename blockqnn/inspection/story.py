@@ -7,6 +7,7 @@ import datetime
 import math
 from typing import Any
 
+from blockqnn.inspection.finals_table import finals_line
 from blockqnn.reward import RewardTerms, reward_terms
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.settings import RewardSettings
@@ -27,6 +28,7 @@ class Story:
         terms: of the reward, in percent; None where it is not made of them.
         coefficients: mu and rho of the run; None where they are not known.
         others: trials that suggested the same block, in order of number.
+        finals: how it did in finals that have ended, in words; empty where it was in none.
     """
 
     trial: Trial
@@ -36,6 +38,7 @@ class Story:
     terms: RewardTerms | None
     coefficients: RewardSettings | None
     others: tuple[Trial, ...]
+    finals: str = ""
 
 
 def story(run: RunRecord, trial: Trial) -> Story:
@@ -48,7 +51,7 @@ def story(run: RunRecord, trial: Trial) -> Story:
     Returns:
         The story.
     """
-    ranking = [ranked.number for ranked in run.best(len(run.trials))]
+    ranking = [ranked.number for ranked in run.by_reward]
     result = trial.source if trial.source is not None else trial.number
     coefficients = reward_settings(run)
     return Story(
@@ -59,6 +62,7 @@ def story(run: RunRecord, trial: Trial) -> Story:
         terms=_terms(trial, coefficients),
         coefficients=coefficients,
         others=tuple(t for t in run.trials if t.hash == trial.hash and t.number != trial.number),
+        finals=finals_line(run, trial.number),
     )
 
 

@@ -15,7 +15,8 @@ from blockqnn.terminal import Terminal, printable, terminal_of
 from blockqnn.trial import Status, Trial
 
 COLUMNS = (
-    *("number", "iteration", "epsilon", "status", "accuracy", "accuracies", "reward", "code"),
+    *("number", "iteration", "epsilon", "status", "accuracy", "accuracies", "reward"),
+    *("final_rank", "final_accuracy", "code"),
     *("hash", "density", "parameters", "flops", "block_flops", "depth", "seconds"),
     *("waiting_seconds", "train_seconds", "compile_seconds", "saved_seconds", "restarts", "seed"),
     *("source", "reason", "device", "worker", "finished", "filters", "dry"),
@@ -52,26 +53,28 @@ def list_trials(settings: TrialsSettings, stream: TextIO) -> None:
     run = read_run(settings.run_dir)
     if settings.form == JSON:
         for trial in run.trials:
-            print(json.dumps(trial_facts(trial, run.dry)), file=stream)
+            print(json.dumps(trial_facts(trial, run)), file=stream)
     elif settings.form == CSV:
         write_csv(run, stream)
     else:
         if run.dry:
             print(DRY_NOTICE, file=stream)
-        print(_table(run.trials, terminal_of(stream)), file=stream)
+        print(_table(run, terminal_of(stream)), file=stream)
 
 
-def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
+def trial_facts(trial: Trial, run: RunRecord) -> dict[str, Any]:
     """A trial as JSON; null where there is no value.
 
     Args:
         trial: which one.
-        dry: whether its accuracies were made up.
+        run: that it is of.
 
     Returns:
         The values of `COLUMNS`; accuracies and rewards in percent, FLOPs in
-        units. What was not trained has no reward, whatever the agent was told.
+        units. What was not trained has no reward, whatever the agent was told. What
+        was in no finals, or in none that have ended, has no final rank.
     """
+    final_rank, final_accuracy = run.final_places.get(trial.number, (None, None))
     changed = {
         "status": trial.status.value,
         "accuracies": list(trial.accuracies) or None,
@@ -80,7 +83,9 @@ def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
         "filters": ",".join(map(str, trial.filters)) or None,
         "seconds": None if trial.status is Status.INFEASIBLE else trial.seconds,
         "saved_seconds": trial.saved,
-        "dry": dry,
+        "final_rank": final_rank,
+        "final_accuracy": final_accuracy,
+        "dry": run.dry,
     }
     return {name: changed[name] if name in changed else getattr(trial, name) for name in COLUMNS}
 
@@ -92,7 +97,7 @@ def write_csv(run: RunRecord, stream: TextIO) -> None:
         run: as it was read.
         stream: where to write.
     """
-    rows = [trial_facts(trial, run.dry) for trial in run.trials]
+    rows = [trial_facts(trial, run) for trial in run.trials]
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
@@ -100,36 +105,28 @@ def write_csv(run: RunRecord, stream: TextIO) -> None:
         writer.writerow(row | {"accuracies": accuracies})
 
 
-def _table(trials: list[Trial], terminal: Terminal) -> str:
-    return table_with_codes(
-        [
-            "trial",
-            "iteration",
-            "epsilon",
-            "status",
-            "accuracy %",
-            "reward",
-            "parameters",
-            "FLOPs",
-            "seconds",
-        ],
-        [
-            [
-                str(trial.number),
-                str(trial.iteration),
-                f"{trial.epsilon:g}",
-                trial.status.value,
-                number(trial.accuracy),
-                number(trial.measured_reward),
-                in_units(trial.parameters),
-                in_units(trial.flops),
-                number(None if trial.status is Status.INFEASIBLE else trial.seconds, 1),
-            ]
-            for trial in trials
-        ],
-        [
-            write(trial.code) + (f"  {printable(trial.reason)}" if trial.reason else "")
-            for trial in trials
-        ],
-        terminal,
-    )
+def _table(run: RunRecord, terminal: Terminal) -> str:
+    header = ["trial", "iteration", "epsilon", "status", "accuracy %", "reward"]
+    places = run.final_places
+    header += ["final rank", "final %"] if places else []
+    header += ["parameters", "FLOPs", "seconds"]
+    rows = []
+    for trial in run.trials:
+        row = [
+            str(trial.number),
+            str(trial.iteration),
+            f"{trial.epsilon:g}",
+            trial.status.value,
+            number(trial.accuracy),
+            number(trial.measured_reward),
+        ]
+        if places:
+            rank, accuracy = places.get(trial.number, ("-", None))
+            row += [str(rank), number(accuracy)]
+        seconds = None if trial.status is Status.INFEASIBLE else trial.seconds
+        rows.append([*row, in_units(trial.parameters), in_units(trial.flops), number(seconds, 1)])
+    ends = [
+        write(trial.code) + (f"  {printable(trial.reason)}" if trial.reason else "")
+        for trial in run.trials
+    ]
+    return table_with_codes(header, rows, ends, terminal)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,20 @@ STATUSES = [
 ]
 
 
-def trials_frame(trials: Sequence[Trial], dry: bool = False) -> pd.DataFrame:
+_NOWHERE: Mapping[int, tuple[int, float]] = MappingProxyType({})
+
+
+def trials_frame(
+    trials: Sequence[Trial],
+    dry: bool = False,
+    places: Mapping[int, tuple[int, float]] = _NOWHERE,
+) -> pd.DataFrame:
     """Makes a data frame, of the same names as `trials --format=csv`.
 
     Args:
         trials: in order of number.
         dry: whether their accuracies were made up.
+        places: by a trial's number its rank and its accuracy in finals.
 
     Returns:
         A row for each trial, indexed by its `number`, with the columns
@@ -33,6 +42,9 @@ def trials_frame(trials: Sequence[Trial], dry: bool = False) -> pd.DataFrame:
           where nothing was trained; `accuracies`: a tuple with that of each epoch;
         - `reward`: what the agent learned from, in percent, NaN where nothing was
           trained;
+        - `final_rank`: in finals that have ended, from 1; `final_accuracy`: mean
+          validation accuracy in percent in the last round that it was in, NaN
+          where it was in none;
         - `code`: the block as text, which `spaces.registry.parse` reads; `hash`:
           names its canonical form;
         - `density`: edges over nodes; `parameters`: trained numbers; `flops`:
@@ -58,6 +70,8 @@ def trials_frame(trials: Sequence[Trial], dry: bool = False) -> pd.DataFrame:
         "accuracy": _floats(t.accuracy for t in trials),
         "accuracies": _objects([t.accuracies for t in trials]),
         "reward": _floats(t.measured_reward for t in trials),
+        "final_rank": pd.array([places.get(t.number, (None,))[0] for t in trials], dtype="Int64"),
+        "final_accuracy": _floats(places.get(t.number, (0, None))[1] for t in trials),
         "code": _texts(write(t.code) for t in trials),
         "hash": _texts(t.hash for t in trials),
         "density": _floats(t.density for t in trials),

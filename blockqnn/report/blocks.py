@@ -26,7 +26,7 @@ def distinct_best(run: RunRecord, count: int) -> list[Trial]:
     Returns:
         By reward, best first; then the trials whose design stands before them.
     """
-    ranked = run.best(len(run.trials))
+    ranked = run.by_reward
     first: dict[str, Trial] = {}
     for trial in ranked:
         first.setdefault(trial.hash, trial)

@@ -102,11 +102,11 @@ def _name(run: RunRecord, status: RunStatus | None) -> str:
     complete = planned is not None and run.iterations >= planned
     if status is not None and status.alive:
         return RUNNING
-    if complete or (status is not None and status.state == status_file.FINISHED):
+    if complete or (status is not None and status.search_state == status_file.FINISHED):
         return FINISHED
     if status is None:
         return UNFINISHED
-    if status.state == status_file.STOPPED:
+    if status.search_state == status_file.STOPPED:
         return STOPPED
     # One that trains by itself writes only when it begins with a child.
     return DIED if status.silent or status.gone else RUNNING

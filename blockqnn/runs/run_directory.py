@@ -23,6 +23,7 @@ LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
 _BUDGETS = ("max_blocks", "max_hours")
+_FINALS = "finals"
 _BEFORE_THERE_WERE = {
     "async": "false",
     "validation_examples": "0",
@@ -33,6 +34,7 @@ _BEFORE_THERE_WERE = {
     "class_folders": "",
     "skip_folders": "",
     "match": "",
+    _FINALS: "off",
 }
 """What runs did that are older than a flag."""
 
@@ -182,7 +184,8 @@ def check_same_search(
 ) -> None:
     """Refuses to go on with a run under flags that make it another search.
 
-    A schedule may become longer and a budget larger: the run is then extended.
+    A schedule may become longer and a budget larger: the run is then extended. Its finals
+    are no part of the search.
 
     Args:
         before: the flags of the run.
@@ -194,7 +197,7 @@ def check_same_search(
     """
     for name, value in now.items():
         old = flag_then(before, name, value)
-        if old == value or (name == _SCHEDULE and _extends(old, value)):
+        if old == value or name == _FINALS or (name == _SCHEDULE and _extends(old, value)):
             continue
         # A run without a budget may get one.
         if name in _BUDGETS and (float(value) > float(old) or float(old) == 0):

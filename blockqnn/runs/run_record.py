@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import DEFAULT, space_named
+from blockqnn.reward import guessing_accuracy
+from blockqnn.runs.finals import FINALS, Finals, FinalTraining, plan_from_fact, stale_words
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 
@@ -29,6 +32,7 @@ class RunRecord:
         data: what the run wrote down of its images, see `blockqnn.data.recorded`;
             None of a run of an earlier version.
         table: the same of its table of accuracies; None where it has none.
+        finals: in which its best blocks were trained for longer; None where none began.
     """
 
     path: pathlib.Path
@@ -39,6 +43,7 @@ class RunRecord:
     iterations: int
     data: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
+    finals: Finals | None = None
 
     @property
     def data_digest(self) -> str:
@@ -55,10 +60,44 @@ class RunRecord:
         most = self.flags.get("max_layers")
         return space_named(self.flags.get("space", DEFAULT), None if most is None else int(most))
 
-    def best(self, count: int) -> list[Trial]:
-        """The trained trials of highest reward, best first, earlier ones before equals."""
+    @property
+    def by_reward(self) -> list[Trial]:
+        """The trained trials, highest reward first, earlier ones before equals."""
         trained = [t for t in self.trials if t.status is Status.COMPLETED]
-        return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))[:count]
+        return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))
+
+    def best(self, count: int) -> list[Trial]:
+        """The best trained trials: by finals that have ended, the rest by reward.
+
+        Args:
+            count: how many at most.
+
+        Returns:
+            Trials, best first.
+        """
+        places = {number: place for place, number in enumerate(self.final_ranking)}
+        # Who was in no finals keeps the order by reward.
+        return sorted(self.by_reward, key=lambda t: places.get(t.number, len(places)))[:count]
+
+    @property
+    def final_ranking(self) -> list[int]:
+        """Numbers of the trials that were in finals, winner first; empty until these have ended."""
+        return self.finals.ranking if self.finals else []
+
+    @property
+    def final_places(self) -> dict[int, tuple[int, float]]:
+        """By a trial's number its rank in finals that have ended, and its mean accuracy there."""
+        found = {}
+        for rank, number in enumerate(self.final_ranking, start=1):
+            last = self.finals.last_result(number) if self.finals else None
+            if last is not None:
+                found[number] = (rank, last.mean)
+        return found
+
+    @property
+    def stale_finals(self) -> str:
+        """A sentence where blocks were trained after the finals; empty where there is none."""
+        return stale_words(self.finals, len(self.by_reward))
 
 
 def read_run(path: pathlib.Path) -> RunRecord:
@@ -76,22 +115,37 @@ def read_run(path: pathlib.Path) -> RunRecord:
     with contextlib.closing(Store.open_read_only(path / FILE_NAME)) as store:
         facts = store.facts()
         trials = list(store.trials())
+        trainings = store.finals.trainings() if FINALS in facts else []
     if "layout" not in facts:
         raise UserError(f"The run in {path} has not begun yet.")
     try:
+        layout = Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])})
         return RunRecord(
             path,
             trials,
-            Layout(**facts["layout"] | {"filters": tuple(facts["layout"]["filters"])}),
+            layout,
             bool(facts.get("dry")),
             dict(facts.get("flags", {})),
             int(facts.get("iterations", 0)),
             facts.get("data"),
             facts.get("table"),
+            _finals(facts, trials, trainings, layout),
         )
     # JSON may hold numbers that are infinite.
     except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise UserError(f"The facts in the store of {path} cannot be read: {error}.") from error
+
+
+def _finals(
+    facts: Mapping[str, Any], trials: list[Trial], trainings: list[FinalTraining], layout: Layout
+) -> Finals | None:
+    if FINALS not in facts:
+        return None
+    plan = plan_from_fact(facts[FINALS])
+    trained = {trial.number for trial in trials if trial.status is Status.COMPLETED}
+    if not trained.issuperset(plan.trials):
+        raise ValueError("the finals have blocks that were not trained")
+    return Finals(plan, trainings, guessing_accuracy(layout.classes))
 
 
 def read_agent_state(path: pathlib.Path) -> dict[str, Any]:

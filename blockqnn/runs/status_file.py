@@ -19,13 +19,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from blockqnn.runs.driver import clock_difference, has_ended, visible_from
+from blockqnn.runs.rounds import FinalsProgress, progress_from_json
 from blockqnn.settings import NO_BUDGET, Budget
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.pool import WATCH_SECONDS
 from blockqnn.workers.state import ChildState, WorkerState
 
 FILE_NAME = "status.json"
-SEARCHING, STOPPED, FINISHED = "searching", "stopped", "finished"
+SEARCHING, STOPPED, FINISHED, IN_FINALS = "searching", "stopped", "finished", "finals"
+_AT_WORK = (SEARCHING, IN_FINALS)
 _MISSED = 5
 """A driver that has not written for so many times its interval is silent."""
 _WORDS = {"completed": Status.COMPLETED.value}
@@ -38,7 +40,7 @@ class RunStatus:
     """A search at one moment.
 
     Attributes:
-        state: `searching`, `stopped` or `finished`.
+        state: `searching`, `finals`, `stopped` or `finished`.
         node: machine of the driver.
         process: of the driver, on that machine.
         executor: `local`, `ray` or `inline`.
@@ -57,6 +59,7 @@ class RunStatus:
         seconds_left: to the end, as it is estimated; None where nothing is known of it.
         seen_from: from where `process` is that of the driver; empty in files of
             earlier versions.
+        finals: how far they were when the last process of them wrote; None before any.
     """
 
     state: str
@@ -77,11 +80,17 @@ class RunStatus:
     searched_seconds: float = 0.0
     seconds_left: float | None = None
     seen_from: str = ""
+    finals: FinalsProgress | None = None
+
+    @property
+    def search_state(self) -> str:
+        """The state of the search, which has come to its end or a stop where finals go on."""
+        return self.finals.search if self.finals and self.state == IN_FINALS else self.state
 
     @property
     def gone(self) -> bool:
         """Whether the driver ended without a word, which only its own machine can see."""
-        return self.state == SEARCHING and has_ended(self.process, self.begun, self.seen_from)
+        return self.state in _AT_WORK and has_ended(self.process, self.begun, self.seen_from)
 
     @property
     def ahead(self) -> float:
@@ -95,12 +104,12 @@ class RunStatus:
         if self.executor == "inline":
             return False
         late = time.time() - self.written > _MISSED * self.every
-        return self.state == SEARCHING and late
+        return self.state in _AT_WORK and late
 
     @property
     def alive(self) -> bool:
         """Whether the driver has written lately, by this machine's clock, and may still live."""
-        return self.state == SEARCHING and not self.silent and not self.gone
+        return self.state in _AT_WORK and not self.silent and not self.gone
 
 
 class Estimated(Protocol):
@@ -244,6 +253,7 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         searched_seconds=_seconds(fields.get("searched_seconds", 0.0)),
         seconds_left=_optional(_seconds, fields.get("seconds_left")),
         seen_from=str(fields.get("seen_from", "")),
+        finals=_optional(progress_from_json, fields.get("finals")),
     )
 
 

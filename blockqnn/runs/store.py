@@ -18,6 +18,7 @@ from blockqnn.errors import UserError
 from blockqnn.networks.spaces.contract import Code, CodeError
 from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.runs import store_schema
+from blockqnn.runs.final_rows import FinalsTable
 from blockqnn.runs.store_schema import (
     RUNNING_SINCE,
     SCHEMA_VERSION,
@@ -199,6 +200,11 @@ class Store:
         """The finished trials with a number above `after`, in order of number."""
         for row in self._rows(self._query, (after,)):
             yield from_row(row)
+
+    @property
+    def finals(self) -> FinalsTable:
+        """The table of the run's finals."""
+        return FinalsTable(self._connection, self._path)
 
     def end_iteration(self, iteration: int, agent_changes: Mapping[str, Any]) -> None:
         """Commits what the agent learned from an iteration.

@@ -9,8 +9,30 @@ import sqlite3
 SCHEMA_VERSION = 4
 RUNNING_SINCE = 3
 """The version that brought the table `running`."""
+FINALS_SINCE = 4
+"""The version that brought the table `finals`."""
 
-SCHEMA = """
+FINALS_TABLE = """
+CREATE TABLE IF NOT EXISTS finals (
+    round INTEGER NOT NULL,
+    trial INTEGER NOT NULL,
+    seed_index INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    epochs INTEGER NOT NULL,
+    accuracies TEXT NOT NULL,
+    reason TEXT,
+    restarts INTEGER NOT NULL,
+    compile_seconds REAL NOT NULL,
+    waiting_seconds REAL NOT NULL,
+    train_seconds REAL NOT NULL,
+    device TEXT,
+    worker INTEGER,
+    finished REAL NOT NULL,
+    PRIMARY KEY (round, trial, seed_index)
+) WITHOUT ROWID;
+"""
+
+SCHEMA = f"""
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE agent (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE trials (
@@ -46,7 +68,7 @@ CREATE TABLE running (
     code TEXT NOT NULL,
     suggested REAL NOT NULL
 );
-"""
+{FINALS_TABLE}"""
 # In version 1 a device always waited while its child was compiled, and nothing was saved.
 _ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
 _ADDED_IN_4 = {"filters": "''"}
@@ -61,9 +83,9 @@ CREATE TABLE running (
     number INTEGER PRIMARY KEY, epsilon REAL NOT NULL, code TEXT NOT NULL, suggested REAL NOT NULL
 );
 """,
-    3: """
+    3: f"""
 ALTER TABLE trials ADD COLUMN filters TEXT NOT NULL DEFAULT '';
-""",
+{FINALS_TABLE}""",
 }
 """What makes a store of one version one of the next."""
 

@@ -10,6 +10,7 @@ from blockqnn.evaluation.contract import PYTHON
 from blockqnn.evaluation.table import NOT_IN_TABLE
 from blockqnn.invocation import command, quoted
 from blockqnn.listing import DRY_NOTICE, best_blocks, counted
+from blockqnn.runs.rounds import parse_rounds
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.spending import nothing_trained, time_spent
 from blockqnn.searching.refusals import warning_afterwards
@@ -52,12 +53,20 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         print(in_words(trained, time_spent(result.trials)), file=stream)
     if result.dry:
         print(DRY_NOTICE, file=stream)
-    best = result.best(_SHOWN_AT_THE_END)
+    best = result.by_reward[:_SHOWN_AT_THE_END]
     if not best:
         print(f"\n{nothing_trained(result.trials)}", file=stream)
         print(f"\nAll trials:          {command('trials', run.run_dir)}", file=stream)
         return FAILED
     print(f"\nBest blocks by reward:\n{best_blocks(best, terminal_of(stream))}", file=stream)
+    if parse_rounds(run.finals):
+        # What to do next, the finals say.
+        return 0
+    if result.final_ranking:
+        winner = result.final_ranking[0]
+        print(f"\nIts finals were won by trial {winner}, which #best names.", file=stream)
+        if result.stale_finals:
+            print(result.stale_finals, file=stream)
     out_dir = f"{run.run_dir}-trained"
     print(f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}", file=stream)
     if not by_function:

@@ -7,6 +7,7 @@ from blockqnn.data.images import VALIDATION_SHARE
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.heading import heading
 from blockqnn.listing import counted, number
+from blockqnn.runs.rounds import in_words, parse_rounds
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.choice import local_places
 from blockqnn.workers.contract import INLINE, RAY
@@ -28,16 +29,28 @@ def search_heading(settings: SearchSettings, run: RunSettings) -> str:
     """
     return heading(
         {
-            "Data": _data(settings),
-            "Device": _device(settings, run),
+            "Data": data_words(settings),
+            "Device": device_words(settings, run),
             "Children": _children(settings),
             "Search": _search(settings, run),
+            "Finals": in_words(parse_rounds(run.finals)),
             "Run": str(run.run_dir),
         }
     )
 
 
-def _data(settings: SearchSettings) -> str | None:
+def data_words(settings: SearchSettings) -> str | None:
+    """What is read, for a heading.
+
+    Args:
+        settings: of the search.
+
+    Returns:
+        A line or two; None where a function of the user's evaluates.
+
+    Raises:
+        UserError: if the data set cannot be used.
+    """
     if settings.evaluator == DRY:
         return f"{settings.data.dataset}, of which a dry run reads nothing"
     if settings.evaluator == TABLE:
@@ -53,7 +66,16 @@ def _data(settings: SearchSettings) -> str | None:
     return found.in_words() + judged
 
 
-def _device(settings: SearchSettings, run: RunSettings) -> str | None:
+def device_words(settings: SearchSettings, run: RunSettings) -> str | None:
+    """With what children are trained, for a heading; None where none are.
+
+    Args:
+        settings: of the search.
+        run: where it is carried out.
+
+    Returns:
+        A line or two.
+    """
     if settings.evaluator != TRAIN:
         return None
     if run.executor == RAY:

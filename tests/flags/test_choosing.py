@@ -20,31 +20,51 @@ CIFAR = DataFacts(32, 32, 3, 10, 50_000)
 
 PLUS, LOCAL = "q_learning_plus", "local_search"
 
-# Data, machine; image size, layout, stages, epochs, batch, training images, agent, blocks.
+# Data, machine; image size, layout, stages, epochs, batch, training images, agent, blocks, hours,
+# finals.
 TABLE = [
-    (DataFacts(64, 64, 3, 2, 24), TWO_CORES, (64, 64), "imagenet", 2, 30, 8, 0, PLUS, 200),
-    (DataFacts(8, 8, 1, 10, 1500), TWO_CORES, (8, 8), "cifar", 2, 8, 32, 0, PLUS, 200),
-    (DataFacts(4, 4, 1, 2, 100), TWO_CORES, (4, 4), "cifar", 1, 27, 8, 0, PLUS, 200),
-    (DataFacts(28, 28, 1, 10, 60_000), TWO_CORES, (28, 28), "cifar", 3, 3, 64, 6400, LOCAL, 60),
-    (CIFAR, TWO_CORES, (32, 32), "cifar", 3, 3, 64, 4800, LOCAL, 60),
-    (CIFAR, MANY_CORES, (32, 32), "cifar", 3, 3, 64, 6400, PLUS, 400),
-    (CIFAR, GPU, (32, 32), "cifar", 3, 3, 128, 20_000, PLUS, 200),
-    (PHOTOS, TWO_CORES, (64, 64), "imagenet", 2, 30, 8, 0, PLUS, 200),
-    (PHOTOS, GPU, (128, 128), "imagenet", 3, 30, 8, 0, PLUS, 200),
+    (DataFacts(64, 64, 3, 2, 24), TWO_CORES, (64, 64), "imagenet", 2, 30, 8, 0, PLUS, 200,
+     0.74, "12:90,4:270"),
+    (DataFacts(8, 8, 1, 10, 1500), TWO_CORES, (8, 8), "cifar", 2, 8, 32, 0, PLUS, 200,
+     0.74, "12:24,4:72"),
+    (DataFacts(4, 4, 1, 2, 100), TWO_CORES, (4, 4), "cifar", 1, 27, 8, 0, PLUS, 200,
+     0.74, "12:81,4:243"),
+    (DataFacts(28, 28, 1, 10, 60_000), TWO_CORES, (28, 28), "cifar", 3, 3, 64, 4800, LOCAL, 60,
+     0.79, "4:12"),
+    (CIFAR, TWO_CORES, (32, 32), "cifar", 3, 3, 64, 3200, LOCAL, 70, 0.81, "4:12"),
+    (CIFAR, MANY_CORES, (32, 32), "cifar", 3, 3, 64, 6400, PLUS, 400, 0.34, "12:9,4:27"),
+    (CIFAR, GPU, (32, 32), "cifar", 3, 3, 128, 20_000, PLUS, 200, 0.74, "12:9,4:27"),
+    (PHOTOS, TWO_CORES, (64, 64), "imagenet", 2, 30, 8, 0, PLUS, 200, 0.74, "12:90,4:270"),
+    (PHOTOS, GPU, (128, 128), "imagenet", 3, 30, 8, 0, PLUS, 200, 0.74, "12:90,4:270"),
     (DataFacts(20, 24, 3, 4, 400, False, True), TWO_CORES, (24, 24), "cifar", 3, 14, 16, 0,
-     PLUS, 200),
+     PLUS, 200, 0.74, "12:42,4:126"),
     (DataFacts(240, 320, 3, 5, 600, True, True), TWO_CORES, (48, 64), "imagenet", 2, 19, 32, 0,
-     PLUS, 200),
+     PLUS, 200, 0.74, "12:57,4:171"),
     (DataFacts(224, 224, 3, 5, 5000), TWO_CORES, (224, 224), "imagenet", 4, 3, 64, 853,
-     LOCAL, 40),
+     LOCAL, 20, 0.56, "4:12"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("data", "machine", "size", "layout", "stages", "epochs", "batch", "train", "agent", "blocks"),
+    (
+        "data",
+        "machine",
+        "size",
+        "layout",
+        "stages",
+        "epochs",
+        "batch",
+        "train",
+        "agent",
+        "blocks",
+        "hours",
+        "finals",
+    ),
     TABLE,
 )
-def test_the_table(data, machine, size, layout, stages, epochs, batch, train, agent, blocks):
+def test_the_table(
+    data, machine, size, layout, stages, epochs, batch, train, agent, blocks, hours, finals
+):
     found = choose(data, machine, {})
     values = found.values
     assert found.image_size == size
@@ -52,7 +72,8 @@ def test_the_table(data, machine, size, layout, stages, epochs, batch, train, ag
     assert (values["epochs"], values["batch_size"], values["train_examples"]) == (
         epochs, batch, train,
     )  # fmt: skip
-    assert (values["agent"], values["max_blocks"], values["max_hours"]) == (agent, blocks, 1.0)
+    assert (values["agent"], values["max_blocks"], values["max_hours"]) == (agent, blocks, hours)
+    assert values["finals"] == finals
     assert choose(data, machine, {}) == found
 
 
@@ -123,6 +144,30 @@ def test_what_is_named_is_kept_and_the_rest_goes_with_it():
 def test_a_budget_that_is_named_is_the_only_one(named, blocks, hours):
     found = choose(CIFAR, TWO_CORES, named)
     assert (found.values.get("max_blocks"), found.values.get("max_hours")) == (blocks, hours)
+
+
+def test_finals_go_with_the_blocks_that_are_searched():
+    def finals(**named):
+        return choose(DataFacts(8, 8, 1, 10, 1500), TWO_CORES, named).values.get("finals")
+
+    assert finals(max_blocks=7) == "off"
+    assert finals(max_blocks=24, epochs=5) == "4:20"
+    assert finals(max_blocks=300, epochs=5) == "12:15,4:45"
+    assert finals(finals="off") is None
+    assert finals(evaluator="table") == "off"
+
+
+def test_finals_take_their_time_from_the_search():
+    data = DataFacts(20, 24, 3, 4, 400, False, True)
+    named = {"epochs": 20, "batch_size": 16}
+    without = choose(data, TWO_CORES, named | {"finals": "off"})
+    short, long = (choose(data, TWO_CORES, named | {"finals": f}) for f in ("8:20", "32:40:2"))
+    # 8 and 128 children of the search; blocks are in tens.
+    saved = [without.values["max_blocks"] - c.values["max_blocks"] for c in (short, long)]
+    assert 0 <= saved[0] <= 10
+    assert 120 <= saved[1] <= 130
+    assert without.values["max_hours"] == 1.0
+    assert long.seconds <= 3600
 
 
 def test_more_hours_give_more_blocks_to_suit_the_agent_to():

@@ -270,7 +270,7 @@ def test_what_the_agent_knows(run, blockqnn):
 
 
 def test_errors_are_the_sentences_of_the_command_line(run, blockqnn):
-    numbers = f"allowed: 1 to {len(run)}, or best."
+    numbers = f"allowed: 1 to {len(run)}, best, or best_early."
     for which, name in ((0, "0"), (-1, "-1"), (10**6, "1000000"), ("first", "first")):
         with pytest.raises(UserError) as error:
             run.block(which)

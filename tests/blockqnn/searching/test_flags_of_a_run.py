@@ -98,7 +98,7 @@ OPERATIONAL_VALUES = {
 def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_out():
     names = {name for name in search_flags.define().values if name not in ("preset", "flagfile")}
     # Another space needs another layout too, so that either is refused by itself; a run that has
-    # no budget may get one.
+    # no budget may get one, and finals follow the search.
     assert names == {
         *OTHER_VALUES,
         *OPERATIONAL_VALUES,
@@ -106,6 +106,7 @@ def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_ou
         "space",
         "max_blocks",
         "max_hours",
+        "finals",
     }
 
 

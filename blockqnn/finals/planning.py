@@ -1,0 +1,163 @@
+"""What finals are going to train, and whether a run's earlier ones forbid it."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from blockqnn.errors import UserError
+from blockqnn.evaluation.contract import PYTHON, TABLE
+from blockqnn.invocation import command
+from blockqnn.listing import counted
+from blockqnn.runs.finals import Finals, FinalsPlan, entrants
+from blockqnn.runs.rounds import Round, short_rounds
+from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.spending import none_trained
+from blockqnn.runs.store import FILE_NAME, Store
+from blockqnn.settings import RunSettings
+
+_TIMES = (3, 9)
+"""Epochs of the two usual rounds, in those of the search."""
+
+_MOST, _SHARE = 40, 10
+"""Usual finals begin with one block in ten, and with no more than so many."""
+
+
+def usual_rounds(trained: int, epochs: int, seeds: int = 0) -> tuple[Round, ...]:
+    """The rounds of finals that nobody has named.
+
+    Args:
+        trained: blocks that the search has trained.
+        epochs: of the search.
+        seeds: trainings of each block; 0 for one, and two in the last round.
+
+    Returns:
+        Two rounds, of which each has three times the epochs of what was before; about as many
+        epochs in all as the search had.
+    """
+    first = max(4, min(_MOST, trained // _SHARE))
+    last = max(2, first // 3)
+    return (
+        Round(first, _TIMES[0] * epochs, seeds or 1),
+        Round(last, _TIMES[1] * epochs, seeds or 2),
+    )
+
+
+def refuse_untrainable(run: RunRecord) -> None:
+    """Refuses a run whose blocks cannot be trained for longer.
+
+    Args:
+        run: whose best blocks are wanted.
+
+    Raises:
+        UserError: saying why.
+    """
+    evaluator = run.flags.get("evaluator")
+    sources = {TABLE: "a table", PYTHON: "a function"}
+    if evaluator in sources:
+        raise UserError(
+            f"The accuracies of the run in {run.path} come from {sources[evaluator]}, so that "
+            "there is nothing to train for longer."
+        )
+    if not run.by_reward:
+        raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
+
+
+def make_plan(run: RunRecord, rounds: Sequence[Round], train_examples: int) -> FinalsPlan:
+    """What is trained of a run as it is now.
+
+    Args:
+        run: as it was read.
+        rounds: in order.
+        train_examples: most images to train on; 0 for all.
+
+    Returns:
+        The plan.
+    """
+    ranked = run.by_reward
+    found = entrants([(t.number, t.hash) for t in ranked], rounds[0].blocks)
+    return FinalsPlan(tuple(rounds), found, len(ranked), train_examples)
+
+
+def begin(store: Store, run: RunRecord, plan: FinalsPlan, again: bool) -> list[str]:
+    """Makes a plan that of the run, which keeps what earlier finals have trained of it.
+
+    Args:
+        store: of the run.
+        run: as it was read.
+        plan: what is going to be trained.
+        again: drop finals of another plan, or that have ended.
+
+    Returns:
+        What is to be said of it, in sentences.
+
+    Raises:
+        UserError: if the run has finals of another plan.
+    """
+    before = run.finals
+    if before is None:
+        store.finals.begin(plan)
+        return []
+    same = before.plan.same_as(plan)
+    if not same and not again:
+        raise _other_plan(run.path, before, plan)
+    if again and (before.ended or not same):
+        store.finals.begin(plan, anew=True)
+        dropped = counted(len(before.trainings), "training")
+        return [f"The earlier finals ({dropped}) were dropped."]
+    if before.plan == plan:
+        return []
+    store.finals.begin(plan)
+    more = plan.trained - before.plan.trained
+    sentence = (
+        f"The earlier finals were of {counted(before.plan.trained, 'block')}; {more:,} more were "
+        f"trained since, so the best of all {plan.trained:,} enter."
+    )
+    kept = Finals(plan, before.trainings, 0.0).kept
+    return [f"{sentence} {counted(kept, 'training')} of round 1 need not be repeated."]
+
+
+def refuse_other_plan(run: RunSettings, rounds: Sequence[Round], train_examples: int) -> None:
+    """Refuses, before a search goes on, finals that its run could not have at the end.
+
+    Args:
+        run: of the search.
+        rounds: of the finals that shall follow.
+        train_examples: of the search.
+
+    Raises:
+        UserError: if the run has finals of another plan.
+    """
+    if not (run.run_dir / FILE_NAME).is_file():
+        return
+    with_store = Store.open_read_only(run.run_dir / FILE_NAME)
+    begun = "layout" in with_store.facts()
+    with_store.close()
+    found = read_run(run.run_dir) if begun else None
+    if found is None or found.finals is None:
+        return
+    plan = make_plan(found, rounds, train_examples)
+    if not found.finals.plan.same_as(plan):
+        raise _other_plan(found.path, found.finals, plan, "--finals")
+
+
+def _other_plan(
+    path: pathlib.Path, before: Finals, plan: FinalsPlan, flag: str = "--rounds"
+) -> UserError:
+    old, new = before.plan, plan
+    words = [
+        f"{flag}={short_rounds(p.rounds)}"
+        + (
+            f" --train_examples={p.train_examples}"
+            if old.train_examples != new.train_examples
+            else ""
+        )
+        for p in (old, new)
+    ]
+    ways = f"{command('finals', path)} goes on with them, and --again drops them and begins anew"
+    if flag != "--rounds":
+        ways = (
+            f"{flag}={short_rounds(old.rounds)} goes on with them, {flag}=off searches without, "
+            f"and {command('finals', path)} --again --rounds={short_rounds(new.rounds)} drops them"
+        )
+    return UserError(f"The run in {path} has finals with {words[0]}; given is {words[1]}. {ways}.")
