@@ -38,6 +38,10 @@ class Trained:
     seconds: float
 
 
+Samples = Mapping[tuple[str, str], float]
+"""Mean errors by fold, and by search or seed."""
+
+
 def samples(trainings: Sequence[Trained]) -> Samples:
     """Mean errors that are independent of one another.
 
