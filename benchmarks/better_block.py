@@ -175,7 +175,8 @@ def trained(
         cores.put(core)
     recipe = MODERN if own.recipe == "modern" else ()
     epochs = own.epochs or setting.epochs
-    more = [f"--milestones={epochs // 2},{epochs * 3 // 4}"] if not recipe else []
+    milestones = ",".join(map(str, sorted({epochs // 2, epochs * 3 // 4})))
+    more = [] if recipe else [f"--milestones={milestones}"]
 
     def train(one: tuple[Fold, str, str, int]) -> Trained:
         fold, title, code, seed = one
