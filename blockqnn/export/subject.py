@@ -15,9 +15,10 @@ from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.contract import Code, Design
 from blockqnn.networks.spaces.registry import (
     MOST_LAYERS,
+    design_named,
     design_of,
     design_plan,
     is_code,
@@ -48,6 +49,8 @@ class Subject:
         class_names: in the order of the labels; empty if not known.
         training: facts about the training; None if the weights are initial ones.
         seed: of the weights.
+        hash: names what the code meant to the version that trained it; empty for what it
+            means today.
     """
 
     title: str
@@ -60,11 +63,17 @@ class Subject:
     class_names: tuple[str, ...]
     training: Mapping[str, Any] | None
     seed: int
+    hash: str = ""
+
+    @property
+    def design(self) -> Design:
+        """What the code means, in the form in which the weights are."""
+        return design_named(self.code, self.hash)
 
     @property
     def plan(self) -> Plan:
         """Of the network."""
-        return design_plan(design_of(self.code), self.layout)
+        return design_plan(self.design, self.layout)
 
 
 def find_subject(
@@ -149,6 +158,7 @@ def _trained(path: pathlib.Path, fresh_weights: bool, seed: int) -> Subject:
         class_names=tuple(metadata.class_names),
         training=None if fresh_weights else _facts(metadata),
         seed=seed if fresh_weights else metadata.seed,
+        hash=metadata.hash,
     )
 
 

@@ -19,7 +19,6 @@ from blockqnn.networks.spaces.contract import Code, CodeError
 from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.runs import store_schema
 from blockqnn.runs.store_schema import (
-    ADDED_IN_2,
     RUNNING_SINCE,
     SCHEMA_VERSION,
     has_other_tables,
@@ -65,10 +64,9 @@ class Store:
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
         self._connection, self._path = connection, path
         self._file = _identity(path)
-        columns = COLUMNS
-        if version_of(connection) == 1:
-            columns = [ADDED_IN_2.get(name, name) for name in columns]
-        self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
+        store_schema.teach(connection)
+        columns = ",".join(store_schema.columns(COLUMNS, version_of(connection)))
+        self._query = f"SELECT {columns} FROM trials WHERE number > ? ORDER BY number"
 
     @classmethod
     def create_or_open(cls, path: pathlib.Path, on_network: bool = False) -> Store:

@@ -10,14 +10,14 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.pacing import Paced
-from blockqnn.errors import UserError
 from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
 from blockqnn.networks.cost import Cost, cost, infeasible_reason
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
-from blockqnn.runs.learning import episodes, put_back
+from blockqnn.runs.learning import as_stored, episodes, put_back
 from blockqnn.runs.store import Store
+from blockqnn.runs.store_schema import RENAMED_UNTIL
 from blockqnn.searching.pace import SECONDS, Pace, Plan, plan_under_way
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
@@ -49,6 +49,7 @@ class Search:
         self._source: dict[str, int] = {}
         self._costs: dict[str, tuple[Design, Cost]] = {}
         facts = store.facts()
+        self._renamed_until: int = facts.get(RENAMED_UNTIL, 0)
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
         self._table: AccuracyTable | None = None
         for trial in store.trials():
@@ -210,12 +211,8 @@ class Search:
         self, number: int, iteration: int, epsilon: float, actions: tuple[tuple[int, ...], ...]
     ) -> Trial:
         settings = self._settings
-        code = self._space.check(actions)
-        if number in self._trials and self._trials[number].code != code:
-            raise UserError(
-                f"Trial {number} of the store is not what this search suggests there: the run was "
-                "written by another version of the program. Begin a new one (--run_dir)."
-            )
+        stored = self._trials.get(number)
+        code = as_stored(self._space.check(actions), stored, self._renamed_until)
         design = self._space.design(code)
         if design.hash not in self._costs:
             self._costs[design.hash] = (design, cost(design, settings.layout))
