@@ -10,6 +10,7 @@ from blockqnn.agents.contract import Agent
 from blockqnn.agents.registry import AgentConfig, make_agent
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.registry import space_named
 
 
@@ -160,6 +161,8 @@ class SearchSettings:
         asynchronous: whether a worker that is free gets a new suggestion at
             once, instead of waiting for the end of the iteration.
         budget: ends the search, and scales the schedule to itself.
+        match: the size that every child is brought to by its filters; None where
+            all have those of the layout.
     """
 
     agent: AgentConfig
@@ -177,6 +180,7 @@ class SearchSettings:
     table: TableSettings = NO_TABLE
     asynchronous: bool = False
     budget: Budget = NO_BUDGET
+    match: Match | None = None
 
     @property
     def iterations(self) -> int:

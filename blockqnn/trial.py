@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import hashlib
 
+from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
 
 
@@ -51,6 +52,7 @@ class Trial:
         waiting_seconds: that a device waited for the compiled child.
         saved_seconds: of compiling that the persistent cache saved its process
             since the outcome before.
+        filters: of each stage of its child network; empty for those of the run's layout.
     """
 
     number: int
@@ -77,6 +79,18 @@ class Trial:
     finished: float | None = None
     waiting_seconds: float = 0.0
     saved_seconds: float = 0.0
+    filters: tuple[int, ...] = ()
+
+    def layout(self, of_run: Layout) -> Layout:
+        """The layout of its child network.
+
+        Args:
+            of_run: that of the run.
+
+        Returns:
+            That with the trial's own filters, where it has some.
+        """
+        return with_filters(of_run, self.filters)
 
     @property
     def accuracy(self) -> float | None:
@@ -108,12 +122,19 @@ class Job:
         code: the block.
         hash: names its canonical form.
         seed: of the training.
+        filters: of each stage; empty for those of the layout that the worker knows.
     """
 
     number: int
     code: Code
     hash: str
     seed: int
+    filters: tuple[int, ...] = ()
+
+
+def job_of(trial: Trial) -> Job:
+    """What an executor is asked for, so that a trial gets its outcome."""
+    return Job(trial.number, trial.code, trial.hash, trial.seed, trial.filters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +155,19 @@ class Outcome:
     def status(self) -> Status:
         """Failed if there is a reason, completed otherwise."""
         return Status.FAILED if self.reason else Status.COMPLETED
+
+
+def with_filters(layout: Layout, filters: tuple[int, ...]) -> Layout:
+    """A layout with other filters.
+
+    Args:
+        layout: to begin with.
+        filters: of each stage; empty for those of the layout.
+
+    Returns:
+        The layout.
+    """
+    return dataclasses.replace(layout, filters=filters) if filters else layout
 
 
 def child_seed(run_seed: int, block_hash: str) -> int:

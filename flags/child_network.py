@@ -6,6 +6,7 @@ from typing import Any
 
 from blockqnn.flags import flag_text, parsing
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.sizing import TOLERANCE
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
 
@@ -31,6 +32,23 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
         flag_text.FILTERS_ALLOWED,
     )
     flags.integer("repeats", default.repeats, "blocks in a stage (N)", 1)
+
+
+def define_match(flags: parsing.FlagSet) -> None:
+    """Adds the flag of children of equal size.
+
+    Args:
+        flags: that are added to, in their present group.
+    """
+    flags.special(
+        "match",
+        None,
+        "the size of every child, whose filters are scaled by one factor so that blocks compete "
+        "and not sizes, as in parameters:75k or flops:10M; a block that cannot come within "
+        f"{100 * TOLERANCE:.0f} % is infeasible. Empty for the filters of --filters",
+        flag_text.parse_match,
+        flag_text.MATCH_ALLOWED,
+    )
 
 
 def define_images(flags: parsing.FlagSet, default: Layout) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from absl import flags
 
+from blockqnn.networks.sizing import FIGURES, Match
+
 
 class Parser(flags.ArgumentParser):
     """Turns text into a value, or says what is allowed."""
@@ -81,6 +83,24 @@ def parse_filters(text: str) -> tuple[int, ...]:
 
 
 FILTERS_ALLOWED = "positive integers with commas between them, one a stage, as in 32,64,128"
+
+
+_UNITS = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+
+
+def parse_match(text: str) -> Match | None:
+    """Reads `--match`: a figure and a number, which may end in k, M or G."""
+    if not text:
+        return None
+    figure, number = text.split(":")
+    unit = _UNITS.get(number[-1:], 1)
+    target = round(float(number[:-1] if unit > 1 else number.replace("_", "")) * unit)
+    if figure not in FIGURES or not 1 <= target < 2**63:
+        raise ValueError
+    return Match(figure, target)
+
+
+MATCH_ALLOWED = f"{' or '.join(FIGURES)} with a number, as in parameters:75k or flops:10M"
 
 
 def parse_schedule(text: str) -> tuple[tuple[float, int], ...]:

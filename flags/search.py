@@ -106,6 +106,7 @@ def _define_child_network(flags: parsing.FlagSet) -> None:
     )
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_layout(flags, Layout())
+    child_network.define_match(flags)
     flags.integer(
         "max_parameters", limits.max_parameters, "most trained numbers of a child; 0 for no limit"
     )
@@ -236,6 +237,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         table=evaluators.table(values),
         asynchronous=values["async"],
         budget=Budget(values["max_blocks"], values["max_hours"]),
+        match=values["match"],
     )
 
 

@@ -28,7 +28,7 @@ GROUPS = {
         "trial",
     ),
     # Of the networks what begins with a design; the rest is about any network.
-    "child networks": ("networks.block", "networks.child", "networks.cost"),
+    "child networks": ("networks.block", "networks.child", "networks.cost", "networks.sizing"),
     # What gathers from everywhere: `import blockqnn`, and the environment for agents from outside.
     "interface": ("", "environment", "python_search", "trained_networks"),
 }

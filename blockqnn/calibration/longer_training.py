@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
-from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
+from blockqnn.trial import Outcome, Status, Trial, child_seed, job_of
 from blockqnn.workers.contract import Executor
 
 
@@ -36,7 +36,7 @@ def train_longer(
     waiting = {trial.number: trial for trial in trials}
     seeds = {trial.number: child_seed(seed, trial.hash) for trial in trials}
     for trial in trials:
-        executor.submit(Job(trial.number, trial.code, trial.hash, seeds[trial.number]))
+        executor.submit(dataclasses.replace(job_of(trial), seed=seeds[trial.number]))
     while waiting:
         number, outcome = executor.next_outcome()
         trial = waiting.pop(number)

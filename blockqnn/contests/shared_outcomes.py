@@ -30,13 +30,15 @@ def children_digest(settings: SearchSettings) -> str:
     if not data["validation_examples"]:
         # Outcomes that are older than this setting are known by the digest of then.
         del data["validation_examples"]
-    what = [
+    what: list[object] = [
         settings.evaluator,
         data,
         dataclasses.asdict(settings.recipe),
         dataclasses.asdict(settings.layout),
         dataclasses.asdict(settings.table),
     ]
+    if settings.match is not None:
+        what.append(str(settings.match))
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -32,7 +32,7 @@ from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
-from blockqnn.trial import Job, Outcome
+from blockqnn.trial import Job, Outcome, with_filters
 
 CHILDREN_BETWEEN_PRUNINGS = 200
 """The cache on disk may outgrow its bound by what so many children compile."""
@@ -128,7 +128,7 @@ class TrainEvaluator:
         return future.result()
 
     def _compile(self, job: Job, slot: int) -> CompiledChild:
-        plan = design_plan(design_of(job.code), self._layout)
+        plan = design_plan(design_of(job.code), with_filters(self._layout, job.filters))
         # The default device is a matter of the thread.
         with _default_device(self._devices[slot]):
             return compile_child(plan, self._recipe, *self._parts[slot])

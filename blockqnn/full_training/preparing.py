@@ -170,7 +170,10 @@ def blocks(settings: TrainSettings) -> list[BlockReference]:
     best = run.best(settings.top or 1)
     if not best:
         raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
-    return [BlockReference(f"{run.path}#{t.number}", t.code, run.layout, t, run.dry) for t in best]
+    return [
+        BlockReference(f"{run.path}#{t.number}", t.code, t.layout(run.layout), t, run.dry)
+        for t in best
+    ]
 
 
 def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullInfo) -> Layout:

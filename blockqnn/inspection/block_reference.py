@@ -23,7 +23,7 @@ class BlockReference:
     Attributes:
         title: how to call it.
         code: the block, or the cell.
-        layout: of the run that it comes from, or None.
+        layout: of its child network in the run that it comes from, or None.
         trial: that it comes from, or None.
         dry: whether its accuracies were made up.
         run: that it comes from, or None.
@@ -89,7 +89,12 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
     run = read_run(pathlib.Path(directory))
     trial = find_trial(run, name)
     return BlockReference(
-        f"{directory}#{trial.number}", trial.code, run.layout, trial, run.dry, run
+        f"{directory}#{trial.number}",
+        trial.code,
+        trial.layout(run.layout),
+        trial,
+        run.dry,
+        run,
     )
 
 

@@ -207,7 +207,7 @@ class Run:
         return "".join(parts)
 
     def _block(self, trial: Trial) -> Block:
-        return Block(trial, self.layout, self.dry)
+        return Block(trial, trial.layout(self.layout), self.dry)
 
     def _summary(self) -> str:
         counts = collections.Counter(trial.status for trial in self._record.trials)

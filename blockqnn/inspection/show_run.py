@@ -75,7 +75,7 @@ def _heading(run: RunRecord, selection: Selection, count: int, top: int) -> str:
 
 
 def _facts(trial: Trial, run: RunRecord) -> dict[str, Any]:
-    facts = design_facts(trial.code, cost(design_of(trial.code), run.layout))
+    facts = design_facts(trial.code, cost(design_of(trial.code), trial.layout(run.layout)))
     return {
         "status": trial.status.value,
         "reason": trial.reason,

@@ -18,7 +18,7 @@ COLUMNS = (
     *("number", "iteration", "epsilon", "status", "accuracy", "accuracies", "reward", "code"),
     *("hash", "density", "parameters", "flops", "block_flops", "depth", "seconds"),
     *("waiting_seconds", "train_seconds", "compile_seconds", "saved_seconds", "restarts", "seed"),
-    *("source", "reason", "device", "worker", "finished", "dry"),
+    *("source", "reason", "device", "worker", "finished", "filters", "dry"),
 )
 """What is told of a trial, in order; the data frame has the same names, the first as its index."""
 
@@ -77,6 +77,7 @@ def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
         "accuracies": list(trial.accuracies) or None,
         "reward": trial.measured_reward,
         "code": write(trial.code),
+        "filters": ",".join(map(str, trial.filters)) or None,
         "seconds": None if trial.status is Status.INFEASIBLE else trial.seconds,
         "saved_seconds": trial.saved,
         "dry": dry,

@@ -46,7 +46,8 @@ def trials_frame(trials: Sequence[Trial], dry: bool = False) -> pd.DataFrame:
         - `restarts`: of its training; `seed`: of its training;
         - `source`: the trial that a known one repeats; `reason`: why it is
           infeasible or failed; `device`, `worker`: what trained it;
-        - `finished`: when it ended, UTC; `dry`: whether its accuracy was made up.
+        - `finished`: when it ended, UTC; `filters`: of its stages, such as `27,54,108`,
+          none where they are the run's; `dry`: whether its accuracy was made up.
 
         Counts are int64, or Python's integers where one exceeds 64 bits.
     """
@@ -76,6 +77,7 @@ def trials_frame(trials: Sequence[Trial], dry: bool = False) -> pd.DataFrame:
         "device": _texts(t.device for t in trials),
         "worker": pd.array([t.worker for t in trials], dtype="Int64"),
         "finished": pd.to_datetime(_floats(t.finished for t in trials), unit="s", utc=True),
+        "filters": _texts(",".join(map(str, t.filters)) or None for t in trials),
         "dry": np.full(len(trials), dry),
     }
     index = pd.Index(np.array([t.number for t in trials], np.int64), name="number")

@@ -32,6 +32,7 @@ _BEFORE_THERE_WERE = {
     "background": "white",
     "class_folders": "",
     "skip_folders": "",
+    "match": "",
 }
 """What runs did that are older than a flag."""
 

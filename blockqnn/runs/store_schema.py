@@ -43,7 +43,8 @@ CREATE TABLE trials (
     worker INTEGER,
     finished REAL,
     waiting_seconds REAL NOT NULL,
-    saved_seconds REAL NOT NULL
+    saved_seconds REAL NOT NULL,
+    filters TEXT NOT NULL
 );
 CREATE TABLE running (
     number INTEGER PRIMARY KEY,
@@ -54,6 +55,7 @@ CREATE TABLE running (
 """
 # In version 1 a device always waited while its child was compiled, and nothing was saved.
 _ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
+_ADDED_IN_4 = {"filters": "''"}
 # Before version 4 each Concat was a layer, so that some networks had several hashes.
 _OTHER_IN_4 = {"hash": "hash_today(code, hash)", "density": "density_today(code, hash, density)"}
 RENAMED_UNTIL = "renamed_until"
@@ -70,6 +72,7 @@ CREATE TABLE running (
 );
 """,
     3: f"""
+ALTER TABLE trials ADD COLUMN filters TEXT NOT NULL DEFAULT '';
 INSERT OR REPLACE INTO facts SELECT '{RENAMED_UNTIL}', max(number) FROM trials
     HAVING sum(hash != {_OTHER_IN_4["hash"]}) > 0;
 UPDATE trials SET hash = {_OTHER_IN_4["hash"]}, density = {_OTHER_IN_4["density"]};
@@ -88,7 +91,9 @@ def columns(names: Sequence[str], version: int) -> list[str]:
     Returns:
         A term for each, which gives what it would hold if the store were migrated.
     """
-    earlier = (_ADDED_IN_2 if version < 2 else {}) | (_OTHER_IN_4 if version < 4 else {})
+    earlier = (_ADDED_IN_2 if version < 2 else {}) | (
+        _ADDED_IN_4 | _OTHER_IN_4 if version < 4 else {}
+    )
     return [earlier.get(name, name) for name in names]
 
 

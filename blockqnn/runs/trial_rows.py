@@ -17,7 +17,7 @@ INSERT = f"INSERT INTO trials ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(
 # Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
 _BIG = ("parameters", "flops", "block_flops")
 _KINDS: Mapping[str, Any] = (
-    dict.fromkeys(["code", "hash", "status", "accuracies", *_BIG], str)
+    dict.fromkeys(["code", "hash", "status", "accuracies", "filters", *_BIG], str)
     | dict.fromkeys(["number", "iteration", "seed", "depth", "restarts"], int)
     | dict.fromkeys(["epsilon", "density"], float)
     | dict.fromkeys([name for name in COLUMNS if name.endswith("_seconds")], float)
@@ -47,6 +47,7 @@ def to_row(trial: Trial) -> list[Any]:
     values["code"] = write(trial.code)
     values["status"] = _STORED.get(trial.status, trial.status.value)
     values["accuracies"] = json.dumps(trial.accuracies)
+    values["filters"] = ",".join(map(str, trial.filters))
     return list(values.values())
 
 
@@ -71,6 +72,9 @@ def from_row(row: tuple[Any, ...]) -> Trial:
         values["code"] = parse(values["code"], max_layers=1_000_000)
         values["status"] = _MEANT.get(values["status"]) or Status(values["status"])
         values["accuracies"] = tuple(map(float, json.loads(values["accuracies"])))
+        values["filters"] = tuple(int(part) for part in values["filters"].split(",") if part)
+        if min(values["filters"], default=1) < 1:
+            raise ValueError(f"filters are {values['filters']}")
     except (CodeError, ValueError, TypeError, RecursionError) as error:
         raise unreadable(values["number"], error) from error
     return Trial(**values)

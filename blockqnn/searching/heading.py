@@ -67,6 +67,8 @@ def _children(settings: SearchSettings) -> str | None:
         return None
     layout, recipe = settings.layout, settings.recipe
     filters = ",".join(map(str, layout.filters))
+    if settings.match is not None:
+        filters += f" scaled to {settings.match.words}"
     return (
         f"{counted(layout.repeats, 'block')} a stage with filters {filters}, layout {layout.kind}; "
         f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"

@@ -11,16 +11,15 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.pacing import Paced
 from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
-from blockqnn.networks.cost import Cost, cost, infeasible_reason
-from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.runs.learning import as_stored, episodes, put_back
 from blockqnn.runs.store import Store
 from blockqnn.runs.store_schema import RENAMED_UNTIL
 from blockqnn.searching.pace import SECONDS, Pace, Plan, plan_under_way
+from blockqnn.searching.size import Size, size_of
 from blockqnn.settings import SearchSettings
-from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
+from blockqnn.trial import Outcome, Status, Trial, child_seed, job_of
 from blockqnn.workers.contract import Executor
 
 DRAWS_PER_BLOCK = 20
@@ -47,7 +46,7 @@ class Search:
         self._space = space_named(settings.space, settings.max_layers)
         self._trials: dict[int, Trial] = {}
         self._source: dict[str, int] = {}
-        self._costs: dict[str, tuple[Design, Cost]] = {}
+        self._sizes: dict[str, Size] = {}
         facts = store.facts()
         self._renamed_until: int = facts.get(RENAMED_UNTIL, 0)
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
@@ -170,7 +169,7 @@ class Search:
         while to_start and not (limited and (self.pace.time_is_up or not executor.room)):
             trial = to_start.popleft()
             running[trial.number] = trial
-            executor.submit(Job(trial.number, trial.code, trial.hash, trial.seed))
+            executor.submit(job_of(trial))
         return bool(running)
 
     def _failed_in(self, iteration: int) -> dict[str, Trial]:
@@ -214,16 +213,10 @@ class Search:
         stored = self._trials.get(number)
         code = as_stored(self._space.check(actions), stored, self._renamed_until)
         design = self._space.design(code)
-        if design.hash not in self._costs:
-            self._costs[design.hash] = (design, cost(design, settings.layout))
-        spent = self._costs[design.hash][1]
-        reason = infeasible_reason(
-            design,
-            spent,
-            settings.limits,
-            settings.recipe.batch_size,
-            2 if settings.recipe.bfloat16 else 4,
-        )
+        if design.hash not in self._sizes:
+            self._sizes[design.hash] = size_of(design, settings)
+        size = self._sizes[design.hash]
+        spent, reason = size.cost, size.reason
         if not reason and self._table is not None and not self._table.has(design.hash):
             reason = NOT_IN_TABLE
         return Trial(
@@ -240,6 +233,7 @@ class Search:
             flops=spent.flops,
             block_flops=spent.block_flops,
             depth=spent.depth,
+            filters=size.filters,
         )
 
     @property

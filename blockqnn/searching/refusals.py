@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.networks.cost import Cost, Limits, cost, is_about_size
+from blockqnn.networks.cost import Cost, Limits, is_about_size
 from blockqnn.networks.spaces.registry import design_of, space_named
+from blockqnn.searching.size import size_of
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Status, Trial
 
@@ -169,7 +170,7 @@ def _sizes(settings: SearchSettings, codes: Sequence[Any]) -> Sizes:
     for code in codes:
         design = design_of(code)
         if not design.emptiness:
-            found.append(_by_limit(cost(design, settings.layout), batch * size))
+            found.append(_by_limit(size_of(design, settings).cost, batch * size))
     return Sizes(len(codes), found)
 
 

@@ -151,9 +151,10 @@ def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
         fields = json.loads(lines.get())
         # The driver has checked the block against its own limit on layers.
         code = parse(fields["code"], max_layers=sys.maxsize)
+        job = Job(**fields | {"code": code, "filters": tuple(fields["filters"])})
         # What is compiled ahead is compiled for one device, so the job's slot is chosen now: a
         # free one, if there is any. What waits there cannot move when another becomes free.
-        min(slots, key=lambda slot: slot.load).take(Job(**fields | {"code": code}))
+        min(slots, key=lambda slot: slot.load).take(job)
 
 
 def _beat(answers: _Answers) -> None:

@@ -34,6 +34,7 @@ OTHER_VALUES = {
     "filters": "4",
     "repeats": "2",
     "max_parameters": "30000",
+    "match": "parameters:90000",
     "max_flops": "1000000000",
     "max_activation_bytes": "1000000000",
     "dataset": "synthetic:8x8x1:10:600",
