@@ -21,13 +21,13 @@ from blockqnn.full_training import directory
 from blockqnn.full_training.heading import has_accelerator
 from blockqnn.full_training.own_recipe import own_recipe
 from blockqnn.full_training.parts import judge_of, training_examples
-from blockqnn.full_training.preparing import place_of
+from blockqnn.full_training.preparing import place_of, place_of_code
 from blockqnn.full_training.searched import data_digest
 from blockqnn.full_training.settings import FullData, SearchedData
 from blockqnn.full_training.splits import describe_full
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.invocation import command
-from blockqnn.networks.spaces.registry import design_of
+from blockqnn.networks.spaces.contract import Code
 from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.runs.run_record import RunRecord, read_run
 
@@ -93,13 +93,13 @@ def start(define: Callable[[], FlagSet], arguments: Sequence[str]) -> Start:
             f"train takes one BLOCK or RUN_DIR, given {given!r}. See: {command('train', '--help')}"
         )
     named = {name: probe.values[name].value for name in probe.values if probe.values[name].present}
-    record, block = _looked_up(words[0], probe.chosen()["max_layers"])
+    record, code = _looked_up(words[0], probe.chosen()["max_layers"])
     searched = None if record is None else searched_data(record)
     preset, of_data, origin = _choose(named, record, searched)
     dataset = str(named.get("dataset") or _said(of_data, preset))
     name = _name(preset, dataset)
     before, after = [f"--preset={preset}", *of_data], []
-    record_file, out_dir = _begun(arguments, named, name, block)
+    record_file, out_dir = _begun(arguments, named, name, code)
     if record_file is not None and "preset" not in named:
         known = _lines(record_file)
         before += [f"--{n}={v}" for n, v in _BEFORE_THERE_WERE.items() if n not in known]
@@ -149,14 +149,14 @@ def searched_data(record: RunRecord) -> SearchedData:
     )
 
 
-def _looked_up(reference: str, max_layers: int) -> tuple[RunRecord | None, str]:
-    """The run of a block, if it is of one, and the hash of the block."""
+def _looked_up(reference: str, max_layers: int) -> tuple[RunRecord | None, Code | None]:
+    """The run of a block, if it is of one, and its code; None where a run has no best one."""
     if not is_run(reference):
         found: BlockReference = resolve(reference, max_layers)
-        return found.run, design_of(found.code).hash
+        return found.run, found.code
     record = read_run(pathlib.Path(reference))
     best = record.best(1)
-    return record, design_of(best[0].code).hash if best else ""
+    return record, best[0].code if best else None
 
 
 def _choose(
@@ -252,7 +252,7 @@ def _name(preset: str, dataset: str) -> str:
 
 
 def _begun(
-    arguments: Sequence[str], named: Mapping[str, Any], name: str, block: str
+    arguments: Sequence[str], named: Mapping[str, Any], name: str, code: Code | None
 ) -> tuple[pathlib.Path | None, pathlib.Path | None]:
     """The flags of a training that is to go on, and its directory unless that was typed."""
     typed = preset_files.values_named("out_dir", arguments)
@@ -266,7 +266,9 @@ def _begun(
         parent = out_dir or place_of(None, name, "", True).parent
         found = sorted(child for child in parent.glob("*") if _is_training(child))
         return (found[0] / directory.FLAG_FILE, None) if found else (None, None)
-    place = out_dir or place_of(None, name, block, False)
+    place = out_dir or place_of(None, name, "", False)
+    if out_dir is None and code is not None:
+        place = place_of_code(None, name, code, False)
     return (place / directory.FLAG_FILE, place) if _is_training(place) else (None, None)
 
 

@@ -16,6 +16,7 @@ from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.initial import initial_statistics
 from blockqnn.networks.layout import LayoutError
 from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import code_of, space_of
 
 
@@ -41,6 +42,7 @@ class Block(ChildNetwork):
         *,
         rngs: nnx.Rngs,
         dtype: DTypeLike = jnp.float32,
+        design: Design | None = None,
     ):
         """Creates the block with initial weights, which follow He et al., ICCV 2015.
 
@@ -51,6 +53,8 @@ class Block(ChildNetwork):
                 whose nodes are sums, take no other number.
             rngs: source of the initial weights.
             dtype: of the computation; weights are float32.
+            design: what an earlier version took the code for, where the weights are of
+                then; None for what it means today.
 
         Raises:
             CodeError: if it is no code.
@@ -64,7 +68,8 @@ class Block(ChildNetwork):
                 raise LayoutError(
                     f"A {space.unit} needs {name}, an integer of at least 1; given {value!r}."
                 )
-        plan = space.alone(space.design(checked), int(channels), int(wanted))
+        meant = space.design(checked) if design is None else design
+        plan = space.alone(meant, int(channels), int(wanted))
         super().__init__(plan, dtype=dtype, rngs=rngs)
         self.set_weights(_drawn(plan, rngs), initial_statistics(plan))
         self.out_channels = plan[-1].shape[-1]

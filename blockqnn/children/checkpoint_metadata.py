@@ -11,8 +11,8 @@ from typing import Any
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.contract import CodeError
-from blockqnn.networks.spaces.registry import design_of, design_plan, parse
+from blockqnn.networks.spaces.contract import CodeError, Design
+from blockqnn.networks.spaces.registry import design_named, design_plan, parse
 
 FORMAT = 1
 """Version of all that `blockqnn.children.checkpoint` describes; readers refuse others."""
@@ -27,7 +27,7 @@ class Metadata:
 
     Attributes:
         code: the block, as `spaces.registry.write` writes it.
-        hash: names its canonical form.
+        hash: names its canonical form, as the version had it that began the training.
         title: how the user called the block.
         layout: the fields of `blockqnn.networks.layout.Layout`.
         recipe: the fields of `full_training.settings.FullRecipe`.
@@ -70,9 +70,14 @@ class Metadata:
     format: int = FORMAT
 
     @property
+    def design(self) -> Design:
+        """What the code meant to the version that began the training."""
+        return design_named(parse(self.code), self.hash)
+
+    @property
     def plan(self) -> Plan:
         """Of the network."""
-        return design_plan(design_of(parse(self.code)), self.child_layout)
+        return design_plan(self.design, self.child_layout)
 
     @property
     def child_layout(self) -> Layout:

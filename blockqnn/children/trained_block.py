@@ -39,10 +39,11 @@ def trained_block(path: str | os.PathLike[str], stage: int, number: int) -> Bloc
     code = parse(metadata.code, MOST_LAYERS)
     unit = _unit(checkpoint, stage, number)
     filters = metadata.child_layout.filters[stage - 1]
-    block = Block(code, unit.channels, filters, rngs=nnx.Rngs(0))
+    design = metadata.design
+    block = Block(code, unit.channels, filters, rngs=nnx.Rngs(0), design=design)
     space = space_of(code)
     # What the network's unit does not read is in neither of both.
-    own = alone(space.alone(space.design(code), unit.channels, filters), space.unit)
+    own = alone(space.alone(design, unit.channels, filters), space.unit)
     found = (
         by_layer(metadata.plan, arrays) for arrays in (checkpoint.parameters, checkpoint.statistics)
     )
@@ -60,7 +61,7 @@ def _unit(checkpoint: Checkpoint, stage: int, number: int) -> Unit:
     metadata = checkpoint.metadata
     code = parse(metadata.code, MOST_LAYERS)
     space, filters = space_of(code), metadata.child_layout.filters
-    form = alone(space.alone(space.design(code), filters[0], filters[0]), space.unit).form
+    form = alone(space.alone(metadata.design, filters[0], filters[0]), space.unit).form
     found = [e for e in units_of(metadata.plan) if isinstance(e, Unit) and e.form == form]
     there = [unit for unit in found if unit.name.partition("/")[0] == f"stage{stage}"]
     if not 1 <= number <= len(there):

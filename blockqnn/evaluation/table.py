@@ -1,8 +1,7 @@
 """Accuracies that somebody has measured already, by code: a search that costs nothing.
 
-A table is a CSV file, see `TableFile`, with a row for each design. Its column
-`code` or `arch_str` holds codes of any search space; the other columns are
-named by the user.
+A table is a CSV file, see `TableFile`, with a row for each design. Its column `code` or
+`arch_str` holds codes of any search space; the other columns are named by the user.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, TextIO
 from blockqnn.evaluation.table_file import Row, TableFile, percentage, refusal
 from blockqnn.listing import counted
 from blockqnn.networks.spaces.contract import Code, CodeError, SearchSpace
-from blockqnn.networks.spaces.registry import MOST_LAYERS, SPACES, design_of, parse, space_of
+from blockqnn.networks.spaces.registry import MOST_LAYERS, SPACES, design_of, designs_ever, parse
 from blockqnn.trial import Job, Outcome
 
 _MOST_COUNTED = 10_000_000
@@ -177,18 +176,19 @@ class AccuracyTable:
         accuracies = tuple(one[0] for one in found if one is not None)
         for place, one in enumerate(found):
             self._in_percent[place] |= one is not None and one[1]
-        name = design_of(code).hash
-        if name in self._by_hash:
-            before = self._by_hash[name]
+        design, *former = designs_ever(code)
+        if (before := self._by_hash.get(design.hash)) is not None:
             self._repeated += 1
-            if self._rows[before] != accuracies:
-                self._conflicts.setdefault(name, (self._lines[before], row.line))
+            # What earlier versions took for several designs may have several accuracies.
+            same = former == [*designs_ever(self.codes[before])[1:]]
+            if same and self._rows[before] != accuracies:
+                self._conflicts.setdefault(design.hash, (self._lines[before], row.line))
             return
-        self._by_code[code] = self._by_hash[name] = len(self._rows)
+        self._by_code[code] = self._by_hash[design.hash] = len(self._rows)
         self._rows.append(accuracies)
         self._lines.append(row.line)
         self.codes.append(code)
-        self._by_space[space_of(code).name] += 1
+        self._by_space[design.space] += 1
 
     def _refuse_conflicts(self) -> None:
         if self._conflicts:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from blockqnn.export.unit_class import UnitClass, class_of, design_class, short_name
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import PlacedLayer, Plan
-from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.contract import Code, Design
 from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.networks.units import Form, Unit, units_of
 
@@ -89,11 +89,11 @@ class Architecture:
         return found
 
 
-def architecture(code: Code, layout: Layout) -> Architecture:
+def architecture(what: Code | Design, layout: Layout) -> Architecture:
     """Finds out what a network's source code consists of.
 
     Args:
-        code: of the design.
+        what: the design, or its code.
         layout: what stands around it.
 
     Returns:
@@ -102,8 +102,9 @@ def architecture(code: Code, layout: Layout) -> Architecture:
     Raises:
         UserError: if a design's widths are none that can be written.
     """
-    plan = design_plan(design_of(code), layout)
-    design = design_class(code)
+    meant = design_of(what) if isinstance(what, tuple) else what
+    plan = design_plan(meant, layout)
+    design = design_class(meant)
     classes = {design.example.form: design}
     elements = units_of(plan)
     for form, units in _by_form(e for e in elements if isinstance(e, Unit)).items():

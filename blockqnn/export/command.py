@@ -128,7 +128,7 @@ def write_export(subject: Subject, folder: pathlib.Path, framework: str) -> None
     from blockqnn.export.torch_forms import TORCH
     from blockqnn.export.weights import as_tree, named_weights, write_orbax, write_safetensors
 
-    parts = architecture(subject.code, subject.layout)
+    parts = architecture(subject.design, subject.layout)
     dialect = FLAX if framework == "flax" else TORCH
     weights = named_weights(parts, subject.parameters, subject.statistics, dialect)
     source = source_code(subject, parts, dialect)

@@ -10,7 +10,7 @@ from typing import Any
 from blockqnn.export.subject import Subject
 from blockqnn.networks.cost import cost
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.registry import as_lists, design_of, write
+from blockqnn.networks.spaces.registry import as_lists, write
 
 FORMAT = 1
 """Version of the description."""
@@ -27,7 +27,7 @@ def describe(subject: Subject, places: Mapping[int, str]) -> dict[str, Any]:
         Block, layout, figures, layers, normalisation, classes and training; FLOPs
         in units, mean and deviation on the scale of 0 to 255.
     """
-    block = design_of(subject.code)
+    block = subject.design
     spent = cost(block, subject.layout)
     return {
         "format": FORMAT,

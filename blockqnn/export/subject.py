@@ -15,9 +15,10 @@ from blockqnn.errors import UserError
 from blockqnn.inspection.block_reference import BEST, is_run, resolve
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.contract import Code
+from blockqnn.networks.spaces.contract import Code, Design
 from blockqnn.networks.spaces.registry import (
     MOST_LAYERS,
+    design_named,
     design_of,
     design_plan,
     is_code,
@@ -49,6 +50,8 @@ class Subject:
         training: facts about the training; None if the weights are initial ones.
         seed: of the weights.
         note: what is to be said of the choice of the block; empty for nothing.
+        hash: names what the code meant to the version that trained it; empty for what it
+            means today.
     """
 
     title: str
@@ -62,11 +65,17 @@ class Subject:
     training: Mapping[str, Any] | None
     seed: int
     note: str = ""
+    hash: str = ""
+
+    @property
+    def design(self) -> Design:
+        """What the code means, in the form in which the weights are."""
+        return design_named(self.code, self.hash)
 
     @property
     def plan(self) -> Plan:
         """Of the network."""
-        return design_plan(design_of(self.code), self.layout)
+        return design_plan(self.design, self.layout)
 
 
 def find_subject(
@@ -152,6 +161,7 @@ def _trained(path: pathlib.Path, fresh_weights: bool, seed: int) -> Subject:
         class_names=tuple(metadata.class_names),
         training=None if fresh_weights else _facts(metadata),
         seed=seed if fresh_weights else metadata.seed,
+        hash=metadata.hash,
     )
 
 

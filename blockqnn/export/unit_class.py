@@ -12,8 +12,8 @@ from blockqnn.errors import UserError
 from blockqnn.export.widths import FILTERS, Width, likely_widths, width
 from blockqnn.networks.layout import LayoutError
 from blockqnn.networks.plan import Operation, PlacedLayer
-from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, space_of
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import space_of
 from blockqnn.networks.units import Unit, alone
 
 _PROBES = ((64, 64), (64, 96), (96, 64))
@@ -87,11 +87,11 @@ def short_name(layer: PlacedLayer) -> str:
     return re.sub(r"\W+", "_", name.lower()).strip("_") or "layer"
 
 
-def design_class(code: Code) -> UnitClass:
+def design_class(design: Design) -> UnitClass:
     """The class of a design.
 
     Args:
-        code: of the design.
+        design: of any space.
 
     Returns:
         The class, called as the space calls one of its designs.
@@ -99,7 +99,7 @@ def design_class(code: Code) -> UnitClass:
     Raises:
         UserError: if a width is none that can be written.
     """
-    space, design = space_of(code), design_of(code)
+    space = space_of(design)
     name = space.unit.title().replace(" ", "")
     units = []
     for channels, filters in _PROBES:

@@ -15,8 +15,8 @@ from blockqnn.full_training.splits import FullInfo
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.contract import Design
-from blockqnn.networks.spaces.registry import design_of, write
+from blockqnn.networks.spaces.contract import Code, Design
+from blockqnn.networks.spaces.registry import MOST_LAYERS, design_of, designs_ever, parse, write
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.spending import none_trained
 
@@ -70,10 +70,11 @@ def prepare(settings: TrainSettings) -> list[Prepared]:
     refuse_changed(settings)
     prepared = []
     for reference in references:
-        block = design_of(reference.code)
         layout = network_layout(settings.layout, reference, info)
-        directory = place_of(settings.out_dir, settings.name, block.hash, settings.top > 0)
-        judge = judge_of(settings.data, info, begun_with(directory))
+        directory = place_of_code(settings.out_dir, settings.name, reference.code, settings.top > 0)
+        begun = begun_with(directory)
+        block = design_begun(reference.code, begun)
+        judge = judge_of(settings.data, info, begun)
         one = Prepared(
             reference, block, layout, cost(block, layout), info, directory, judge, digest
         )
@@ -98,6 +99,43 @@ def place_of(out_dir: pathlib.Path | None, name: str, block: str, several: bool)
     if several:
         return directory / block[:8]
     return directory if out_dir else directory.with_name(f"{directory.name}-{block[:8]}")
+
+
+def place_of_code(
+    out_dir: pathlib.Path | None, name: str, code: Code, several: bool
+) -> pathlib.Path:
+    """The directory of a code's training, perhaps one that an earlier version began.
+
+    Args:
+        out_dir: as for `place_of`.
+        name: likewise.
+        code: that is trained.
+        several: as for `place_of`.
+
+    Returns:
+        The directory, which need not exist.
+    """
+    today, *former = [
+        place_of(out_dir, name, design.hash, several) for design in designs_ever(code)
+    ]
+    begun = (place for place in former if checkpoints(place))
+    return today if checkpoints(today) else next(begun, today)
+
+
+def design_begun(code: Code, begun: Metadata | None) -> Design:
+    """What is trained: a code as its training knows it, where an earlier version began that.
+
+    Args:
+        code: that is to be trained.
+        begun: what the directory's newest checkpoint says; None where there is none.
+
+    Returns:
+        The design.
+    """
+    today = design_of(code)
+    if begun is None or design_of(parse(begun.code, MOST_LAYERS)).hash != today.hash:
+        return today
+    return begun.design
 
 
 def begun_with(directory: pathlib.Path) -> Metadata | None:

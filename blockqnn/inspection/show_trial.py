@@ -10,6 +10,8 @@ from blockqnn.terminal import Terminal, printable
 from blockqnn.trial import Status, Trial
 
 _WIDTH = 80
+_VISIBLE = 0.005
+"""Percent of reward that two decimals show."""
 _MOST_NUMBERS = 12
 """Other trials of one block that are named; the rest are counted."""
 
@@ -77,13 +79,17 @@ def _terms(told: Story) -> list[str]:
     terms, coefficients, trial = told.terms, told.coefficients, told.trial
     if terms is None or coefficients is None:
         return []
-    return [
+    lines = [
         f"    {_signed(terms.accuracy)}  accuracy after the last epoch",
         f"    {_signed(terms.flops)}  -mu ln(FLOPs), mu {coefficients.mu:g}, "
         f"{trial.block_flops / 1e6:.4g} million FLOPs in one block",
         f"    {_signed(terms.density)}  -rho ln(density), rho {coefficients.rho:g}, "
         f"density {trial.density:.4g}",
     ]
+    rest = (trial.reward or 0.0) - sum(terms)
+    if abs(rest) >= _VISIBLE:
+        lines.append(f"    {_signed(rest)}  an earlier version counted its density otherwise")
+    return lines
 
 
 def _accuracies(trial: Trial, terminal: Terminal) -> list[str]:

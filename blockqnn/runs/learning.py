@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blockqnn.agents.contract import Agent, Episode
+from blockqnn.errors import UserError
+from blockqnn.networks.spaces.contract import Code
 from blockqnn.trial import Trial
 
 AGENT_SCALE = 100.0
@@ -25,6 +27,31 @@ def put_back(
     """
     learned = [trial for trial in trials if trial.iteration <= iterations]
     agent.set_state(dict(state), episodes(learned))
+
+
+def as_stored(code: Code, stored: Trial | None, renamed_until: int) -> Code:
+    """What is suggested, or what was in an iteration that is suggested again.
+
+    Args:
+        code: that the agent suggests now.
+        stored: the trial of this number, where the store has it.
+        renamed_until: last trial that an earlier version stored under other hashes. By
+            them an agent may have known other designs, and so have suggested others.
+
+    Returns:
+        The code of the trial.
+
+    Raises:
+        UserError: if the store has another one, which the agent cannot have suggested.
+    """
+    if stored is None or stored.code == code:
+        return code
+    if stored.number > renamed_until:
+        raise UserError(
+            f"Trial {stored.number} of the store is not what this search suggests there: the run "
+            "was written by another version of the program. Begin a new one (--run_dir)."
+        )
+    return stored.code
 
 
 def episodes(trials: list[Trial]) -> list[Episode]:

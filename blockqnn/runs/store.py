@@ -25,7 +25,6 @@ from blockqnn.runs.store_schema import (
     has_other_tables,
     has_tables,
     migrate,
-    missing_columns,
     version_of,
 )
 from blockqnn.runs.transaction import Transaction, unwritable
@@ -66,9 +65,9 @@ class Store:
         """Wraps an open connection; see `create_or_open` and `open_read_only`."""
         self._connection, self._path = connection, path
         self._file = _identity(path)
-        missing = missing_columns(version_of(connection))
-        columns = [missing.get(name, name) for name in COLUMNS]
-        self._query = f"SELECT {','.join(columns)} FROM trials WHERE number > ? ORDER BY number"
+        store_schema.teach(connection)
+        columns = ",".join(store_schema.columns(COLUMNS, version_of(connection)))
+        self._query = f"SELECT {columns} FROM trials WHERE number > ? ORDER BY number"
 
     @classmethod
     def create_or_open(cls, path: pathlib.Path, on_network: bool = False) -> Store:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import pathlib
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from blockqnn.networks.spaces.contract import CodeError, Design
+from blockqnn.networks.spaces.registry import MOST_LAYERS, designs_ever, parse
 
 SCHEMA_VERSION = 4
 RUNNING_SINCE = 3
@@ -72,6 +78,10 @@ CREATE TABLE running (
 # In version 1 a device always waited while its child was compiled, and nothing was saved.
 _ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
 _ADDED_IN_4 = {"filters": "''"}
+# Before version 4 each Concat was a layer, so that some networks had several hashes.
+_OTHER_IN_4 = {"hash": "hash_today(code, hash)", "density": "density_today(code, hash, density)"}
+RENAMED_UNTIL = "renamed_until"
+"""Fact of a store some of whose trials had another hash before version 4: the last of then."""
 _UPGRADES = {
     1: f"""
 ALTER TABLE trials ADD COLUMN waiting_seconds REAL NOT NULL DEFAULT 0.0;
@@ -85,21 +95,59 @@ CREATE TABLE running (
 """,
     3: f"""
 ALTER TABLE trials ADD COLUMN filters TEXT NOT NULL DEFAULT '';
+INSERT OR REPLACE INTO facts SELECT '{RENAMED_UNTIL}', max(number) FROM trials
+    HAVING sum(hash != {_OTHER_IN_4["hash"]}) > 0;
+UPDATE trials SET hash = {_OTHER_IN_4["hash"]}, density = {_OTHER_IN_4["density"]};
 {FINALS_TABLE}""",
 }
 """What makes a store of one version one of the next."""
 
 
-def missing_columns(version: int) -> dict[str, str]:
-    """Columns of trials that a version lacks.
+def columns(names: Sequence[str], version: int) -> list[str]:
+    """What to read from the trials of a store, as terms of SQL.
 
     Args:
-        version: of a store.
+        names: of columns of today.
+        version: of the store, whose connection has learned what `teach` teaches.
 
     Returns:
-        For each by name what SQLite is to compute in its place.
+        A term for each, which gives what it would hold if the store were migrated.
     """
-    return (_ADDED_IN_2 if version < 2 else {}) | (_ADDED_IN_4 if version < 4 else {})
+    earlier = (_ADDED_IN_2 if version < 2 else {}) | (
+        _ADDED_IN_4 | _OTHER_IN_4 if version < 4 else {}
+    )
+    return [earlier.get(name, name) for name in names]
+
+
+def teach(connection: sqlite3.Connection) -> None:
+    """Gives a connection the functions that tell what a code of an earlier version is called now.
+
+    Args:
+        connection: that shall know `hash_today` and `density_today`.
+    """
+
+    def hash_today(code: object, name: Any) -> Any:
+        found = _renamed(code, name)
+        return name if found is None else found.hash
+
+    def density_today(code: object, name: object, density: Any) -> Any:
+        found = _renamed(code, name)
+        return density if found is None else found.density
+
+    connection.create_function("hash_today", 2, hash_today, deterministic=True)
+    connection.create_function("density_today", 3, density_today, deterministic=True)
+
+
+@functools.lru_cache(4096)
+def _renamed(text: object, name: object) -> Design | None:
+    """What a code means, where a hash is of what an earlier version took it for."""
+    if not isinstance(text, str):
+        return None
+    try:
+        today, *former = designs_ever(parse(text, MOST_LAYERS))
+    except (CodeError, ValueError, RecursionError):  # Said of the trial when it is read.
+        return None
+    return today if name != today.hash and name in [each.hash for each in former] else None
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -118,6 +166,7 @@ def migrate(connection: sqlite3.Connection, path: pathlib.Path) -> None:
         connection: to the store.
         path: of its file; the copy is called like it, with `.v` and the older version.
     """
+    teach(connection)
     version = version_of(connection)
     backup = path.with_name(f"{path.name}.v{version}")
     if not backup.exists():

@@ -10,12 +10,12 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.pacing import Paced
-from blockqnn.errors import UserError
 from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
-from blockqnn.runs.learning import episodes, put_back
+from blockqnn.runs.learning import as_stored, episodes, put_back
 from blockqnn.runs.store import Store
+from blockqnn.runs.store_schema import RENAMED_UNTIL
 from blockqnn.searching.pace import SECONDS, Pace, Plan, plan_under_way
 from blockqnn.searching.size import Size, size_of
 from blockqnn.settings import SearchSettings
@@ -48,6 +48,7 @@ class Search:
         self._source: dict[str, int] = {}
         self._sizes: dict[str, Size] = {}
         facts = store.facts()
+        self._renamed_until: int = facts.get(RENAMED_UNTIL, 0)
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
         self._table: AccuracyTable | None = None
         for trial in store.trials():
@@ -209,12 +210,8 @@ class Search:
         self, number: int, iteration: int, epsilon: float, actions: tuple[tuple[int, ...], ...]
     ) -> Trial:
         settings = self._settings
-        code = self._space.check(actions)
-        if number in self._trials and self._trials[number].code != code:
-            raise UserError(
-                f"Trial {number} of the store is not what this search suggests there: the run was "
-                "written by another version of the program. Begin a new one (--run_dir)."
-            )
+        stored = self._trials.get(number)
+        code = as_stored(self._space.check(actions), stored, self._renamed_until)
         design = self._space.design(code)
         if design.hash not in self._sizes:
             self._sizes[design.hash] = size_of(design, settings)

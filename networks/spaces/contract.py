@@ -182,6 +182,10 @@ class SearchSpace(abc.ABC):
     def design(self, code: Code) -> Design:
         """What a code means."""
 
+    def former_designs(self, code: Code) -> tuple[Design, ...]:
+        """What earlier versions took a code for, where that was something else."""
+        return ()
+
     @abc.abstractmethod
     def plan(self, design: Any, layout: Layout) -> Plan:
         """The plan of a design's child network.

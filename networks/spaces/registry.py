@@ -132,6 +132,28 @@ def design_of(code: Code) -> Design:
     return space_of(code).design(code)
 
 
+def designs_ever(code: Code) -> tuple[Design, ...]:
+    """What a code means, and what else earlier versions took it for."""
+    space = space_of(code)
+    return space.design(code), *space.former_designs(code)
+
+
+def design_named(code: Code, name: str) -> Design:
+    """What a code means to whoever wrote its hash down, perhaps an earlier version.
+
+    Args:
+        code: of any space.
+        name: the hash.
+
+    Returns:
+        The design of this hash, or that of today where no version gave the code
+        such a hash. Both are one network, but its weights have other names and
+        their channels another order.
+    """
+    known = designs_ever(code)
+    return next((design for design in known if design.hash == name), known[0])
+
+
 def design_plan(design: Design, layout: Layout) -> Plan:
     """The plan of a design's child network; see `SearchSpace.plan`."""
     return space_of(design).plan(design, layout)

@@ -20,7 +20,7 @@ def found(code):
 BY_HAND = {
     "inception": {
         "several branches",
-        "Concat inside",
+        "several leaves",
         "convolutions in sequence",
         "convolutions side by side",
         "1x1 before a larger kernel",
@@ -79,8 +79,9 @@ def test_the_published_blocks(name):
             "several branches", "several leaves", "shortcut from input to output",
         }),
         ("[(1,1,3,0,0),(2,6,0,0,1)]", {
-            "several branches", "shortcut from input to output", "Concat inside",
+            "several branches", "several leaves", "shortcut from input to output",
         }),
+        ("[(1,1,3,0,0),(2,6,0,0,1),(3,2,3,2,0)]", {"several branches", "Concat inside"}),
         # Through a pool the input comes changed; pooling alone makes no residual.
         ("[(1,2,3,0,0),(2,5,0,0,1),(3,2,3,2,0)]", {"several branches"}),
         # An Add of an Add: the input passes through both.

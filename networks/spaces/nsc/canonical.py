@@ -1,9 +1,17 @@
 """The canonical form of a block: what a code means, whichever way it was written.
 
 Identity and pooling with a 1x1 window compute nothing, so they dissolve into
-their predecessor. What remains is a labelled multigraph with explicit outputs.
-Two codes have equal canonical forms if and only if these graphs are
-isomorphic; `blockqnn.networks.spaces.nsc.labelling` finds the order that makes this exact.
+their predecessor. A Concat computes nothing either, it names several tensors at
+once: whatever concatenates, another Concat or the output, reads these tensors
+themselves, each as often as it is named. Only a layer that does not concatenate
+needs them as one, so before it a Concat of any number of tensors stays, one for
+all readers of the same tensors. Channels have no order. So that chains of Concats
+do not become tensors without number, another Concat reads one of more than
+`MOST_TENSORS` as a layer.
+
+What remains is a labelled multigraph with explicit outputs. Two codes have equal
+canonical forms if and only if these graphs are isomorphic;
+`blockqnn.networks.spaces.nsc.labelling` finds the order that makes this exact.
 """
 
 from __future__ import annotations
@@ -11,10 +19,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 from typing import NamedTuple
 
 from blockqnn.networks.spaces.nsc.codes import Code, LayerCode, LayerType
 from blockqnn.networks.spaces.nsc.labelling import canonical_order
+
+MOST_TENSORS = 256
+"""What a Concat that another one reads may name and still dissolve; random codes of 23 layers
+hardly ever have as many."""
 
 
 class CanonicalLayer(NamedTuple):
@@ -24,7 +37,8 @@ class CanonicalLayer(NamedTuple):
         type: a `LayerType`, never Identity or Terminal.
         kernel: side of the window in pixels; 0 for Add and Concat.
         inputs: nodes that it reads, ascending and with repetitions; 0 is the
-            block's input and i the i-th layer. Add(x, x) reads x twice.
+            block's input and i the i-th layer. Add(x, x) reads x twice. A Concat
+            reads two or more.
     """
 
     type: int
@@ -98,10 +112,23 @@ def canonical_form(code: Code) -> CanonicalBlock:
         The canonical form; equal for two codes if and only if, once what
         computes nothing has dissolved, they are the same labelled graph.
     """
-    return canonical_numbers(code)[0]
+    return _in_order(_written(code))[0]
 
 
-def canonical_numbers(code: Code) -> tuple[CanonicalBlock, tuple[int, ...]]:
+def former_form(code: Code) -> CanonicalBlock:
+    """The form in which versions before store version 4 kept a block: each Concat was a layer.
+
+    Args:
+        code: a block as `blockqnn.networks.spaces.nsc.codes` returns it.
+
+    Returns:
+        The form, whose hash stands in what these versions wrote, and in whose
+        order they kept weights.
+    """
+    return _in_order(_written(code, concats_stay=True))[0]
+
+
+def canonical_numbers(code: Code) -> tuple[CanonicalBlock, tuple[int | None, ...]]:
     """Reduces a block to its canonical form and tells where each layer went.
 
     Args:
@@ -109,25 +136,10 @@ def canonical_numbers(code: Code) -> tuple[CanonicalBlock, tuple[int, ...]]:
 
     Returns:
         The canonical form, and its node for the input and for each layer of
-        the code; for one that computes nothing, the node that it repeats.
+        the code; for one that computes nothing, the node that it repeats, and
+        for a Concat None if no layer reads its tensors as one.
     """
-    layers, outputs, node_of = _dissolved(code)
-    order = canonical_order(
-        labels=[(layer.type, layer.kernel) for layer in layers],
-        inputs=[layer.inputs for layer in layers],
-        outputs=outputs,
-    )
-    place = {0: 0} | {node: new for new, node in enumerate(order, start=1)}
-    block = CanonicalBlock(
-        layers=tuple(
-            layers[node - 1]._replace(
-                inputs=tuple(sorted(place[i] for i in layers[node - 1].inputs))
-            )
-            for node in order
-        ),
-        outputs=tuple(sorted(place[node] for node in outputs)),
-    )
-    return block, tuple(place[node] for node in node_of)
+    return _in_order(_written(code))
 
 
 def computes_nothing(layer: LayerCode) -> bool:
@@ -146,22 +158,73 @@ def dissolve(code: Code) -> tuple[list[CanonicalLayer], list[int]]:
         The layers that remain, layer i being node i and node 0 the input, and
         the nodes that are outputs, with repetitions.
     """
-    layers, outputs, _ = _dissolved(code)
-    return layers, outputs
+    written = _written(code)
+    return written.layers, written.outputs
 
 
-def _dissolved(code: Code) -> tuple[list[CanonicalLayer], list[int], list[int]]:
-    """As `dissolve`, and the node that stands for the input and for each layer of the code."""
+class _Written(NamedTuple):
+    """What remains of a block, in the order in which it was written.
+
+    Attributes:
+        layers: layer i is node i.
+        outputs: nodes, with repetitions.
+        nodes: for the input and each layer of the code, as `canonical_numbers` has them.
+    """
+
+    layers: list[CanonicalLayer]
+    outputs: list[int]
+    nodes: list[int | None]
+
+
+def _written(code: Code, concats_stay: bool = False) -> _Written:
+    """Dissolves what computes nothing, and Concats unless each is to stay a layer."""
     layers: list[CanonicalLayer] = []
-    node_of = [0]
+    concats: dict[tuple[int, ...], int] = {}
+    # The nodes whose tensors, concatenated, are the input or what a layer returns.
+    tensors: list[tuple[int, ...]] = [(0,)]
     used: set[int] = set()
+
+    def joined(parts: tuple[int, ...]) -> int:
+        """The node that is these tensors as one."""
+        if len(parts) == 1:
+            return parts[0]
+        if parts not in concats:
+            layers.append(CanonicalLayer(LayerType.CONCAT, 0, parts))
+            concats[parts] = len(layers)
+        return concats[parts]
+
     for layer in code[:-1]:
         used.update(layer.predecessors)
-        inputs = tuple(node_of[p] for p in layer.predecessors)
+        read = [tensors[source] for source in layer.predecessors]
         if computes_nothing(layer):
-            node_of.append(inputs[0])
+            tensors.append(read[0])
+        elif layer.type == LayerType.CONCAT and not concats_stay:
+            few = (parts if len(parts) <= MOST_TENSORS else (joined(parts),) for parts in read)
+            tensors.append(tuple(sorted(itertools.chain(*few))))
         else:
-            layers.append(CanonicalLayer(layer.type, layer.kernel, inputs))
-            node_of.append(len(layers))
-    outputs = [node_of[layer.index] for layer in code[:-1] if layer.index not in used]
-    return layers, outputs, node_of
+            layers.append(CanonicalLayer(layer.type, layer.kernel, tuple(map(joined, read))))
+            tensors.append((len(layers),))
+    outputs = [n for layer in code[:-1] if layer.index not in used for n in tensors[layer.index]]
+    nodes = [parts[0] if len(parts) == 1 else concats.get(parts) for parts in tensors]
+    return _Written(layers, outputs, nodes)
+
+
+def _in_order(written: _Written) -> tuple[CanonicalBlock, tuple[int | None, ...]]:
+    """The block with its nodes in canonical order, and where each layer of the code went."""
+    layers, outputs, nodes = written
+    order = canonical_order(
+        labels=[(layer.type, layer.kernel) for layer in layers],
+        inputs=[layer.inputs for layer in layers],
+        outputs=outputs,
+    )
+    place = {0: 0} | {node: new for new, node in enumerate(order, start=1)}
+    block = CanonicalBlock(
+        layers=tuple(
+            layers[node - 1]._replace(
+                inputs=tuple(sorted(place[i] for i in layers[node - 1].inputs))
+            )
+            for node in order
+        ),
+        outputs=tuple(sorted(place[node] for node in outputs)),
+    )
+    return block, tuple(None if node is None else place[node] for node in nodes)

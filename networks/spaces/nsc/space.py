@@ -26,6 +26,7 @@ from blockqnn.networks.spaces.nsc.canonical import (
     canonical_form,
     canonical_numbers,
     computes_nothing,
+    former_form,
 )
 from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, LayerType, terminal
 from blockqnn.networks.spaces.nsc.features import BLOCK_FEATURES, block_features
@@ -131,6 +132,10 @@ class BlockSpace(SearchSpace):
         """See `SearchSpace.design`: the canonical form."""
         return canonical_form(_layers_of(code))
 
+    def former_designs(self, code: Code) -> tuple[CanonicalBlock, ...]:
+        """See `SearchSpace.former_designs`."""
+        return (former_form(_layers_of(code)),)
+
     def plan(self, design: CanonicalBlock, layout: Layout) -> Plan:
         """See `SearchSpace.plan`."""
         self.require_layout(layout)
@@ -162,9 +167,13 @@ class BlockSpace(SearchSpace):
         """See `SearchSpace.places`."""
         layers = _layers_of(code)
         _, nodes = canonical_numbers(layers)
-        return {
-            nodes[layer.index]: layer.index for layer in layers[:-1] if not computes_nothing(layer)
-        }
+        found: dict[int, int] = {}
+        for layer in layers[:-1]:
+            node = nodes[layer.index]
+            if node is not None and not computes_nothing(layer):
+                # Of several Concats of the same tensors the first stands for all.
+                found.setdefault(node, layer.index)
+        return found
 
     def layer_facts(self, code: Code, node: int) -> list[int]:
         """See `SearchSpace.layer_facts`: the five integers of the layer."""

@@ -47,10 +47,52 @@ def layers_of(text):
         ),
         pytest.param(
             "[(1,1,3,0,0),(2,2,1,1,0),(3,6,0,1,2)]",
-            [(*CONV3, (0,)), (*CONCAT, (1, 1))],
-            (2,),
-            (4, 4, 1),
+            [(*CONV3, (0,))],
+            (1, 1),
+            (3, 3, 2),
+            id="Concat(x, x) that only the output reads",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,1,1,0),(3,6,0,1,2),(4,3,3,3,0)]",
+            [(*CONV3, (0,)), (*CONCAT, (1, 1)), (*AVERAGE, (2,))],
+            (3,),
+            (5, 5, 1),
             id="Concat(x, x) keeps both edges",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,6,0,1,2)]",
+            [(*CONV3, (0,)), (*MAX, (0,))],
+            (1, 2),
+            (4, 4, 2),
+            id="a Concat that only the output reads",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,6,0,1,2),(4,6,0,2,3)]",
+            [(*CONV3, (0,))],
+            (0, 0, 1, 1, 1),
+            (3, 6, 5),
+            id="Concats of Concats that only the output reads",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,6,0,1,2),(4,1,5,3,0)]",
+            [(*CONV3, (0,)), (*CONCAT, (0, 1, 1)), (*CONV5, (2,))],
+            (3,),
+            (5, 6, 1),
+            id="a Concat of a Concat that a layer reads",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,4,0,2,0),(4,1,5,2,0)]",
+            [(*CONV3, (0,)), (*CONCAT, (0, 1)), (*CONV5, (2,))],
+            (0, 1, 3),
+            (5, 7, 3),
+            id="a Concat that the output reads and a layer too",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,6,0,0,1),(4,1,5,2,0),(5,1,5,3,0)]",
+            [(*CONV3, (0,)), (*CONCAT, (0, 1)), (*CONV5, (2,)), (*CONV5, (2,))],
+            (3, 4),
+            (6, 7, 2),
+            id="two Concats of the same tensors are one",
         ),
         pytest.param(
             "[(1,1,3,0,0),(2,4,0,1,0),(3,3,1,1,0)]",
@@ -118,6 +160,46 @@ def test_special_cases(text, layers, outputs, figures):
             "[(1,1,3,0,0),(2,2,1,1,0),(3,3,1,1,0),(4,4,0,3,0)]",
             id="how a tensor becomes two leaves",
         ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,6,0,1,2)]",
+            "[(1,1,3,0,0),(2,2,3,0,0)]",
+            id="a Concat that is the output, and two leaves",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,6,0,1,2)]",
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,4,0,1,0)]",
+            id="a Concat of one tensor twice, and that tensor as two leaves",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,6,0,1,2),(4,4,0,3,0)]",
+            "[(1,1,3,0,0),(2,2,3,0,0)]",
+            id="a Concat that the output reads through an Identity",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,6,0,1,2),(4,4,0,3,0),(5,4,0,3,0)]",
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,4,0,1,0),(4,4,0,2,0),(5,4,0,1,0),(6,4,0,2,0)]",
+            id="a Concat that the output reads twice",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,1,5,0,0),(4,6,0,1,2),(5,6,0,3,4)]",
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,1,5,0,0)]",
+            id="a Concat of a Concat, and three leaves",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,1,5,0,0),(4,6,0,1,2),(5,6,0,3,4),(6,1,1,5,0)]",
+            "[(1,1,3,0,0),(2,2,3,0,0),(3,1,5,0,0),(4,6,0,2,3),(5,6,0,1,4),(6,1,1,5,0)]",
+            id="how three tensors become one that a layer reads",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,1,5,2,0),(4,4,0,2,0)]",
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,1,5,2,0),(4,4,0,0,0),(5,4,0,1,0)]",
+            id="a Concat that a layer reads, as leaves too",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,1,5,2,0),(4,3,3,2,0)]",
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,1,5,2,0),(4,6,0,0,1),(5,3,3,4,0)]",
+            id="one Concat for two readers, and one for each",
+        ),
     ],
 )
 def test_one_meaning_has_one_form_and_hash(one, other):
@@ -132,9 +214,25 @@ def test_one_meaning_has_one_form_and_hash(one, other):
         pytest.param("[(1,2,3,0,0)]", "[(1,3,3,0,0)]", id="type"),
         pytest.param("[(1,1,3,0,0),(2,4,0,1,0),(3,5,0,1,2)]", "[(1,1,3,0,0)]", id="2x is not x"),
         pytest.param(
-            "[(1,1,3,0,0),(2,4,0,1,0),(3,6,0,1,2)]",
-            "[(1,1,3,0,0),(2,4,0,1,0),(3,4,0,1,0)]",
-            id="a Concat inside is a layer, that of the outputs is not",
+            "[(1,1,3,0,0),(2,1,5,0,0),(3,6,0,1,2),(4,1,1,3,0)]",
+            "[(1,1,3,0,0),(2,1,5,0,0),(3,1,1,1,0),(4,1,1,2,0)]",
+            id="a layer of a Concat is not a layer of each",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,4,0,1,0),(3,6,0,1,2)]", "[(1,1,3,0,0)]", id="Concat(x, x) is not x"
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1)]", "[(1,1,3,0,0),(2,5,0,0,1)]", id="Concat is not Add"
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,5,0,0,2)]",
+            "[(1,1,3,0,0),(2,5,0,0,1),(3,4,0,0,0)]",
+            id="an Add reads a Concat as one",
+        ),
+        pytest.param(
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,6,0,0,2),(4,1,1,3,0)]",
+            "[(1,1,3,0,0),(2,6,0,0,1),(3,6,0,1,2),(4,1,1,3,0)]",
+            id="which tensor a Concat has twice",
         ),
         pytest.param(
             "[(1,1,3,0,0),(2,4,0,1,0),(3,4,0,1,0)]", "[(1,1,3,0,0)]", id="two leaves are not one"
@@ -163,9 +261,15 @@ def test_inputs_and_outputs_ascend_and_the_order_is_topological(code):
     for node, layer in enumerate(block.layers, start=1):
         assert all(source < node for source in layer.inputs)
         assert list(layer.inputs) == sorted(layer.inputs)
-        assert len(layer.inputs) == (2 if layer.type in (5, 6) else 1)
+        assert len(layer.inputs) == {5: 2, 6: max(len(layer.inputs), 2)}.get(layer.type, 1)
+        read = {layer.inputs for layer in block.layers if layer.type == 6}
+        assert len(read) == sum(layer.type == 6 for layer in block.layers)
     assert list(block.outputs) == sorted(block.outputs)
     assert all(0 <= node <= len(block.layers) for node in block.outputs)
+    concats = {node for node, layer in enumerate(block.layers, start=1) if layer.type == 6}
+    assert concats.isdisjoint(block.outputs)
+    for layer in block.layers:
+        assert layer.type != 6 or concats.isdisjoint(layer.inputs)
 
 
 @given(blocks(max_layers=12))
@@ -205,10 +309,12 @@ def as_code(block: CanonicalBlock):
         return len(rows)
 
     for node, layer in enumerate(block.layers, start=1):
-        sources = [place[source] for source in layer.inputs]
-        if len(set(sources)) < len(sources):
-            sources[1] = append(4, 0, sources[0], 0)
-        place[node] = append(layer.type, layer.kernel, *(*sources, 0)[:2])
+        first, *others = (place[source] for source in layer.inputs)
+        if not others:
+            place[node] = append(layer.type, layer.kernel, first, 0)
+        for other in others:
+            second = append(4, 0, other, 0) if other == first else other
+            place[node] = first = append(layer.type, layer.kernel, first, second)
     used = {source for layer in block.layers for source in layer.inputs}
     for node in block.outputs:
         if node in used or node == 0 or block.outputs.count(node) > 1:

@@ -20,27 +20,41 @@ def graph_of(code):
     graph.add_node("input", label="input")
     graph.add_node("output", label="output")
 
-    def meaning(index):
+    def tensors(index):
+        """What the output of a layer is a concatenation of."""
         if index == 0:
-            return "input"
-        _, kind, kernel, pred1, _ = code[index - 1]
-        return meaning(pred1) if (kind, kernel) in NO_OPERATIONS else index
+            return ["input"]
+        _, kind, kernel, pred1, pred2 = code[index - 1]
+        if (kind, kernel) in NO_OPERATIONS:
+            return tensors(pred1)
+        return [*tensors(pred1), *tensors(pred2)] if kind == 6 else [index]
 
     def link(source, target):
         count = graph.get_edge_data(source, target, {"count": 0})["count"]
         graph.add_edge(source, target, count=count + 1)
 
+    def as_one(parts):
+        """The node of a concatenation, which is made where it is read."""
+        if len(parts) == 1:
+            return parts[0]
+        name = " ".join(sorted(map(str, parts)))
+        if name not in graph:
+            graph.add_node(name, label="concat")
+            for part in parts:
+                link(part, name)
+        return name
+
     read = {0}
     for index, kind, kernel, pred1, pred2 in code[:-1]:
         sources = (pred1, pred2) if kind in (5, 6) else (pred1,)
         read.update(sources)
-        if (kind, kernel) not in NO_OPERATIONS:
+        if (kind, kernel) not in NO_OPERATIONS and kind != 6:
             graph.add_node(index, label=(int(kind), kernel))
             for source in sources:
-                link(meaning(source), index)
+                link(as_one(tensors(source)), index)
     for index in range(1, len(code)):
-        if index not in read:
-            link(meaning(index), "output")
+        for tensor in tensors(index) if index not in read else []:
+            link(tensor, "output")
     return graph
 
 
@@ -100,10 +114,16 @@ def cycle(*vertices):
 
 
 def incidence(links, kind=5):
-    """A block that is an undirected graph: 3x3 convolutions, and an Add for each edge."""
+    """A block that is an undirected graph: 3x3 convolutions, and an Add for each edge.
+
+    Instead of an Add it may have a Concat that is pooled, so that not the output reads it.
+    """
     count = max(map(max, links))
     rows = [(vertex, 1, 3, 0, 0) for vertex in range(1, count + 1)]
     rows += [(count + 1 + i, kind, 0, *link) for i, link in enumerate(links)]
+    if kind == 6:
+        joined = range(count + 1, len(rows) + 1)
+        rows += [(index + len(links), 2, 3, index, 0) for index in joined]
     return check(rows, UNBOUNDED)
 
 
