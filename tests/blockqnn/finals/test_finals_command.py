@@ -18,6 +18,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.runs.rounds import Round
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import read_status
+from blockqnn.runs.store import Store
 from blockqnn.trial import Status
 from blockqnn.workers.contract import InlineExecutor
 
@@ -280,7 +281,7 @@ def test_search_ends_in_its_finals_and_tells_them_again(blockqnn):
     )
     assert status == 2
     assert "--finals=6:8,3:16:2 goes on with them, --finals=off searches without" in err
-    out = blockqnn.search(*DRY)
+    out = blockqnn.search(*DRY, "--finals=off")
     assert f"Its finals were won by trial {run.finals.ranking[0]}, which #best names." in out
     longer = ("--preset=digits", "--epsilon_schedule=1.0:3,0.5:1", "--run_dir=run")
     out = blockqnn.search(*longer, "--finals=6:8,3:16:2")
@@ -378,12 +379,14 @@ def test_finals_that_were_interrupted_and_killed_equal_those_that_were_not(block
     whole = json.loads(finals(blockqnn, THREE_HALVES, "--format=json", run="whole"))
 
     def ended():
-        found = record(blockqnn).finals
-        return len(found.trainings) if found else 0
+        with contextlib.closing(
+            Store.open_read_only(blockqnn.directory / "run" / "store.sqlite")
+        ) as store:
+            return len(store.finals.trainings())
 
     with slow_finals("--executor=local", "--workers=1") as process:
         while process.poll() is None and ended() < 4:
-            time.sleep(0.005)
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert (process.returncode, err) == (130, "")
@@ -394,7 +397,7 @@ def test_finals_that_were_interrupted_and_killed_equal_those_that_were_not(block
     before = ended()
     with slow_finals("--executor=inline") as process:
         while process.poll() is None and ended() < 15:
-            time.sleep(0.005)
+            time.sleep(0.05)
         process.kill()
         out, err = process.communicate()
     assert (process.returncode, err) == (-signal.SIGKILL, "")
