@@ -18,6 +18,7 @@ from blockqnn.flags.choosing import Choice, DataFacts, MachineFacts, choose
 from blockqnn.flags.flag_text import as_text
 from blockqnn.flags.parsing import FlagSet
 from blockqnn.listing import counted
+from blockqnn.runs.rounds import OFF
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import DataSettings
 from blockqnn.workers.machine import placing_environment
@@ -153,7 +154,8 @@ def in_words(facts: DataFacts, machine: MachineFacts, choice: Choice) -> str:
             lines.append("  " + " ".join(f"--{n}={_text(choice.values[n])}" for n in chosen))
     if choice.seconds is not None:
         minutes = max(1, round(choice.seconds / 60))
-        lines.append(f"Expected to take about {counted(minutes, 'minute')}.")
+        finals = ", finals included" if choice.values.get("finals", OFF) != OFF else ""
+        lines.append(f"Expected to take about {counted(minutes, 'minute')}{finals}.")
     return "\n".join(lines)
 
 

@@ -212,10 +212,14 @@ def _begun_or_new(
     """
     before = own.recorded_flags(run_dir)
     if given.preset != own.PRESET:
-        # Presets have had other agents; a run keeps its own.
-        if "agent" in before and "agent" not in given.named:
-            return _read(arguments, [f"--agent={before['agent']}"]), ""
-        return given, ""
+        # Presets have had other agents, and none had finals; a run keeps its own.
+        own_flags = {"finals": OFF} | before if before else {}
+        recorded = [
+            f"--{name}={own_flags[name]}"
+            for name in ("agent", "finals")
+            if name in own_flags and name not in given.named
+        ]
+        return (_read(arguments, recorded) if recorded else given), ""
     if before:
         kept = [f"--{name}={value}" for name, value in before.items() if name in define().values]
         return _read(arguments, kept), f"Settings are those that {run_dir} was begun with."

@@ -43,8 +43,9 @@ def print_result(run: RunRecord, as_json: bool, stream: TextIO) -> int:
     print(f"\n{finals_heading(run)}", file=stream)
     print(finals_table(run, terminal_of(stream)), file=stream)
     if failed := [t for t in finals.trainings if t.reason]:
+        count = "counts" if len(failed) == 1 else "count"
         what = counted(len(failed), "training")
-        print(f"{what} failed and counts as guessing.", file=stream)
+        print(f"{what} failed, which {count} as guessing.", file=stream)
     print(f"\n{correlation_words(run, finals)}{pick_words(finals)}", file=stream)
     if run.dry:
         print(DRY_NOTICE, file=stream)
