@@ -24,6 +24,8 @@ TOLERANCE = 0.1
 STEPS_PER_OCTAVE = 8
 """Factors on the grid from one to its double; parameters grow with their square."""
 
+_MISSES = "no filters come within"
+
 _LEAST_STEP, _LAST_STEP = -4 * STEPS_PER_OCTAVE, 5 * STEPS_PER_OCTAVE
 
 FIGURES: Mapping[str, Callable[[Plan], int]] = MappingProxyType(
@@ -97,10 +99,15 @@ def matched(design: Design, layout: Layout, match: Match) -> Matched:
     if abs(reached - match.target) > TOLERANCE * match.target:
         filters = ",".join(map(str, chosen.filters))
         reason = (
-            f"no filters come within {100 * TOLERANCE:.0f} % of {match.words}, the nearest being "
+            f"{_MISSES} {100 * TOLERANCE:.0f} % of {match.words}, the nearest being "
             f"{filters} with {reached:,}"
         )
     return Matched(chosen, reached, reason)
+
+
+def is_about_match(reason: str) -> bool:
+    """Whether `matched` gave this reason, because no filters bring a design near the size."""
+    return reason.startswith(_MISSES)
 
 
 def scaled(layout: Layout, step: int) -> Layout:

@@ -8,7 +8,7 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn.listing import DRY_NOTICE, in_units, number, table_with_codes
+from blockqnn.listing import DRY_NOTICE, has_own_filters, in_units, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.terminal import Terminal, printable, terminal_of
@@ -77,7 +77,7 @@ def trial_facts(trial: Trial, dry: bool) -> dict[str, Any]:
         "accuracies": list(trial.accuracies) or None,
         "reward": trial.measured_reward,
         "code": write(trial.code),
-        "filters": ",".join(map(str, trial.filters)) or None,
+        "filters": trial.filters_text,
         "seconds": None if trial.status is Status.INFEASIBLE else trial.seconds,
         "saved_seconds": trial.saved,
         "dry": dry,
@@ -101,6 +101,7 @@ def write_csv(run: RunRecord, stream: TextIO) -> None:
 
 
 def _table(trials: list[Trial], terminal: Terminal) -> str:
+    own = has_own_filters(trials)
     return table_with_codes(
         [
             "trial",
@@ -111,6 +112,7 @@ def _table(trials: list[Trial], terminal: Terminal) -> str:
             "reward",
             "parameters",
             "FLOPs",
+            *(["filters"] if own else []),
             "seconds",
         ],
         [
@@ -123,6 +125,7 @@ def _table(trials: list[Trial], terminal: Terminal) -> str:
                 number(trial.measured_reward),
                 in_units(trial.parameters),
                 in_units(trial.flops),
+                *([trial.filters_text or "-"] if own else []),
                 number(None if trial.status is Status.INFEASIBLE else trial.seconds, 1),
             ]
             for trial in trials

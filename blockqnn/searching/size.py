@@ -48,4 +48,4 @@ def size_of(design: Design, settings: SearchSettings) -> Size:
     reason = infeasible_reason(
         design, spent, settings.limits, settings.recipe.batch_size, number_bytes
     )
-    return Size(spent, filters, reason or misses)
+    return Size(spent, filters, misses or reason)
