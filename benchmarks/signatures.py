@@ -12,7 +12,7 @@ import functools
 import itertools
 from collections.abc import Hashable, Sequence
 
-from benchmarks._arguments import listed, make_parser
+from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.search import parse
 from blockqnn.listing import table

@@ -117,7 +117,7 @@ class Block:
         from blockqnn.inspection.block_drawing import comparison
 
         titles = (f"Trial {self.number}", f"Trial {other.number}")
-        # Widths of two runs cannot be compared, but in a search of equal sizes they are the block's.
+        # Widths of two runs cannot be compared; where all have one size, they are the block's.
         own = self.trial.filters or other.trial.filters
         layouts = (self.layout, other.layout if own else self.layout)
         return comparison((self.canonical, other.canonical), layouts, titles)
