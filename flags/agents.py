@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.agents.exploration import BY_TYPE, DISTRIBUTIONS
