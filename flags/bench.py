@@ -7,8 +7,9 @@ import re
 import sys
 from collections.abc import Sequence
 
-from blockqnn.bench.command import AGAINST, NONE, BenchSettings
+from blockqnn.bench.command import AGAINST, NONE
 from blockqnn.bench.floor import PresetChildren
+from blockqnn.bench.settings import BenchSettings
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, preset_files, search
@@ -36,7 +37,8 @@ def define() -> parsing.FlagSet:
     flags.special(
         "blocks",
         _BLOCKS,
-        "blocks with commas between them: published names, codes, RUN_DIR#NUMBER or RUN_DIR#best",
+        "blocks with commas between them: published names, codes, RUN_DIR#NUMBER or RUN_DIR#best; "
+        "a trial of a search with --match has its own filters, unless --filters names others",
         parse_blocks,
         _BLOCKS_ALLOWED,
     )
@@ -93,6 +95,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
     value = flags.chosen()
     return BenchSettings(
         references=value["blocks"],
+        own_filters=not flags.values["filters"].present,
         max_layers=value["max_layers"],
         layout=child_network.layout(value),
         recipe=dataclasses.replace(
