@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import pathlib
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -34,7 +35,13 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def memory_ratio(children: int, execution: str, steps: int, reference: int = REFERENCE) -> float:
+def memory_ratio(
+    children: int,
+    execution: str,
+    steps: int,
+    reference: int = REFERENCE,
+    flags: Sequence[str] = (),
+) -> float:
     """Trains children and prints their memory.
 
     Args:
@@ -42,6 +49,7 @@ def memory_ratio(children: int, execution: str, steps: int, reference: int = REF
         execution: `layers` or `whole`.
         steps: of each child.
         reference: after which child memory is taken as 1.
+        flags: of the search, which override the preset's.
 
     Returns:
         Memory after the last child over that after the reference.
@@ -50,7 +58,7 @@ def memory_ratio(children: int, execution: str, steps: int, reference: int = REF
     train, validation = on_device(*load_search_parts(settings.data))
     order = np.arange(steps * BATCH, dtype=np.int32).reshape(steps, BATCH)
     at_reference = resident_bytes()
-    for number, plan in enumerate(different_plans("digits", children), start=1):
+    for number, plan in enumerate(different_plans("digits", children, flags), start=1):
         child = make_execution(plan, Recipe(execution=execution), BATCH)
         child.compile(train, validation, steps)
         child.start(initial_parameters(plan, 0), initial_statistics(plan))
@@ -77,9 +85,13 @@ def main() -> None:
     parser.add_argument("--children", type=int, default=300, help="how many are trained")
     parser.add_argument("--execution", default="layers", help="layers or whole, as for `search`")
     parser.add_argument("--steps", type=int, default=2, help="of each child")
+    parser.add_argument(
+        "--match", default="", help="the size of every child, as for search; empty for none"
+    )
     given = parser.parse_args()
     keep_memory()
-    ratio = memory_ratio(given.children, given.execution, given.steps)
+    flags = [f"--match={given.match}"] if given.match else []
+    ratio = memory_ratio(given.children, given.execution, given.steps, flags=flags)
     print(f"ratio to the memory after child {REFERENCE}: {ratio:.2f}")
 
 

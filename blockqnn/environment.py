@@ -16,8 +16,9 @@ from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TRAIN
 from blockqnn.evaluation.given import AnyEvaluator, evaluation
-from blockqnn.networks.cost import Limits, cost, infeasible_reason
+from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.contract import MAX_LAYERS, Code, SearchSpace
 from blockqnn.networks.spaces.registry import (
     DEFAULT,
@@ -26,6 +27,7 @@ from blockqnn.networks.spaces.registry import (
     space_named,
 )
 from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.searching.size import sized
 from blockqnn.settings import DataSettings, Recipe, RewardSettings
 from blockqnn.trial import Job, Status, child_seed
 
@@ -85,6 +87,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         max_layers: int = MAX_LAYERS,
         data: DataSettings | None = None,
         layout: Layout | None = None,
+        match: Match | None = None,
         limits: Limits | None = None,
         recipe: Recipe | None = None,
         reward: RewardSettings | None = None,
@@ -104,8 +107,8 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
             max_layers: most layers of a design, its end not counted, where the
                 space has such a limit.
             data: the images; None for the digits.
-            layout: of the child networks; None for that of the digits preset
-                with the size of the images.
+            layout: of children; None for that of the digits preset, for the size of the images.
+            match: the size of every child, as of a search; None for the layout's filters.
             limits: what a child may cost; None for the paper's.
             recipe: how a child is trained; None for the paper's.
             reward: coefficients of equation 7; None for the paper's.
@@ -129,7 +132,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         self.layout = layout or _layout(self._space, data, images_needed=evaluator == TRAIN)
         self._limits, self._reward = limits or Limits(), reward or RewardSettings()
         self._evaluate = evaluation(evaluator, data, self._recipe, self.layout)
-        self._run_seed = run_seed
+        self._run_seed, self._match = run_seed, match
         self._whole_block, self._raise = observation == BLOCK, illegal_action == RAISE
         self.render_mode = render_mode
         self.actions = self._space.numbered()
@@ -229,18 +232,15 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
     def _assess(self, code: Code) -> tuple[float, dict[str, Any]]:
         """What a block earns, in percent, and what there is to say of it."""
         block = self._space.design(code)
-        spent = cost(block, self.layout)
-        bytes_per_number = 2 if self._recipe.bfloat16 else 4
-        reason = infeasible_reason(
-            block, spent, self._limits, self._recipe.batch_size, bytes_per_number
-        )
+        size = sized(block, self.layout, self._match, self._limits, self._recipe)
+        spent, reason, filters = size.cost, size.reason, size.filters
         if reason:
             status = Status.INFEASIBLE
         elif block.hash in self._trained:
             status = Status.KNOWN
         else:
             seed = child_seed(self._run_seed, block.hash)
-            outcome = self._evaluate(Job(len(self._trained) + 1, code, block.hash, seed))
+            outcome = self._evaluate(Job(len(self._trained) + 1, code, block.hash, seed, filters))
             status, reason = outcome.status, outcome.reason
             if status is Status.COMPLETED:
                 self._trained[block.hash] = outcome.accuracies[-1]
@@ -253,6 +253,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
             "flops": spent.flops,
             "block_flops": spent.block_flops,
             "density": block.density,
+            "filters": filters or self.layout.filters,
         }
         if status not in (Status.COMPLETED, Status.KNOWN):
             return guessing_accuracy(self.layout.classes), facts

@@ -120,10 +120,17 @@ def table_with_codes(
     return "\n".join(lines)
 
 
+def has_own_filters(trials: Sequence[Trial]) -> bool:
+    """Whether a table of trials needs a column of filters, which differ from trial to trial."""
+    return any(trial.filters for trial in trials)
+
+
 def best_blocks(trials: Sequence[Trial], terminal: Terminal) -> str:
     """The table of the best blocks, in the order given, on a terminal."""
+    own = has_own_filters(trials)
+    header = ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs"]
     return table_with_codes(
-        ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs", "seconds"],
+        [*header, *(["filters"] if own else []), "seconds"],
         [
             [
                 str(rank),
@@ -132,6 +139,7 @@ def best_blocks(trials: Sequence[Trial], terminal: Terminal) -> str:
                 number(trial.accuracy),
                 in_units(trial.parameters),
                 in_units(trial.flops),
+                *([trial.filters_text or "-"] if own else []),
                 number(trial.seconds, 1),
             ]
             for rank, trial in enumerate(trials, start=1)

@@ -104,6 +104,11 @@ def search_by(function: Callable[[Any], Any], wanted: FunctionSearch, call: Call
         raise UserError(
             "finals train blocks for longer, which blockqnn.search with a function cannot do."
         )
+    if "match" in flags:
+        raise UserError(
+            "match goes with data, whose children the search trains; a function is given the code "
+            "alone and chooses the filters itself."
+        )
     schedule = flags.pop("epsilon_schedule", None)
     if schedule is not None:
         text = flag_text.as_text(_tuples(schedule))

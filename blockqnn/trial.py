@@ -93,6 +93,11 @@ class Trial:
         return with_filters(of_run, self.filters)
 
     @property
+    def filters_text(self) -> str | None:
+        """The filters with commas between them, as in 27,54,108; None for those of the run."""
+        return ",".join(map(str, self.filters)) or None
+
+    @property
     def accuracy(self) -> float | None:
         """Validation accuracy after the last epoch, in percent."""
         return self.accuracies[-1] if self.accuracies else None

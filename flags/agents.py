@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.agents.exploration import BY_TYPE, DISTRIBUTIONS
@@ -96,3 +97,18 @@ def _define_options(flags: FlagSet, settings: type) -> None:
             flags.number(
                 option.name, default, option.meaning, option.least, option.most, option.above
             )
+
+
+def agent_with(named: Mapping[str, Any]) -> str | None:
+    """The agent of which the user has named an option.
+
+    Args:
+        named: values of flags that the user has named.
+
+    Returns:
+        Its name; None where no option of an agent is named.
+    """
+    for name, entry in AGENTS.items():
+        if any(option.name in named for option, _ in options(entry.settings).values()):
+            return name
+    return None

@@ -7,8 +7,9 @@ import re
 import sys
 from collections.abc import Sequence
 
-from blockqnn.bench.command import AGAINST, NONE, BenchSettings
+from blockqnn.bench.command import AGAINST, NONE
 from blockqnn.bench.floor import PresetChildren
+from blockqnn.bench.settings import BenchSettings
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.flags import child_network, parsing, preset_files, search
@@ -37,7 +38,8 @@ def define() -> parsing.FlagSet:
         "blocks",
         _BLOCKS,
         "blocks with commas between them: published names, codes, RUN_DIR#NUMBER, RUN_DIR#best or "
-        "RUN_DIR#best_early",
+        "RUN_DIR#best_early; a trial of a search with --match has its own filters, unless "
+        "--filters names others",
         parse_blocks,
         _BLOCKS_ALLOWED,
     )
@@ -94,6 +96,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
     value = flags.chosen()
     return BenchSettings(
         references=value["blocks"],
+        own_filters=not flags.values["filters"].present,
         max_layers=value["max_layers"],
         layout=child_network.layout(value),
         recipe=dataclasses.replace(

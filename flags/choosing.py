@@ -11,17 +11,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from blockqnn.agents.options import options
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
-from blockqnn.agents.registry import AGENTS
 from blockqnn.evaluation.contract import TABLE, TRAIN
+from blockqnn.flags.agents import agent_with
 from blockqnn.flags.choosing_finals import cost_of, finals_for
 from blockqnn.flags.choosing_sizes import image_sizes
-from blockqnn.networks.cost import Cost, cost
+from blockqnn.networks.cost import Cost
 from blockqnn.networks.layout import IMAGENET, Layout
+from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.registry import DEFAULT, design_of, space_named
 from blockqnn.runs.rounds import Round, parse_rounds, short_rounds
 from blockqnn.searching.refusals import rounded_up
+from blockqnn.searching.size import costs
 
 HOURS = 1.0
 """A search and its finals shall end within an hour wherever they are begun."""
@@ -145,7 +146,7 @@ class _Candidate:
         self._values: dict[str, Any] = {}
         self._choose("max_layers", 8 if machine.accelerator else 6)
         self._choose_layout()
-        # What is left when one in six is held out.
+        # One in six is held out.
         held = max(data.classes, round(data.images / 6))
         self._available = max(1, data.images - held)
         # A thousand tell 3 points apart; more would take as long as training.
@@ -190,11 +191,11 @@ class _Candidate:
         return min(available, chosen or available)
 
     def _sample(self) -> list[Cost]:
-        """What random blocks cost that have something to train."""
+        """What random blocks cost that may be trained."""
         space = space_named(self._named.get("space", DEFAULT), self._holding("max_layers"))
         exploration = RandomSearchConfig(self._named.get("exploration", "uniform"))
         designs = map(design_of, RandomSearch(space, exploration, seed=0).suggest(_SAMPLE))
-        return [cost(design, self.layout) for design in designs if not design.emptiness]
+        return costs(designs, self.layout, self._named.get("match"))
 
     def _holding(self, name: str) -> Any:
         return self._named[name] if name in self._named else self._values[name]
@@ -205,7 +206,7 @@ class _Candidate:
         batch = next((size for most, size in sizes if self._available < most), 64)
         if self._machine.accelerator and self._available >= 5_000:
             batch = 128
-        refused = int(_REFUSED * _SAMPLE)
+        refused = min(int(_REFUSED * _SAMPLE), len(self._costs) - 1)
         flops = sorted((found.flops for found in self._costs), reverse=True)[refused]
         numbers = sorted((found.activations for found in self._costs), reverse=True)[refused]
         # Weights, gradients and the images need room too; of an accelerator's memory is assumed
@@ -215,6 +216,8 @@ class _Candidate:
         while batch > 8 and 4 * numbers * batch > memory:
             batch //= 2
         self._batch = self._choose("batch_size", batch)
+        match: Match | None = self._named.get("match")
+        flops = max(flops, match.most) if match and match.figure == "flops" else flops
         self._choose("max_flops", rounded_up(flops))
         self._choose("max_activation_bytes", rounded_up(memory))
         limit = self._holding("max_flops") or math.inf
@@ -281,7 +284,7 @@ class _Candidate:
         # On NAS-Bench-201 and on digits local search finds more with few blocks, and from a
         # hundred on q_learning_plus does (docs/results.md).
         usual = "q_learning_plus" if blocks >= 100 else "local_search"
-        self._choose("agent", _agent_with(self._named) or usual)
+        self._choose("agent", agent_with(self._named) or usual)
         # A dozen iterations to learn in, in each of which all workers are busy.
         turns = max(1, round(blocks / 12 / workers))
         self._choose("blocks_per_iteration", min(turns * workers, max(16, workers)))
@@ -289,11 +292,3 @@ class _Candidate:
         return Choice(
             dict(self._values), self._size, None if self._machine.accelerator else seconds
         )
-
-
-def _agent_with(named: Mapping[str, Any]) -> str | None:
-    """The agent of which the user has named an option."""
-    for name, entry in AGENTS.items():
-        if any(option.name in named for option, _ in options(entry.settings).values()):
-            return name
-    return None

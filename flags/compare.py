@@ -11,7 +11,7 @@ from blockqnn.agents.registry import AGENTS
 from blockqnn.contests.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
-from blockqnn.flags import parsing, preset_files, search
+from blockqnn.flags import flag_text, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.spaces.registry import SPACES
@@ -80,6 +80,14 @@ def define() -> parsing.FlagSet:
         "search_flags", "", "file of flags of search, one a line, that override the preset's"
     )
     flags.path("data_dir", "", "where TFDS keeps data sets; empty for its default")
+    flags.special(
+        "match",
+        None,
+        "the size of every child, as for search: parameters:75k or flops:10M; empty for what the "
+        "search has",
+        flag_text.parse_match,
+        flag_text.MATCH_ALLOWED,
+    )
     flags.group("How much")
     flags.special(
         "budgets",
@@ -160,6 +168,8 @@ def _with_children(
         words.append(f"--data_dir={value['data_dir']}")
     if value["space"] != _AUTO:
         words.append(f"--space={value['space']}")
+    if value["match"] is not None:
+        words.append(f"--match={value['match']}")
     words += [f"--evaluator={value['evaluator']}", f"--run_dir={value['out_dir']}"]
     words.append(f"--workers={value['workers']}")
     found, run = search.parse(words)

@@ -26,8 +26,10 @@ from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.sizing import Match, can_scale
 from blockqnn.networks.spaces.contract import MAX_LAYERS
-from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
+from blockqnn.networks.spaces.registry import DEFAULT, SPACES, design_of, space_named
+from blockqnn.networks.spaces.registry import parse as parse_code
 from blockqnn.runs import run_directory, store
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, check_rounds, parse_rounds
 from blockqnn.settings import Budget, RunSettings, SearchSettings
@@ -269,6 +271,30 @@ def _refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
     if rounds and values["evaluator"] == TABLE:
         raise UserError(
             "--finals trains blocks for longer, and with --evaluator=table nothing is trained."
+        )
+    if values["match"] is not None:
+        _refuse_no_match(values, layout)
+
+
+def _refuse_no_match(values: dict[str, Any], layout: Layout) -> None:
+    """Refuses a size that no child can have."""
+    wanted: Match = values["match"]
+    if values["evaluator"] == TABLE:
+        raise UserError(
+            "--match scales children that are trained, and the accuracies of --evaluator=table "
+            "were measured with filters of their own."
+        )
+    limit = f"max_{wanted.figure}"
+    if 0 < values[limit] < wanted.target:
+        raise UserError(
+            f"--{limit}={values[limit]:_} allows no more, so no child can have the {wanted.words} "
+            f"of --match; raise it to --{limit}={wanted.most:_}, or to 0 for no limit."
+        )
+    space = space_named(values["space"])
+    if not can_scale(design_of(parse_code(space.example)), layout, wanted):
+        raise UserError(
+            f"--match={wanted} needs filters to scale, and those of --space={space.name} do not "
+            f"change how many {wanted.noun} a network has."
         )
 
 

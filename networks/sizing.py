@@ -24,6 +24,8 @@ TOLERANCE = 0.1
 STEPS_PER_OCTAVE = 8
 """Factors on the grid from one to its double; parameters grow with their square."""
 
+_MISSES = "no filters come within"
+
 _LEAST_STEP, _LAST_STEP = -4 * STEPS_PER_OCTAVE, 5 * STEPS_PER_OCTAVE
 
 FIGURES: Mapping[str, Callable[[Plan], int]] = MappingProxyType(
@@ -48,9 +50,19 @@ class Match:
         return f"{self.figure}:{self.target}"
 
     @property
+    def noun(self) -> str:
+        """The figure for people."""
+        return "FLOPs" if self.figure == "flops" else self.figure
+
+    @property
     def words(self) -> str:
         """The target for people."""
-        return f"{self.target:,} {'FLOPs' if self.figure == 'flops' else self.figure}"
+        return f"{self.target:,} {self.noun}"
+
+    @property
+    def most(self) -> int:
+        """The largest amount that is near enough."""
+        return self.target + int(TOLERANCE * self.target)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,10 +109,31 @@ def matched(design: Design, layout: Layout, match: Match) -> Matched:
     if abs(reached - match.target) > TOLERANCE * match.target:
         filters = ",".join(map(str, chosen.filters))
         reason = (
-            f"no filters come within {100 * TOLERANCE:.0f} % of {match.words}, the nearest being "
+            f"{_MISSES} {100 * TOLERANCE:.0f} % of {match.words}, the nearest being "
             f"{filters} with {reached:,}"
         )
     return Matched(chosen, reached, reason)
+
+
+def can_scale(design: Design, layout: Layout, match: Match) -> bool:
+    """Whether filters change the size of a design's network.
+
+    Args:
+        design: what is stacked.
+        layout: whose filters are scaled.
+        match: the figure that is looked at.
+
+    Returns:
+        Whether they do.
+    """
+    count = FIGURES[match.figure]
+    sizes = {count(design_plan(design, scaled(layout, step))) for step in (0, STEPS_PER_OCTAVE)}
+    return len(sizes) > 1
+
+
+def is_about_match(reason: str) -> bool:
+    """Whether `matched` gave this reason, because no filters bring a design near the size."""
+    return reason.startswith(_MISSES)
 
 
 def scaled(layout: Layout, step: int) -> Layout:

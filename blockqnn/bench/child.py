@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, parse, write
 from blockqnn.settings import Recipe
+from blockqnn.trial import with_filters
 from blockqnn.workers.allocation import keep_memory
 
 IMAGES = 256
@@ -69,9 +71,9 @@ def encode_setting(setting: MeasuredSetting) -> str:
     return json.dumps(dataclasses.asdict(setting))
 
 
-def encode_block(code: Code) -> dict[str, str]:
-    """The request to prepare the child of a block."""
-    return {"measure": "prepare", "code": write(code)}
+def encode_block(code: Code, filters: Sequence[int] = ()) -> dict[str, Any]:
+    """The request to prepare the child of a block, with filters of its own if there are any."""
+    return {"measure": "prepare", "code": write(code), "filters": list(filters)}
 
 
 def main() -> None:
@@ -124,7 +126,8 @@ def _answer(measurements: Measurements, layout: Layout, request: dict[str, Any])
     if "code" in arguments:
         # The parent has checked the block against its own limit on layers.
         code = parse(arguments["code"], max_layers=sys.maxsize)
-        arguments = {"plan": design_plan(design_of(code), fitting(code, layout))}
+        layout = with_filters(fitting(code, layout), tuple(arguments["filters"]))
+        arguments = {"plan": design_plan(design_of(code), layout)}
     return getattr(measurements, request["measure"])(**arguments)
 
 

@@ -20,17 +20,17 @@ import time
 from typing import Any, TextIO
 
 from blockqnn.bench.child import IMAGES, JAX, TORCH, MeasuredSetting
-from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_flops
+from blockqnn.bench.floor import Rates, floor_seconds, step_flops
 from blockqnn.bench.process import MeasuringProcess
+from blockqnn.bench.settings import BenchSettings
 from blockqnn.errors import UserError
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import about, counted, number, table
 from blockqnn.networks.cost import flops, parameters
-from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, is_code, write
-from blockqnn.settings import Recipe
+from blockqnn.trial import with_filters
 from blockqnn.workers.machine import described
 from blockqnn.workers.placement import available_cores
 
@@ -43,33 +43,8 @@ _LONGEST_NAME = 40
 _ROUNDS = 5
 """How often two frameworks take turns."""
 
-
-@dataclasses.dataclass(frozen=True)
-class BenchSettings:
-    """What to measure.
-
-    Attributes:
-        references: the blocks.
-        max_layers: most layers of a code, Terminal not counted.
-        layout: of the child networks.
-        recipe: how they are trained; its batch size is measured.
-        steps: timed for each block.
-        children: what a preset's children are trained on.
-        against: `torch`, or `none`.
-        cores: that each process is bound to, as a search binds its workers; 0
-            for all. The rates are those of as many cores.
-        as_json: print one JSON object.
-    """
-
-    references: tuple[str, ...]
-    max_layers: int
-    layout: Layout
-    recipe: Recipe
-    steps: int
-    children: PresetChildren
-    against: str
-    cores: int
-    as_json: bool
+_Child = tuple[Code, tuple[int, ...]]
+"""A block with the filters of its stages; none for those of the layout."""
 
 
 def bench(settings: BenchSettings, stream: TextIO, progress: TextIO) -> None:
@@ -94,7 +69,9 @@ def bench(settings: BenchSettings, stream: TextIO, progress: TextIO) -> None:
         CodeError: if a code breaks a rule.
     """
     found = [resolve(name, settings.max_layers) for name in settings.references]
-    codes = [block.code for block in found]
+    codes = [
+        (one.code, one.trial.filters if one.trial and settings.own_filters else ()) for one in found
+    ]
     if settings.against == TORCH and importlib.util.find_spec("torch") is None:
         raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
     what = {"Device": described(), "Blocks": ", ".join(settings.references)}
@@ -121,7 +98,7 @@ class _Bench:
         self._cores = available_cores()[: settings.cores or None]
         self._rates: Rates | None = None
 
-    def measure(self, codes: list[Code]) -> dict[str, Any]:
+    def measure(self, codes: list[_Child]) -> dict[str, Any]:
         """All facts, as they are printed in JSON."""
         settings = self._settings
         load = os.getloadavg()[0]
@@ -131,7 +108,7 @@ class _Bench:
                 setting = dataclasses.replace(self._setting, framework=TORCH)
                 log = self._directory / "torch.log"
                 torch = stack.enter_context(MeasuringProcess(setting, log, None, True, self._cores))
-            rows = [self._row(place, code, torch) for place, code in enumerate(codes)]
+            rows = [self._row(place, child, torch) for place, child in enumerate(codes)]
             devices = {"torch_device": torch.device} if torch else {}
         assert self._rates is not None, "the first block has measured the rates"
         return {
@@ -149,34 +126,37 @@ class _Bench:
             "rows": rows,
         }
 
-    def _row(self, place: int, code: Code, torch: MeasuringProcess | None) -> dict[str, Any]:
+    def _row(self, place: int, child: _Child, torch: MeasuringProcess | None) -> dict[str, Any]:
         settings, batch_size = self._settings, self._setting.batch_size
         cache = self._cache(place)
         self._say(place, "compiling with an empty cache")
         with self._process(cache) as cold_process:
-            cold = cold_process.prepare(code)
+            cold = cold_process.prepare(*child)
             self._device = cold_process.device
             if self._rates is None:
                 self._say(place, "measuring what the device does at best")
             rates = self._rates = self._rates or Rates(**cold_process.rates())
         self._say(place, "compiling with the cache that this has filled")
         with self._process(cache) as process:
-            warm = process.prepare(code)
+            warm = process.prepare(*child)
             against = "" if torch is None else ", in turn with PyTorch"
             self._say(place, f"training {counted(settings.steps, 'step')}{against}")
-            ours, theirs = self._steps(code, process, torch)
+            ours, theirs = self._steps(child, process, torch)
             evaluation = process.evaluate() * settings.children.validation_images / IMAGES
         step = statistics.median(ours)
-        plan = design_plan(design_of(code), fitting(code, settings.layout))
+        code, filters = child
+        layout = with_filters(fitting(code, settings.layout), filters)
+        plan = design_plan(design_of(code), layout)
         numbers = 2 if settings.recipe.bfloat16 else 4
         floor = floor_seconds(plan, batch_size, numbers, rates)
         done = step_flops(plan, batch_size) / step
-        child = warm["wait_seconds"] + settings.children.training_seconds(
+        child_seconds = warm["wait_seconds"] + settings.children.training_seconds(
             step, evaluation, batch_size
         )
         name = settings.references[place]
         row: dict[str, Any] = {
             "block": write(code) if is_code(name) else name,
+            "filters": list(layout.filters),
             "parameters": parameters(plan),
             "flops": flops(plan),
             "lower_seconds": cold["lower_seconds"],
@@ -192,8 +172,8 @@ class _Bench:
             "floor_seconds": floor,
             "of_floor": floor / step,
             "evaluation_seconds": evaluation,
-            "child_seconds": child,
-            "children_per_hour": 3600 / child,
+            "child_seconds": child_seconds,
+            "children_per_hour": 3600 / child_seconds,
         }
         if theirs:
             torch_step = statistics.median(theirs)
@@ -217,13 +197,13 @@ class _Bench:
         )
 
     def _steps(
-        self, code: Code, process: MeasuringProcess, torch: MeasuringProcess | None
+        self, child: _Child, process: MeasuringProcess, torch: MeasuringProcess | None
     ) -> tuple[list[float], list[float]]:
         """Seconds of steps, and of PyTorch's where they are measured in turn."""
         steps = self._settings.steps
         if torch is None:
             return process.train(_DISCARDED, steps), []
-        torch.prepare(code)
+        torch.prepare(*child)
         rounds = min(_ROUNDS, steps)
         ours: list[float] = []
         theirs: list[float] = []
@@ -232,14 +212,14 @@ class _Bench:
             theirs += torch.train(_DISCARDED, -(-steps // rounds))
         return ours, theirs
 
-    def _idle_share(self, codes: list[Code], rows: list[dict[str, Any]]) -> float:
+    def _idle_share(self, codes: list[_Child], rows: list[dict[str, Any]]) -> float:
         """See `bench`: one more process compiles all blocks, with all their caches."""
         everything = self._directory / "all"
         for place in range(len(codes)):
             shutil.copytree(self._cache(place), everything, dirs_exist_ok=True)
         print("All blocks: compiling in one process, with all caches ...", file=self._progress)
         with self._process(everything) as process:
-            waiting = sum(process.prepare(code)["wait_seconds"] for code in codes)
+            waiting = sum(process.prepare(*child)["wait_seconds"] for child in codes)
         training = sum(row["child_seconds"] - row["wait_warm_seconds"] for row in rows)
         return waiting / (waiting + training)
 
@@ -272,20 +252,20 @@ def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
     if settings.against == TORCH:
         columns += [("torch ms", "torch_step", 1e3, 2), ("ratio", "ratio_to_torch", 1.0, 2)]
     rows = [
-        [number(row[name] * scale, digits) for _, name, scale, digits in columns] + [row["block"]]
+        [number(row[name] * scale, digits) for _, name, scale, digits in columns]
+        + [",".join(map(str, row["filters"])), row["block"]]
         for row in facts["rows"]
     ]
     children = settings.children
     layout = settings.layout
-    filters = ",".join(map(str, layout.filters))
     return "\n".join(
         [
-            table([*(title for title, *_ in columns), "block"], rows),
+            table([*(title for title, *_ in columns), "filters", "block"], rows),
             "",
             "cached: with the cache on disk that compiling once has filled",
             f"device {facts['device']}: at best {facts['flops_per_second'] / 1e9:.1f} GFLOP/s "
             f"in matrix products, {facts['bytes_per_second'] / 1e9:.1f} GB/s in copies",
-            f"images {layout.height}x{layout.width}x{layout.channels}, filters {filters}, "
+            f"images {layout.height}x{layout.width}x{layout.channels}, "
             f"{counted(layout.repeats, 'block')} a stage, batches of {settings.recipe.batch_size}, "
             f"{'bfloat16' if settings.recipe.bfloat16 else 'float32'}",
             f"children of preset {children.preset}: {children.epochs} epochs of "

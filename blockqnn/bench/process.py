@@ -82,11 +82,12 @@ class MeasuringProcess:
     ) -> None:
         self.close()
 
-    def prepare(self, code: Code) -> dict[str, float]:
+    def prepare(self, code: Code, filters: Sequence[int] = ()) -> dict[str, float]:
         """Makes and compiles the child of a block.
 
         Args:
             code: the block.
+            filters: of its stages; empty for those of the setting.
 
         Returns:
             The seconds that this took, by name.
@@ -94,7 +95,7 @@ class MeasuringProcess:
         Raises:
             UserError: if it cannot be done.
         """
-        return self._ask(encode_block(code))
+        return self._ask(encode_block(code, filters))
 
     def train(self, discarded: int, timed: int) -> list[float]:
         """Trains the child.

@@ -88,9 +88,11 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
             if (contestant.title, budget, seed) not in results.runs
         ]
         if missing:
+            match = settings.search.match
             facts = {
                 "Data": settings.search.data.dataset,
                 "Device": described(),
+                "Children": None if match is None else f"scaled to {match.words}",
                 "Contest": f"{counted(len(missing), 'run')} of {counted(budget, 'evaluation')}",
                 "Directory": str(directory),
             }

@@ -117,7 +117,10 @@ class Block:
         from blockqnn.inspection.block_drawing import comparison
 
         titles = (f"Trial {self.number}", f"Trial {other.number}")
-        return comparison((self.canonical, other.canonical), self.layout, titles)
+        # Widths of two runs cannot be compared; where all have one size, they are the block's.
+        own = self.trial.filters or other.trial.filters
+        layouts = (self.layout, other.layout if own else self.layout)
+        return comparison((self.canonical, other.canonical), layouts, titles)
 
     def module(
         self,
@@ -182,7 +185,7 @@ class Block:
         """Builds the block into a network.
 
         Args:
-            layout: of the network; None for the run's.
+            layout: of the network; None for that of its child in the run.
             seed: of the initial weights; None for that with which the search
                 trained the block.
             dtype: of the computation; None for float32. Weights are float32.

@@ -88,19 +88,21 @@ def drawing(block: Code | Design, layout: Layout | None, title: str) -> Drawing:
     return Drawing(arrange(graph), title, in_text(graph))
 
 
-def comparison(blocks: tuple[Design, Design], layout: Layout, titles: tuple[str, str]) -> Drawing:
+def comparison(
+    blocks: tuple[Design, Design], layouts: tuple[Layout, Layout], titles: tuple[str, str]
+) -> Drawing:
     """Draws two blocks side by side, and marks what only one of them has.
 
     Args:
         blocks: what to draw.
-        layout: whose first stage gives the widths on the edges.
+        layouts: of each, whose first stage gives the widths on its edges.
         titles: to stand over them.
 
     Returns:
         The drawing.
     """
     found = match(side_of(blocks[0]), side_of(blocks[1]))
-    graphs = [graph_of(block, layout) for block in blocks]
+    graphs = [graph_of(block, layout) for block, layout in zip(blocks, layouts, strict=True)]
     sides = ((found.only_first, REMOVED), (found.only_second, ADDED))
     texts = [
         f"{title}:\n\n{in_text(graph, marks=dict.fromkeys(nodes, mark))}"

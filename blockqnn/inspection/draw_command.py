@@ -59,13 +59,9 @@ def draw(settings: DrawSettings, stream: TextIO) -> None:
             f"--out is {str(settings.out)!r}; allowed: a name that ends in {', '.join(SUFFIXES)}."
         )
     found = [resolve(reference, settings.max_layers) for reference in settings.references]
-    # Widths of two layouts cannot be compared: the first run's is that of both.
-    layout = next((block.layout for block in found if block.layout), settings.layout)
-    drawn = [_Drawn(block, layout, settings.canonical) for block in found]
-    others = [one.title for one in found if one.layout and one.layout.filters != layout.filters]
-    note = list(dict.fromkeys(filter(None, (block.note for block in found))))
-    if others:
-        note.append(f"Widths of {', '.join(others)} too are those of {found[0].title}.")
+    layouts, note = _widths(found, settings.layout)
+    drawn = [_Drawn(*pair, settings.canonical) for pair in zip(found, layouts, strict=True)]
+    note = [*dict.fromkeys(filter(None, (block.note for block in found))), *note]
     if len({one.title for one in drawn}) < len(drawn):
         for place, one in zip(("first", "second"), drawn, strict=True):
             one.title = f"{place} {one.title}"
@@ -91,6 +87,26 @@ class _Drawn:
         self.title = found.title
         self.block: Code | Design = design_of(found.code) if canonical else found.code
         self.graph = graph_of(self.block, fitting(found.code, layout))
+
+
+def _widths(found: list[BlockReference], default: Layout) -> tuple[list[Layout], list[str]]:
+    """The layout that gives each block its widths, and what is to be said of them."""
+    first = next((block.layout for block in found if block.layout), default)
+    others = [one for one in found if one.layout and one.layout.filters != first.filters]
+    if not others:
+        return [first] * len(found), []
+    if any(one.trial and one.trial.filters for one in found):
+        # In a search of equal sizes the width belongs to the block.
+        own = [one.standing_in(first) for one in found]
+        each = (f"{one.title} has {_commas(of)}" for one, of in zip(found, own, strict=True))
+        return own, [f"Widths are those of each child's own filters: {', '.join(each)}."]
+    # Widths of two runs cannot be compared: the first run's are those of both.
+    titles = ", ".join(one.title for one in others)
+    return [first] * len(found), [f"Widths of {titles} too are those of {found[0].title}."]
+
+
+def _commas(layout: Layout) -> str:
+    return ",".join(map(str, layout.filters))
 
 
 def _print(drawn: list[_Drawn], matching: Matching | None, stream: TextIO) -> None:

@@ -11,7 +11,14 @@ from blockqnn.errors import FAILED
 from blockqnn.inspection.finals_table import finals_heading, finals_table, ranked_facts
 from blockqnn.inspection.selection import ANY, FIGURES, Selection, select
 from blockqnn.inspection.show_block import design_facts
-from blockqnn.listing import DRY_NOTICE, counted, in_units, number, table_with_codes
+from blockqnn.listing import (
+    DRY_NOTICE,
+    counted,
+    has_own_filters,
+    in_units,
+    number,
+    table_with_codes,
+)
 from blockqnn.networks.cost import cost
 from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs import run_directory
@@ -89,6 +96,7 @@ def _facts(trial: Trial, run: RunRecord) -> dict[str, Any]:
         "reward": trial.measured_reward,
         "accuracy": trial.accuracy,
         "seconds": FIGURES["seconds"](trial),
+        "filters": list(trial.layout(run.layout).filters),
     } | facts
 
 
@@ -98,7 +106,8 @@ def _table(
     # Two ranks are shown only where they differ.
     both = any(ranks.get(trial.number) != place for place, trial in enumerate(trials, start=1))
     header = ["rank", "trial", *(["reward rank"] if both else []), "reward", "accuracy %"]
-    header += ["parameters", "FLOPs"]
+    own = has_own_filters(trials)
+    header += ["parameters", "FLOPs", *(["filters"] if own else [])]
     header += ["status"] if selection.status == ANY else ["depth", "density"]
     header += ["seconds"]
     rows = []
@@ -110,6 +119,7 @@ def _table(
             number(trial.accuracy),
             in_units(trial.parameters),
             in_units(trial.flops),
+            *([trial.filters_text or "-"] if own else []),
         ]
         if selection.status == ANY:
             row.append(trial.status.value)

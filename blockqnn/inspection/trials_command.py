@@ -8,7 +8,7 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn.listing import DRY_NOTICE, in_units, number, table_with_codes
+from blockqnn.listing import DRY_NOTICE, has_own_filters, in_units, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.terminal import Terminal, printable, terminal_of
@@ -80,7 +80,7 @@ def trial_facts(trial: Trial, run: RunRecord) -> dict[str, Any]:
         "accuracies": list(trial.accuracies) or None,
         "reward": trial.measured_reward,
         "code": write(trial.code),
-        "filters": ",".join(map(str, trial.filters)) or None,
+        "filters": trial.filters_text,
         "seconds": None if trial.status is Status.INFEASIBLE else trial.seconds,
         "saved_seconds": trial.saved,
         "final_rank": final_rank,
@@ -109,7 +109,8 @@ def _table(run: RunRecord, terminal: Terminal) -> str:
     header = ["trial", "iteration", "epsilon", "status", "accuracy %", "reward"]
     places = run.final_places
     header += ["final rank", "final %"] if places else []
-    header += ["parameters", "FLOPs", "seconds"]
+    own = has_own_filters(run.trials)
+    header += ["parameters", "FLOPs", *(["filters"] if own else []), "seconds"]
     rows = []
     for trial in run.trials:
         row = [
@@ -124,7 +125,9 @@ def _table(run: RunRecord, terminal: Terminal) -> str:
             rank, accuracy = places.get(trial.number, ("-", None))
             row += [str(rank), number(accuracy)]
         seconds = None if trial.status is Status.INFEASIBLE else trial.seconds
-        rows.append([*row, in_units(trial.parameters), in_units(trial.flops), number(seconds, 1)])
+        row += [in_units(trial.parameters), in_units(trial.flops)]
+        row += [trial.filters_text or "-"] if own else []
+        rows.append([*row, number(seconds, 1)])
     ends = [
         write(trial.code) + (f"  {printable(trial.reason)}" if trial.reason else "")
         for trial in run.trials

@@ -91,7 +91,7 @@ def trials_frame(
         "device": _texts(t.device for t in trials),
         "worker": pd.array([t.worker for t in trials], dtype="Int64"),
         "finished": pd.to_datetime(_floats(t.finished for t in trials), unit="s", utc=True),
-        "filters": _texts(",".join(map(str, t.filters)) or None for t in trials),
+        "filters": _texts(t.filters_text for t in trials),
         "dry": np.full(len(trials), dry),
     }
     index = pd.Index(np.array([t.number for t in trials], np.int64), name="number")

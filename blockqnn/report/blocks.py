@@ -50,7 +50,8 @@ def top_blocks(run: RunRecord, count: int) -> list[dict[str, Any]]:
         {
             "number": trial.number,
             "svg": svg(
-                arrange(graph_of(trial.code, run.layout)), f"Design of trial {trial.number}"
+                arrange(graph_of(trial.code, trial.layout(run.layout))),
+                f"Design of trial {trial.number}",
             ),
             "suggested": suggested[trial.hash],
         }

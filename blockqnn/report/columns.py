@@ -26,7 +26,7 @@ def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
         By name the values, None where there is none: `status` as an index into
         `STATUSES`, `code` as text, `design`, which is the same for equal ones,
         `accuracies` by epoch of trained blocks alone, since known ones repeat
-        them, and the fields of `Trial`.
+        them, `filters` as text, and the fields of `Trial`.
     """
     return {
         "number": [trial.number for trial in trials],
@@ -41,6 +41,7 @@ def columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
         "flops": [short(trial.flops) for trial in trials],
         "depth": [trial.depth for trial in trials],
         "density": [short(trial.density) for trial in trials],
+        "filters": [trial.filters_text for trial in trials],
         "seconds": [
             short(trial.seconds) if trial.status in (Status.COMPLETED, Status.FAILED) else None
             for trial in trials

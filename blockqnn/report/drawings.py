@@ -31,32 +31,33 @@ class Drawings:
         """Starts without any.
 
         Args:
-            layout: of the child networks, for the widths on the edges.
+            layout: of the run, for the widths on the edges.
         """
         self._layout = layout
         self._shapes: dict[tuple[str, str, float, float], int] = {}
-        self._place: dict[Code, int] = {}
+        self._place: dict[tuple[Code, tuple[int, ...]], int] = {}
         self._packed: list[list[int]] = []
 
-    def place(self, code: Code) -> int:
-        """Where the drawing of a block stands in the list; it is added if need be."""
-        if code not in self._place:
-            self._place[code] = len(self._packed)
-            self._packed.append(self.packed(code))
-        return self._place[code]
+    def place(self, trial: Trial) -> int:
+        """Where the drawing of a trial's block stands in the list; it is added if need be."""
+        drawn = trial.code, trial.filters
+        if drawn not in self._place:
+            self._place[drawn] = len(self._packed)
+            self._packed.append(self.packed(trial))
+        return self._place[drawn]
 
-    def packed(self, code: Code) -> list[int]:
+    def packed(self, trial: Trial) -> list[int]:
         """A block's arrangement.
 
         Args:
-            code: the block.
+            trial: that suggested it.
 
         Returns:
             Width and height; the number of nodes, and for each its shape's
             place, x and y; the number of edges, and for each its source,
             target, channels, number of points, and x and y of each. In points.
         """
-        return self._flat(arrange(graph_of(code, self._layout)))
+        return self._flat(arrange(graph_of(trial.code, trial.layout(self._layout))))
 
     @property
     def shapes(self) -> list[tuple[str, str, float, float]]:
@@ -101,14 +102,14 @@ def of_trials(trials: Sequence[Trial], layout: Layout) -> dict[str, Any]:
 
     Args:
         trials: of the run.
-        layout: of its children.
+        layout: of the run.
 
     Returns:
         `shapes`; `packed` as `Drawings.compressed` gives it, in portions of
         `portion`; and `of`, for each trial the place of its drawing.
     """
     drawings = Drawings(layout)
-    of = [drawings.place(trial.code) for trial in trials]
+    of = [drawings.place(trial) for trial in trials]
     return {
         "shapes": drawings.shapes,
         "packed": drawings.compressed(),

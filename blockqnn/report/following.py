@@ -90,7 +90,7 @@ class Follower:
             packing = drawings.Drawings(self._layout())
         if trial is None:
             return None
-        return {"flat": packing.packed(trial.code), "shapes": packing.shapes}
+        return {"flat": packing.packed(trial), "shapes": packing.shapes}
 
     def difference(self, first: int, second: int) -> Marks | None:
         """What only one of two trials' designs has; None if one of them is not there."""

@@ -47,7 +47,7 @@ def to_row(trial: Trial) -> list[Any]:
     values["code"] = write(trial.code)
     values["status"] = _STORED.get(trial.status, trial.status.value)
     values["accuracies"] = json.dumps(trial.accuracies)
-    values["filters"] = ",".join(map(str, trial.filters))
+    values["filters"] = trial.filters_text or ""
     return list(values.values())
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.networks.cost import Cost, Limits, is_about_size
+from blockqnn.networks.sizing import Match, is_about_match, matched
+from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_of, space_named
 from blockqnn.searching.size import size_of
 from blockqnn.settings import SearchSettings
@@ -22,6 +24,12 @@ _WANTED = 0.4
 """More than the one share is too much to refuse; less than the other is asked for."""
 
 _SAMPLE = 300
+
+_FEW = 60
+"""Suggestions by which another size is chosen; it takes as long as all for one size."""
+
+_OTHER_SIZES = (1.5, 2, 3, 5, 10, 20, 50, 100, 1000)
+"""Times a wanted size, or parts of it, where others are looked for."""
 
 _LIMITS = {
     "max_parameters": "parameters",
@@ -52,12 +60,11 @@ def warning_beforehand(settings: SearchSettings) -> str | None:
     Returns:
         A line, or None where there is nothing to warn of.
     """
-    if not any(dataclasses.astuple(settings.limits)):
+    if not any(dataclasses.astuple(settings.limits)) and settings.match is None:
         return None
     space = space_named(settings.space, settings.max_layers)
     agent = RandomSearch(space, RandomSearchConfig(settings.agent.exploration), settings.seed)
-    sizes = _sizes(settings, agent.suggest(_SAMPLE))
-    return advice(sizes, settings.limits, f"Of {_SAMPLE} random suggestions")
+    return _warning(settings, agent.suggest(_SAMPLE), f"Of {_SAMPLE} random suggestions")
 
 
 def warning_afterwards(settings: SearchSettings, trials: Sequence[Trial]) -> str | None:
@@ -73,8 +80,13 @@ def warning_afterwards(settings: SearchSettings, trials: Sequence[Trial]) -> str
     refused = sum(map(_is_refused, trials))
     if len(trials) < FEWEST_SUGGESTIONS or refused <= _TOO_MANY * len(trials):
         return None
-    sizes = _sizes(settings, [trial.code for trial in trials])
-    return advice(sizes, settings.limits, f"Of {len(trials):,} suggestions")
+    return _warning(settings, [trial.code for trial in trials], f"Of {len(trials):,} suggestions")
+
+
+def _warning(settings: SearchSettings, codes: Sequence[Any], of_what: str) -> str | None:
+    if settings.match is not None and (missing := _match_advice(settings, codes, of_what)):
+        return missing
+    return advice(_sizes(settings, codes), settings.limits, of_what)
 
 
 class RefusalWatch:
@@ -116,7 +128,9 @@ class RefusalWatch:
 
 
 def _is_refused(trial: Trial) -> bool:
-    return trial.status is Status.INFEASIBLE and is_about_size(trial.reason or "")
+    reason = trial.reason or ""
+    about = is_about_size(reason) or is_about_match(reason)
+    return trial.status is Status.INFEASIBLE and about
 
 
 def advice(sizes: Sizes, limits: Limits, of_what: str) -> str | None:
@@ -161,6 +175,36 @@ def advice(sizes: Sizes, limits: Limits, of_what: str) -> str | None:
         f"{_LIMITS[blamed]} than --{blamed}={held[blamed]:_} allows; {values} would refuse under "
         "40 %."
     )
+
+
+def _match_advice(settings: SearchSettings, codes: Sequence[Any], of_what: str) -> str | None:
+    """The nearest size that fewer would miss; None where no more than half miss the one asked for.
+
+    Fewer miss a larger size where filters are few, whose steps are then large, and a smaller one
+    where the largest filters of the grid are too few.
+    """
+    match = settings.match
+    assert match is not None, "there is a size"
+    designs = [design for code in codes if not (design := design_of(code)).emptiness]
+
+    def missed(target: int, some: Sequence[Design]) -> int:
+        at = Match(match.figure, target)
+        return sum(matched(design, settings.layout, at).reason is not None for design in some)
+
+    here = missed(match.target, designs)
+    if here <= _TOO_MANY * len(codes):
+        return None
+    few = designs[:_FEW]
+    # As large a part of them as that of all suggestions.
+    most = _WANTED * len(codes) * len(few) / len(designs)
+    share = f"{of_what} {100 * here / len(codes):.0f} % cannot have {match.words} by any filters"
+    # What lies at a larger ratio is not the size that was asked for.
+    for times in _OTHER_SIZES:
+        for target in (rounded_up(match.target * times), rounded_up(match.target / times)):
+            if target != match.target and missed(target, few) < most:
+                at = Match(match.figure, target)
+                return f"{share}; --match={at} would refuse about 40 % at most."
+    return f"{share}; a size that more can have is far from it."
 
 
 def _sizes(settings: SearchSettings, codes: Sequence[Any]) -> Sizes:

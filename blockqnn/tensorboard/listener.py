@@ -70,7 +70,7 @@ class TensorBoard:
         Args:
             directory: of this run alone; it is created if need be.
             flags: that say what the search is, as one would type them.
-            layout: of the child networks, for the drawings.
+            layout: of the run, for the drawings.
             before: trials that have finished already, in order of number.
             ended: tells how many iterations have ended.
             iterations: of the whole search; 0 where that is not known.
@@ -152,7 +152,7 @@ class TensorBoard:
             return
         images = {}
         if self._scalars.best is not best:
-            images[BEST_BLOCK] = _drawing(trial.code, self._layout)
+            images[BEST_BLOCK] = _drawing(trial.code, trial.layout(self._layout))
         self._file.add(trial.number, trial.finished or 0.0, scalars, images)
         self.written_trials += 1
 

@@ -6,6 +6,7 @@ blockqnn.compare = (() => {
     ["accuracy", "accuracy, %", (value) => format.fixed(value)],
     ["parameters", "parameters", format.units],
     ["flops", "FLOPs", format.units],
+    ["filters", "filters", (value) => value ?? format.DASH],
     ["depth", "depth", format.count],
     ["density", "density", (value) => format.fixed(value, 3)],
   ];
@@ -68,6 +69,7 @@ blockqnn.compare = (() => {
 
   const change = (name, write, a, b) => {
     if (a === null || b === null || a === b) return a === b ? "equal" : format.DASH;
+    if (name === "filters") return "";
     const part = ["parameters", "flops"].includes(name) ? ` (${b > a ? "+" : "−"}${format.percent(Math.abs(b / a - 1))})` : "";
     return `${b > a ? "+" : "−"}${write(Math.abs(b - a))}${part}`;
   };
@@ -77,6 +79,8 @@ blockqnn.compare = (() => {
       ["", "A", "B", "B − A"],
       FIGURES.map(([name, title, write]) => {
         const [a, b] = [first, second].map(({ trial }) => trial[name]);
+        // Where all children have the filters of the run, they are no figure of a block.
+        if (name === "filters" && !a && !b) return null;
         return element(
           "tr",
           {},

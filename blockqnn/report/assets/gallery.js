@@ -16,6 +16,7 @@ blockqnn.gallery = (() => {
       element("span", {}, `accuracy ${format.fixed(trial.accuracy)} %`),
       element("span", {}, `${format.units(trial.parameters)} parameters`),
       element("span", {}, `${format.units(trial.flops)} FLOPs`),
+      trial.filters ? element("span", {}, `filters ${trial.filters}`) : null,
       note ? element("span", { class: "muted" }, note) : null,
     );
 

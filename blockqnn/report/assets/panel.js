@@ -10,6 +10,7 @@ blockqnn.panel = (() => {
       ["reward", format.fixed(trial.reward)],
       ["parameters", format.units(trial.parameters)],
       ["FLOPs", format.units(trial.flops)],
+      ...(trial.filters ? [["filters", trial.filters]] : []),
       ["density", format.fixed(trial.density, 3)],
       ["depth", `${trial.depth} convolutions`],
       ["iteration", `${trial.iteration}, epsilon ${trial.epsilon}`],

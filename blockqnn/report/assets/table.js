@@ -11,10 +11,13 @@ blockqnn.table = (() => {
     ["accuracy", "accuracy, %", format.fixed],
     ["parameters", "parameters", format.units],
     ["flops", "FLOPs", format.units],
+    ["filters", "filters", String, true],
     ["depth", "depth", format.count],
     ["seconds", "seconds", (value) => format.fixed(value, 1)],
     ["code", "code", String, true],
   ];
+  // Filters are a column where each child has its own.
+  const columns = () => COLUMNS.filter(([name]) => name !== "filters" || blockqnn.summary.flags.match);
   // By these a block would fill the ranking with its repeats.
   const FIGURES = ["reward", "accuracy", "parameters", "flops", "depth", "seconds"];
   const state = { by: "reward", descending: true, words: "", status: "", repeats: "behind", page: 0 };
@@ -70,7 +73,7 @@ blockqnn.table = (() => {
     return element(
       "tr",
       { tabindex: 0, "data-trial": number },
-      COLUMNS.map(([name, , write, text]) => {
+      columns().map(([name, , write, text]) => {
         const value = trials.column(name)[at];
         const words = value === null ? format.DASH : write(value);
         if (name === "number") {
@@ -131,7 +134,7 @@ blockqnn.table = (() => {
     head = element(
       "tr",
       {},
-      COLUMNS.map(([name, title, , text]) =>
+      columns().map(([name, title, , text]) =>
         element(
           "th",
           { scope: "col", "data-column": name, class: text ? "text" : "" },
