@@ -10,7 +10,7 @@ from typing import Any
 
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import TABLE, TRAIN
+from blockqnn.evaluation.contract import TRAIN
 from blockqnn.flags import (
     child_network,
     child_training,
@@ -22,16 +22,15 @@ from blockqnn.flags import (
     preset_files,
 )
 from blockqnn.flags.agents import agent_config, define_agents
+from blockqnn.flags.contradictions import refuse_contradictions
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.sizing import Match, can_scale
 from blockqnn.networks.spaces.contract import MAX_LAYERS
-from blockqnn.networks.spaces.registry import DEFAULT, SPACES, design_of, space_named
-from blockqnn.networks.spaces.registry import parse as parse_code
+from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
-from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, check_rounds, parse_rounds
+from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
 from blockqnn.settings import Budget, RunSettings, SearchSettings
 
 _KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
@@ -232,7 +231,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     images = data.data_settings(values)
     info = describe(images, images_needed=values["evaluator"] == TRAIN)
     layout = child_network.layout(values, info.shape, info.classes)
-    _refuse_contradictions(values, layout)
+    refuse_contradictions(values, layout)
     return SearchSettings(
         agent=agent_config(values),
         schedule=values["epsilon_schedule"],
@@ -255,47 +254,6 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         budget=Budget(values["max_blocks"], values["max_hours"]),
         match=values["match"],
     )
-
-
-def _refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
-    space = space_named(values["space"])
-    if layout.kind not in space.layouts:
-        raise UserError(
-            f"--space={space.name} does not go with --layout={layout.kind}; allowed: "
-            f"{' or '.join(space.layouts)}."
-        )
-    if values["evaluator"] == TABLE and not (values["table"] and values["search_column"]):
-        raise UserError("--evaluator=table needs --table and --search_column.")
-    rounds = parse_rounds(values["finals"])
-    check_rounds(rounds, "--finals")
-    if rounds and values["evaluator"] == TABLE:
-        raise UserError(
-            "--finals trains blocks for longer, and with --evaluator=table nothing is trained."
-        )
-    if values["match"] is not None:
-        _refuse_no_match(values, layout)
-
-
-def _refuse_no_match(values: dict[str, Any], layout: Layout) -> None:
-    """Refuses a size that no child can have."""
-    wanted: Match = values["match"]
-    if values["evaluator"] == TABLE:
-        raise UserError(
-            "--match scales children that are trained, and the accuracies of --evaluator=table "
-            "were measured with filters of their own."
-        )
-    limit = f"max_{wanted.figure}"
-    if 0 < values[limit] < wanted.target:
-        raise UserError(
-            f"--{limit}={values[limit]:_} allows no more, so no child can have the {wanted.words} "
-            f"of --match; raise it to --{limit}={wanted.most:_}, or to 0 for no limit."
-        )
-    space = space_named(values["space"])
-    if not can_scale(design_of(parse_code(space.example)), layout, wanted):
-        raise UserError(
-            f"--match={wanted} needs filters to scale, and those of --space={space.name} do not "
-            f"change how many {wanted.noun} a network has."
-        )
 
 
 def _run(settings: tuple[SearchSettings, RunSettings]) -> int:
