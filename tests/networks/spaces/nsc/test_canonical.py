@@ -1,10 +1,17 @@
 """What a block means: what dissolves, what counts twice, and what has no order."""
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from blockqnn.networks.spaces.nsc.canonical import CanonicalBlock, canonical_form
-from blockqnn.networks.spaces.nsc.codes import check, parse
+from blockqnn.networks.spaces.nsc.canonical import (
+    CanonicalBlock,
+    CanonicalLayer,
+    canonical_form,
+    computes_nothing,
+)
+from blockqnn.networks.spaces.nsc.codes import LayerType, check, parse
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 from tests.strategies import UNBOUNDED, blocks
 
@@ -320,3 +327,52 @@ def as_code(block: CanonicalBlock):
         if node in used or node == 0 or block.outputs.count(node) > 1:
             append(4, 0, place[node], 0)
     return check(rows, UNBOUNDED)
+
+
+@given(blocks(max_layers=8), st.data())
+def test_a_concat_of_two_leaves_is_the_two_leaves(code, data):
+    used = {source for layer in code[:-1] for source in layer.predecessors}
+    leaves = [layer.index for layer in code[:-1] if layer.index not in used]
+    assume(len(leaves) > 1)
+    first, second = data.draw(st.permutations(leaves))[:2]
+    joined = check([*code[:-1], (len(code), 6, 0, first, second)], UNBOUNDED)
+    one, other = canonical_form(code), canonical_form(joined)
+    assert (one, one.hash, one.density) == (other, other.hash, other.density)
+
+
+@given(blocks(max_layers=5, kernels=(0, 1, 3)))
+@settings(max_examples=25)
+def test_a_code_as_written_and_its_canonical_form_give_the_same_channels(code):
+    """A Concat that stands in the code is computed here, with NumPy and no convolution.
+
+    Layers are replaced by functions that tell them apart: a convolution sums what it reads
+    and adds its kernel's number; so that channels can be compared as a multiset.
+    """
+
+    def values(layers, outputs):
+        found = [np.array([1.0])]
+        for layer in layers:
+            read = [found[i] for i in layer.inputs]
+            if layer.type == LayerType.CONVOLUTION:
+                found.append(np.array([np.sum(np.sin(read[0])) + layer.kernel]))
+            elif layer.type == LayerType.CONCAT:
+                found.append(np.concatenate(read))
+            elif layer.type == LayerType.ADD:
+                # Channels of one sum pair in no order that a code could name.
+                found.append(np.array([sum(np.sum(np.cos(x)) for x in read)]))
+            elif layer.type == LayerType.IDENTITY:
+                found.append(read[0])
+            else:
+                found.append(read[0] * (2 if layer.type == LayerType.MAX_POOLING else 3))
+        return np.sort(np.concatenate([found[i] for i in outputs]))
+
+    used = {source for layer in code[:-1] for source in layer.predecessors}
+    written = [
+        CanonicalLayer(LayerType.IDENTITY, 0, layer.predecessors)
+        if computes_nothing(layer)
+        else CanonicalLayer(layer.type, layer.kernel, layer.predecessors)
+        for layer in code[:-1]
+    ]
+    outputs = [layer.index for layer in code[:-1] if layer.index not in used]
+    form = canonical_form(code)
+    np.testing.assert_allclose(values(written, outputs), values(form.layers, form.outputs))
