@@ -151,9 +151,7 @@ def log_determinant(kernel: np.ndarray) -> float:
     return float(np.log(values).sum())
 
 
-def _outputs(
-    plan: Plan, parameters: Any, statistics: Sequence[Arrays], images: jax.Array
-) -> list[jax.Array]:
+def _outputs(plan: Plan, parameters: Any, statistics: Any, images: jax.Array) -> list[jax.Array]:
     """What each layer computes in training."""
     outputs = [images]
     for layer, own, running in zip(plan[1:], parameters[1:], statistics[1:], strict=True):

@@ -27,6 +27,7 @@ class BlockReference:
         trial: that it comes from, or None.
         dry: whether its accuracies were made up.
         run: that it comes from, or None.
+        notice: what is to be said of the run's figures; empty for nothing.
     """
 
     title: str
@@ -35,6 +36,7 @@ class BlockReference:
     trial: Trial | None = None
     dry: bool = False
     run: RunRecord | None = None
+    notice: str = ""
 
     def standing_in(self, default: Layout) -> Layout:
         """The layout of its child network.
@@ -95,6 +97,7 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
         trial,
         run.dry,
         run,
+        run.notice,
     )
 
 

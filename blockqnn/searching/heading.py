@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blockqnn.data.datasets import contents
 from blockqnn.data.images import VALIDATION_SHARE
-from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
+from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
 from blockqnn.heading import heading
 from blockqnn.listing import counted, number
 from blockqnn.settings import RunSettings, SearchSettings
@@ -42,7 +42,7 @@ def _data(settings: SearchSettings) -> str | None:
         return f"{settings.data.dataset}, of which a dry run reads nothing"
     if settings.evaluator == TABLE:
         return f"accuracies from {settings.table.path}, column {settings.table.column}"
-    if settings.evaluator != TRAIN:
+    if settings.evaluator not in OF_IMAGES:
         return None
     found = contents(settings.data)
     judged = (
@@ -54,7 +54,7 @@ def _data(settings: SearchSettings) -> str | None:
 
 
 def _device(settings: SearchSettings, run: RunSettings) -> str | None:
-    if settings.evaluator != TRAIN:
+    if settings.evaluator not in OF_IMAGES:
         return None
     if run.executor == RAY:
         return f"what Ray has at {run.ray.address}"
@@ -63,15 +63,18 @@ def _device(settings: SearchSettings, run: RunSettings) -> str | None:
 
 
 def _children(settings: SearchSettings) -> str | None:
-    if settings.evaluator != TRAIN:
+    if settings.evaluator not in OF_IMAGES:
         return None
     layout, recipe = settings.layout, settings.recipe
     filters = ",".join(map(str, layout.filters))
     if settings.match is not None:
         filters += f" scaled to {settings.match.words}"
+    taught = f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
+    if settings.proxy:
+        taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
     return (
         f"{counted(layout.repeats, 'block')} a stage with filters {filters}, layout {layout.kind}; "
-        f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
+        f"{taught}"
     )
 
 

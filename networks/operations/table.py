@@ -183,9 +183,7 @@ class Operation:
         shape=_halved,
         cut=each_part,
     )
-    RELU = OperationEntry(
-        "relu", _FUNCTIONS + "relu", cut=relu_before_pooling, rectifies=True
-    )
+    RELU = OperationEntry("relu", _FUNCTIONS + "relu", cut=relu_before_pooling, rectifies=True)
     GLOBAL_POOLING = OperationEntry(
         "global average pooling",
         _FUNCTIONS + "global_pooling",
