@@ -64,7 +64,7 @@ def test_a_trial_has_the_score_of_its_seed(run_dir):
 
 @pytest.mark.parametrize(
     "words",
-    [["show"], ["show", "#best"], ["trials"], ["explain"], ["tensorboard"]],
+    [["show"], ["show", "#best"], ["trials"], ["explain"]],
     ids=" ".join,
 )
 def test_what_looks_at_the_run_says_what_its_rewards_are(run_dir, words, capsys):
