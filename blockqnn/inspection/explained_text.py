@@ -14,7 +14,7 @@ from blockqnn.inspection.explanation import (
     action_text,
     counted_kinds,
 )
-from blockqnn.listing import number, table, with_accuracy, wrapped_code
+from blockqnn.listing import number, table, wrapped_code
 from blockqnn.terminal import Style, Terminal, printable
 from blockqnn.trial import Status
 
@@ -179,10 +179,12 @@ def became(greedy: GreedyCode) -> str:
     trial = greedy.trial
     if trial is None:
         return "It has not been suggested in this run."
+    if trial.accuracy is None and trial.status is Status.COMPLETED:
+        return f"It was scored, as trial {trial.number}: reward {number(trial.reward)}."
     if trial.status is Status.COMPLETED:
         return (
-            f"It was {'scored' if trial.accuracy is None else 'trained'}, as trial {trial.number}: "
-            f"reward {number(trial.reward)}{with_accuracy(trial.accuracy)}."
+            f"It was trained, as trial {trial.number}: accuracy {number(trial.accuracy)} %, "
+            f"reward {number(trial.reward)}."
         )
     reason = f" ({printable(trial.reason)})" if trial.reason else ""
     return f"It was not trained: trial {trial.number} is {trial.status}{reason}."
