@@ -33,6 +33,7 @@ _BEFORE_THERE_WERE = {
     "class_folders": "",
     "skip_folders": "",
     "match": "",
+    "proxy": "synaptic_flow",
 }
 """What runs did that are older than a flag."""
 
