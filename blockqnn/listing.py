@@ -15,6 +15,21 @@ _INDENT = 6
 DRY_NOTICE = "DRY RUN: nothing was trained, all accuracies are made up."
 
 
+def proxy_notice(proxy: str) -> str:
+    """What is to be said of a run whose rewards are scores.
+
+    Args:
+        proxy: names the score.
+
+    Returns:
+        A line.
+    """
+    return (
+        f"PROXY RUN: nothing was trained, and there are no accuracies; each reward is the "
+        f"{proxy.replace('_', ' ')} of an untrained child."
+    )
+
+
 def in_units(value: int) -> str:
     """A count with a suffix, such as 6.13 M; powers of 1000."""
     # Widths multiply: counts may be too large for a float.
@@ -44,6 +59,11 @@ def about(seconds: float) -> str:
 def number(value: float | None, digits: int = 2) -> str:
     """A number with fixed digits, or a dash where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def with_accuracy(accuracy: float | None) -> str:
+    """An accuracy in percent to be put behind a reward; nothing where there is none."""
+    return "" if accuracy is None else f", accuracy {accuracy:.2f} %"
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

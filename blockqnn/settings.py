@@ -161,13 +161,15 @@ class SearchSettings:
         data: the images.
         recipe: how a child is trained.
         reward: how accuracy is corrected.
-        evaluator: `train`, `table` for measured accuracies, or `dry` for made-up ones.
+        evaluator: `train`, `table` for measured accuracies, `dry` for made-up ones,
+            or `proxy` for scores of untrained children.
         table: where `table` looks them up.
         asynchronous: whether a worker that is free gets a new suggestion at
             once, instead of waiting for the end of the iteration.
         budget: ends the search, and scales the schedule to itself.
         match: the size that every child is brought to by its filters; None where
             all have those of the layout.
+        proxy: the score of `proxy`.
     """
 
     agent: AgentConfig
@@ -186,6 +188,7 @@ class SearchSettings:
     asynchronous: bool = False
     budget: Budget = NO_BUDGET
     match: Match | None = None
+    proxy: str = ""
 
     @property
     def iterations(self) -> int:

@@ -41,8 +41,8 @@ class Trial:
         reason: why it failed or is infeasible.
         source: number of the trial whose result a known one repeats.
         accuracies: validation accuracy after each epoch, in percent.
-        reward: what the agent learns from, in percent; where nothing was
-            trained that of guessing, or None.
+        reward: what the agent learns from, in percent, or the score of an
+            untrained child; where nothing was evaluated that of guessing, or None.
         restarts: how often training started again with a lower learning rate.
         compile_seconds: spent on lowering and compiling, perhaps while others trained.
         train_seconds: spent on all else, evaluation included.
@@ -144,7 +144,11 @@ def job_of(trial: Trial) -> Job:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What an executor answers; the fields are those of `Trial`."""
+    """What an executor answers; the fields are those of `Trial`, but for one.
+
+    Attributes:
+        score: of an untrained child, in the place of accuracies.
+    """
 
     accuracies: tuple[float, ...] = ()
     reason: str | None = None
@@ -155,6 +159,7 @@ class Outcome:
     worker: int | None = None
     waiting_seconds: float = 0.0
     saved_seconds: float = 0.0
+    score: float | None = None
 
     @property
     def status(self) -> Status:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
+from blockqnn.evaluation.contract import DRY, PROXY, TABLE, TRAIN
+from blockqnn.evaluation.proxy import PROXIES
 from blockqnn.flags.parsing import FlagSet, Owner
 from blockqnn.settings import DrySettings, TableSettings
 
@@ -14,8 +15,9 @@ def define(flags: FlagSet) -> None:
     flags.choice(
         "evaluator",
         TRAIN,
-        (TRAIN, TABLE, DRY),
-        "train the children, look their accuracies up, or make them up at once",
+        (TRAIN, TABLE, DRY, PROXY),
+        "train the children, look their accuracies up, make them up at once, or score children "
+        "that are not trained",
     )
 
 
@@ -41,6 +43,25 @@ def define_each(flags: FlagSet) -> None:
         least=0,
         most=10,
     )
+    flags.group("Evaluator proxy (scores of untrained children)", Owner("evaluator", (PROXY,)))
+    flags.choice(
+        "proxy",
+        "synaptic_flow",
+        tuple(PROXIES),
+        "score that is the reward, uncorrected by mu and rho",
+    )
+
+
+def proxy(values: dict[str, Any]) -> str:
+    """The score of untrained children.
+
+    Args:
+        values: of the flags, by name.
+
+    Returns:
+        Its name; empty where the evaluator is another.
+    """
+    return str(values["proxy"]) if values["evaluator"] == PROXY else ""
 
 
 def table(values: dict[str, Any]) -> TableSettings:

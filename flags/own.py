@@ -12,7 +12,7 @@ from typing import Any
 
 from blockqnn.data import datasets
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import TRAIN
+from blockqnn.evaluation.contract import OF_IMAGES
 from blockqnn.flags import data
 from blockqnn.flags.choosing import Choice, DataFacts, MachineFacts, choose
 from blockqnn.flags.flag_text import as_text
@@ -118,7 +118,7 @@ def choose_flags(flags: FlagSet, named: Iterable[str]) -> str:
         LayoutError: if a layout that was named does not fit the images.
     """
     values = flags.chosen()
-    facts = data_facts(data.data_settings(values), values["evaluator"] == TRAIN)
+    facts = data_facts(data.data_settings(values), values["evaluator"] in OF_IMAGES)
     machine = machine_facts(values["workers"], values["cores_per_worker"])
     choice = choose(facts, machine, {name: values[name] for name in named})
     values = dict(choice.values)

@@ -10,7 +10,7 @@ from typing import Any
 
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import TRAIN
+from blockqnn.evaluation.contract import OF_IMAGES
 from blockqnn.flags import (
     child_network,
     child_training,
@@ -229,7 +229,7 @@ def _begun_or_new(
 
 def _search_settings(values: dict[str, Any]) -> SearchSettings:
     images = data.data_settings(values)
-    info = describe(images, images_needed=values["evaluator"] == TRAIN)
+    info = describe(images, images_needed=values["evaluator"] in OF_IMAGES)
     layout = child_network.layout(values, info.shape, info.classes)
     refuse_contradictions(values, layout)
     return SearchSettings(
@@ -253,6 +253,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         asynchronous=values["async"],
         budget=Budget(values["max_blocks"], values["max_hours"]),
         match=values["match"],
+        proxy=evaluators.proxy(values),
     )
 
 

@@ -15,9 +15,9 @@ from blockqnn.evaluation.contract import DRY
 from blockqnn.evaluation.recorded import checked_facts
 from blockqnn.heading import heading
 from blockqnn.invocation import command
-from blockqnn.listing import DRY_NOTICE, about, counted, number
+from blockqnn.listing import about, counted, number
 from blockqnn.runs import run_directory
-from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import RunRecord, read_run, refuse_scores
 from blockqnn.runs.spending import none_trained
 from blockqnn.runs.store import Store
 from blockqnn.settings import RunSettings, SearchSettings
@@ -71,6 +71,7 @@ def calibrate(settings: CalibrateSettings, stream: TextIO) -> int:
     if settings.out is not None:
         check_figure_path(settings.out)
     run = read_run(settings.run_dir)
+    refuse_scores(run, "calibrate")
     settings = dataclasses.replace(settings, search=on_its_data(run, settings.search))
     trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
     if not trained:
@@ -227,8 +228,8 @@ def _report(
         }
         print(json.dumps(facts | as_json(findings)), file=stream)
         return
-    if run.dry:
-        print(DRY_NOTICE, file=stream)
+    if run.notice:
+        print(run.notice, file=stream)
     if len(ended) < len(sample):
         print(f"{len(sample) - len(ended)} blocks failed and are left out.", file=stream)
     print(f"\n{in_words(findings)}", file=stream)

@@ -8,10 +8,10 @@ import pathlib
 from typing import Any, TextIO
 
 from blockqnn.errors import FAILED, UserError
-from blockqnn.listing import DRY_NOTICE, counted, in_units, number, table_with_codes
+from blockqnn.listing import counted, in_units, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
 from blockqnn.reward import corrected_reward
-from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import RunRecord, read_run, refuse_scores
 from blockqnn.runs.spending import nothing_trained
 from blockqnn.settings import RewardSettings
 from blockqnn.terminal import Terminal, terminal_of
@@ -68,6 +68,7 @@ def rescore(settings: RescoreSettings, stream: TextIO) -> int:
         UserError: if there is no such run.
     """
     run = read_run(settings.run_dir)
+    refuse_scores(run, "rescore")
     old = run_reward(run)
     new = RewardSettings(
         mu=old.mu if settings.mu is None else settings.mu,
@@ -88,8 +89,8 @@ def rescore(settings: RescoreSettings, stream: TextIO) -> int:
         }
         print(json.dumps(facts), file=stream)
         return 0 if ranked else FAILED
-    if run.dry:
-        print(DRY_NOTICE, file=stream)
+    if run.notice:
+        print(run.notice, file=stream)
     if not ranked:
         print(nothing_trained(run.trials), file=stream)
         return FAILED

@@ -8,6 +8,7 @@ import statistics
 import time
 from typing import Protocol
 
+from blockqnn.evaluation.proxy import ProxyEvaluator
 from blockqnn.evaluation.table import TableEvaluator, read_table
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Design
@@ -19,6 +20,9 @@ from blockqnn.trial import Job, Outcome
 TRAIN = "train"
 TABLE = "table"
 DRY = "dry"
+PROXY = "proxy"
+OF_IMAGES = (TRAIN, PROXY)
+"""Those that look at images."""
 PYTHON = "python"
 """By a function of the user's: of a run that a command cannot go on with."""
 
@@ -65,16 +69,18 @@ def make_evaluator(
     layout: Layout,
     worker: WorkerSettings,
     table: TableSettings = NO_TABLE,
+    proxy: str = "",
 ) -> Evaluator:
     """Creates an evaluator.
 
     Args:
-        name: `train`, `table` or `dry`.
+        name: `train`, `table`, `dry` or `proxy`.
         data: which images.
         recipe: how to train.
         layout: of the child networks.
         worker: how to use the machine.
         table: where `table` looks accuracies up.
+        proxy: the score of `proxy`.
 
     Returns:
         The evaluator, its data on the devices.
@@ -86,6 +92,8 @@ def make_evaluator(
         return DryEvaluator(recipe.epochs, layout.classes, worker.dry.seconds, worker.dry.spread)
     if name == TABLE:
         return TableEvaluator(read_table(table.path, (table.column,)))
+    if name == PROXY:
+        return ProxyEvaluator(proxy, data, recipe, layout, worker)
     # The driver of a search must not import JAX, and this imports it.
     from blockqnn.evaluation.training import TrainEvaluator
 

@@ -9,7 +9,7 @@ from typing import Any
 from blockqnn.data import recorded as data_recorded
 from blockqnn.data.datasets import check_parts
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
+from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.networks.spaces.registry import write
 from blockqnn.settings import DataSettings, SearchSettings, TableSettings
@@ -47,9 +47,9 @@ def checked_facts(facts: Mapping[str, Any], settings: SearchSettings, where: str
     Raises:
         UserError: if something has changed since, or cannot be read.
     """
-    if settings.evaluator not in (TRAIN, TABLE, DRY):
+    if settings.evaluator not in (*OF_IMAGES, TABLE, DRY):
         return {}
-    images_needed = settings.evaluator == TRAIN
+    images_needed = settings.evaluator in OF_IMAGES
     if images_needed:
         check_parts(settings.data)
     data_recorded.check_record(facts.get(DATA), settings.data, where, images_needed)

@@ -8,7 +8,7 @@ import html
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from blockqnn.errors import UserError
-from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.listing import in_units, number
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.motifs import motifs
@@ -46,11 +46,13 @@ class Block:
         trial: all that became of it.
         layout: of the run's child networks.
         dry: whether its accuracies were made up.
+        notice: what is to be said of the run's figures; empty for nothing.
     """
 
     trial: Trial
     layout: Layout
     dry: bool
+    notice: str = ""
 
     @property
     def number(self) -> int:
@@ -211,8 +213,8 @@ class Block:
         trial = self.trial
         lines = [f"Block of trial {trial.number} ({trial.status}): {write(trial.code)}"]
         lines.append("  " + ", ".join(f"{name} {value}" for name, value in self._figures()))
-        if self.dry:
-            lines.append(f"  {DRY_NOTICE}")
+        if self.notice:
+            lines.append(f"  {self.notice}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -225,7 +227,7 @@ class Block:
                 ("code", write(self.code)),
             ]
         )
-        notice = f"<p><b>{html.escape(DRY_NOTICE)}</b></p>" if self.dry else ""
+        notice = f"<p><b>{html.escape(self.notice)}</b></p>" if self.notice else ""
         return (
             '<div style="display:flex;flex-wrap:wrap;gap:2em;align-items:flex-start">'
             f"<div>{self.draw().svg}</div><div>{notice}<table>{rows}</table></div></div>"
@@ -256,11 +258,11 @@ class Blocks(tuple[Block, ...]):
         cards = [
             '<figure style="margin:0;max-width:100%;overflow-x:auto">'
             f"{block.draw().svg}<figcaption>trial {block.number}<br>reward {number(block.reward)}"
-            f"<br>accuracy {number(block.accuracy)} %"
+            f"{'' if block.accuracy is None else f'<br>accuracy {number(block.accuracy)} %'}"
             f"<br>{in_units(block.trial.parameters)} parameters</figcaption></figure>"
             for block in self
         ]
-        notice = DRY_NOTICE if any(block.dry for block in self) else ""
+        notice = next((block.notice for block in self if block.notice), "")
         return (
             (f"<p><b>{html.escape(notice)}</b></p>" if notice else "")
             + '<div style="display:flex;flex-wrap:wrap;gap:2em;align-items:flex-end">'

@@ -30,6 +30,7 @@ class BlockReference:
         dry: whether its accuracies were made up.
         run: that it comes from, or None.
         note: what is to be said where it is used; empty for nothing.
+        notice: what is to be said of the run's figures; empty for nothing.
     """
 
     title: str
@@ -39,6 +40,7 @@ class BlockReference:
     dry: bool = False
     run: RunRecord | None = None
     note: str = ""
+    notice: str = ""
 
     def standing_in(self, default: Layout) -> Layout:
         """The layout of its child network.
@@ -102,6 +104,7 @@ def resolve(reference: str, max_layers: int) -> BlockReference:
         run.dry,
         run,
         note,
+        run.notice,
     )
 
 

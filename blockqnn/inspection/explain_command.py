@@ -25,7 +25,6 @@ from blockqnn.inspection.explanation import (
     read_knowledge,
 )
 from blockqnn.inspection.kinds import kind_values, kinds
-from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.registry import as_lists, write
 from blockqnn.runs.whole_file import write_whole
 from blockqnn.terminal import Style, terminal_of
@@ -93,7 +92,8 @@ def explain(settings: ExplainSettings, stream: TextIO) -> None:
         print(json.dumps(facts), file=stream)
         return
     terminal = terminal_of(stream)
-    parts = [(f"{DRY_NOTICE}\n" if knowledge.run.dry else "") + heading(knowledge)]
+    notice = knowledge.run.notice
+    parts = [(f"{notice}\n" if notice else "") + heading(knowledge)]
     title = f"After {space.write_prefix(prefix)}:" if prefix else "At the start:"
     listed = next_text(knowledge, actions, settings.top)
     parts.append(f"{terminal.styled(title, Style.BOLD)}\n{listed}")

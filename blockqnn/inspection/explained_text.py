@@ -179,6 +179,8 @@ def became(greedy: GreedyCode) -> str:
     trial = greedy.trial
     if trial is None:
         return "It has not been suggested in this run."
+    if trial.accuracy is None and trial.status is Status.COMPLETED:
+        return f"It was scored, as trial {trial.number}: reward {number(trial.reward)}."
     if trial.status is Status.COMPLETED:
         return (
             f"It was trained, as trial {trial.number}: accuracy {number(trial.accuracy)} %, "

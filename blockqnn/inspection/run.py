@@ -17,7 +17,7 @@ from blockqnn.inspection.block import Block, Blocks
 from blockqnn.inspection.block_reference import BEST, find_trial
 from blockqnn.inspection.explanation import action_text, next_actions, read_knowledge
 from blockqnn.inspection.trials_frame import trials_frame
-from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.listing import in_units, number, with_accuracy
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
@@ -180,13 +180,13 @@ class Run:
         if best:
             won = ", the winner of the finals" if self._record.final_ranking else ""
             lines.append(
-                f"  best: trial {best[0].number}{won}, reward {number(best[0].reward)}, accuracy "
-                f"{number(best[0].accuracy)} %, {write(best[0].code)}"
+                f"  best: trial {best[0].number}{won}, reward {number(best[0].reward)}"
+                f"{with_accuracy(best[0].accuracy)}, {write(best[0].code)}"
             )
         if self._record.stale_finals:
             lines.append(f"  {self._record.stale_finals}")
-        if self.dry:
-            lines.append(f"  {DRY_NOTICE}")
+        if self._record.notice:
+            lines.append(f"  {self._record.notice}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -204,8 +204,8 @@ class Run:
             for rank, trial in enumerate(self._record.best(_SHOWN), start=1)
         ]
         parts = [f"<p><b>{html.escape(str(self._path))}</b>: {html.escape(self._summary())}</p>"]
-        if self.dry:
-            parts.append(f"<p><b>{html.escape(DRY_NOTICE)}</b></p>")
+        if self._record.notice:
+            parts.append(f"<p><b>{html.escape(self._record.notice)}</b></p>")
         if rows:
             parts.append(
                 f"<table>{_row('th', header)}{''.join(_row('td', r) for r in rows)}</table>"
@@ -213,7 +213,7 @@ class Run:
         return "".join(parts)
 
     def _block(self, trial: Trial) -> Block:
-        return Block(trial, trial.layout(self.layout), self.dry)
+        return Block(trial, trial.layout(self.layout), self.dry, self._record.notice)
 
     def _summary(self) -> str:
         counts = collections.Counter(trial.status for trial in self._record.trials)

@@ -17,7 +17,6 @@ from blockqnn.inspection.show_run import show_run
 from blockqnn.inspection.show_trial import story_in_words
 from blockqnn.inspection.story import story, story_facts
 from blockqnn.inspection.trials_command import trial_facts
-from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, graph_of
 from blockqnn.runs.run_record import read_run
@@ -94,7 +93,5 @@ def _show_block(found: BlockReference, settings: ShowSettings, stream: TextIO) -
     lines += ["", for_stream(graph_of(found.code, layout), stream)]
     if told is not None:
         lines += ["", *story_in_words(told, terminal_of(stream))]
-    lines += [found.note] if found.note else []
-    if found.dry:
-        lines.append(DRY_NOTICE)
+    lines += [note for note in (found.note, found.notice) if note]
     print("\n".join(lines), file=stream)

@@ -12,7 +12,7 @@ from blockqnn.inspection.block_reference import BlockReference
 from blockqnn.inspection.comparison import Comparison, compare
 from blockqnn.inspection.selection import layer_word
 from blockqnn.inspection.show_block import design_facts, layout_in_words, writable_cost
-from blockqnn.listing import DRY_NOTICE, in_units, wrapped_code
+from blockqnn.listing import in_units, wrapped_code
 from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, space_of, write
@@ -79,10 +79,8 @@ def show_comparison(
         print(json.dumps(_facts(one, other, compared)), file=stream)
         return
     terminal = terminal_of(stream)
-    lines = []
-    if first.dry or second.dry:
-        lines.append(DRY_NOTICE)
-    lines += dict.fromkeys(filter(None, (first.note, second.note)))
+    notes = (first.notice, second.notice, first.note, second.note)
+    lines = [*dict.fromkeys(filter(None, notes))]
     lines += [
         *_title("- A  ", first, Style.RED, terminal),
         *_title("+ B  ", second, Style.GREEN, terminal),

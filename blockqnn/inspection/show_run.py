@@ -11,14 +11,7 @@ from blockqnn.errors import FAILED
 from blockqnn.inspection.finals_table import finals_heading, finals_table, ranked_facts
 from blockqnn.inspection.selection import ANY, FIGURES, Selection, select
 from blockqnn.inspection.show_block import design_facts
-from blockqnn.listing import (
-    DRY_NOTICE,
-    counted,
-    has_own_filters,
-    in_units,
-    number,
-    table_with_codes,
-)
+from blockqnn.listing import counted, has_own_filters, in_units, number, table_with_codes
 from blockqnn.networks.cost import cost
 from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs import run_directory
@@ -61,8 +54,8 @@ def show_run(
         return 0 if ranks else FAILED
     if notice := run_directory.incomplete_notice(path):
         print(notice, file=stream)
-    if run.dry:
-        print(DRY_NOTICE, file=stream)
+    if run.notice:
+        print(run.notice, file=stream)
     if chosen:
         print(_heading(run, selection, len(chosen), top), file=stream)
         print(_table(chosen[:top], ranks, selection, terminal_of(stream)), file=stream)

@@ -8,7 +8,7 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn.listing import DRY_NOTICE, has_own_filters, in_units, number, table_with_codes
+from blockqnn.listing import has_own_filters, in_units, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.terminal import Terminal, printable, terminal_of
@@ -57,8 +57,8 @@ def list_trials(settings: TrialsSettings, stream: TextIO) -> None:
     elif settings.form == CSV:
         write_csv(run, stream)
     else:
-        if run.dry:
-            print(DRY_NOTICE, file=stream)
+        if run.notice:
+            print(run.notice, file=stream)
         print(_table(run, terminal_of(stream)), file=stream)
 
 

@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.registry import space_of
 from blockqnn.report.columns import STATUSES, columns
 from blockqnn.report.commands import next_commands
@@ -50,10 +49,9 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
     seen = {run.path: search_state(run) for run in runs}
     states = {path: state["name"] for path, state in seen.items()}
     still = {run.path: unfinished_words(run, states[run.path]) for run in runs}
-    dry = [str(run.path) for run in runs if run.dry]
     return {
         "statuses": STATUSES,
-        "notice": _notice(dry, len(runs)),
+        "notice": _notice(runs),
         "sentences": sentences(found, figures, sum(map(bool, still.values()))),
         "groups": [
             {
@@ -164,10 +162,18 @@ def sentences(
     return words
 
 
-def _notice(dry: Sequence[str], total: int) -> str | None:
-    if len(dry) == total:
-        return DRY_NOTICE
-    return f"Accuracies are made up in the dry runs {', '.join(dry)}." if dry else None
+def _notice(runs: Sequence[RunRecord]) -> str | None:
+    noticed = [run for run in runs if run.notice]
+    if len(noticed) == len(runs) and len({run.notice for run in noticed}) == 1:
+        return noticed[0].notice
+    words = []
+    dry = [str(run.path) for run in noticed if not run.proxy]
+    if dry:
+        words.append(f"Accuracies are made up in the dry runs {', '.join(dry)}.")
+    scored = [str(run.path) for run in noticed if run.proxy]
+    if scored:
+        words.append(f"Rewards are scores of untrained children in {', '.join(scored)}.")
+    return " ".join(words) or None
 
 
 def _plus_minus(values: Sequence[float]) -> str:

@@ -44,7 +44,7 @@ def summary(
         "begun": begun,
         "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),
         "state": state,
-        "findings": findings(trials, run.dry, run.iterations, planned, begun, early),
+        "findings": findings(trials, run.notice, run.iterations, planned, begun, early),
         "reward": reward_in_words(run) if begun else [],
         "curves": learning_curves(trials),
         "distributions": distributions(trials),

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blockqnn.listing import DRY_NOTICE, in_units, number
+from blockqnn.listing import in_units, number, with_accuracy
 from blockqnn.report.curves import VALUED, records
 from blockqnn.trial import Status, Trial
 
@@ -80,7 +80,7 @@ def trend(trials: Sequence[Trial]) -> dict[str, Any] | None:
 
 def findings(
     trials: Sequence[Trial],
-    dry: bool,
+    notice: str,
     iterations: int,
     planned: int | None,
     begun: bool = True,
@@ -90,7 +90,7 @@ def findings(
 
     Args:
         trials: in order of number.
-        dry: whether the accuracies were made up.
+        notice: what is to be said of the figures; empty for nothing.
         iterations: that have ended.
         planned: iterations in all, or None if that is not known.
         begun: whether the search has begun.
@@ -98,7 +98,7 @@ def findings(
             where it can.
 
     Returns:
-        `notice`, that of a dry run or None; `sentences`; the counts
+        `notice`, as it was given, or None; `sentences`; the counts
         `suggested`, `trained`, `known`, `infeasible` and `failed`;
         `iterations` and `planned`; `best` and `most_accurate`, numbers of
         trials or None; `since_best`, how many were trained after the best;
@@ -112,7 +112,7 @@ def findings(
         sum(t.status is Status.COMPLETED and t.number > best.number for t in trials) if best else 0
     )
     facts: dict[str, Any] = {
-        "notice": DRY_NOTICE if dry else None,
+        "notice": notice or None,
         "suggested": len(trials),
         "trained": count[Status.COMPLETED],
         "known": count[Status.KNOWN],
@@ -140,8 +140,8 @@ def _sentences(facts: dict[str, Any], best: Trial | None, accurate: Trial | None
         return [*sentences, "No block has been trained yet."]
     sentences.append(
         f"The best block by reward{' so far' if facts['early'] else ''} is trial {best.number}: "
-        f"reward {number(best.reward)}, "
-        f"accuracy {number(best.accuracy)} %, {in_units(best.parameters)} parameters, "
+        f"reward {number(best.reward)}{with_accuracy(best.accuracy)}, "
+        f"{in_units(best.parameters)} parameters, "
         f"{in_units(best.flops)} FLOPs."
     )
     if accurate is not None and accurate.number != best.number:

@@ -18,6 +18,12 @@ def reward_in_words(run: RunRecord) -> list[str]:
     Returns:
         Sentences.
     """
+    if run.proxy:
+        return [
+            f"The reward, from which the agent learns, is the {run.proxy.replace('_', ' ')} of the "
+            "untrained child: a score and no accuracy, which equation 7 does not correct. What "
+            "cannot be scored earns nothing."
+        ]
     found = reward_settings(run)
     accuracy = _accuracy(run)
     if found is None:

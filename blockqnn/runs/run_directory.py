@@ -35,6 +35,7 @@ _BEFORE_THERE_WERE = {
     "skip_folders": "",
     "match": "",
     _FINALS: "off",
+    "proxy": "synaptic_flow",
 }
 """What runs did that are older than a flag."""
 

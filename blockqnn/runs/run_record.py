@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.errors import UserError
+from blockqnn.listing import DRY_NOTICE, proxy_notice
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import DEFAULT, space_named
@@ -44,6 +45,18 @@ class RunRecord:
     data: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
     finals: Finals | None = None
+
+    @property
+    def proxy(self) -> str:
+        """The score that its rewards are; empty where they come from accuracies."""
+        return self.flags.get("proxy", "") if self.flags.get("evaluator") == "proxy" else ""
+
+    @property
+    def notice(self) -> str:
+        """What whoever reads its figures must know; empty where children were trained."""
+        if self.proxy:
+            return proxy_notice(self.proxy)
+        return DRY_NOTICE if self.dry else ""
 
     @property
     def data_digest(self) -> str:
@@ -162,3 +175,20 @@ def read_agent_state(path: pathlib.Path) -> dict[str, Any]:
     """
     with contextlib.closing(Store.open_read_only(path / FILE_NAME)) as store:
         return store.agent_state()
+
+
+def refuse_scores(run: RunRecord, verb: str) -> None:
+    """Refuses a run of untrained children where accuracies are needed.
+
+    Args:
+        run: as it was read.
+        verb: that needs them.
+
+    Raises:
+        UserError: if its rewards are scores.
+    """
+    if run.proxy:
+        raise UserError(
+            f"{verb} needs accuracies, and the rewards of the run in {run.path} are scores of "
+            "untrained children."
+        )

@@ -13,7 +13,7 @@ from blockqnn.evaluation.contract import DRY, PYTHON, TABLE, TRAIN
 from blockqnn.evaluation.recorded import checked_facts, data_as_recorded
 from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.invocation import command
-from blockqnn.listing import DRY_NOTICE
+from blockqnn.listing import DRY_NOTICE, proxy_notice
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
@@ -142,6 +142,8 @@ def _carry_on(
         run_directory.record(store, run, facts)
         if settings.evaluator == DRY:
             print(DRY_NOTICE, file=stream)
+        if settings.proxy:
+            print(proxy_notice(settings.proxy), file=stream)
         estimate = Estimate(
             settings.iterations,
             settings.blocks_per_iteration,

@@ -9,7 +9,7 @@ from blockqnn.errors import FAILED
 from blockqnn.evaluation.contract import PYTHON
 from blockqnn.evaluation.table import NOT_IN_TABLE
 from blockqnn.invocation import command, quoted
-from blockqnn.listing import DRY_NOTICE, best_blocks, counted
+from blockqnn.listing import best_blocks, counted
 from blockqnn.runs.rounds import parse_rounds
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.spending import nothing_trained, time_spent
@@ -49,10 +49,10 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
     if lacking:
         print(f"The table lacks {lacking:,} of them, which were never judged.", file=stream)
     trained = [trial for trial in result.trials if trial.status is Status.COMPLETED]
-    if any(trial.seconds > 0 for trial in trained) and not result.dry and not by_function:
+    if any(trial.seconds > 0 for trial in trained) and not result.notice and not by_function:
         print(in_words(trained, time_spent(result.trials)), file=stream)
-    if result.dry:
-        print(DRY_NOTICE, file=stream)
+    if result.notice:
+        print(result.notice, file=stream)
     best = result.by_reward[:_SHOWN_AT_THE_END]
     if not best:
         print(f"\n{nothing_trained(result.trials)}", file=stream)

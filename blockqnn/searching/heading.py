@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blockqnn.data.datasets import contents
 from blockqnn.data.images import VALIDATION_SHARE
-from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
+from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
 from blockqnn.heading import heading
 from blockqnn.listing import counted, number
 from blockqnn.runs.rounds import in_words, parse_rounds
@@ -55,7 +55,7 @@ def data_words(settings: SearchSettings) -> str | None:
         return f"{settings.data.dataset}, of which a dry run reads nothing"
     if settings.evaluator == TABLE:
         return f"accuracies from {settings.table.path}, column {settings.table.column}"
-    if settings.evaluator != TRAIN:
+    if settings.evaluator not in OF_IMAGES:
         return None
     found = contents(settings.data)
     judged = (
@@ -76,7 +76,7 @@ def device_words(settings: SearchSettings, run: RunSettings) -> str | None:
     Returns:
         A line or two.
     """
-    if settings.evaluator != TRAIN:
+    if settings.evaluator not in OF_IMAGES:
         return None
     if run.executor == RAY:
         return f"what Ray has at {run.ray.address}"
@@ -85,15 +85,18 @@ def device_words(settings: SearchSettings, run: RunSettings) -> str | None:
 
 
 def _children(settings: SearchSettings) -> str | None:
-    if settings.evaluator != TRAIN:
+    if settings.evaluator not in OF_IMAGES:
         return None
     layout, recipe = settings.layout, settings.recipe
     filters = ",".join(map(str, layout.filters))
     if settings.match is not None:
         filters += f" scaled to {settings.match.words}"
+    taught = f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
+    if settings.proxy:
+        taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
     return (
         f"{counted(layout.repeats, 'block')} a stage with filters {filters}, layout {layout.kind}; "
-        f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
+        f"{taught}"
     )
 
 

@@ -237,7 +237,10 @@ class Search:
         )
 
     @property
-    def _guessing(self) -> float:
+    def _guessing(self) -> float | None:
+        """What failure earns; among scores nothing does that can be compared."""
+        if self._settings.proxy:
+            return None
         return guessing_accuracy(self._settings.layout.classes)
 
     def _finish_infeasible(self, trial: Trial) -> Trial:
@@ -247,11 +250,15 @@ class Search:
 
     def _finish_evaluated(self, trial: Trial, outcome: Outcome) -> Trial:
         reward = self._guessing
-        if outcome.status is Status.COMPLETED:
+        if outcome.score is not None:
+            # Equation 7 corrects accuracies.
+            reward = outcome.score
+        elif outcome.status is Status.COMPLETED:
             reward = corrected_reward(
                 outcome.accuracies[-1], trial.block_flops, trial.density, self._settings.reward
             )
         fields = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(outcome)}
+        del fields["score"]
         return self._finish(trial, status=outcome.status, reward=reward, **fields)
 
     def _finish_known(self, trial: Trial) -> Trial:

@@ -8,7 +8,6 @@ import pathlib
 from typing import TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.listing import DRY_NOTICE
 from blockqnn.runs.run_directory import schedule_length
 from blockqnn.runs.run_record import RunRecord, read_run
 
@@ -44,8 +43,8 @@ def write_tensorboard(settings: TensorBoardSettings, stream: TextIO) -> None:
     run = read_run(settings.run_dir)
     out = settings.out or _default_directory(settings.run_dir)
     count = write_events(run, out)
-    if run.dry:
-        print(DRY_NOTICE, file=stream)
+    if run.notice:
+        print(run.notice, file=stream)
     print(
         f"{count} of {len(run.trials)} trials were new and are in {out}."
         f"\nLook at them:    tensorboard --logdir {out}",

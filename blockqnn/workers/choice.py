@@ -8,7 +8,7 @@ import math
 import os
 
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import TRAIN, make_evaluator
+from blockqnn.evaluation.contract import OF_IMAGES, make_evaluator
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.contract import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
 from blockqnn.workers.machine import placing_environment
@@ -68,17 +68,19 @@ def make_executor(
     # In an iteration no more workers can be busy than it has blocks.
     most = 0 if settings.asynchronous else settings.blocks_per_iteration
     if run.executor == INLINE:
-        return InlineExecutor(make_evaluator(*what, run.worker, settings.table), watcher)
+        return InlineExecutor(
+            make_evaluator(*what, run.worker, settings.table, settings.proxy), watcher
+        )
     if run.executor == RAY:
         cpus = run.ray.cpus or max(1, run.cores_per_worker)
         threads = max(1, min(math.floor(cpus), _MOST_COMPILE_THREADS))
         worker = dataclasses.replace(run.worker, compile_threads=threads)
-        line = encode_settings(*what, worker, settings.table)
+        line = encode_settings(*what, worker, settings.table, settings.proxy)
         order = _order(settings, run, line, cpus)
         return RayExecutor(order, run.workers, most, run.run_dir, *limits)
     found = local_places(settings, run)
     worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker, settings.table)
+    line = encode_settings(*what, worker, settings.table, settings.proxy)
     return LocalExecutor(line, found, run.run_dir, *limits)
 
 
@@ -106,7 +108,7 @@ def local_places(settings: SearchSettings, run: RunSettings) -> list[Place]:
 
 def _order(settings: SearchSettings, run: RunSettings, line: str, cpus: float) -> Order:
     ray = run.ray
-    idle = settings.evaluator != TRAIN
+    idle = settings.evaluator not in OF_IMAGES
     return Order(
         address=ray.address,
         settings=line,

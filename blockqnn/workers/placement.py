@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from blockqnn.evaluation.contract import TRAIN
+from blockqnn.evaluation.contract import OF_IMAGES
 from blockqnn.workers.allocation import KEPT_MEMORY
 
 _TPU_DEVICES = ("accel*", "vfio")
@@ -52,14 +52,14 @@ def places(
             there are cores for.
         cores_per_worker: where the CPU trains; 0 for no binding.
         most: workers that can be busy at once; more are started only if asked for.
-        evaluator: whatever but `train` takes no time, so that one worker is enough.
+        evaluator: what looks at no images takes no time, so that one worker is enough.
         environment: the driver's.
         gpus_per_worker: a part of a GPU lets as many workers share one; 0 for one each.
 
     Returns:
         A place for each worker.
     """
-    if evaluator != TRAIN:
+    if evaluator not in OF_IMAGES:
         workers = workers or 1
     gpus = visible_gpus(environment)
     if gpus:

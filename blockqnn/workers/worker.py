@@ -49,6 +49,7 @@ def encode_settings(
     layout: Layout,
     worker: WorkerSettings,
     table: TableSettings = NO_TABLE,
+    proxy: str = "",
 ) -> str:
     """The first line that a worker reads."""
     return json.dumps(
@@ -59,6 +60,7 @@ def encode_settings(
             "layout": dataclasses.asdict(layout),
             "worker": dataclasses.asdict(worker),
             "table": dataclasses.asdict(table),
+            "proxy": proxy,
         }
     )
 
@@ -89,12 +91,14 @@ def decode_outcome(message: dict[str, Any], worker: int) -> Outcome:
     )
     for name in ("compile_seconds", "train_seconds", "waiting_seconds", "saved_seconds"):
         _finite(getattr(outcome, name))
+    if outcome.score is not None:
+        _finite(outcome.score)
     for name in ("reason", "device"):
         if not isinstance(getattr(outcome, name), str | None):
             raise ValueError(f"{name} is no text")
     if type(outcome.restarts) is not int:
         raise ValueError("restarts is no integer")
-    if outcome.reason is None and not outcome.accuracies:
+    if outcome.reason is None and not outcome.accuracies and outcome.score is None:
         raise ValueError("neither an accuracy nor a reason")
     return outcome
 
@@ -141,6 +145,7 @@ def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
             Layout(**layout),
             WorkerSettings(**worker),
             TableSettings(**settings["table"]),
+            settings["proxy"],
         )
     except UserError as error:
         answers.write({"error": str(error)})

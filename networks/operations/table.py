@@ -122,6 +122,7 @@ class OperationEntry(Computation):
             its arrays as they are.
         convolves: whether the depth of a network counts it.
         joins: whether drop-path may leave out some of its inputs.
+        rectifies: whether it begins with a ReLU of each of its inputs.
     """
 
     shape: ShapeRule = same_shape
@@ -130,6 +131,7 @@ class OperationEntry(Computation):
     flax: FlaxForm = FlaxForm("function", _MODULES + "OwnArrays")
     convolves: bool = False
     joins: bool = False
+    rectifies: bool = False
 
 
 class Operation:
@@ -158,6 +160,7 @@ class Operation:
         multiply_accumulates=of_the_kernel,
         flax=FlaxForm("convolution", _MODULES + "ReluConvolution"),
         convolves=True,
+        rectifies=True,
     )
     MAX_POOLING = OperationEntry("max pooling", _FUNCTIONS + "max_pooling", cut=each_part)
     AVERAGE_POOLING = OperationEntry(
@@ -180,7 +183,7 @@ class Operation:
         shape=_halved,
         cut=each_part,
     )
-    RELU = OperationEntry("relu", _FUNCTIONS + "relu", cut=relu_before_pooling)
+    RELU = OperationEntry("relu", _FUNCTIONS + "relu", cut=relu_before_pooling, rectifies=True)
     GLOBAL_POOLING = OperationEntry(
         "global average pooling",
         _FUNCTIONS + "global_pooling",

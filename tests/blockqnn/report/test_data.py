@@ -182,7 +182,7 @@ def test_the_findings_in_words():
         trial(18, 4, FAILED),
         trial(19, 4, KNOWN, accuracy=60.0),
     ]
-    found = findings(trials, dry=True, iterations=4, planned=8)
+    found = findings(trials, notice="DRY RUN", iterations=4, planned=8)
     text = " ".join(found["sentences"])
     assert found["notice"].startswith("DRY RUN")
     assert "16 blocks were trained in 4 of 8 iterations." in text
@@ -196,7 +196,7 @@ def test_the_findings_in_words():
 
 def test_the_most_accurate_is_named_where_it_is_another():
     trials = [trial(1, accuracy=80.0, reward=70.0), trial(2, accuracy=75.0, reward=74.0)]
-    text = " ".join(findings(trials, False, 1, None)["sentences"])
+    text = " ".join(findings(trials, "", 1, None)["sentences"])
     assert "by reward is trial 2" in text
     assert "The most accurate is trial 1 with 80.00 %" in text
     assert "none was trained since" in text
@@ -204,9 +204,9 @@ def test_the_most_accurate_is_named_where_it_is_another():
 
 
 def test_a_run_without_results_says_so():
-    assert findings([], False, 0, 4, begun=False)["sentences"] == ["The run has not begun yet."]
-    assert findings([], False, 0, 4)["sentences"] == ["No trial has finished yet."]
-    untrained = findings([trial(1, status=INFEASIBLE)], False, 0, 4)
+    assert findings([], "", 0, 4, begun=False)["sentences"] == ["The run has not begun yet."]
+    assert findings([], "", 0, 4)["sentences"] == ["No trial has finished yet."]
+    untrained = findings([trial(1, status=INFEASIBLE)], "", 0, 4)
     assert untrained["sentences"][-1] == "No block has been trained yet."
     assert untrained["notice"] is None
 
