@@ -1,4 +1,4 @@
-"""What finals say of the early reward: how well it ranked, and what a pick by it would have cost."""
+"""What finals say of the early reward: how well it ranked, and what a pick by it costs."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def correlation_words(run: RunRecord, finals: Finals) -> str:
         if interval is None or math.isnan(interval.value):
             continue
         low, high = number(interval.low), number(interval.high)
-        found.append(
-            f"{number(interval.value)} [{low}, {high}] over the {counted(len(order), 'block')} of "
-            f"round {place}"
-        )
+        # Resamples of a perfect order are perfect, too, however few blocks there are.
+        ends = "" if low == high else f" [{low}, {high}]"
+        blocks = counted(len(order), "block")
+        found.append(f"{number(interval.value)}{ends} over the {blocks} of round {place}")
     if not found:
         return ""
     return f"Spearman's rank correlation of early reward and accuracy: {', '.join(found)}."

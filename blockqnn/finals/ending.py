@@ -11,9 +11,14 @@ from blockqnn.calibration.early_pick import (
     pick_words,
     points_behind,
 )
-from blockqnn.inspection.finals_table import finals_heading, finals_table, ranked_facts
+from blockqnn.inspection.finals_table import (
+    failed_words,
+    finals_heading,
+    finals_table,
+    ranked_facts,
+)
 from blockqnn.invocation import command
-from blockqnn.listing import DRY_NOTICE, counted
+from blockqnn.listing import DRY_NOTICE
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.finals import Finals
 from blockqnn.runs.rounds import short_rounds
@@ -39,10 +44,8 @@ def print_result(run: RunRecord, as_json: bool, stream: TextIO) -> int:
         return 0
     print(f"\n{finals_heading(run)}", file=stream)
     print(finals_table(run, terminal_of(stream)), file=stream)
-    if failed := [t for t in finals.trainings if t.reason]:
-        count = "counts" if len(failed) == 1 else "count"
-        what = counted(len(failed), "training")
-        print(f"{what} failed, which {count} as guessing.", file=stream)
+    if failed := failed_words(finals):
+        print(failed, file=stream)
     print(file=stream)
     for words in filter(None, (correlation_words(run, finals), pick_words(finals))):
         print(words, file=stream)

@@ -13,7 +13,7 @@ from blockqnn.report.columns import STATUSES, columns
 from blockqnn.report.commands import next_commands
 from blockqnn.report.differences import every_pair
 from blockqnn.report.early import too_early
-from blockqnn.report.finals import winners_accuracy
+from blockqnn.report.finals import different_finals, winners_accuracy
 from blockqnn.report.findings import planned_iterations
 from blockqnn.report.grouping import Group, differing, groups
 from blockqnn.report.learned import learned
@@ -55,7 +55,10 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
     return {
         "statuses": STATUSES,
         "notice": _notice(dry, len(runs)),
-        "sentences": sentences(found, figures, sum(map(bool, still.values()))),
+        "sentences": [
+            *sentences(found, figures, sum(map(bool, still.values()))),
+            *different_finals(runs),
+        ],
         "groups": [
             {
                 "name": group.name,

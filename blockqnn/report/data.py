@@ -39,7 +39,8 @@ def summary(
     state = search_state(run) if state is None else state
     early = too_early(trials, run.iterations, planned, state["search"] == FINISHED, state["used"])
     found = findings(trials, run.dry, run.iterations, planned, begun, early)
-    found["sentences"] += filter(None, [winner_words(run)])
+    if won := winner_words(run):
+        found["sentences"].insert(1, won)
     return {
         "name": run.path.name or str(run.path),
         "dry": run.dry,

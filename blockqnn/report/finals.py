@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from blockqnn.calibration.early_pick import correlation_words, pick_words
-from blockqnn.inspection.finals_table import finals_heading, finals_line
-from blockqnn.listing import counted, duration, number
+from blockqnn.inspection.finals_table import failed_words, finals_heading, finals_line
+from blockqnn.listing import about, counted, number
 from blockqnn.report.columns import short
 from blockqnn.report.statistics import pooled_t_widths
 from blockqnn.runs.finals import Finals, Result
@@ -88,6 +89,24 @@ def winners_accuracy(run: RunRecord) -> float | None:
     return short(run.finals.results(run.finals.ranking[0])[-1].mean)
 
 
+def different_finals(runs: Sequence[RunRecord]) -> list[str]:
+    """A sentence where the finals of runs are not alike.
+
+    Args:
+        runs: that are compared.
+
+    Returns:
+        The sentence, or nothing.
+    """
+    ended = [run.finals.plan for run in runs if run.finals and run.finals.ended]
+    if all(plan.same_as(ended[0]) for plan in ended):
+        return []
+    return [
+        "The finals of these runs had different rounds or images, so that the accuracies of their "
+        "winners do not compare like with like."
+    ]
+
+
 def _standing(finals: Finals) -> list[int]:
     """All blocks by the rounds that have ended, the best first."""
     found: list[int] = []
@@ -97,17 +116,11 @@ def _standing(finals: Finals) -> list[int]:
 
 
 def _sentences(run: RunRecord, finals: Finals) -> list[str]:
-    found = [finals_heading(run).removesuffix(":").removesuffix(".") + ".", run.stale_finals]
-    if finals.ended:
-        found += [pick_words(finals), correlation_words(run, finals)]
-    else:
-        found.append(correlation_words(run, finals))
-    failed = sum(training.reason is not None for training in finals.trainings)
-    if failed:
-        what = counted(failed, "training")
-        found.append(f"{what} failed, which count{'s' if failed == 1 else ''} as guessing.")
+    heading = finals_heading(run).removesuffix(":").removesuffix(".") + "."
     if seconds := sum(training.seconds for training in finals.trainings):
-        found.append(f"The trainings took {duration(seconds)} of device time.")
+        heading += f" The trainings took about {about(seconds)} of device time."
+    found = [heading, run.stale_finals, pick_words(finals) if finals.ended else ""]
+    found += [correlation_words(run, finals), failed_words(finals)]
     return [each for each in found if each]
 
 
@@ -125,12 +138,17 @@ def _widths(finals: Finals) -> list[dict[int, float | None]]:
 
 def _result(result: Result, width: float | None) -> dict[str, Any]:
     return {
-        "accuracy": short(result.mean),
-        "deviation": short(result.deviation),
-        "low": None if width is None else short(result.mean - width),
-        "high": None if width is None else short(result.mean + width),
+        "accuracy": _rounded(result.mean),
+        "deviation": _rounded(result.deviation),
+        "low": None if width is None else _rounded(result.mean - width),
+        "high": None if width is None else _rounded(result.mean + width),
         "failed": len(result.reasons),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    """As sentences write it: half of the last digit may otherwise go up here and down there."""
+    return None if value is None else short(round(value, 2))
 
 
 def _so_far(finals: Finals, trial: int) -> dict[str, Any] | None:
@@ -139,4 +157,4 @@ def _so_far(finals: Finals, trial: int) -> dict[str, Any] | None:
     result = finals.result(finals.under_way, trial)
     if not result.trainings:
         return None
-    return {"accuracy": short(result.mean), "trainings": len(result.trainings)}
+    return {"accuracy": _rounded(result.mean), "trainings": len(result.trainings)}

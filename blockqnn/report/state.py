@@ -32,10 +32,11 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
 
     Returns:
         `name`, one of the names above; `search`, the same of the search while finals
-        go on; `words`, a sentence; `workers`, how many there are, by state; `children` in training, each with its `trial`,
-        `seconds` and `device`; `more`, the number of those that are not
-        listed; `failed` trials, or trainings of finals while these go on; `left`, seconds to the end of the schedule, or
-        None where that cannot be said; `used`, the share of a budget that is
+        go on; `words`, a sentence or two; `workers`, how many there are, by state;
+        `children` in training, each with its `trial`, `seconds` and `device`; `more`,
+        the number of those that are not listed; `failed` trials, or trainings of
+        finals while these go on; `left`, seconds to the end of the schedule or of the
+        finals, or None where that cannot be said; `used`, the share of a budget that is
         used up, or None without one; `seen`, when this was so.
     """
     now = time.time() if now is None else now

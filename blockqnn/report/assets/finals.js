@@ -26,10 +26,11 @@ blockqnn.finals = (() => {
   const ranks = () => {
     const { rows } = of();
     const ends = [1, rows.length];
+    const room = Math.max(0.5, 0.03 * rows.length);
     // Rank 1 stands at the top, as in the table.
     const axis = (title, down) => ({
       ...charts.axis(title, { dtick: rows.length > 12 ? undefined : 1, tick0: 1 }),
-      range: down ? [rows.length + 0.5, 0.5] : [0.5, rows.length + 0.5],
+      range: down ? [rows.length + room, 1 - room] : [1 - room, rows.length + room],
     });
     const points = kinds().map(([part, name, size, , opacity]) => ({
       x: part.map((row) => row.early_rank),
@@ -50,17 +51,16 @@ blockqnn.finals = (() => {
     };
   };
 
-  // The accuracies of each block after the search and after each of its rounds; blocks stand a
-  // little beside each other, so that their intervals can be told apart.
-  const path = (row, place, count) => {
-    const beside = count > 1 ? 0.24 * (place / (count - 1) - 0.5) : 0;
+  // The accuracies of a block after the search and after each of its rounds. In a round with
+  // intervals blocks stand beside each other, so that these can be told apart.
+  const path = (row) => {
     const early = { accuracy: row.early, low: null, high: null };
-    return [early, ...row.results].map(({ accuracy, low, high }, at) => ({
-      x: at + beside,
-      y: accuracy,
-      number: row.trial,
-      half: low === null || high === null ? null : (high - low) / 2,
-    }));
+    return [early, ...row.results].map(({ accuracy, low, high }, at) => {
+      const half = low === null || high === null ? null : (high - low) / 2;
+      const there = half === null ? [row] : of().rows.filter(({ results }) => results.length >= at);
+      const beside = there.length > 1 ? 0.3 * (there.indexOf(row) / (there.length - 1) - 0.5) : 0;
+      return { x: at + beside, y: accuracy, number: row.trial, half };
+    });
   };
 
   const slopes = () => {
@@ -68,7 +68,7 @@ blockqnn.finals = (() => {
     const gap = { x: null, y: null, number: null, half: null };
     const shown = [];
     const traces = kinds().map(([part, name, size, width, opacity]) => {
-      const points = part.flatMap((row) => [...path(row, rows.indexOf(row), rows.length), gap]);
+      const points = part.flatMap((row) => [...path(row), gap]);
       shown.push(...points);
       return {
         x: points.map(({ x }) => x),
