@@ -126,7 +126,9 @@ def test_the_default_presets_own_data_are_its_own():
     found, run = parse([dry, "--preset=own", "--dataset=digits"])
     assert run.run_dir == pathlib.Path("runs/own-digits")
     assert found.layout.filters == (16, 32)
-    assert found.budget.max_hours == 1.0
+    # The rest of the hour is for the finals.
+    assert found.budget.max_hours == 0.74
+    assert run.finals == "12:24,4:72"
     assert run.flag_values["max_flops"] == str(found.limits.max_flops)
 
 
