@@ -126,7 +126,7 @@ blockqnn.finals = (() => {
       ["early rank", (row) => row.early_rank, true],
       ["moved", moved, begun],
       [`round ${round} so far, %`, soFar, !ended],
-      ["accuracy, %", (row) => [of_last((found) => format.fixed(found.accuracy) + spread(found.deviation))(row), failed(row)], begun],
+      ["accuracy, %", (row) => [failed(row), of_last((found) => format.fixed(found.accuracy) + spread(found.deviation))(row)], begun],
       ["95 % interval", of_last(interval), several()],
       ["epochs", (row) => (last(row) ? format.count(epochs[row.round]) : format.DASH), begun],
       ["rounds", (row) => `${row.round} of ${of().seeds.length}`, begun && of().seeds.length > 1],

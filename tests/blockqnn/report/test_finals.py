@@ -175,7 +175,7 @@ def test_the_page_of_finals(browser, opened, tmp_path):
     )
     one = ["1", "1", "4", "↑\u00a03", "85.00 ± 1.41", "80.70 to 89.30", "18", "2 of 2", "61.00"]
     assert rows[0] == [*one, "1\u00a0k", "8"]
-    assert rows[3][:6] == ["4", "5", "1", "↓\u00a03", "10.001 failed", DASH]
+    assert rows[3][:6] == ["4", "5", "1", "↓\u00a03", "1 failed10.00", DASH]
     browser.click("#finals tbody a[data-trial='5']")
     assert shown(browser) == 5
     panel = browser.text("#panel dl")
