@@ -149,9 +149,8 @@ def _training_line(ended: FinalTraining, early: float | None, one: Round) -> str
     if ended.reason:
         return f"trial {ended.trial}{seed} failed: {ended.reason}"
     final = number(ended.accuracies[-1])
-    return (
-        f"trial {ended.trial}{seed}, {number(early)} % early, {final} % now, {ended.seconds:.1f} s"
-    )
+    before = "" if early is None else f"{number(early)} % early, "
+    return f"trial {ended.trial}{seed}, {before}{final} % now, {ended.seconds:.1f} s"
 
 
 def _with_trials(state: WorkerState) -> WorkerState:

@@ -65,6 +65,14 @@ def finals_heading(run: RunRecord) -> str:
     )
 
 
+def failed_words(finals: Finals) -> str:
+    """How many trainings of finals failed, in a sentence; empty where none did."""
+    failed = sum(training.reason is not None for training in finals.trainings)
+    if not failed:
+        return ""
+    return f"{counted(failed, 'training')} failed, which count{'s' * (failed == 1)} as guessing."
+
+
 def ranked_facts(run: RunRecord, trial: int) -> dict[str, Any]:
     """How a block did in finals that have ended, as JSON.
 

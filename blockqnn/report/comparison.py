@@ -12,6 +12,7 @@ from blockqnn.report.columns import STATUSES, columns
 from blockqnn.report.commands import next_commands
 from blockqnn.report.differences import every_pair
 from blockqnn.report.early import too_early
+from blockqnn.report.finals import different_finals, winners_accuracy
 from blockqnn.report.findings import planned_iterations
 from blockqnn.report.grouping import Group, differing, groups
 from blockqnn.report.learned import learned
@@ -47,12 +48,15 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
     names = differing([group.flags for group in found])
     figures = [[run_figures(run) for run in group.runs] for group in found]
     seen = {run.path: search_state(run) for run in runs}
-    states = {path: state["name"] for path, state in seen.items()}
+    states = {path: state["search"] for path, state in seen.items()}
     still = {run.path: unfinished_words(run, states[run.path]) for run in runs}
     return {
         "statuses": STATUSES,
         "notice": _notice(runs),
-        "sentences": sentences(found, figures, sum(map(bool, still.values()))),
+        "sentences": [
+            *sentences(found, figures, sum(map(bool, still.values()))),
+            *different_finals(runs),
+        ],
         "groups": [
             {
                 "name": group.name,
@@ -95,7 +99,8 @@ def run_figures(run: RunRecord) -> dict[str, float | None]:
         run: as it was read.
 
     Returns:
-        `best_reward` and `best_accuracy` in percent, `trained` blocks,
+        `best_reward` and `best_accuracy` in percent, `final_accuracy` of the block that
+        has won the finals (None without them), `trained` blocks,
         `iterations` that ended, `seconds` that its devices had children.
     """
     trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
@@ -103,6 +108,7 @@ def run_figures(run: RunRecord) -> dict[str, float | None]:
     return {
         "best_reward": max((t.reward for t in trained if t.reward is not None), default=None),
         "best_accuracy": max((t.accuracy for t in trained if t.accuracy is not None), default=None),
+        "final_accuracy": winners_accuracy(run),
         "trained": len(trained),
         "iterations": run.iterations,
         "seconds": spent["training"] + spent["waiting"],
@@ -192,7 +198,9 @@ def _difference(first: Sequence[float], other: Sequence[float]) -> str:
 
 def _early(run: RunRecord, state: Mapping[str, Any]) -> str | None:
     planned = planned_iterations(run.flags)
-    return too_early(run.trials, run.iterations, planned, state["name"] == FINISHED, state["used"])
+    return too_early(
+        run.trials, run.iterations, planned, state["search"] == FINISHED, state["used"]
+    )
 
 
 def _pairs(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:

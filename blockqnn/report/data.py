@@ -9,6 +9,7 @@ from blockqnn.report.columns import STATUSES
 from blockqnn.report.commands import next_commands
 from blockqnn.report.curves import distributions, learning_curves
 from blockqnn.report.early import too_early
+from blockqnn.report.finals import finals_of, winner_words
 from blockqnn.report.findings import findings, planned_iterations
 from blockqnn.report.learned import learned
 from blockqnn.report.pareto import pareto_front
@@ -36,7 +37,10 @@ def summary(
     """
     trials, planned = run.trials, planned_iterations(run.flags)
     state = search_state(run) if state is None else state
-    early = too_early(trials, run.iterations, planned, state["name"] == FINISHED, state["used"])
+    early = too_early(trials, run.iterations, planned, state["search"] == FINISHED, state["used"])
+    found = findings(trials, run.notice, run.iterations, planned, begun, early)
+    if won := winner_words(run):
+        found["sentences"].insert(1, won)
     return {
         "name": run.path.name or str(run.path),
         "dry": run.dry,
@@ -44,7 +48,8 @@ def summary(
         "begun": begun,
         "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),
         "state": state,
-        "findings": findings(trials, run.notice, run.iterations, planned, begun, early),
+        "findings": found,
+        "finals": finals_of(run),
         "reward": reward_in_words(run) if begun else [],
         "curves": learning_curves(trials),
         "distributions": distributions(trials),

@@ -8,6 +8,7 @@ import secrets
 import threading
 from typing import Any
 
+from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.report import drawings
 from blockqnn.report.columns import columns
@@ -15,7 +16,8 @@ from blockqnn.report.csv_file import csv_text
 from blockqnn.report.data import summary
 from blockqnn.report.differences import Marks, marks
 from blockqnn.report.state import search_state
-from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.finals import FINALS, Finals, FinalTraining
+from blockqnn.runs.run_record import RunRecord, finals_from_facts, read_run
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Trial
 
@@ -44,6 +46,7 @@ class Follower:
         self._settled = 0
         self._version = 0
         self._facts: dict[str, Any] = {}
+        self._trainings: list[FinalTraining] = []
         self._summary: dict[str, Any] | None = None
         self._state: dict[str, Any] = {}
         # A page that another process served must not go on counting here.
@@ -110,11 +113,12 @@ class Follower:
             # Facts first: the trials of an iteration that has ended are then all there.
             facts = store.facts()
             fresh = list(store.trials(after=self._settled))
+            trainings = store.finals.trainings() if FINALS in facts else []
         unseen = [trial for trial in fresh if trial.number not in self._trials]
-        if unseen or facts != self._facts:
+        if unseen or facts != self._facts or trainings != self._trainings:
             self._version += 1
             self._summary = None
-        self._facts = facts
+        self._facts, self._trainings = facts, trainings
         for trial in unseen:
             self._trials[trial.number] = trial
             self._seen.append(trial.number)
@@ -140,7 +144,16 @@ class Follower:
             bool(facts.get("dry")),
             dict(facts.get("flags", {})),
             int(facts.get("iterations", 0)),
+            finals=self._finals(),
         )
+
+    def _finals(self) -> Finals | None:
+        trials = list(self._trials.values())
+        try:
+            return finals_from_facts(self._facts, trials, self._trainings, self._layout())
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            what = f"The facts in the store of {self._path} cannot be read: {error}."
+            raise UserError(what) from error
 
     def _summarised(self) -> dict[str, Any]:
         if self._summary is None:

@@ -24,6 +24,7 @@ SCRIPTS = (
     "contents.js",
     "state.js",
     "findings.js",
+    "finals.js",
     "curves.js",
     "scatter.js",
     "epochs.js",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blockqnn.invocation import command
 from blockqnn.listing import counted, duration
 from blockqnn.report.findings import planned_iterations
 from blockqnn.runs import status_file
@@ -14,6 +15,8 @@ from blockqnn.runs.status_file import RunStatus, read_status
 from blockqnn.trial import Status, Trial
 
 RUNNING, STOPPED, FINISHED, DIED = "running", "stopped", "finished", "died"
+IN_FINALS = "finals"
+"""The search has come to its end or a stop, and its best blocks are being trained for longer."""
 UNFINISHED = "unfinished"
 """Nobody has written how the search is, and its schedule has not come to its end."""
 MOST_CHILDREN = 12
@@ -28,19 +31,23 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
         now: the time in seconds since 1970; None for this machine's.
 
     Returns:
-        `name`, one of the names above; `words`, a sentence; `workers`, how many
-        there are, by state; `children` in training, each with its `trial`,
-        `seconds` and `device`; `more`, the number of those that are not
-        listed; `failed` trials; `left`, seconds to the end of the schedule, or
-        None where that cannot be said; `used`, the share of a budget that is
+        `name`, one of the names above; `search`, the same of the search while finals
+        go on; `words`, a sentence or two; `workers`, how many there are, by state;
+        `children` in training, each with its `trial`, `seconds` and `device`; `more`,
+        the number of those that are not listed; `failed` trials, or trainings of
+        finals while these go on; `left`, seconds to the end of the schedule or of the
+        finals, or None where that cannot be said; `used`, the share of a budget that is
         used up, or None without one; `seen`, when this was so.
     """
     now = time.time() if now is None else now
     status = read_status(run.path / status_file.FILE_NAME)
-    name = _name(run, status)
+    search = _name(run, status)
+    in_finals = status is not None and status.alive and status.state == status_file.IN_FINALS
+    name = IN_FINALS if in_finals else search
     found: dict[str, Any] = {
         "name": name,
-        "words": _words(name, run, status, now),
+        "search": search,
+        "words": _words(name, run, status, now) + _interrupted_finals(name, run),
         "workers": {},
         "children": [],
         "more": 0,
@@ -49,13 +56,16 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
         "used": _used(status),
         "seen": now,
     }
-    if name == RUNNING and status is not None:
+    if in_finals and run.finals:
+        found["failed"] = sum(training.reason is not None for training in run.finals.trainings)
+    if name in (RUNNING, IN_FINALS) and status is not None:
         children = _children(status, now)
         found["workers"] = _tally(status)
         found["children"] = children[:MOST_CHILDREN]
         found["more"] = max(0, len(children) - MOST_CHILDREN)
-        left = seconds_left(run.trials, run.flags, status.begun, now)
-        found["left"] = left if status.seconds_left is None else status.seconds_left
+        found["left"] = status.seconds_left
+        if found["left"] is None and name == RUNNING:
+            found["left"] = seconds_left(run.trials, run.flags, status.begun, now)
     return found
 
 
@@ -100,7 +110,7 @@ def _used(status: RunStatus | None) -> float | None:
 def _name(run: RunRecord, status: RunStatus | None) -> str:
     planned = planned_iterations(run.flags)
     complete = planned is not None and run.iterations >= planned
-    if status is not None and status.alive:
+    if status is not None and status.alive and status.state != status_file.IN_FINALS:
         return RUNNING
     if complete or (status is not None and status.search_state == status_file.FINISHED):
         return FINISHED
@@ -117,6 +127,8 @@ def _words(name: str, run: RunRecord, status: RunStatus | None, now: float) -> s
         if name == FINISHED:
             return "The search has finished."
         return "The search has not come to its end, and nothing says whether it still runs."
+    if name == IN_FINALS:
+        return _words_of_finals(status, now)
     ago = duration(max(0.0, now - status.written))
     if name == RUNNING:
         return (
@@ -133,6 +145,31 @@ def _words(name: str, run: RunRecord, status: RunStatus | None, now: float) -> s
     return (
         f"The search died or hangs: its driver, process {status.process} on {status.node}, has "
         f"been silent for {ago}. The same command continues it."
+    )
+
+
+def _words_of_finals(status: RunStatus, now: float) -> str:
+    words = (
+        f"The finals are running, for {duration(max(0.0, now - status.begun))}, as process "
+        f"{status.process} on {status.node}"
+    )
+    at = status.finals
+    if at is None:
+        return f"{words}."
+    have = "has" if at.ended == 1 else "have"
+    return (
+        f"{words}: round {at.round:,} of {at.rounds:,}, in which {at.ended:,} of "
+        f"{counted(at.trainings, 'training')} for {counted(at.epochs, 'epoch')} {have} ended."
+    )
+
+
+def _interrupted_finals(name: str, run: RunRecord) -> str:
+    if name in (RUNNING, IN_FINALS) or run.finals is None or run.finals.ended:
+        return ""
+    place, rounds = run.finals.under_way, len(run.finals.plan.rounds)
+    return (
+        f" Its finals were interrupted in round {place:,} of {rounds:,}: "
+        f"{command('finals', run.path)} continues them."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 _Z = 1.959964
@@ -26,6 +27,32 @@ def wilson_interval(count: int, total: int) -> tuple[float, float]:
     low = 0.0 if count == 0 else max(0.0, (middle - spread) / scale)
     high = 1.0 if count == total else min(1.0, (middle + spread) / scale)
     return low, high
+
+
+def pooled_t_widths(samples: Sequence[Sequence[float]]) -> list[float | None]:
+    """Half the 95 % interval of each mean, by Student's t.
+
+    The deviation is pooled over the samples: of two or three values each, their own
+    deviations say next to nothing.
+
+    Args:
+        samples: of which the values of each deviate alike.
+
+    Returns:
+        Half the interval of each; None where no sample has two values.
+    """
+    # The distribution itself, in scipy.stats, takes far longer to import.
+    from scipy.special import stdtrit
+
+    freedom = sum(len(sample) - 1 for sample in samples)
+    if not freedom:
+        return [None] * len(samples)
+    squares = math.fsum(
+        (value - statistics.fmean(sample)) ** 2 for sample in samples for value in sample
+    )
+    deviation = math.sqrt(squares / freedom)
+    quantile = float(stdtrit(freedom, 0.975))
+    return [quantile * deviation / math.sqrt(len(sample)) for sample in samples]
 
 
 def fisher_p_value(count: int, total: int, other_count: int, other_total: int) -> float:

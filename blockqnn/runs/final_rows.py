@@ -81,6 +81,9 @@ def _from_row(row: tuple[Any, ...]) -> FinalTraining:
         if not isinstance(values[name], kinds):
             raise ValueError(f"{name} is {values[name]!r}")
     values["accuracies"] = tuple(map(float, json.loads(values["accuracies"])))
+    # JSON may hold numbers that are infinite or none at all; a rounded percentage may exceed 100.
+    if not all(0 <= accuracy < 101 for accuracy in values["accuracies"]):
+        raise ValueError(f"accuracies are {values['accuracies']}")
     if not (values["accuracies"] or values["reason"]):
         raise ValueError("a training has neither an accuracy nor a reason for it")
     return FinalTraining(**values)

@@ -142,16 +142,30 @@ def read_run(path: pathlib.Path) -> RunRecord:
             int(facts.get("iterations", 0)),
             facts.get("data"),
             facts.get("table"),
-            _finals(facts, trials, trainings, layout),
+            finals_from_facts(facts, trials, trainings, layout),
         )
     # JSON may hold numbers that are infinite.
     except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise UserError(f"The facts in the store of {path} cannot be read: {error}.") from error
 
 
-def _finals(
+def finals_from_facts(
     facts: Mapping[str, Any], trials: list[Trial], trainings: list[FinalTraining], layout: Layout
 ) -> Finals | None:
+    """The finals of a run, from what its store says.
+
+    Args:
+        facts: of the store.
+        trials: of the run.
+        trainings: of its finals that have ended.
+        layout: of its children.
+
+    Returns:
+        The finals; None where none began.
+
+    Raises:
+        TypeError, KeyError, ValueError: if the facts contradict the trials, or are none.
+    """
     if FINALS not in facts:
         return None
     plan = plan_from_fact(facts[FINALS])

@@ -8,9 +8,11 @@ blockqnn.comparison = (() => {
   const plusMinus = (write) => ({ mean, deviation }) =>
     mean === null ? format.DASH : write(mean) + (deviation === null ? "" : ` ± ${write(deviation)}`);
 
+  let figures = [];
   const FIGURES = [
     ["best_reward", "best reward", (value) => format.fixed(value)],
     ["best_accuracy", "best accuracy, %", (value) => format.fixed(value)],
+    ["final_accuracy", "best of finals, %", (value) => format.fixed(value)],
     ["trained", "blocks trained", (value) => format.fixed(value, Number.isInteger(value) ? 0 : 1)],
     ["seconds", "device time", (value) => format.duration(value)],
   ];
@@ -19,14 +21,14 @@ blockqnn.comparison = (() => {
 
   const groupsTable = () =>
     figuresTable(
-      ["group", "runs", ...FIGURES.map(([, title]) => title)],
+      ["group", "runs", ...figures.map(([, title]) => title)],
       data.groups.map((group, index) =>
         element(
           "tr",
           {},
           element("th", { scope: "row", class: "text" }, key(index), group.name),
           element("td", {}, String(group.count), group.unfinished ? unfinished(`${group.unfinished} unfinished`) : ""),
-          FIGURES.map(([name, , write]) => element("td", {}, plusMinus(write)(group.figures[name]))),
+          figures.map(([name, , write]) => element("td", {}, plusMinus(write)(group.figures[name]))),
         ),
       ),
     );
@@ -87,7 +89,7 @@ blockqnn.comparison = (() => {
       element(
         "p",
         { class: "caption" },
-        `seed ${run.seed}: ${FIGURES.map((figure) => inWords(run, ...figure)).join(", ")}`,
+        `seed ${run.seed}: ${figures.map((figure) => inWords(run, ...figure)).join(", ")}`,
       ),
       element("div", { class: "gallery" }, blocks.length ? blocks : "No block has been trained yet."),
     );
@@ -103,6 +105,9 @@ blockqnn.comparison = (() => {
 
   const build = (found) => {
     data = found;
+    // Finals are told of where there are some.
+    const finals = data.groups.some((group) => group.figures.final_accuracy.mean !== null);
+    figures = FIGURES.filter(([name]) => finals || name !== "final_accuracy");
     if (data.differences.count > 1) blockqnn.compare.give(data.differences);
     document.getElementById("kicker").textContent = "blockqnn report";
     document.getElementById("title").textContent = `${data.runs.length} runs compared`;

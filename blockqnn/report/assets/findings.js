@@ -14,7 +14,8 @@ blockqnn.findings = (() => {
   const trialLink = (number) => (number === null ? "" : blockqnn.links.trial(number));
 
   const tiles = (summary) => {
-    const { findings, spending } = summary;
+    const { finals, findings, spending } = summary;
+    const winner = finals?.ended ? finals.rows[0] : null;
     const best = findings.best === null ? null : blockqnn.trials.get(findings.best);
     const accurate = findings.most_accurate === null ? null : blockqnn.trials.get(findings.most_accurate);
     return [
@@ -24,6 +25,15 @@ blockqnn.findings = (() => {
         accurate ? `${format.fixed(accurate.accuracy)} %` : format.DASH,
         trialLink(findings.most_accurate),
       ),
+      ...(winner
+        ? [
+            tile(
+              "won the finals",
+              `${format.fixed(winner.results.at(-1).accuracy)} %`,
+              trialLink(winner.trial),
+            ),
+          ]
+        : []),
       tile("blocks trained", format.count(findings.trained), `of ${format.count(findings.suggested)} suggested`),
       tile(
         "iterations",
@@ -42,7 +52,7 @@ blockqnn.findings = (() => {
     const { summary } = blockqnn;
     const node = document.getElementById("findings") ?? element("section", { id: "findings" });
     const { findings } = summary;
-    if (!blockqnn.changed(node, [findings, summary.spending, summary.reward])) return node;
+    if (!blockqnn.changed(node, [findings, summary.finals, summary.spending, summary.reward])) return node;
     const sentence = (text) => element("p", {}, blockqnn.links.linked(format.unbroken(text)));
     node.replaceChildren(
       ...(findings.notice ? [element("p", { class: "notice" }, findings.notice)] : []),

@@ -20,12 +20,23 @@ blockqnn.gallery = (() => {
       note ? element("span", { class: "muted" }, note) : null,
     );
 
-  const ranked = ({ number, svg, suggested }, rank) => {
+  // By a trial's number its rank in finals that have ended.
+  const ranks = () => {
+    const { finals } = blockqnn.summary;
+    return new Map(finals?.ended ? finals.rows.map(({ trial, rank }) => [trial, rank]) : []);
+  };
+
+  const ranked = (finals) => ({ number, svg, suggested }, rank) => {
     const trial = blockqnn.trials.get(number);
     return figure(trial, svg, `${rank + 1}. trial ${number}`, {
       open: () => blockqnn.panel.pin(number, true),
       box: blockqnn.compare.box(String(number), trial, `Trial ${number}`, rank),
-      note: suggested > 1 ? `suggested ${format.count(suggested)} times` : "",
+      note: [
+        suggested > 1 ? `suggested ${format.count(suggested)} times` : "",
+        finals.has(number) ? `rank ${finals.get(number)} in the finals` : "",
+      ]
+        .filter(Boolean)
+        .join("; "),
     });
   };
 
@@ -43,10 +54,11 @@ blockqnn.gallery = (() => {
         element("div", { class: "gallery" }),
         ...blockqnn.compare.node(),
       );
-    const wanted = JSON.stringify(top);
+    const finals = ranks();
+    const wanted = JSON.stringify([top, [...finals]]);
     if (wanted !== shown) {
       shown = wanted;
-      const figures = top.length ? top.map(ranked) : ["No block has been trained yet."];
+      const figures = top.length ? top.map(ranked(finals)) : ["No block has been trained yet."];
       node.querySelector(".gallery").replaceChildren(...figures);
     }
     return node;

@@ -6,6 +6,7 @@ blockqnn.live = (() => {
     finished: "the search has finished",
     stopped: "the search was stopped",
     died: "the search died",
+    finals: "following the finals",
   };
   let on = false;
   let token = "";

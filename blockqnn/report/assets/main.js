@@ -35,6 +35,7 @@
   document.getElementById("main").append(
     blockqnn.state.show(),
     blockqnn.findings.show(),
+    blockqnn.finals.build(),
     blockqnn.curves.build(),
     blockqnn.scatter.build(),
     blockqnn.epochs.build(),
@@ -63,6 +64,7 @@
 
   // Sections that some runs do not have, and the contents, which name those that are shown.
   const hiding = () => {
+    blockqnn.finals.show();
     blockqnn.epochs.show();
     blockqnn.learned.show();
     blockqnn.prediction.show();

@@ -19,8 +19,19 @@ blockqnn.panel = (() => {
     if (trial.accuracies.length) {
       found.push(["by epoch", trial.accuracies.map((value) => format.fixed(value, 1)).join("  ")]);
     }
+    found.push(...finals(trial));
     if (trial.reason) found.push(["reason", trial.reason]);
     return found;
+  };
+
+  // What became of it in the finals; the page of several runs has no rows of them.
+  const finals = ({ number }) => {
+    const row = blockqnn.summary?.finals?.rows.find(({ trial }) => trial === number);
+    if (!row) return [];
+    return [
+      ...(row.words ? [["finals", row.words]] : []),
+      ...row.reasons.map((reason) => ["failed there", reason]),
+    ];
   };
 
   const figures = (pairs) =>

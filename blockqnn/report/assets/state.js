@@ -25,7 +25,7 @@ blockqnn.state = (() => {
     const pairs = [
       ["workers", workers(found)],
       ["in training", children(found)],
-      ["failed", counted(found.failed, "trial")],
+      ["failed", counted(found.failed, found.name === "finals" ? "training" : "trial")],
       ["time left", found.left === null ? "not known yet" : `about ${format.duration(found.left)}`],
     ];
     return element(
@@ -47,7 +47,7 @@ blockqnn.state = (() => {
         element("span", { class: "badge" }, found.name),
         element("span", { class: "state-words" }, found.words, found.name === "finished" ? "" : when),
       ),
-      ...(found.name === "running" ? [facts(found)] : []),
+      ...(["running", "finals"].includes(found.name) ? [facts(found)] : []),
     );
     return node;
   };

@@ -130,6 +130,7 @@ def test_figures_and_their_spread():
     assert run_figures(flagged("a", rewards(50, 70))) == {
         "best_reward": 70,
         "best_accuracy": 71,
+        "final_accuracy": None,
         "trained": 2,
         "iterations": 1,
         "seconds": 20.0,
@@ -191,6 +192,7 @@ def test_the_page_of_several_runs(browser, blockqnn, compared):
     assert browser.texts("#groups tbody th") == ["agent=random", "agent=q_learning"]
     assert browser.texts("#groups tbody td:nth-child(2)") == ["2", "2"]
     assert browser.texts("#differing tbody tr") == ["--agentrandomq_learning"]
+    assert "best of finals, %" not in browser.texts("#groups th")
     best = [
         max(t["reward"] for t in blockqnn.trials(f"random-{s}") if t["status"] == "trained")
         for s in (0, 1)
