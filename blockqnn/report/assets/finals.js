@@ -216,7 +216,7 @@ blockqnn.finals = (() => {
       "finals",
       "Finals",
       null,
-      element("div", { id: "finals-words", class: "words" }),
+      element("div", { id: "finals-words" }),
       element("p", { id: "finals-caption", class: "caption" }),
       element("div", { id: "finals-charts" }),
       element("div", { id: "finals-table" }),
