@@ -68,7 +68,7 @@ def facts_of(blockqnn, *arguments):
 
 
 def assert_row(row, fields):
-    assert set(row) == fields | {"block"}
+    assert set(row) == fields | {"block", "filters"}
     for name in fields:
         assert math.isfinite(row[name]), name
         assert row[name] > 0, name
