@@ -24,9 +24,9 @@ import queue
 import sys
 
 from benchmarks._arguments import listed, make_parser
-from benchmarks.better_block_data import FOLDS, Fold, folds
-from benchmarks.better_block_steps import Ledger, run_step
-from benchmarks.better_block_table import Trained, in_words
+from benchmarks._better_block_data import FOLDS, Fold, folds
+from benchmarks._better_block_steps import Ledger, run_step
+from benchmarks._better_block_table import Trained, in_words
 from blockqnn.full_training.directory import read_result
 from blockqnn.inspection.block_reference import resolve
 from blockqnn.networks.layout import Layout

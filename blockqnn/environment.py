@@ -74,7 +74,7 @@ class BlockEnvironment(gymnasium.Env[np.ndarray, np.int64]):
     ...     action = environment.action_space.sample(info["action_mask"])
     ...     observation, reward, ended, _, info = environment.step(action)
     >>> print(info["status"], round(reward, 2), info["code"])
-    trained 38.91 [(1,2,1,0,0),(2,1,1,1,0),(3,2,3,2,0),(4,6,0,0,3),(5,7,0,0,0)]
+    trained 32.72 [(1,2,1,0,0),(2,1,1,1,0),(3,2,3,2,0),(4,6,0,0,3),(5,7,0,0,0)]
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 2}  # noqa: RUF012

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import hashlib
+from typing import Any
 
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
@@ -147,6 +148,15 @@ class Outcome:
     """What an executor answers; the fields are those of `Trial`, but for one.
 
     Attributes:
+        accuracies: as in `Trial`, and so are those that follow.
+        reason: likewise.
+        restarts: likewise.
+        compile_seconds: likewise.
+        train_seconds: likewise.
+        device: likewise.
+        worker: likewise.
+        waiting_seconds: likewise.
+        saved_seconds: likewise.
         score: of an untrained child, in the place of accuracies.
     """
 
@@ -165,6 +175,11 @@ class Outcome:
     def status(self) -> Status:
         """Failed if there is a reason, completed otherwise."""
         return Status.FAILED if self.reason else Status.COMPLETED
+
+    @property
+    def of_trial(self) -> dict[str, Any]:
+        """The fields that its trial has too, by name."""
+        return {name: value for name, value in vars(self).items() if name != "score"}
 
 
 def with_filters(layout: Layout, filters: tuple[int, ...]) -> Layout:

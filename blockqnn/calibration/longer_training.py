@@ -75,10 +75,9 @@ def train_longer(
     jobs = [dataclasses.replace(job_of(t), seed=seeds[t.number]) for t in trials]
     for number, outcome in outcomes(jobs, executor):
         trial = waiting.pop(number)
-        fields = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(outcome)}
         ended = dataclasses.replace(
             trial,
-            **fields,
+            **outcome.of_trial,
             seed=seeds[number],
             status=outcome.status,
             source=None,

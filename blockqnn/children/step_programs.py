@@ -26,7 +26,7 @@ from blockqnn.networks.normalisation import (
 from blockqnn.networks.parts import Step, StepKind
 from blockqnn.settings import Recipe
 
-_KEPT_SIGNATURES = 1024
+_KEPT_SIGNATURES = 512
 """Signatures whose programs are kept; the least recently used leave first. A
 search meets about a hundred."""
 

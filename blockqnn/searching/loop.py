@@ -257,9 +257,7 @@ class Search:
             reward = corrected_reward(
                 outcome.accuracies[-1], trial.block_flops, trial.density, self._settings.reward
             )
-        fields = {f.name: getattr(outcome, f.name) for f in dataclasses.fields(outcome)}
-        del fields["score"]
-        return self._finish(trial, status=outcome.status, reward=reward, **fields)
+        return self._finish(trial, status=outcome.status, reward=reward, **outcome.of_trial)
 
     def _finish_known(self, trial: Trial) -> Trial:
         source = self._trials[self._source[trial.hash]]

@@ -35,6 +35,7 @@ OTHER_VALUES = {
     "repeats": "2",
     "max_parameters": "30000",
     "match": "parameters:90000",
+    "proxy": "gradient_norm",
     "max_flops": "1000000000",
     "max_activation_bytes": "1000000000",
     "dataset": "synthetic:8x8x1:10:600",
@@ -69,6 +70,7 @@ OWNERS = {
     "predictor_pool": "forest",
     "predictor_after": "forest",
     "table": "table",
+    "proxy": "proxy",
     "search_column": "table",
 }
 # Data are known by what they hold.

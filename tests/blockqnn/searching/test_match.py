@@ -78,5 +78,12 @@ def test_what_is_no_size_is_refused(blockqnn):
 
 def test_units(blockqnn):
     for text, number in (("flops:1.5M", 1_500_000), ("flops:2G", 2 * 10**9), ("flops:1_0", 10)):
-        blockqnn("search", *DRY[:2], f"--run_dir={text[6:]}", "--max_blocks=1", f"--match={text}")
+        blockqnn(
+            "search",
+            *DRY[:2],
+            f"--run_dir={text[6:]}",
+            "--max_blocks=1",
+            f"--match={text}",
+            "--max_flops=0",
+        )
         assert read_run(pathlib.Path(text[6:])).flags["match"] == f"flops:{number}"

@@ -48,7 +48,7 @@ def test_filters_that_change_nothing():
 
 
 def test_a_space_whose_filters_change_nothing_is_refused(blockqnn, monkeypatch):
-    monkeypatch.setattr("blockqnn.flags.search.can_scale", lambda *_: False)
+    monkeypatch.setattr("blockqnn.flags.contradictions.can_scale", lambda *_: False)
     status, _, err = blockqnn("search", *DRY, "--match=parameters:9k")
     assert status == 2
     assert "--match=parameters:9000 needs filters to scale" in err

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from scipy.stats import ttest_ind, ttest_rel
 
-from benchmarks.better_block_steps import Ledger
+from benchmarks._better_block_steps import Ledger
 from blockqnn.listing import table
 
 
