@@ -34,7 +34,7 @@ OTHER_VALUES = {
     "filters": "4",
     "repeats": "2",
     "max_parameters": "30000",
-    "match": "parameters:90000",
+    "match": "parameters:9000",
     "proxy": "gradient_norm",
     "max_flops": "1000000000",
     "max_activation_bytes": "1000000000",
