@@ -179,6 +179,7 @@ def trained(
     more = [] if recipe else [f"--milestones={milestones}"]
 
     def train(one: tuple[Fold, str, str, int]) -> Trained:
+        """Waits for a core, trains there unless that was done, and reads what came of it."""
         fold, title, code, seed = one
         sized = matched(design_of(parse(code, 10_000)), setting.layout(), setting.match)
         filters = ",".join(map(str, sized.layout.filters))

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._arguments import listed, make_parser
+from benchmarks.better_block import PICKED
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.listing import table
 from blockqnn.networks.layout import Layout
@@ -33,16 +34,6 @@ from blockqnn.networks.sizing import Match, matched
 from blockqnn.networks.spaces.registry import design_of, design_plan, parse, space_named, write
 
 MATCH = Match("parameters", 75_000)
-PICKED = {
-    "residual": "residual",
-    "inception": "inception",
-    "block-qnn-b": "block-qnn-b",
-    "block-qnn-s": "block-qnn-s",
-    "one 3x3": "[(1,1,3,0,0),(2,7,0,0,0)]",
-    "two 3x3": "[(1,1,3,0,0),(2,1,3,1,0),(3,7,0,0,0)]",
-    "three 3x3": "[(1,1,3,0,0),(2,1,3,1,0),(3,1,3,2,0),(4,7,0,0,0)]",
-    "3x3, max": "[(1,1,3,0,0),(2,2,3,1,0),(3,7,0,0,0)]",
-}
 BATCH = 64
 
 
@@ -112,11 +103,10 @@ def trained(code: str, way: Way, data_dir: str, cache: str) -> dict[str, float]:
     """Trains a block and returns every score that the training gives."""
     from blockqnn.children.training import make_execution
     from blockqnn.networks.initial import initial_parameters, initial_statistics
-    from blockqnn.networks.spaces.registry import published
     from blockqnn.settings import Recipe
 
     train, validation = _parts(data_dir, way.side, cache)
-    design = design_of(published()[code] if code in published() else parse(code))
+    design = design_of(parse(code))
     # Filters are those for 16x16, whatever the images: their number says nothing of pixels.
     plan = design_plan(design, matched(design, layout(way.side), MATCH).layout)
     recipe = Recipe(epochs=way.epochs, batch_size=BATCH)

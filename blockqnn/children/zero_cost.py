@@ -116,6 +116,7 @@ def synaptic_flow(plan: Plan, parameters: Weights, images: jax.Array, labels: ja
     positive: Any = jax.tree.map(np.abs, parameters)
 
     def flow(parameters: Any) -> tuple[jax.Array, jax.Array]:
+        """The sum of the logits, divided by a power of two, and that power's exponent."""
         outputs = [jnp.ones((1, *images.shape[1:]))]
         exponents = [jnp.zeros(())]
         for layer, own, running in zip(plan[1:], parameters[1:], statistics[1:], strict=True):
