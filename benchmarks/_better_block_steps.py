@@ -1,7 +1,13 @@
-"""The steps of `benchmarks.better_block`: each a command of its own, done once."""
+"""The steps of `benchmarks.better_block`: each a command of its own, done once.
+
+A ledger has one line of JSON for each attempt at a step, with what it cost and what came
+of it, so that the table can be made of the ledger alone, on any machine, and more steps
+can be added on another.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -9,46 +15,86 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from blockqnn.workers.machine import processor_name
+
+
+@dataclasses.dataclass
+class Entry:
+    """A step: what all attempts at it cost, and what came of the last.
+
+    Attributes:
+        seconds: of wall time.
+        core_seconds: of processors, summed over all cores.
+        result: of the attempt that came to its end; None before.
+    """
+
+    seconds: float = 0.0
+    core_seconds: float = 0.0
+    result: Mapping[str, Any] | None = None
 
 
 class Ledger:
-    """Which steps are done, and the seconds that they took, those of stopped attempts too."""
+    """What is done, and what it cost."""
 
     def __init__(self, path: pathlib.Path):
-        """Reads what an earlier process wrote.
+        """Reads what earlier processes wrote.
 
         Args:
-            path: of the file.
+            path: of the file, which need not exist.
         """
         self._path, self._lock = path, threading.Lock()
-        self.seconds: dict[str, float] = {}
-        self.done: set[str] = set()
+        self.entries: dict[str, Entry] = {}
         if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            self.seconds, self.done = kept["seconds"], set(kept["done"])
+            for line in path.read_text(encoding="utf-8").splitlines():
+                self._add(json.loads(line))
 
-    def add(self, step: str, seconds: float, done: bool) -> None:
-        """Writes down what an attempt took.
+    def result(self, step: str) -> Mapping[str, Any] | None:
+        """What came of a step, or None if it is not done."""
+        entry = self.entries.get(step)
+        return entry.result if entry else None
+
+    def add(
+        self, step: str, seconds: float, core_seconds: float, result: Mapping[str, Any] | None
+    ) -> None:
+        """Writes down an attempt.
 
         Args:
             step: its name.
             seconds: of wall time.
-            done: whether it came to its end.
+            core_seconds: of processors.
+            result: what came of it; None if it did not come to its end.
         """
+        attempt = {
+            "step": step,
+            "seconds": round(seconds, 1),
+            "core_seconds": round(core_seconds, 1),
+            "processor": processor_name(),
+            "result": result,
+        }
         with self._lock:
-            self.seconds[step] = self.seconds.get(step, 0.0) + seconds
-            if done:
-                self.done.add(step)
-            text = json.dumps({"seconds": self.seconds, "done": sorted(self.done)}, indent=1)
-            unfinished = self._path.with_suffix(".new")
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(self._path)
+            self._add(attempt)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                print(json.dumps(attempt), file=file)
+
+    def _add(self, attempt: Mapping[str, Any]) -> None:
+        entry = self.entries.setdefault(attempt["step"], Entry())
+        entry.seconds += attempt["seconds"]
+        entry.core_seconds += attempt["core_seconds"]
+        entry.result = attempt["result"] or entry.result
 
 
 def run_step(
-    ledger: Ledger, step: str, words: Sequence[str], logs: pathlib.Path, core: int | None = None
-) -> None:
+    ledger: Ledger,
+    step: str,
+    words: Sequence[str],
+    logs: pathlib.Path,
+    result: Callable[[], Mapping[str, Any]],
+    core: int | None = None,
+) -> Mapping[str, Any]:
     """Runs a command, unless it was run to its end before.
 
     Args:
@@ -56,30 +102,44 @@ def run_step(
         step: its name.
         words: of the command, the verb first.
         logs: folder of what it prints.
+        result: reads what came of it.
         core: that it is bound to; None for all.
+
+    Returns:
+        What came of it.
 
     Raises:
         SystemExit: if it fails, with the end of what it printed.
     """
-    if step in ledger.done:
-        return
-    print(f"{time.strftime('%H:%M:%S')} {step}", flush=True)
-    begun = time.perf_counter()
+    known = ledger.result(step)
+    if known is not None:
+        return known
+    # In one piece: steps begin at the same time.
+    print(f"{time.strftime('%H:%M:%S')} {step}\n", end="", flush=True)
+    logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{step.replace(' ', '-')}.log"
-    code = 130
+    begun, code, core_seconds, found = time.perf_counter(), 130, 0.0, None
     try:
         with log.open("a", encoding="utf-8") as stream:
-            code = subprocess.run(
-                [*_bound(core), sys.executable, "-m", "blockqnn", *words],
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
+            code, core_seconds = _run(words, stream, core)
+        if code == 0:
+            found = result()
     finally:
-        ledger.add(step, time.perf_counter() - begun, code == 0)
-    if code:
+        ledger.add(step, time.perf_counter() - begun, core_seconds, found)
+    if found is None:
         end = log.read_text(encoding="utf-8")[-2000:]
         sys.exit(f"{step} ended with status {code}; {log} ends with\n{end}")
+    return found
+
+
+def _run(words: Sequence[str], stream: Any, core: int | None) -> tuple[int, float]:
+    """Status and processor seconds of a command, those of its own processes included."""
+    command = [*_bound(core), sys.executable, "-m", "blockqnn", *words]
+    with subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as process:
+        # Popen cannot say what one of several children at a time has used.
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_utime + used.ru_stime
 
 
 def _bound(core: int | None) -> list[str]:

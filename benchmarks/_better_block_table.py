@@ -9,61 +9,98 @@ from collections.abc import Mapping, Sequence
 
 from scipy.stats import ttest_ind, ttest_rel
 
-from benchmarks._better_block_steps import Ledger
+from benchmarks._better_block_steps import Entry, Ledger
 from blockqnn.listing import table
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
-    """A training.
+class Chosen:
+    """A block that stands in the table, and who chose it.
 
     Attributes:
-        title: of the block, with `#` and a number for each of several searches.
-        fold: of the images.
-        seed: of the training.
-        error: on the test images, in percent.
-        parameters: of the network.
-        filters: of its stages.
+        title: of its row.
         code: of the block.
-        seconds: of wall time.
+        search: which of several; empty for a block that nobody searched.
+        fold: that it was searched on; empty for all.
+        step: the ledger's name of the search, or of its finals; empty for none.
     """
 
     title: str
-    fold: str
-    seed: int
-    error: float
-    parameters: int
-    filters: str
     code: str
-    seconds: float
+    search: str
+    fold: str = ""
+    step: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A training of a block of the table.
+
+    Attributes:
+        chosen: the block.
+        fold: of the images.
+        seed: of the training.
+        entry: what it cost and what came of it.
+    """
+
+    chosen: Chosen
+    fold: str
+    seed: str
+    entry: Entry
+
+    @property
+    def error(self) -> float:
+        """On the test images, in percent."""
+        assert self.entry.result is not None
+        return float(self.entry.result["error"])
 
 
 Samples = Mapping[tuple[str, str], float]
 """Mean errors by fold, and by search or seed."""
 
 
-def samples(trainings: Sequence[Trained]) -> Samples:
+def trainings(blocks: Sequence[tuple[Chosen, str]], ledger: Ledger) -> list[Trained]:
+    """The trainings that a ledger has of some blocks.
+
+    Args:
+        blocks: each with the beginning of the names of its trainings' steps.
+        ledger: of what is done.
+
+    Returns:
+        In the blocks' order; one training once for each title that its block has.
+    """
+    of = collections.defaultdict(list)
+    for step, entry in ledger.entries.items():
+        prefix, _, rest = step.rpartition(" ")
+        prefix, _, fold = prefix.rpartition(" ")
+        if entry.result is not None:
+            of[prefix].append((fold, rest, entry))
+    return [
+        Trained(chosen, fold, seed, entry)
+        for chosen, prefix in blocks
+        for fold, seed, entry in of[prefix]
+        if chosen.fold in ("", fold)
+    ]
+
+
+def samples(found: Sequence[Trained]) -> Samples:
     """Mean errors that are independent of one another.
 
     Args:
-        trainings: of one row of the table.
+        found: the trainings of one row of the table.
 
     Returns:
         Of several folds one for each; else one for each search where there are some, else
         one for each seed; by what they are of.
     """
-    several = len({one.fold for one in trainings}) > 1
-    searches = any("#" in one.title for one in trainings)
-    found = collections.defaultdict(list)
-    for one in trainings:
-        of = "" if several else (one.title if searches else str(one.seed))
-        found[one.fold, of].append(one.error)
-    return {key: statistics.mean(errors) for key, errors in sorted(found.items())}
+    several = len({one.fold for one in found}) > 1
+    by = collections.defaultdict(list)
+    for one in found:
+        by[one.fold, "" if several else one.chosen.search or f"seed {one.seed}"].append(one.error)
+    return {key: statistics.mean(errors) for key, errors in sorted(by.items())}
 
 
-def probability(
-    one: Mapping[tuple[str, str], float], other: Mapping[tuple[str, str], float]
-) -> str:
+def probability(one: Samples, other: Samples) -> str:
     """That two rows differ so much by chance: paired over folds, else Welch's test."""
     if min(len(one), len(other)) < 2:
         return "-"
@@ -75,56 +112,58 @@ def probability(
     return f"{found.pvalue:.3f}"
 
 
-def in_words(results: Sequence[Trained], picked: set[str], ledger: Ledger) -> str:
+def in_words(blocks: Sequence[tuple[Chosen, str]], picked: set[str], ledger: Ledger) -> str:
     """The table, lowest error first.
 
     Args:
-        results: of all trainings.
+        blocks: of all rows, each with the beginning of the names of its trainings' steps.
         picked: titles of the blocks that a person would pick.
-        ledger: of the seconds of searches and finals.
+        ledger: of what is done.
 
     Returns:
-        Lines.
+        Lines; one sentence if nothing is trained yet.
     """
     grouped: dict[str, list[Trained]] = collections.defaultdict(list)
-    for one in results:
-        grouped[one.title.partition("#")[0]].append(one)
-    of = {title: samples(trainings) for title, trainings in grouped.items()}
+    for one in trainings(blocks, ledger):
+        grouped[one.chosen.title].append(one)
+    of = {title: samples(found) for title, found in grouped.items()}
     mean = {title: statistics.mean(values.values()) for title, values in of.items()}
+    if not picked & mean.keys():
+        return "No block that a person would pick is trained yet."
     best = min(picked & mean.keys(), key=mean.__getitem__)
+    randoms = [title for title in mean if title.startswith("random, ")]
+    random = min(randoms, key=mean.__getitem__, default="")
     rows = []
     for title in sorted(mean, key=mean.__getitem__):
-        values, trainings = list(of[title].values()), grouped[title]
-        spread = f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
-        kinds = {one.code: one for one in trainings}
-        example = next(iter(kinds.values()))
+        values, found = of[title], grouped[title]
+        spread = f"{statistics.stdev(values.values()):.2f}" if len(values) > 1 else "-"
+        kinds = {one.chosen.code: one.entry.result or {} for one in found}
         rows.append(
             [
                 f"{mean[title]:.2f} +- {spread}",
                 str(len(values)),
-                str(len(trainings)),
+                str(len(found)),
                 f"{mean[title] - mean[best]:+.2f}",
-                "" if title == best else probability(of[title], of[best]),
-                f"{example.parameters:,}" if len(kinds) == 1 else f"{len(kinds)} blocks",
-                _minutes(ledger, "search", title),
-                _minutes(ledger, "finals", title),
-                f"{statistics.mean(one.seconds for one in trainings):.0f}",
+                "" if title == best else probability(values, of[best]),
+                "" if title == random or not random else probability(values, of[random]),
+                f"{next(iter(kinds.values()))['parameters']:,}" if len(kinds) == 1 else "",
+                _minutes(ledger, found, "search"),
+                _minutes(ledger, found, "finals"),
+                f"{statistics.mean(one.entry.core_seconds for one in found) / 60:.1f}",
                 title + (", best of those picked" if title == best else ""),
             ]
         )
-    header = ["test error %", "samples", "trainings", "to the best picked", "p", "parameters"]
-    header += ["search min", "finals min", "training s", "block"]
-    return table(header, rows)
+    header = ["test error %", "samples", "trainings", "to best picked", "p", "p, random's"]
+    header += ["parameters", "search", "finals", "training", "block"]
+    return f"{table(header, rows)}\n\nsearch, finals, training: minutes of one core, mean of each\n"
 
 
-def _minutes(ledger: Ledger, step: str, title: str) -> str:
-    """Minutes of a step of an agent, of one search."""
-    agent = title.partition(",")[0]
-    found = [
-        seconds
-        for name, seconds in ledger.seconds.items()
-        if name.startswith(f"{step} ") and f"-{agent}-" in name and "without" not in name
-    ]
-    if not found or "," not in title:
-        return ""
-    return f"{statistics.mean(found) / 60:.0f}"
+def _minutes(ledger: Ledger, found: Sequence[Trained], kind: str) -> str:
+    """Core minutes of the searches, or of the finals, that chose a row's blocks."""
+    steps = {one.chosen.step for one in found}
+    if kind == "finals":
+        costs = [ledger.entries[step].core_seconds for step in steps if step.startswith("finals ")]
+    else:
+        names = [step.replace("finals ", "search ", 1) for step in steps if step]
+        costs = [ledger.entries[name].core_seconds for name in names]
+    return f"{statistics.mean(costs) / 60:.0f}" if costs else ""

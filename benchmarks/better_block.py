@@ -4,13 +4,13 @@ Agents search for blocks of one number of parameters, each some times, and their
 trials play finals; then each search's winner, the blocks that a person would pick and a
 random block, all brought to that number of parameters, are trained to the end by one
 recipe and measured on images that no search has seen. The table has each one's test
-error, and the probability by Welch's test that it differs from the best picked block's
-by chance.
+error, and the probability by Welch's test that it differs by chance from the best picked
+block's, and from the winner's of random search.
 
 `--setting=cifar10` is CIFAR-10 averaged to 16x16 pixels, `--setting=digits` the 8x8
 digits in five folds, each with searches of its own, so that all 1,797 images judge; there
-the test pairs the folds. What is done is kept in --out, and the same command goes on;
-seconds count what was spent before, too.
+the test pairs the folds. What is done is a line of the ledger, and the same command goes
+on; `--only_table` makes the table of a ledger, and more agents, seeds or sizes add to it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import dataclasses
-import json
 import pathlib
 import queue
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from benchmarks._arguments import listed, make_parser
 from benchmarks._better_block_data import FOLDS, Fold, folds
 from benchmarks._better_block_steps import Ledger, run_step
-from benchmarks._better_block_table import Trained, in_words
+from benchmarks._better_block_table import Chosen, in_words
+from blockqnn.flags.flag_text import parse_match
 from blockqnn.full_training.directory import read_result
 from blockqnn.inspection.block_reference import resolve
 from blockqnn.networks.layout import Layout
@@ -113,11 +115,22 @@ SETTINGS = {
 }
 
 
-def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, seed: int) -> str:
-    """Carries a search and its finals out, unless that was done; returns the run's directory."""
+def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, seed: int) -> None:
+    """Carries a search and its finals out, unless that was done.
+
+    Args:
+        own: the arguments.
+        ledger: of what is done; it gets the codes of the winner, of the best by reward and of
+            the block of median reward.
+        fold: of the images.
+        agent: who searches, perhaps `-without-match`.
+        seed: of the search.
+    """
     setting = SETTINGS[own.setting]
     name, _, unmatched = agent.partition("-without-")
-    run_dir = own.out / "searches" / f"{fold.name}-{agent}-{seed}"
+    facts = {"fold": fold.name, "agent": agent, "seed": seed, "blocks": own.blocks}
+    step = f"{fold.name} {agent} {own.blocks} {seed}"
+    run_dir = own.out / "searches" / step.replace(" ", "-")
     flags = [
         f"--run_dir={run_dir}",
         "--preset=digits",
@@ -137,37 +150,56 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
     ]
     if not unmatched:
         flags.append(f"--match={setting.match}")
-    step = f"search {run_dir.name}"
-    run_step(ledger, step, ["search", *flags], own.out / "logs")
-    rounds = own.rounds or setting.rounds
-    finals = ["finals", str(run_dir), f"--rounds={rounds}"]
-    run_step(ledger, f"finals {run_dir.name}", finals, own.out / "logs")
-    return str(run_dir)
+
+    def after_search() -> dict[str, Any]:
+        """The blocks of a search that has not played finals."""
+        ranked = read_run(run_dir).by_reward
+        early, median = ranked[0], ranked[len(ranked) // 2]
+        codes = {"early": write(early.code), "median": write(median.code)}
+        return {**facts, **codes, "trained": len(ranked)}
+
+    def after_finals() -> dict[str, Any]:
+        """The winner."""
+        return {**facts, "winner": write(resolve(f"{run_dir}#best", 10_000).code)}
+
+    logs, rounds = own.out / "logs", own.rounds or setting.rounds
+    run_step(ledger, f"search {step}", ["search", *flags], logs, after_search)
+    # A ledger that came from elsewhere has winners of runs that are not here.
+    if run_dir.exists() or ledger.result(f"finals {step}") is None:
+        words = ["finals", str(run_dir), f"--rounds={rounds}"]
+        run_step(ledger, f"finals {step}", words, logs, after_finals)
 
 
-def of_run(reference: str) -> str:
-    """The code of a run's block."""
-    return write(resolve(reference, 10_000).code)
-
-
-def median_block(run_dir: str) -> str:
-    """The code whose reward is the median of a run's."""
-    best = read_run(pathlib.Path(run_dir)).best(1_000_000)
-    return write(best[len(best) // 2].code)
-
-
-def trained(
-    own: argparse.Namespace, ledger: Ledger, wanted: list[tuple[Fold, str, str, int]]
-) -> list[Trained]:
-    """Trains codes at the size of the setting, some at once, each bound to a core.
+def training(own: argparse.Namespace, code: str) -> tuple[str, Layout, int]:
+    """What the trainings of a block have in common.
 
     Args:
         own: the arguments.
-        ledger: of what is done.
-        wanted: fold, title, code and seed of each training.
+        code: of the block.
 
     Returns:
-        What came of each.
+        The beginning of the names of their steps, the layout at the size that is wanted, and
+        the parameters that it comes to.
+    """
+    setting, side = SETTINGS[own.setting], own.image_size or SETTINGS[own.setting].side
+    match = own.match or setting.match
+    design = design_of(parse(code, 10_000))
+    layout = dataclasses.replace(setting.layout(), height=side, width=side)
+    sized = matched(design, layout, match)
+    epochs = own.epochs or setting.epochs
+    prefix = f"train {own.recipe} {epochs} {side} {match} {design.hash}"
+    return prefix, sized.layout, sized.amount
+
+
+def train_all(
+    own: argparse.Namespace, ledger: Ledger, wanted: Sequence[tuple[Fold, str, int]]
+) -> None:
+    """Trains what is not trained yet, some at once, each bound to a core.
+
+    Args:
+        own: the arguments.
+        ledger: of what is done; it gets the test errors.
+        wanted: fold, code and seed of each training.
     """
     setting = SETTINGS[own.setting]
     cores: queue.Queue[int] = queue.Queue()
@@ -178,30 +210,50 @@ def trained(
     milestones = ",".join(map(str, sorted({epochs // 2, epochs * 3 // 4})))
     more = [] if recipe else [f"--milestones={milestones}"]
 
-    def train(one: tuple[Fold, str, str, int]) -> Trained:
-        """Waits for a core, trains there unless that was done, and reads what came of it."""
-        fold, title, code, seed = one
-        sized = matched(design_of(parse(code, 10_000)), setting.layout(), setting.match)
-        filters = ",".join(map(str, sized.layout.filters))
-        name = f"{own.recipe}-{epochs}-{fold.name}-{design_of(parse(code, 10_000)).hash}-{seed}"
-        directory = own.out / "trainings" / name
+    def train(one: tuple[Fold, str, int]) -> None:
+        """Waits for a core and trains there, unless that was done."""
+        fold, code, seed = one
+        prefix, layout, amount = training(own, code)
+        step = f"{prefix} {fold.name} {seed}"
+        directory = own.out / "trainings" / step.replace(" ", "-").replace(":", "-")
+        filters = ",".join(map(str, layout.filters))
+        flags = [f"--dataset=npz:{fold.path}", f"--filters={filters}", "--repeats=1"]
+        flags += [f"--seed={seed}", f"--out_dir={directory}", f"--epochs={epochs}"]
+        words = ["train", code, *setting.train, *more, *recipe, *flags]
+
+        def after() -> dict[str, Any]:
+            """The test error."""
+            result = read_result(directory)
+            assert result is not None
+            error = round(float(result["test"]["error"]), 3)
+            return {"code": code, "filters": filters, "parameters": amount, "error": error}
+
         core = cores.get()
         try:
-            if read_result(directory) is None:
-                flags = [f"--dataset=npz:{fold.path}", f"--filters={filters}", "--repeats=1"]
-                flags += [f"--seed={seed}", f"--out_dir={directory}", f"--epochs={epochs}"]
-                words = ["train", code, *setting.train, *more, *recipe, *flags]
-                run_step(ledger, f"train {name}", words, own.out / "logs", core)
+            run_step(ledger, step, words, own.out / "logs", after, core)
         finally:
             cores.put(core)
-        result = read_result(directory)
-        assert result is not None
-        seconds = ledger.seconds.get(f"train {name}", float(result["seconds"]))
-        error = float(result["test"]["error"])
-        return Trained(title, fold.name, seed, error, sized.amount, filters, code, seconds)
 
     with concurrent.futures.ThreadPoolExecutor(own.jobs) as pool:
-        return list(pool.map(train, wanted))
+        list(pool.map(train, wanted))
+
+
+def chosen(own: argparse.Namespace, ledger: Ledger) -> list[Chosen]:
+    """The blocks of the table: those that a person would pick, and those that searches found."""
+    found = [Chosen(title, code, "") for title, code in PICKED.items()]
+    for step, entry in ledger.entries.items():
+        if entry.result is None or step.startswith("train "):
+            continue
+        facts = entry.result
+        title = f"{facts['agent']}, {facts['blocks']} blocks"
+        of = str(facts["seed"])
+        if "winner" in facts:
+            found.append(Chosen(f"{title}, finals", facts["winner"], of, facts["fold"], step))
+        elif own.early:
+            found.append(Chosen(f"{title}, by reward", facts["early"], of, facts["fold"], step))
+        if "median" in facts and facts["agent"] == "random":
+            found.append(Chosen("a random block", facts["median"], of, facts["fold"]))
+    return found
 
 
 def main() -> None:
@@ -213,7 +265,7 @@ def main() -> None:
         "--agents",
         type=listed(str),
         default="random,local_search,q_learning_plus,evolution,q_learning",
-        help="who searches; AGENT-without-match searches at the layout's filters",
+        help="who searches; AGENT-without-match searches at the layout's filters; none for none",
     )
     parser.add_argument("--blocks", type=int, default=150, help="trained by a search")
     parser.add_argument("--max_layers", type=int, default=8, help="of a block")
@@ -223,34 +275,49 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each block on each fold")
     parser.add_argument("--epochs", type=int, default=0, help="of them; 0 for the setting's")
     parser.add_argument("--recipe", choices=("paper", "modern"), default="paper", help="of them")
-    parser.add_argument("--early", action="store_true", help="the best by reward too, untouched")
+    parser.add_argument("--image_size", type=int, default=0, help="of them; 0 for the setting's")
+    parser.add_argument("--match", type=parse_match, help="their size instead of the setting's")
+    parser.add_argument("--only", type=listed(str), help="train the blocks whose title begins so")
+    parser.add_argument("--early", action="store_true", help="the best by reward too")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once, one a core")
     parser.add_argument("--out", type=pathlib.Path, default="runs/better_block", help="folder")
+    parser.add_argument("--ledger", type=pathlib.Path, help="file; OUT/ledger.jsonl if not given")
+    parser.add_argument("--only_table", action="store_true", help="print what the ledger has")
     own = parser.parse_args()
-    (own.out / "logs").mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(own.out / "steps.json")
-    data = folds(own.setting, SETTINGS[own.setting].side, own.data_dir, own.out, own.folds)
-    seeds = range(own.seeds)
-    wanted = [(f, title, code, s) for title, code in PICKED.items() for f in data for s in seeds]
-    results = trained(own, ledger, wanted)
-    print(in_words(results, set(PICKED), ledger), flush=True)
-    for search_seed in range(own.searches):
+    ledger = Ledger(own.ledger or own.out / "ledger.jsonl")
+
+    def show() -> None:
+        """Prints the table of what is done by now."""
+        blocks = [(one, training(own, one.code)[0]) for one in chosen(own, ledger)]
+        print(f"\n{in_words(blocks, set(PICKED), ledger)}", flush=True)
+
+    if own.only_table:
+        show()
+        return
+    own.out.mkdir(parents=True, exist_ok=True)
+    side = own.image_size or SETTINGS[own.setting].side
+    data = folds(own.setting, side, own.data_dir, own.out, own.folds)
+    searching = folds(own.setting, SETTINGS[own.setting].side, own.data_dir, own.out, own.folds)
+
+    def train_chosen() -> None:
+        """Trains every block that is known by now."""
+        wanted = []
+        for one in chosen(own, ledger):
+            if own.only and not one.title.startswith(tuple(own.only)):
+                continue
+            on = [fold for fold in data if one.fold in ("", fold.name)]
+            wanted += [(fold, one.code, seed) for fold in on for seed in range(own.seeds)]
+        train_all(own, ledger, list(dict.fromkeys(wanted)))
+        show()
+
+    train_chosen()
+    for seed in range(own.searches):
         for agent in own.agents:
-            wanted = []
-            for fold in data:
-                run_dir = searched(own, ledger, fold, agent, search_seed)
-                chosen = {f"{agent}, finals": of_run(f"{run_dir}#best")}
-                if own.early:
-                    chosen[f"{agent}, by reward alone"] = of_run(f"{run_dir}#best_early")
-                if agent == "random":
-                    chosen["a random block"] = median_block(run_dir)
-                for title, code in chosen.items():
-                    # Each search is a sample; its winner's seeds are averaged.
-                    wanted += [(fold, f"{title}#{search_seed}", code, s) for s in seeds]
-            results += trained(own, ledger, wanted)
-            print(f"\n{in_words(results, set(PICKED), ledger)}", flush=True)
-    rows = [dataclasses.asdict(one) for one in results]
-    (own.out / "table.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+            if agent == "none":
+                continue
+            for fold in searching:
+                searched(own, ledger, fold, agent, seed)
+            train_chosen()
 
 
 if __name__ == "__main__":
