@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_PIECE, _PIECE_OF_LARGE, _LARGE_MAP, _TINY_MAP = 16, 8, 16, 2
-"""Images in a piece of the batch; fewer on maps of a side from `_LARGE_MAP`. On maps up to
-`_TINY_MAP` the batch stays whole. Fewer than 8 leave lanes of vector registers unused."""
+_PIECES = ((16, 8), (8, 16))
+"""Sides of maps, and the images in a piece of the batch from there on. On smaller maps pieces
+save less than they take to compile; fewer than 8 images leave lanes of vector registers unused."""
 
 
 def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -142,17 +142,18 @@ def piecewise_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> j
 
     The whole batch is read again for every tap, so what is read has to fit the cache.
     """
-    batch, height, width = x.shape[:3]
-    piece = _PIECE_OF_LARGE if min(height, width) >= _LARGE_MAP else _PIECE
-    if min(height, width) <= _TINY_MAP:
-        piece = batch
+    batch = len(x)
+    piece = next((images for least, images in _PIECES if min(x.shape[1:3]) >= least), batch)
     parts = [
         plain_kernel_gradient(x[start : start + piece], gradient[start : start + piece], side)
         for start in range(0, batch, piece)
     ]
-    # What is half as precise would lose bits at every addition.
-    wide = [part.astype(jnp.promote_types(part.dtype, jnp.float32)) for part in parts]
-    return sum(wide[1:], wide[0]).astype(x.dtype)
+    # Half precision would lose bits at every addition.
+    exact = x.dtype if x.dtype.itemsize >= 4 else jnp.float32
+    total = parts[0].astype(exact)
+    for part in parts[1:]:
+        total = total + part.astype(exact)
+    return total.astype(x.dtype)
 
 
 def dense_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:

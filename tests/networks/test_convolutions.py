@@ -109,8 +109,8 @@ def test_every_kernel_gradient_is_that_of_the_direct_sum(name, side):
     ("size", "images", "wanted"),
     [
         ((2, 2), 40, [40]),
-        ((3, 2), 40, [40]),
-        ((3, 3), 40, [16, 16, 8]),
+        ((7, 8), 40, [40]),
+        ((8, 8), 40, [16, 16, 8]),
         ((15, 16), 40, [16, 16, 8]),
         ((16, 16), 20, [8, 8, 4]),
         ((16, 16), 3, [3]),
@@ -137,12 +137,12 @@ def test_the_kernel_gradient_takes_pieces_that_fit_the_cache(monkeypatch, size, 
 def test_pieces_of_half_precision_are_added_in_single():
     """A large piece and then small ones, each too small to move a sum in bfloat16."""
     number = np.arange(144)[:, None, None, None]
-    gradient = np.ones((144, 4, 4, 1)) * np.where(number < 16, 1.0, 1 / 512)
-    x = jnp.ones((144, 4, 4, 1), jnp.bfloat16)
+    gradient = np.ones((144, 8, 8, 1)) * np.where(number < 16, 1.0, 1 / 512)
+    x = jnp.ones((144, 8, 8, 1), jnp.bfloat16)
     found = piecewise_kernel_gradient(x, jnp.asarray(gradient, jnp.bfloat16), 3)
     assert found.dtype == jnp.bfloat16
-    # 256 of the first piece and a half of each of the eight others; bfloat16 has steps of 2 there.
-    assert found[1, 1, 0, 0] == 260.0
+    # 1,024 of the first piece and 2 of each of the eight others; bfloat16 has steps of 8 there.
+    assert found[1, 1, 0, 0] == 1040.0
 
 
 @pytest.mark.parametrize(
