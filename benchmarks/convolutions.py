@@ -24,13 +24,12 @@ from blockqnn.children.step_programs import compiler_options
 from blockqnn.listing import table
 from blockqnn.networks.convolution import (
     convolution,
-    crossed_kernel_gradient,
     dense_convolution,
     dense_kernel_gradient,
+    piecewise_kernel_gradient,
     plain_convolution,
     plain_kernel_gradient,
     pointwise_convolution,
-    row_kernel_gradient,
 )
 from blockqnn.workers.allocation import keep_memory
 
@@ -75,11 +74,9 @@ def candidates(kernel_side: int, side: int) -> dict[str, dict[str, Function]]:
     if kernel_side == 1:
         kernels["product"] = lambda x, k, g: jnp.einsum("bhwi,bhwo->io", x, g)[None, None]
     else:
-        kernels["crossed"] = lambda x, k, g: crossed_kernel_gradient(x, g, kernel_side)
-        kernels["rows of input"] = lambda x, k, g: row_kernel_gradient(x, g, kernel_side)
+        kernels["pieces"] = lambda x, k, g: piecewise_kernel_gradient(x, g, kernel_side)
         if side < kernel_side:
             kernels["dense"] = lambda x, k, g: dense_kernel_gradient(x, g, kernel_side)
-        kernels["rows of output"] = lambda x, k, g: turned(row_kernel_gradient(g, x, kernel_side))
     values["chosen"] = lambda x, k, g: convolution(x, k)
     inputs["chosen"] = lambda x, k, g: jax.vjp(lambda x: convolution(x, k), x)[1](g)[0]
     kernels["chosen"] = lambda x, k, g: jax.vjp(lambda k: convolution(x, k), k)[1](g)[0]

@@ -10,8 +10,8 @@ chosen by itself:
 - on a map smaller than the kernel, the whole map is one vector and the
   convolution one matrix, which leaves out all products with padding;
 - the gradient for the input is a convolution with the turned kernel;
-- the gradient for the kernel is one matrix product over unfolded arrays
-  (im2col) where the map is large or the output narrower than the input.
+- the gradient for the kernel is taken of pieces of the batch that fit the cache
+  and added up.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_MEDIUM_MAP, _LARGE_MAP = 8, 16
-"""Sides from which on another gradient for the kernel is faster than XLA's, on the CPU:
-for 3x3 kernels, and for all."""
+_PIECES = ((16, 8), (8, 16))
+"""Sides of maps, and the images in a piece of the batch from there on. On smaller maps pieces
+save less than they take to compile; fewer than 8 images leave lanes of vector registers unused."""
 
 
 def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -84,14 +84,7 @@ def _backward(
     input_gradient = _convolution_on_cpu(gradient, _turned(kernel))
     if _is_small(x, side):
         return input_gradient, dense_kernel_gradient(x, gradient, side)
-    inputs, outputs = x.shape[-1], gradient.shape[-1]
-    large = min(x.shape[1:3]) >= _LARGE_MAP
-    if inputs >= 4 * outputs or (inputs > outputs and not large):
-        # Unfolding costs memory, so it is the much narrower array that is unfolded.
-        return input_gradient, _turned(row_kernel_gradient(gradient, x, side))
-    if large or (side == 3 and min(x.shape[1:3]) >= _MEDIUM_MAP):
-        return input_gradient, crossed_kernel_gradient(x, gradient, side)
-    return input_gradient, plain_kernel_gradient(x, gradient, side)
+    return input_gradient, piecewise_kernel_gradient(x, gradient, side)
 
 
 _convolution_on_cpu.defvjp(_forward, _backward)
@@ -144,36 +137,23 @@ def plain_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.A
     )
 
 
-def row_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
-    """`plain_kernel_gradient` as one matrix product a kernel row, over the row's windows.
+def piecewise_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
+    """`plain_kernel_gradient` as the sum over pieces of the batch.
 
-    It is im2col in one direction, which costs K copies and not K x K.
+    The whole batch is read again for every tap, so what is read has to fit the cache.
     """
-    height, width, channels = x.shape[1:]
-    half = side // 2
-    padded = jnp.pad(x, ((0, 0), (half, half), (half, half), (0, 0)))
-    unfolded = jnp.concatenate([padded[:, :, i : i + width] for i in range(side)], axis=-1)
-    rows = [
-        jnp.einsum("bhwi,bhwo->io", unfolded[:, row : row + height], gradient)
-        for row in range(side)
+    batch = len(x)
+    piece = next((images for least, images in _PIECES if min(x.shape[1:3]) >= least), batch)
+    parts = [
+        plain_kernel_gradient(x[start : start + piece], gradient[start : start + piece], side)
+        for start in range(0, batch, piece)
     ]
-    return jnp.stack(rows).reshape(side, side, channels, gradient.shape[-1])
-
-
-def crossed_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
-    """`plain_kernel_gradient` as one matrix product for all taps.
-
-    The input is unfolded across and the gradient down, so that every row of
-    one and of the other meet with the shift of their tap.
-    """
-    width, channels = x.shape[2:]
-    half, outputs = side // 2, gradient.shape[-1]
-    padded = jnp.pad(x, ((0, 0), (half, half), (half, half), (0, 0)))
-    across = jnp.concatenate([padded[:, :, i : i + width] for i in range(side)], axis=-1)
-    shifts = [((0, 0), (i, 2 * half - i), (0, 0), (0, 0)) for i in range(side)]
-    down = jnp.concatenate([jnp.pad(gradient, shift) for shift in shifts], axis=-1)
-    product = jnp.einsum("bhwi,bhwo->io", across, down)
-    return product.reshape(side, channels, side, outputs).transpose(2, 0, 1, 3)
+    # Half precision would lose bits at every addition.
+    exact = x.dtype if x.dtype.itemsize >= 4 else jnp.float32
+    total = parts[0].astype(exact)
+    for part in parts[1:]:
+        total = total + part.astype(exact)
+    return total.astype(x.dtype)
 
 
 def dense_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:

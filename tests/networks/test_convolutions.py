@@ -11,14 +11,14 @@ import blockqnn.networks.convolution
 from blockqnn.networks.convolution import (
     convolution,
     dense_convolution,
+    piecewise_kernel_gradient,
     plain_convolution,
     pointwise_convolution,
 )
 
 KERNEL_GRADIENTS = (
     "plain_kernel_gradient",
-    "row_kernel_gradient",
-    "crossed_kernel_gradient",
+    "piecewise_kernel_gradient",
     "dense_kernel_gradient",
 )
 LOWERINGS = [
@@ -106,28 +106,59 @@ def test_every_kernel_gradient_is_that_of_the_direct_sum(name, side):
 
 
 @pytest.mark.parametrize(
-    ("size", "side", "inputs", "filters", "wanted"),
+    ("size", "images", "wanted"),
     [
-        ((2, 2), 3, 4, 4, "dense_kernel_gradient"),
-        ((4, 4), 3, 4, 4, "plain_kernel_gradient"),
-        ((8, 8), 5, 4, 4, "plain_kernel_gradient"),
-        ((8, 8), 3, 4, 4, "crossed_kernel_gradient"),
-        ((8, 8), 3, 8, 4, "row_kernel_gradient"),
-        ((16, 16), 3, 8, 4, "crossed_kernel_gradient"),
-        ((16, 16), 5, 4, 4, "crossed_kernel_gradient"),
-        ((16, 16), 3, 16, 4, "row_kernel_gradient"),
+        ((2, 2), 40, [40]),
+        ((7, 8), 40, [40]),
+        ((8, 8), 40, [16, 16, 8]),
+        ((15, 16), 40, [16, 16, 8]),
+        ((16, 16), 20, [8, 8, 4]),
+        ((16, 16), 3, [3]),
     ],
 )
-def test_the_kernel_gradient_fits_the_shape(monkeypatch, size, side, inputs, filters, wanted):
+def test_the_kernel_gradient_takes_pieces_that_fit_the_cache(monkeypatch, size, images, wanted):
+    taken = []
+    plain = blockqnn.networks.convolution.plain_kernel_gradient
+    monkeypatch.setattr(
+        blockqnn.networks.convolution,
+        "plain_kernel_gradient",
+        lambda x, *rest: taken.append(len(x)) or plain(x, *rest),
+    )
+    random = np.random.default_rng(0)
+    x, cotangent = (random.standard_normal((images, *size, n)) for n in (2, 3))
+    kernel = random.standard_normal((3, 3, 2, 3))
+    arrays = x.astype(np.float32), kernel.astype(np.float32)
+    found = piecewise_kernel_gradient(arrays[0], cotangent.astype(np.float32), 3)
+    assert taken == wanted
+    wanted_gradient = direct_gradients(x, kernel, cotangent)[1]
+    np.testing.assert_allclose(found, wanted_gradient, rtol=1e-3, atol=1e-3)
+
+
+def test_pieces_of_half_precision_are_added_in_single():
+    """A large piece and then small ones, each too small to move a sum in bfloat16."""
+    number = np.arange(144)[:, None, None, None]
+    gradient = np.ones((144, 8, 8, 1)) * np.where(number < 16, 1.0, 1 / 512)
+    x = jnp.ones((144, 8, 8, 1), jnp.bfloat16)
+    found = piecewise_kernel_gradient(x, jnp.asarray(gradient, jnp.bfloat16), 3)
+    assert found.dtype == jnp.bfloat16
+    # 1,024 of the first piece and 2 of each of the eight others; bfloat16 has steps of 8 there.
+    assert found[1, 1, 0, 0] == 1040.0
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [((2, 2), "dense_kernel_gradient"), ((4, 4), "piecewise_kernel_gradient")],
+)
+def test_the_kernel_gradient_fits_the_shape(monkeypatch, size, wanted):
     asked = []
-    for name in KERNEL_GRADIENTS:
+    for name in ("dense_kernel_gradient", "piecewise_kernel_gradient"):
         function = getattr(blockqnn.networks.convolution, name)
         monkeypatch.setattr(
             blockqnn.networks.convolution,
             name,
             lambda *arrays, name=name, function=function: asked.append(name) or function(*arrays),
         )
-    x, kernel, cotangent = (jnp.asarray(a) for a in example(size, side, inputs, filters))
+    x, kernel, cotangent = (jnp.asarray(a) for a in example(size, 3, 4, 4))
     jax.eval_shape(lambda x, k, g: jax.vjp(convolution, x, k)[1](g), x, kernel, cotangent)
     assert asked == [wanted]
 
