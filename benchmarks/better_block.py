@@ -59,7 +59,8 @@ class Setting:
         filters: of the layout, whose ratio every block keeps.
         side: height and width of the images in pixels.
         channels: of the images.
-        search: flags of every search.
+        images: that blocks are trained on in searches and finals; 0 for all.
+        search: further flags of every search.
         rounds: of the finals.
         train: flags of every training, with the recipe.
         epochs: of a training.
@@ -69,6 +70,7 @@ class Setting:
     filters: tuple[int, ...]
     side: int
     channels: int
+    images: int
     search: tuple[str, ...]
     rounds: str
     train: tuple[str, ...]
@@ -97,7 +99,8 @@ SETTINGS = {
         filters=(16, 32, 64),
         side=16,
         channels=3,
-        search=("--train_examples=10000", "--validation_examples=4000", "--epochs=3"),
+        images=10_000,
+        search=("--validation_examples=4000", "--epochs=3"),
         rounds="20:3,8:9,4:18",
         train=("--preset=train_cifar10_cpu", "--crop_padding=2"),
         epochs=15,
@@ -107,6 +110,7 @@ SETTINGS = {
         filters=(16, 32),
         side=8,
         channels=1,
+        images=0,
         search=("--epochs=4",),
         rounds="24:4:2,8:12:3,4:36:3",
         train=("--preset=train_digits",),
@@ -130,6 +134,7 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
     name, _, unmatched = agent.partition("-without-")
     facts = {"fold": fold.name, "agent": agent, "seed": seed, "blocks": own.blocks}
     step = f"{fold.name} {agent} {own.blocks} {seed}"
+    images = own.search_images or setting.images
     run_dir = own.out / "searches" / step.replace(" ", "-")
     flags = [
         f"--run_dir={run_dir}",
@@ -146,6 +151,7 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
         f"--max_blocks={own.blocks}",
         f"--agent={name}",
         f"--seed={seed}",
+        f"--train_examples={images}",
         *setting.search,
     ]
     if not unmatched:
@@ -167,6 +173,7 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
     # A ledger that came from elsewhere has winners of runs that are not here.
     if run_dir.exists() or ledger.result(f"finals {step}") is None:
         words = ["finals", str(run_dir), f"--rounds={rounds}"]
+        words += [f"--train_examples={setting.images}"] if setting.images else []
         run_step(ledger, f"finals {step}", words, logs, after_finals)
 
 
@@ -271,6 +278,7 @@ def main() -> None:
     parser.add_argument("--max_layers", type=int, default=8, help="of a block")
     parser.add_argument("--searches", type=int, default=3, help="by each agent on each fold")
     parser.add_argument("--folds", type=int, default=FOLDS, help="of the digits that are used")
+    parser.add_argument("--search_images", type=int, default=0, help="of searches, not of finals")
     parser.add_argument("--rounds", default="", help="of the finals; empty for the setting's")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each block on each fold")
     parser.add_argument("--epochs", type=int, default=0, help="of them; 0 for the setting's")
