@@ -242,7 +242,14 @@ def train_all(
             cores.put(core)
 
     with concurrent.futures.ThreadPoolExecutor(own.jobs) as pool:
-        list(pool.map(train, wanted))
+        running = [pool.submit(train, one) for one in wanted]
+        try:
+            for future in running:
+                future.result()
+        except BaseException:
+            # What has not begun is left for the next time.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def chosen(own: argparse.Namespace, ledger: Ledger) -> list[Chosen]:
