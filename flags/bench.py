@@ -45,6 +45,11 @@ def define() -> parsing.FlagSet:
     )
     flags.integer("steps", 10, "training steps that are timed for each block", 1)
     flags.choice("against", NONE, AGAINST, "take turns with the same child in PyTorch, or do not")
+    flags.switch(
+        "profile",
+        False,
+        "say where a step goes: each program of it measured by itself, by kind and direction",
+    )
     flags.integer(
         "cores",
         1,
@@ -109,6 +114,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
         children=_children(value["preset"]),
         against=value["against"],
         cores=value["cores"],
+        profile=value["profile"],
         as_json=value["format"] == "json",
     )
 

@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from blockqnn.bench.child import IMAGES, JAX, TORCH, MeasuredSetting
 from blockqnn.bench.floor import Rates, floor_seconds, step_flops
 from blockqnn.bench.process import MeasuringProcess
+from blockqnn.bench.profile import in_words
 from blockqnn.bench.settings import BenchSettings
 from blockqnn.errors import UserError
 from blockqnn.heading import heading
@@ -142,6 +143,7 @@ class _Bench:
             against = "" if torch is None else ", in turn with PyTorch"
             self._say(place, f"training {counted(settings.steps, 'step')}{against}")
             ours, theirs = self._steps(child, process, torch)
+            profiles = self._profiles(place, process, torch) if settings.profile else {}
             evaluation = process.evaluate() * settings.children.validation_images / IMAGES
         step = statistics.median(ours)
         code, filters = child
@@ -154,7 +156,7 @@ class _Bench:
             step, evaluation, batch_size
         )
         name = settings.references[place]
-        row: dict[str, Any] = {
+        row: dict[str, Any] = profiles | {
             "block": write(code) if is_code(name) else name,
             "filters": list(layout.filters),
             "parameters": parameters(plan),
@@ -212,6 +214,13 @@ class _Bench:
             theirs += torch.train(_DISCARDED, -(-steps // rounds))
         return ours, theirs
 
+    def _profiles(
+        self, place: int, process: MeasuringProcess, torch: MeasuringProcess | None
+    ) -> dict[str, Any]:
+        self._say(place, "measuring every program of a step by itself")
+        found = {"profile": process.profile()}
+        return found if torch is None else found | {"torch_profile": torch.profile()}
+
     def _idle_share(self, codes: list[_Child], rows: list[dict[str, Any]]) -> float:
         """See `bench`: one more process compiles all blocks, with all their caches."""
         everything = self._directory / "all"
@@ -258,8 +267,14 @@ def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
     ]
     children = settings.children
     layout = settings.layout
+    profiles = [
+        f"{row['block']}: where a step goes\n{_profile(row)}\n"
+        for row in facts["rows"]
+        if "profile" in row
+    ]
     return "\n".join(
         [
+            *profiles,
             table([*(title for title, *_ in columns), "filters", "block"], rows),
             "",
             "cached: with the cache on disk that compiling once has filled",
@@ -275,3 +290,8 @@ def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
             f"before: {facts['load']:.1f}",
         ]
     )
+
+
+def _profile(row: dict[str, Any]) -> str:
+    ours, theirs = row["profile"], row.get("torch_profile", [])
+    return in_words(ours, theirs, row["step_seconds"], row.get("torch_step"))

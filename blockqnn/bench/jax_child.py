@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.bench.floor import cpu_epoch_steps
+from blockqnn.bench.jax_profile import JaxProfile
+from blockqnn.bench.profile import as_facts
 from blockqnn.children.compilation import compilation_times, use_cache
 from blockqnn.children.devices import local_devices
 from blockqnn.children.execution import Execution, compute_dtype
@@ -53,6 +55,7 @@ class JaxMeasurements:
         order = np.arange(self._steps * batch_size, dtype=np.int32) % len(images)
         self._order = order.reshape(self._steps, batch_size)
         self._execution: Execution | None = None
+        self._plan: Plan = ()
 
     def prepare(self, plan: Plan) -> dict[str, float]:
         """Makes and compiles a child.
@@ -64,6 +67,7 @@ class JaxMeasurements:
             Seconds of lowering and of compiling, added up over threads, and
             those that training had to wait.
         """
+        self._plan = plan
         before, start = compilation_times(), time.perf_counter()
         self._execution = make_execution(plan, self._recipe, self._batch_size)
         self._execution.compile(self._train, self._validation, self._steps)
@@ -107,6 +111,10 @@ class JaxMeasurements:
             execution.evaluate(self._validation)
             seconds.append(time.perf_counter() - start)
         return statistics.median(seconds[1:])
+
+    def profile(self) -> list[dict[str, Any]]:
+        """Where a step of the child goes; see `blockqnn.bench.profile.as_facts`."""
+        return as_facts(JaxProfile(self._plan, self._recipe, self._batch_size).measure())
 
     def rates(self) -> dict[str, float]:
         """What the device does at best.

@@ -116,6 +116,10 @@ class MeasuringProcess:
         """Seconds to evaluate `bench_child.IMAGES` images; for JAX."""
         return self._ask({"measure": "evaluate"})
 
+    def profile(self) -> list[dict[str, Any]]:
+        """Where a step of the child goes; see `blockqnn.bench.profile.as_facts`."""
+        return self._ask({"measure": "profile"})
+
     def rates(self) -> dict[str, float]:
         """FLOP/s and bytes/s of the device at best; for JAX."""
         return self._ask({"measure": "rates"})

@@ -24,6 +24,7 @@ class BenchSettings:
         against: `torch`, or `none`.
         cores: that each process is bound to, as a search binds its workers; 0
             for all. The rates are those of as many cores.
+        profile: say where a step goes.
         as_json: print one JSON object.
     """
 
@@ -36,4 +37,5 @@ class BenchSettings:
     children: PresetChildren
     against: str
     cores: int
+    profile: bool
     as_json: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from blockqnn.bench.floor import cpu_epoch_steps
+from blockqnn.bench.profile import as_facts
+from blockqnn.bench.torch_profile import TorchProfile
 from blockqnn.data.images import Images, channel_statistics
 from blockqnn.errors import UserError
 from blockqnn.networks.initial import Weights, initial_parameters
@@ -148,6 +151,7 @@ class TorchMeasurements:
         self._order = np.arange(self._steps * batch_size).reshape(self._steps, -1)
         self._order %= len(train)
         self._child: TorchChild | None = None
+        self._plan: Plan = ()
 
     def prepare(self, plan: Plan) -> dict[str, float]:
         """Builds a child and trains it for an epoch, which compiles it on a GPU.
@@ -158,6 +162,7 @@ class TorchMeasurements:
         Returns:
             The seconds that this took.
         """
+        self._plan = plan
         start = time.perf_counter()
         # The one before is to leave the memory first.
         self._child = None
@@ -184,6 +189,13 @@ class TorchMeasurements:
             self._child.train_epoch(self._order)
             seconds.append((time.perf_counter() - start) / self._steps)
         return seconds
+
+    def profile(self) -> list[dict[str, Any]]:
+        """Where a step of the child goes; see `blockqnn.bench.profile.as_facts`."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        batch_size = self._order.shape[1]
+        profile = TorchProfile(self._plan, self._recipe, batch_size, device, _FUNCTIONS)
+        return as_facts(profile.measure())
 
 
 def _arrays(layer: PlacedLayer, weights: dict[str, np.ndarray]) -> nn.Module:
