@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from blockqnn.workers.machine import processor_name
+from blockqnn.networks.processor import processor_name
 
 
 @dataclasses.dataclass

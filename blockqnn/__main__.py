@@ -11,6 +11,7 @@ from blockqnn.errors import FAILED, INTERRUPTED, WRONG_INPUT, UserError
 from blockqnn.flags import verbs
 from blockqnn.invocation import SCRIPT, command
 from blockqnn.networks.layout import LayoutError
+from blockqnn.networks.lowerings import LoweringError
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.standard_streams import make_safe, speak_utf8
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _dispatch(words)
-    except (UserError, CodeError, LayoutError) as error:
+    except (UserError, CodeError, LayoutError, LoweringError) as error:
         print(f"blockqnn: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:

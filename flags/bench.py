@@ -12,7 +12,7 @@ from blockqnn.bench.floor import PresetChildren
 from blockqnn.bench.settings import BenchSettings
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
-from blockqnn.flags import child_network, parsing, preset_files, search
+from blockqnn.flags import child_network, child_training, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.layout import Layout
@@ -50,6 +50,12 @@ def define() -> parsing.FlagSet:
         False,
         "say where a step goes: each program of it measured by itself, by kind and direction",
     )
+    flags.switch(
+        "measure_lowerings",
+        False,
+        "instead of blocks, measure every lowering of a convolution on this machine, for some ten "
+        "minutes, and keep the table as its own, which --lowerings=auto takes from then on",
+    )
     flags.integer(
         "cores",
         1,
@@ -76,6 +82,7 @@ def define() -> parsing.FlagSet:
         ("auto", "layers", "whole"),
         "children compiled layer by layer (CPU) or whole (GPU and TPU)",
     )
+    child_training.define_lowerings(flags)
     return flags
 
 
@@ -109,12 +116,14 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
             batch_size=value["batch_size"],
             bfloat16=value["bfloat16"],
             execution=value["execution"],
+            lowerings=value["lowerings"],
         ),
         steps=value["steps"],
         children=_children(value["preset"]),
         against=value["against"],
         cores=value["cores"],
         profile=value["profile"],
+        measures_lowerings=value["measure_lowerings"],
         as_json=value["format"] == "json",
     )
 
@@ -135,6 +144,12 @@ def _children(preset: str) -> PresetChildren:
 
 
 def _run(settings: BenchSettings) -> int:
+    if settings.measures_lowerings:
+        from blockqnn.bench.lowering_measurements import measure_lowerings
+
+        batch_size = settings.recipe.batch_size
+        measure_lowerings(batch_size, settings.as_json, sys.stdout, sys.stderr)
+        return 0
     from blockqnn.bench.command import bench
 
     bench(settings, sys.stdout, sys.stderr)

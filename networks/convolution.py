@@ -1,28 +1,26 @@
 """Convolution with stride 1 and SAME padding: one meaning, several lowerings.
 
-Which lowering is fastest depends on the backend and the shape. XLA's own is
-right for GPU and TPU; on the CPU it is several times slower than another for
-some shapes, and the value and the two gradients differ in which
-(`benchmarks/convolutions.py` measures all of them). So each of the three is
-chosen by itself:
-
-- a 1x1 kernel is a matrix product, everywhere and in all three; on the CPU,
-- on a map smaller than the kernel, the whole map is one vector and the
-  convolution one matrix, which leaves out all products with padding;
-- the gradient for the input is a convolution with the turned kernel;
-- the gradient for the kernel is taken of pieces of the batch that fit the cache
-  and added up.
+Which lowering is fastest depends on the processor and the shape. XLA's own is right for
+GPU and TPU; on a CPU it is several times slower than another for some shapes, and the
+value and the two gradients differ in which. There a 1x1 kernel is a matrix product in
+all three, and for larger ones `blockqnn.networks.lowerings` says which of the candidates
+in `VALUES` and `KERNEL_GRADIENTS` to take. The gradient for the input is a convolution
+with the turned kernel, so it has the candidates of a value.
 """
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-_PIECES = ((16, 8), (8, 16))
-"""Sides of maps, and the images in a piece of the batch from there on. On smaller maps pieces
-save less than they take to compile; fewer than 8 images leave lanes of vector registers unused."""
+from blockqnn.networks import lowerings
+
+Value = Callable[[jax.Array, jax.Array], jax.Array]
+KernelGradient = Callable[[jax.Array, jax.Array, int], jax.Array]
 
 
 def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -67,9 +65,8 @@ def strided_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Arr
 
 @jax.custom_vjp
 def _convolution_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    if _is_small(x, kernel.shape[0]):
-        return dense_convolution(x, kernel)
-    return plain_convolution(x, kernel)
+    shape = _shape(x, kernel.shape[0], kernel.shape[-1])
+    return VALUES[lowerings.in_use().value(shape)](x, kernel)
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -81,13 +78,19 @@ def _backward(
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
     side = kernel.shape[0]
-    input_gradient = _convolution_on_cpu(gradient, _turned(kernel))
-    if _is_small(x, side):
-        return input_gradient, dense_kernel_gradient(x, gradient, side)
-    return input_gradient, piecewise_kernel_gradient(x, gradient, side)
+    name = lowerings.in_use().kernel_gradient(_shape(x, side, gradient.shape[-1]))
+    return (
+        _convolution_on_cpu(gradient, _turned(kernel)),
+        KERNEL_GRADIENTS[name](x, gradient, side),
+    )
 
 
 _convolution_on_cpu.defvjp(_forward, _backward)
+
+
+def _shape(x: jax.Array, side: int, outputs: int) -> lowerings.Shape:
+    _, height, width, inputs = x.shape
+    return lowerings.Shape(side, height, width, inputs, outputs)
 
 
 def plain_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -100,6 +103,36 @@ def plain_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def pointwise_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """`convolution` with a 1x1 kernel, as a matrix product."""
     return jnp.einsum("bhwi,io->bhwo", x, kernel[0, 0])
+
+
+def neighbours_convolution(x: jax.Array, kernel: jax.Array, pixels: int) -> jax.Array:
+    """`convolution` of neighbouring pixels of a row taken together, as channels.
+
+    Narrow maps leave vector registers half empty. With p and q the places of an output and
+    an input pixel in their groups, d groups apart, the tap is pixels d + q - p + K // 2; where
+    the kernel has none, there are zeros.
+
+    Args:
+        x: [B, H, W, I]; W is a multiple of `pixels`.
+        kernel: [K, K, I, O].
+        pixels: that are taken together.
+
+    Returns:
+        [B, H, W, O].
+    """
+    batch, height, width, inputs = x.shape
+    side, outputs = kernel.shape[0], kernel.shape[-1]
+    half = side // 2
+    reach = (half + pixels - 1) // pixels
+    apart, q, p = np.ogrid[-reach : reach + 1, :pixels, :pixels]
+    taps = pixels * apart + q - p + half
+    taps = np.where((taps >= 0) & (taps < side), taps, side)
+    widened = jnp.pad(kernel, ((0, 0), (0, 1), (0, 0), (0, 0)))[:, taps]
+    wide = widened.transpose(0, 1, 2, 4, 3, 5).reshape(
+        side, 2 * reach + 1, pixels * inputs, pixels * outputs
+    )
+    y = plain_convolution(x.reshape(batch, height, width // pixels, pixels * inputs), wide)
+    return y.reshape(batch, height, width, outputs)
 
 
 def dense_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -137,16 +170,35 @@ def plain_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.A
     )
 
 
-def piecewise_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
+def exchanged_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
+    """`plain_kernel_gradient` with the input and the gradient in each other's place."""
+    return _turned(plain_kernel_gradient(gradient, x, side))
+
+
+def piecewise_kernel_gradient(
+    x: jax.Array,
+    gradient: jax.Array,
+    side: int,
+    piece: int,
+    of_piece: KernelGradient = plain_kernel_gradient,
+) -> jax.Array:
     """`plain_kernel_gradient` as the sum over pieces of the batch.
 
     The whole batch is read again for every tap, so what is read has to fit the cache.
+
+    Args:
+        x: the input, [B, H, W, I].
+        gradient: for the output, [B, H, W, O].
+        side: K.
+        piece: images in one. Fewer than 8 leave lanes of vector registers unused.
+        of_piece: computes what is added up.
+
+    Returns:
+        [K, K, I, O].
     """
-    batch = len(x)
-    piece = next((images for least, images in _PIECES if min(x.shape[1:3]) >= least), batch)
     parts = [
-        plain_kernel_gradient(x[start : start + piece], gradient[start : start + piece], side)
-        for start in range(0, batch, piece)
+        of_piece(x[start : start + piece], gradient[start : start + piece], side)
+        for start in range(0, len(x), piece)
     ]
     # Half precision would lose bits at every addition.
     exact = x.dtype if x.dtype.itemsize >= 4 else jnp.float32
@@ -173,12 +225,6 @@ def dense_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.A
     return summed.reshape(side, side, channels, -1)
 
 
-def _is_small(x: jax.Array, side: int) -> bool:
-    """Whether the kernel is larger than the map, and the dense matrix not much larger than both."""
-    height, width = x.shape[1:3]
-    return side > min(height, width) and height * width < side * side
-
-
 def _tap(source: tuple[int, ...], target: tuple[int, ...], side: int) -> tuple[int, int] | None:
     """Through which tap of a kernel a pixel is read for another, if through any."""
     row, column = (s - t + side // 2 for s, t in zip(source, target, strict=True))
@@ -188,3 +234,24 @@ def _tap(source: tuple[int, ...], target: tuple[int, ...], side: int) -> tuple[i
 def _turned(kernel: jax.Array) -> jax.Array:
     """Half a turn, and input for output."""
     return jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+
+
+VALUES: dict[str, Value] = {
+    "plain": plain_convolution,
+    "dense": dense_convolution,
+    "pairs": functools.partial(neighbours_convolution, pixels=2),
+    "quads": functools.partial(neighbours_convolution, pixels=4),
+}
+"""The candidates for a value, and for the gradient for an input."""
+KERNEL_GRADIENTS: dict[str, KernelGradient] = {
+    "plain": plain_kernel_gradient,
+    "dense": dense_kernel_gradient,
+    "exchanged": exchanged_kernel_gradient,
+}
+for _piece in lowerings.PIECES:
+    KERNEL_GRADIENTS |= {
+        f"pieces of {_piece}": functools.partial(piecewise_kernel_gradient, piece=_piece),
+        f"exchanged, pieces of {_piece}": functools.partial(
+            piecewise_kernel_gradient, piece=_piece, of_piece=exchanged_kernel_gradient
+        ),
+    }

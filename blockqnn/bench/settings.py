@@ -25,6 +25,7 @@ class BenchSettings:
         cores: that each process is bound to, as a search binds its workers; 0
             for all. The rates are those of as many cores.
         profile: say where a step goes.
+        measures_lowerings: measure lowerings and no blocks.
         as_json: print one JSON object.
     """
 
@@ -38,4 +39,5 @@ class BenchSettings:
     against: str
     cores: int
     profile: bool
+    measures_lowerings: bool
     as_json: bool

@@ -5,15 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-import pathlib
 import pkgutil
-import platform
 from collections.abc import Mapping, Sequence
 
 from blockqnn.listing import counted
+from blockqnn.networks.processor import processor_name
 from blockqnn.workers.placement import Place, available_cores, has_tpu, visible_gpus
-
-_CPU_FACTS = pathlib.Path("/proc/cpuinfo")
 
 
 def can_use_gpus() -> bool:
@@ -24,23 +21,6 @@ def can_use_gpus() -> bool:
         found = pkgutil.iter_modules(list(spec.submodule_search_locations))
         names |= {module.name for module in found}
     return any("cuda" in name for name in names)
-
-
-def processor_name(facts: pathlib.Path = _CPU_FACTS) -> str:
-    """What the processor calls itself.
-
-    Args:
-        facts: where Linux lists its processors.
-
-    Returns:
-        Its model, or else its architecture.
-    """
-    try:
-        lines = facts.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, "") or platform.machine() or "processor"
 
 
 def unused_gpus(

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 import blockqnn.networks.convolution
+from blockqnn.networks import lowerings
 from blockqnn.networks.convolution import (
+    KERNEL_GRADIENTS,
+    VALUES,
     convolution,
     dense_convolution,
+    neighbours_convolution,
     piecewise_kernel_gradient,
     plain_convolution,
     pointwise_convolution,
 )
+from blockqnn.networks.lowerings import CANDIDATES, LoweringTable, Row, Shape
 
-KERNEL_GRADIENTS = (
-    "plain_kernel_gradient",
-    "piecewise_kernel_gradient",
-    "dense_kernel_gradient",
-)
 LOWERINGS = [
     pytest.param(lowering, side, id=f"{lowering.__name__}-{side}x{side}")
     for lowering, sides in (
@@ -98,40 +98,11 @@ def test_gradients_of_every_path_on_the_cpu(size, side, inputs, filters):
 @pytest.mark.parametrize("name", KERNEL_GRADIENTS)
 @pytest.mark.parametrize("side", [1, 3, 5])
 def test_every_kernel_gradient_is_that_of_the_direct_sum(name, side):
-    gradient = getattr(blockqnn.networks.convolution, name)
+    gradient = KERNEL_GRADIENTS[name]
     x, kernel, cotangent = example((4, 3), side)
     arrays = x.astype(np.float32), cotangent.astype(np.float32)
     wanted = direct_gradients(x, kernel, cotangent)[1]
     np.testing.assert_allclose(gradient(*arrays, side), wanted, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("size", "images", "wanted"),
-    [
-        ((2, 2), 40, [40]),
-        ((7, 8), 40, [40]),
-        ((8, 8), 40, [16, 16, 8]),
-        ((15, 16), 40, [16, 16, 8]),
-        ((16, 16), 20, [8, 8, 4]),
-        ((16, 16), 3, [3]),
-    ],
-)
-def test_the_kernel_gradient_takes_pieces_that_fit_the_cache(monkeypatch, size, images, wanted):
-    taken = []
-    plain = blockqnn.networks.convolution.plain_kernel_gradient
-    monkeypatch.setattr(
-        blockqnn.networks.convolution,
-        "plain_kernel_gradient",
-        lambda x, *rest: taken.append(len(x)) or plain(x, *rest),
-    )
-    random = np.random.default_rng(0)
-    x, cotangent = (random.standard_normal((images, *size, n)) for n in (2, 3))
-    kernel = random.standard_normal((3, 3, 2, 3))
-    arrays = x.astype(np.float32), kernel.astype(np.float32)
-    found = piecewise_kernel_gradient(arrays[0], cotangent.astype(np.float32), 3)
-    assert taken == wanted
-    wanted_gradient = direct_gradients(x, kernel, cotangent)[1]
-    np.testing.assert_allclose(found, wanted_gradient, rtol=1e-3, atol=1e-3)
 
 
 def test_pieces_of_half_precision_are_added_in_single():
@@ -139,28 +110,49 @@ def test_pieces_of_half_precision_are_added_in_single():
     number = np.arange(144)[:, None, None, None]
     gradient = np.ones((144, 8, 8, 1)) * np.where(number < 16, 1.0, 1 / 512)
     x = jnp.ones((144, 8, 8, 1), jnp.bfloat16)
-    found = piecewise_kernel_gradient(x, jnp.asarray(gradient, jnp.bfloat16), 3)
+    found = piecewise_kernel_gradient(x, jnp.asarray(gradient, jnp.bfloat16), 3, 16)
     assert found.dtype == jnp.bfloat16
     # 1,024 of the first piece and 2 of each of the eight others; bfloat16 has steps of 8 there.
     assert found[1, 1, 0, 0] == 1040.0
 
 
+def test_a_batch_is_parted_into_pieces_and_what_is_left(monkeypatch):
+    taken = []
+
+    def of_piece(x, gradient, side):
+        taken.append(len(x))
+        return blockqnn.networks.convolution.plain_kernel_gradient(x, gradient, side)
+
+    x, kernel, cotangent = (np.concatenate([a] * 6) for a in example((5, 4), 3))
+    arrays = x.astype(np.float32), cotangent.astype(np.float32)
+    found = piecewise_kernel_gradient(*arrays, 3, 8, of_piece)
+    assert taken == [8] * (len(x) // 8) + [len(x) % 8]
+    wanted = direct_gradients(x, kernel[:3], cotangent)[1]
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize(
-    ("size", "wanted"),
-    [((2, 2), "dense_kernel_gradient"), ((4, 4), "piecewise_kernel_gradient")],
+    ("value", "kernel_gradient"),
+    [("pairs", "exchanged"), ("quads", "pieces of 8"), ("plain", "exchanged, pieces of 16")],
 )
-def test_the_kernel_gradient_fits_the_shape(monkeypatch, size, wanted):
+def test_a_convolution_takes_what_the_table_in_use_says(monkeypatch, value, kernel_gradient):
+    shape = Shape(3, 8, 8, 2, 3)
+    row = Row(shape, {value: 0.5}, {kernel_gradient: 0.5})
+    monkeypatch.setattr(lowerings, "_in_use", LoweringTable("made up", (row,)))
     asked = []
-    for name in ("dense_kernel_gradient", "piecewise_kernel_gradient"):
-        function = getattr(blockqnn.networks.convolution, name)
-        monkeypatch.setattr(
-            blockqnn.networks.convolution,
-            name,
-            lambda *arrays, name=name, function=function: asked.append(name) or function(*arrays),
-        )
-    x, kernel, cotangent = (jnp.asarray(a) for a in example(size, 3, 4, 4))
+    for candidates in (blockqnn.networks.convolution.VALUES, KERNEL_GRADIENTS):
+        for name, function in list(candidates.items()):
+            monkeypatch.setitem(
+                candidates,
+                name,
+                lambda *arrays, name=name, function=function: (
+                    asked.append(name) or function(*arrays)
+                ),
+            )
+    x, kernel, cotangent = (jnp.asarray(a) for a in example((8, 8), 3))
     jax.eval_shape(lambda x, k, g: jax.vjp(convolution, x, k)[1](g), x, kernel, cotangent)
-    assert asked == [wanted]
+    # The value, the gradient for the input, which is a value again, and that for the kernel.
+    assert asked == [value, kernel_gradient, value] or asked == [value, value, kernel_gradient]
 
 
 def test_a_kernel_is_not_mirrored():
@@ -215,3 +207,21 @@ def test_the_lowering_fits_backend_and_shape(monkeypatch, backend, side, size, p
     x, kernel = jnp.zeros((1, *size, 2)), jnp.zeros((side, side, 2, 2))
     program = str(jax.make_jaxpr(lambda x, k: convolution(x, k))(x, kernel))
     assert ("conv_general_dilated" in program) == plain
+
+
+@pytest.mark.parametrize("pixels", [2, 4])
+@pytest.mark.parametrize("side", [1, 3, 5, 7])
+@pytest.mark.parametrize("size", [(5, 8), (1, 4), (8, 4)])
+def test_neighbours_taken_together_give_the_direct_sum(size, side, pixels):
+    x, kernel, cotangent = example(size, side)
+    arrays = x.astype(np.float32), kernel.astype(np.float32)
+    value, back = jax.vjp(lambda x, k: neighbours_convolution(x, k, pixels), *arrays)
+    np.testing.assert_allclose(value, direct_sum(x, kernel), rtol=1e-4, atol=1e-4)
+    gradients = back(jnp.asarray(cotangent, jnp.float32))
+    for found, wanted in zip(gradients, direct_gradients(x, kernel, cotangent), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_every_candidate_of_a_table_is_there_and_no_other():
+    assert set(VALUES) == set(CANDIDATES["value"])
+    assert set(KERNEL_GRADIENTS) == set(CANDIDATES["kernel_gradient"])

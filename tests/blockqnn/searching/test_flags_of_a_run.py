@@ -58,6 +58,7 @@ OTHER_VALUES = {
     "restarts": "0",
     "restart_factor": "0.5",
     "bfloat16": "true",
+    "lowerings": "plain",
     "mu": "0",
     "rho": "0",
 }

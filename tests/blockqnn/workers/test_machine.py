@@ -1,15 +1,14 @@
 """What a heading says of the machine, and where workers go when JAX cannot use its GPUs."""
 
-import os
 import sys
 
 import pytest
 
+from blockqnn.networks.processor import processor_name
 from blockqnn.workers.machine import (
     can_use_gpus,
     described,
     placing_environment,
-    processor_name,
     unused_gpus,
 )
 from blockqnn.workers.placement import Place, available_cores, places
@@ -49,13 +48,6 @@ def test_the_machine_in_words():
     assert described([Place()] * 2, GPUS, plugin=True) == "2 NVIDIA GPUs, 2 workers"
     assert described(None, GPUS, plugin=False) == cores
     assert described(None, {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "tpu"}) == "TPU"
-
-
-def test_the_name_of_the_processor(tmp_path):
-    facts = tmp_path / "cpuinfo"
-    facts.write_text("processor\t: 0\nmodel name\t: Some CPU @ 3 GHz\n\nmodel name\t: Other\n")
-    assert processor_name(facts) == "Some CPU @ 3 GHz"
-    assert processor_name(tmp_path / "none") == os.uname().machine
 
 
 @pytest.mark.parametrize(("name", "found"), [("xla_cuda99", True), ("xla_other", False)])

@@ -1,0 +1,165 @@
+"""Tables of lowerings: which candidate is taken where, and where tables come from."""
+
+import json
+
+import pytest
+
+from blockqnn.networks import lowerings
+from blockqnn.networks.lowerings import (
+    AUTO,
+    OWN,
+    PLAIN,
+    USUAL,
+    LoweringError,
+    LoweringTable,
+    Row,
+    Shape,
+    applies,
+    in_use,
+    names,
+    own_table,
+    resolved,
+    table_named,
+    use,
+)
+
+HERE = Shape(3, 16, 16, 32, 32)
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine of a kind that nobody has measured, and its user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(lowerings, "kind_of_processor", lambda: "strange")
+    monkeypatch.setattr(lowerings, "_in_use", None)
+    lowerings._load.cache_clear()
+    yield tmp_path
+    lowerings._load.cache_clear()
+
+
+def keep_own(**changes):
+    row = {"shape": list(HERE), "value": {"pairs": 0.5}, "kernel_gradient": {"exchanged": 0.5}}
+    own_table().parent.mkdir(parents=True, exist_ok=True)
+    own_table().write_text(json.dumps({"kind": "strange", "rows": [row | changes]}))
+
+
+def test_the_fastest_candidate_is_taken_if_it_saves_a_tenth():
+    ratios = {"plain": 1.0, "pieces of 8": 0.7, "pieces of 16": 0.6, "exchanged": 0.95}
+    table = LoweringTable("t", (Row(HERE, {"pairs": 0.91, "plain": 1.0}, ratios),))
+    assert table.value(HERE) == PLAIN
+    assert table.kernel_gradient(HERE) == "pieces of 16"
+    assert LoweringTable("none").value(HERE) == PLAIN
+    assert LoweringTable("none").kernel_gradient(HERE) == PLAIN
+
+
+def test_the_nearest_shape_decides():
+    rows = [
+        Row(Shape(3, 16, 16, 16, 16), {"pairs": 0.5}, {}),
+        Row(Shape(3, 4, 4, 16, 16), {}, {"exchanged": 0.5}),
+        Row(Shape(5, 16, 16, 16, 16), {"quads": 0.5}, {}),
+        Row(Shape(3, 16, 16, 256, 16), {}, {"pieces of 8": 0.5}),
+    ]
+    table = LoweringTable("t", tuple(rows))
+    # Sides from 8 on are nearer to 16 than to 4 in octaves, or as near and earlier.
+    assert [table.value(Shape(3, side, 32, 16, 16)) for side in (5, 8, 12, 32)] == [
+        *("plain", "pairs", "pairs", "pairs")
+    ]
+    assert table.kernel_gradient(Shape(3, 5, 5, 16, 16)) == "exchanged"
+    # Another kernel is further away than any map or channels.
+    assert table.value(Shape(5, 4, 4, 256, 16)) == "quads"
+    assert table.value(Shape(7, 16, 16, 16, 16)) == "quads"
+    # 16 to 256 channels: the half is at 64.
+    assert table.kernel_gradient(Shape(3, 16, 16, 63, 16)) == "plain"
+    assert table.kernel_gradient(Shape(3, 16, 16, 65, 16)) == "pieces of 8"
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "does"),
+    [
+        ("dense", Shape(3, 2, 2, 8, 8), True),
+        ("dense", Shape(3, 2, 4, 8, 8), True),
+        # The matrix would be larger than map and kernel.
+        ("dense", Shape(3, 2, 5, 8, 8), False),
+        ("dense", Shape(3, 3, 3, 8, 8), False),
+        ("dense", Shape(5, 4, 4, 8, 8), True),
+        ("pairs", Shape(3, 5, 6, 8, 8), True),
+        ("pairs", Shape(3, 6, 5, 8, 8), False),
+        ("quads", Shape(3, 5, 6, 8, 8), False),
+        ("quads", Shape(3, 5, 8, 8, 8), True),
+        ("exchanged", Shape(3, 5, 5, 8, 8), True),
+    ],
+)
+def test_what_cannot_be_done_is_not_taken(name, shape, does):
+    assert applies(name, shape) is does
+    row = Row(shape, {name: 0.1}, {})
+    assert LoweringTable("t", (row,)).value(shape) == (name if does else PLAIN)
+
+
+def test_the_usual_table_knows_small_maps_and_parts_large_ones():
+    taken = {
+        (kernel, side): USUAL.kernel_gradient(Shape(kernel, side, side, 16, 48))
+        for kernel in (3, 5)
+        for side in (2, 4, 8, 16, 32, 64)
+    }
+    assert taken == {
+        (3, 2): "dense",
+        (3, 4): "plain",
+        (3, 8): "pieces of 16",
+        (5, 2): "dense",
+        (5, 4): "dense",
+        (5, 8): "pieces of 16",
+        **{(kernel, side): "pieces of 8" for kernel in (3, 5) for side in (16, 32, 64)},
+    }
+    assert USUAL.value(Shape(3, 2, 2, 16, 16)) == "dense"
+    assert USUAL.value(Shape(3, 4, 4, 16, 16)) == PLAIN
+
+
+def test_auto_is_the_own_table_then_that_of_the_kind_then_the_usual(machine, monkeypatch):
+    assert resolved(AUTO) == resolved(OWN) == "usual"
+    assert in_use() is USUAL
+    monkeypatch.setattr(lowerings, "names", lambda: (AUTO, OWN, PLAIN, "usual", "strange"))
+    assert resolved(AUTO) == resolved(OWN) == "strange"
+    keep_own()
+    assert resolved(AUTO) == resolved(OWN) == OWN
+    assert resolved(PLAIN) == PLAIN and resolved("usual") == "usual"
+    table = table_named(AUTO)
+    assert (table.value(HERE), table.kernel_gradient(HERE)) == ("pairs", "exchanged")
+
+
+def test_a_table_is_used_until_another_is_named(machine):
+    use(PLAIN)
+    assert in_use().kernel_gradient(HERE) == PLAIN
+    use("usual")
+    assert in_use() is USUAL
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": [3, 16, 16, 32]},
+        {"shape": [3, 16, 16, 0, 32]},
+        {"shape": None},
+        {"value": {"magic": 0.5}},
+        {"value": {"pairs": "fast"}},
+        {"kernel_gradient": [0.5]},
+    ],
+)
+def test_a_table_that_is_damaged_is_refused_in_one_sentence(machine, changes):
+    keep_own(**changes)
+    with pytest.raises(LoweringError, match=r"is no table of lowerings .*measure it again"):
+        table_named(AUTO)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"kind": "k"}', '{"kind": "k", "rows": [3]}'])
+def test_a_file_that_is_no_table_is_refused(machine, text):
+    keep_own()
+    own_table().write_text(text)
+    with pytest.raises(LoweringError, match="is no table of lowerings"):
+        table_named(OWN)
+
+
+def test_every_shipped_table_can_be_read_and_says_what_it_was_measured_on():
+    shipped = set(names()) - {AUTO, OWN, PLAIN, "usual"}
+    for name in shipped:
+        table = table_named(name)
+        assert table.name == name and len(table.rows) > 20
