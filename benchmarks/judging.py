@@ -101,7 +101,7 @@ def layout(side: int) -> Layout:
 
 def trained(code: str, way: Way, data_dir: str, cache: str) -> dict[str, float]:
     """Trains a block and returns every score that the training gives."""
-    from blockqnn.children.training import make_execution
+    from blockqnn.children.layer_by_layer import LayerByLayer
     from blockqnn.networks.initial import initial_parameters, initial_statistics
     from blockqnn.settings import Recipe
 
@@ -110,7 +110,7 @@ def trained(code: str, way: Way, data_dir: str, cache: str) -> dict[str, float]:
     # Filters are those for 16x16, whatever the images: their number says nothing of pixels.
     plan = design_plan(design, matched(design, layout(way.side), MATCH).layout)
     recipe = Recipe(epochs=way.epochs, batch_size=BATCH)
-    execution = make_execution(plan, recipe, BATCH)
+    execution = LayerByLayer(plan, recipe, BATCH)
     execution.compile(train, validation, 1)
     begun, wall = time.process_time(), time.perf_counter()
     execution.start(initial_parameters(plan, way.seed), initial_statistics(plan))
@@ -128,7 +128,7 @@ def trained(code: str, way: Way, data_dir: str, cache: str) -> dict[str, float]:
                 average, taken = _averaged(average, execution.weights(), taken), taken + 1
         accuracies.append(100 * execution.evaluate(validation))
     seconds = time.process_time() - begun
-    loss = _loss(execution, validation)
+    loss = _loss(execution.logits(validation), np.asarray(validation.labels))
     execution.start(*average)
     return {
         "last": accuracies[-1],
@@ -176,30 +176,11 @@ def _averaged(average: Any, new: Any, taken: int) -> Any:
     )
 
 
-def _loss(execution: Any, part: Any) -> float:
-    import jax
-    import jax.numpy as jnp
-
-    from blockqnn.children import layer_by_layer as layers
-    from blockqnn.children.execution import evaluation_batches
-
-    total = 0.0
-    for indices, real in zip(*evaluation_batches(len(part.labels), BATCH), strict=True):
-        images, labels = layers._batch(part, indices, jnp.dtype(jnp.float32))
-        outputs = [images]
-        for number, step, programs in execution._steps:
-            outputs.append(
-                programs.infer(
-                    execution._parameters[number],
-                    execution._statistics[number],
-                    tuple(outputs[i] for i in step.inputs),
-                )
-            )
-        logits = np.asarray(jax.device_get(outputs[-1]), np.float64)
-        shifted = logits - logits.max(-1, keepdims=True)
-        log = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-        total -= float((log[np.arange(len(log)), np.asarray(labels)] * real).sum())
-    return total / len(part.labels)
+def _loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The mean cross-entropy."""
+    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    log = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return -float(log[np.arange(len(log)), labels].mean())
 
 
 def _begin(cores: Any) -> None:

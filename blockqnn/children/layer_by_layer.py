@@ -124,7 +124,27 @@ class LayerByLayer:
 
     def evaluate(self, part: DeviceImages) -> float:
         """See `Execution.evaluate`."""
-        counts = []
+        counts = [
+            _count_correct(logits, labels, jnp.asarray(real))
+            for logits, labels, real in self._inferred(part)
+        ]
+        return float(np.sum(jax.device_get(counts))) / len(part.labels)
+
+    def logits(self, part: DeviceImages) -> np.ndarray:
+        """What the child says of each image in evaluation.
+
+        Args:
+            part: the images.
+
+        Returns:
+            Logits [N, classes], float32, in the order of the images.
+        """
+        return np.concatenate(
+            [np.asarray(logits)[real] for logits, _, real in self._inferred(part)]
+        )
+
+    def _inferred(self, part: DeviceImages) -> Iterator[tuple[jax.Array, jax.Array, np.ndarray]]:
+        """Logits and labels of each batch, and which of its images are real."""
         batches = evaluation_batches(len(part.labels), self._batch_size)
         for indices, real in zip(*batches, strict=True):
             images, labels = _batch(part, indices, compute_dtype(self._recipe))
@@ -137,8 +157,7 @@ class LayerByLayer:
                         tuple(outputs[i] for i in step.inputs),
                     )
                 )
-            counts.append(_count_correct(outputs[-1], labels, jnp.asarray(real)))
-        return float(np.sum(jax.device_get(counts))) / len(part.labels)
+            yield outputs[-1], labels, real
 
     def weights(self) -> tuple[Weights, Weights]:
         """See `Execution.weights`."""

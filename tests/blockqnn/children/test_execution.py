@@ -20,7 +20,7 @@ from blockqnn.children.execution import (
 )
 from blockqnn.children.layer_by_layer import LayerByLayer
 from blockqnn.children.training import on_device
-from blockqnn.children.whole_program import WholeProgram
+from blockqnn.children.whole_program import WholeProgram, forward
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.data.images import Images
 from blockqnn.networks.child import ChildNetwork
@@ -301,6 +301,24 @@ def test_evaluation_sees_every_image_once(examples, batch_size):
     assert indices.dtype == np.int32
     assert indices[real].tolist() == list(range(examples))
     assert not indices[~real].any()
+
+
+def test_the_logits_are_those_of_each_image_in_order(compiled, parts):
+    plan, validation = PLANS["short"], parts[1]
+    executions = [compiled(way, "short") for way in WAYS]
+    for execution in executions:
+        trained(execution, plan, parts, epochs=1)
+    layers, whole = executions
+    logits = layers.logits(validation)
+    # The last batch is not full.
+    assert len(logits) == len(validation.labels) and len(logits) % 8
+    right = logits.argmax(-1) == np.asarray(validation.labels)
+    assert right.mean() == pytest.approx(layers.evaluate(validation))
+    assert right.mean() == pytest.approx(whole.evaluate(validation))
+    parameters, statistics = layers.weights()
+    images, _ = take_batch(validation, jnp.asarray([3, 1]), jnp.dtype(jnp.float32))
+    wanted, _ = forward(plan, parameters, statistics, images, training=False)
+    np.testing.assert_allclose(logits[[3, 1]], wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_a_batch_is_normalised_by_the_statistics_of_the_training_part():
