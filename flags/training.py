@@ -96,7 +96,8 @@ def _define_training(flags: parsing.FlagSet) -> None:
     flags.integer(
         "devices",
         machine.devices,
-        "devices that share each batch; 0 for all GPUs or TPU cores, or one CPU",
+        "devices that share each batch; 0 for all GPUs or TPU cores, or as many parts of the CPU "
+        "as it has cores",
     )
     flags.choice(
         "data_on_device",

@@ -20,7 +20,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.normalisation import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
-    grouped_batch_norm,
+    batch_norm,
 )
 from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.networks.spaces.contract import Code
@@ -51,18 +51,18 @@ class Unit(nnx.Module):
                 rngs=rngs,
             )
 
-    def __call__(self, *inputs: jax.Array, norm_groups: int = 1) -> jax.Array:
+    def __call__(self, *inputs: jax.Array, norm_devices: str | None = None) -> jax.Array:
         """Computes the layer.
 
         Args:
-            norm_groups: parts of the batch with batch statistics of their own.
+            norm_devices: as for `ChildNetwork`.
             *inputs: [B, H, W, C] each, or [B, C].
 
         Returns:
             [B, H, W, C] or [B, C].
         """
         y = getattr(self, self.operation.flax.attribute)(*inputs)
-        return self._normalised(y, norm_groups) if self.operation.normalises else y
+        return self._normalised(y, norm_devices) if self.operation.normalises else y
 
     def parameters(self) -> dict[str, nnx.Variable]:
         """The trained arrays by their names in the plan."""
@@ -83,12 +83,12 @@ class Unit(nnx.Module):
         assert scale is not None and bias is not None, "Flax's batch norm has both by default"
         return {"scale": scale, "bias": bias}
 
-    def _normalised(self, x: jax.Array, groups: int) -> jax.Array:
-        if groups == 1 or self.norm.use_running_average:
+    def _normalised(self, x: jax.Array, devices: str | None) -> jax.Array:
+        if devices is None or self.norm.use_running_average:
             return self.norm(x)
         running = self.statistics()
         parameters = _values(self._norm_parameters())
-        y, after = grouped_batch_norm(x, parameters, _values(running), groups)
+        y, after = batch_norm(x, parameters, _values(running), training=True, devices=devices)
         _set_values(running, after)
         return y
 
@@ -120,15 +120,19 @@ class ChildNetwork(nnx.Module):
             self.set_weights(initial_parameters(plan, seed), initial_statistics(plan))
 
     def __call__(
-        self, images: jax.Array, drop_path: DropPath | None = None, norm_groups: int = 1
+        self,
+        images: jax.Array,
+        drop_path: DropPath | None = None,
+        norm_devices: str | None = None,
     ) -> jax.Array:
         """Computes the logits.
 
         Args:
             images: [B, H, W, C], normalised.
             drop_path: which paths to leave out in a training step; None for none.
-            norm_groups: parts of the batch that batch norm normalises each by its
-                own statistics while training; B is a multiple of it.
+            norm_devices: name of the axis of devices (`jax.shard_map`) that share a batch,
+                over all of which batch norm takes its statistics while training; None for
+                statistics of these images alone.
 
         Returns:
             [B, classes], float32.
@@ -138,7 +142,7 @@ class ChildNetwork(nnx.Module):
             read = [outputs[i] for i in inputs]
             if drop_path is not None and layer.operation.joins:
                 read = drop_path.apply(len(outputs), read)
-            outputs.append(layer(*read, norm_groups=norm_groups))
+            outputs.append(layer(*read, norm_devices=norm_devices))
         return outputs[-1]
 
     def weights(self) -> tuple[list[dict[str, jax.Array]], list[dict[str, jax.Array]]]:

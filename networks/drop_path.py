@@ -25,10 +25,13 @@ class DropPath:
     Attributes:
         key: of the random choice; another one in every step.
         rate: probability that a path is dropped, float32 scalar from 0 to below 1.
+        devices: name of the axis of devices that share the batch in equal parts, of which each
+            takes its images' share of one choice; None where one has all of it.
     """
 
     key: jax.Array
     rate: jax.Array
+    devices: str | None = None
 
     def apply(self, position: int, inputs: Sequence[jax.Array]) -> list[jax.Array]:
         """Drops some inputs of a join, for each image others.
@@ -42,11 +45,19 @@ class DropPath:
             the expectation of each stays what it was.
         """
         key = jax.random.fold_in(self.key, position)
-        factors = path_factors(key, self.rate, len(inputs), inputs[0].shape[0])
+        factors = self._factors(key, len(inputs), inputs[0].shape[0])
         return [
             x * factor.astype(x.dtype)[:, None, None, None]
             for x, factor in zip(inputs, factors, strict=True)
         ]
+
+    def _factors(self, key: jax.Array, paths: int, batch: int) -> jax.Array:
+        if self.devices is None:
+            return path_factors(key, self.rate, paths, batch)
+        whole = batch * jax.lax.axis_size(self.devices)
+        factors = path_factors(key, self.rate, paths, whole)
+        first = batch * jax.lax.axis_index(self.devices)
+        return jax.lax.dynamic_slice_in_dim(factors, first, batch, axis=1)
 
 
 def path_factors(key: jax.Array, rate: jax.Array, paths: int, batch: int) -> jax.Array:

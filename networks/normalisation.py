@@ -16,7 +16,11 @@ Arrays = Mapping[str, jax.Array]
 
 
 def batch_norm(
-    x: jax.Array, parameters: Arrays, statistics: Arrays, training: bool
+    x: jax.Array,
+    parameters: Arrays,
+    statistics: Arrays,
+    training: bool,
+    devices: str | None = None,
 ) -> tuple[jax.Array, Arrays]:
     """Batch normalisation over all axes but the last, computed in float32.
 
@@ -25,51 +29,31 @@ def batch_norm(
         parameters: `scale` and `bias`, [C].
         statistics: running `mean` and `variance`, [C].
         training: whether to normalise by the batch and update the statistics.
+        devices: as for `batch_statistics`.
 
     Returns:
         The normalised array in the dtype of `x`, and the statistics after it.
     """
-    used = batch_statistics(x) if training else statistics
+    used = batch_statistics(x, devices) if training else statistics
     after = running_statistics(statistics, used) if training else statistics
     return normalised(x, parameters, used), after
 
 
-def grouped_batch_norm(
-    x: jax.Array, parameters: Arrays, statistics: Arrays, groups: int
-) -> tuple[jax.Array, Arrays]:
-    """Batch normalisation in training where each part of the batch is normalised by itself.
-
-    With a group on each device, no device waits for the others' statistics.
-
-    Args:
-        x: [B, H, W, C]; B is a multiple of `groups`.
-        parameters: `scale` and `bias`, [C].
-        statistics: running `mean` and `variance`, [C].
-        groups: parts of consecutive images.
-
-    Returns:
-        The normalised array in the dtype of `x`, and the statistics after it,
-        which follow the mean over the groups.
-    """
-    parts = x.reshape(groups, x.shape[0] // groups, *x.shape[1:])
-    own = jax.vmap(batch_statistics)(parts)
-    normal = jax.vmap(normalised, in_axes=(0, None, 0))(parts, parameters, own)
-    mean = {name: jnp.mean(values, axis=0) for name, values in own.items()}
-    return normal.reshape(x.shape), running_statistics(statistics, mean)
-
-
-def batch_statistics(x: jax.Array) -> Arrays:
+def batch_statistics(x: jax.Array, devices: str | None = None) -> Arrays:
     """Mean and variance of a batch.
 
     Args:
         x: [B, H, W, C].
+        devices: name of the axis of devices that share the batch in equal parts, of which this
+            is one; None where this is all of it.
 
     Returns:
         `mean` and `variance`, float32 [C].
     """
     wide = x.astype(jnp.float32)
-    mean = jnp.mean(wide, axis=(0, 1, 2))
-    return {"mean": mean, "variance": jnp.mean(jnp.square(wide - _row(mean)), axis=(0, 1, 2))}
+    mean = _over(jnp.mean(wide, axis=(0, 1, 2)), devices)
+    variance = _over(jnp.mean(jnp.square(wide - _row(mean)), axis=(0, 1, 2)), devices)
+    return {"mean": mean, "variance": variance}
 
 
 def running_statistics(statistics: Arrays, batch: Arrays) -> Arrays:
@@ -128,3 +112,8 @@ def batch_norm_gradients(
 
 def _row(x: jax.Array) -> jax.Array:
     return x[None, None, None, :]
+
+
+def _over(mean: jax.Array, devices: str | None) -> jax.Array:
+    """The mean over devices of what each has of its part."""
+    return mean if devices is None else jax.lax.pmean(mean, devices)

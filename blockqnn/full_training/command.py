@@ -18,6 +18,7 @@ from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare
 from blockqnn.full_training.settings import HELD_OUT, TEST, VALIDATION, TrainSettings
 from blockqnn.listing import counted, in_units, number, table
 from blockqnn.workers.allocation import keep_memory
+from blockqnn.workers.placement import available_cores
 
 if TYPE_CHECKING:
     import jax
@@ -31,6 +32,8 @@ _MANY = 5_000
 """Images whose reading may take more than a moment."""
 
 _FLOAT = 4
+_LEAST_IMAGES = 32
+"""Of a step, for a part of a processor: fewer leave its vector registers half empty."""
 
 FAILED = 1
 """Exit status of a training whose loss became infinite."""
@@ -185,14 +188,16 @@ def _error(figures: dict[str, Any]) -> str:
 
 def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.Device]:
     """The devices that will train, which have room for every block."""
-    from blockqnn.children.devices import local_devices
+    from blockqnn.children.devices import divide_processor, local_devices
     from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
 
-    found = local_devices()
     wanted = settings.machine.devices
+    parts = wanted or processor_parts(settings.recipe.batch_size, len(available_cores()))
+    divide_processor(parts)
+    found = local_devices()
     if wanted > len(found):
         raise UserError(f"--devices is {wanted}, but there are {len(found)} here.")
-    devices = found[: wanted or (1 if found[0].platform == "cpu" else len(found))]
+    devices = found[: parts if found[0].platform == "cpu" else wanted or len(found)]
     if settings.recipe.batch_size % len(devices):
         raise UserError(
             f"--batch_size {settings.recipe.batch_size} cannot be shared by {len(devices)} "
@@ -200,13 +205,28 @@ def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.De
         )
     for one in unfinished:
         images = stored_bytes(one, settings)
-        kept = keeps_on_device(settings.machine.data_on_device, images, device_bytes(devices[0]))
+        kept = keeps_on_device(settings.machine.data_on_device, images, device_bytes(devices))
         needed = training_bytes(one.cost, settings.recipe, len(devices), images if kept else 0)
         try:
-            check_memory(needed, settings.machine.memory_gigabytes, devices[0])
+            check_memory(needed, settings.machine.memory_gigabytes, devices)
         except UserError as error:
             raise UserError(f"{one.reference.title}: {error}") from error
     return devices
+
+
+def processor_parts(batch_size: int, cores: int) -> int:
+    """Into how many devices a processor is divided where nobody has said so.
+
+    Args:
+        batch_size: images in a step.
+        cores: that this process may use.
+
+    Returns:
+        The most that cores are there for, that share a batch evenly, and that have enough images
+        each.
+    """
+    possible = range(1, min(cores, batch_size // _LEAST_IMAGES) + 1)
+    return max((parts for parts in possible if batch_size % parts == 0), default=1)
 
 
 def stored_bytes(one: Prepared, settings: TrainSettings) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
@@ -41,23 +42,23 @@ def training_bytes(cost: Cost, recipe: FullRecipe, devices: int, image_bytes: in
     return weights + maps + image_bytes
 
 
-def check_memory(needed: int, limit_gigabytes: float, device: jax.Device) -> None:
+def check_memory(needed: int, limit_gigabytes: float, devices: Sequence[jax.Device]) -> None:
     """Refuses a training that does not fit.
 
     Args:
-        needed: bytes, an estimate.
+        needed: bytes on each device, an estimate.
         limit_gigabytes: that a device may need; 0 for what it has.
-        device: the first of those that train.
+        devices: those that train.
 
     Raises:
         UserError: if more is needed.
     """
-    allowed = limit_gigabytes * _GIGABYTE or device_bytes(device)
+    allowed = limit_gigabytes * _GIGABYTE or device_bytes(devices)
     if allowed and needed > allowed:
         given = (
             f"--memory_gigabytes allows {limit_gigabytes:g} GB"
             if limit_gigabytes
-            else f"{device.device_kind} has {allowed / _GIGABYTE:.3g} GB"
+            else f"{devices[0].device_kind} has {allowed / _GIGABYTE:.3g} GB"
         )
         # Widths multiply: the number may be too large for a float.
         huge = needed > 10**20
@@ -69,14 +70,22 @@ def check_memory(needed: int, limit_gigabytes: float, device: jax.Device) -> Non
         )
 
 
-def device_bytes(device: jax.Device) -> int:
-    """The memory of a device, or what of this machine's is free; 0 where it is not known."""
+def device_bytes(devices: Sequence[jax.Device]) -> int:
+    """The memory of each device, or its share of what of this machine's is free.
+
+    Args:
+        devices: of one kind; parts of one processor share its memory.
+
+    Returns:
+        Bytes; 0 where it is not known.
+    """
+    device = devices[0]
     statistics = device.memory_stats() if device.platform != "cpu" else None
     if statistics:
         return int(statistics.get("bytes_limit", 0))
     try:
         lines = pathlib.Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         facts = dict(line.split(":", 1) for line in lines)
-        return int(facts["MemAvailable"].split()[0]) * 1024
+        return int(facts["MemAvailable"].split()[0]) * 1024 // len(devices)
     except (OSError, KeyError, ValueError):
         return 0

@@ -202,7 +202,7 @@ def _feed(
 ) -> tuple[Feed, bool]:
     """What feeds the program, and whether that keeps all images on the devices."""
     size = int(np.prod(train.split.shape)) * len(train)
-    memory = device_bytes(program.devices[0])
+    memory = device_bytes(program.devices)
     batch_size, seed = settings.recipe.batch_size, settings.seed
     if keeps_on_device(settings.machine.data_on_device, size, memory):
         return DeviceFeed(program, train, batch_size, seed), True

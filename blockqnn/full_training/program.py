@@ -1,13 +1,15 @@
 """A network in training as compiled programs over a mesh of devices.
 
 Each batch is cut into as many parts as there are devices; weights are on all of
-them. The programs compute what one device would compute for the whole batch, and
-XLA adds the sums over devices (`jax.sharding`). The one exception is batch norm
-with statistics of each device's own part, which is asked for by a flag.
+them. The programs compute what one device would compute for the whole batch: the
+network runs on each device's own part (`jax.shard_map`), and sums are added over
+devices. The one exception is batch norm with statistics of each part, which is asked
+for by a flag.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +35,12 @@ from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 
 _DATA = "data"
+_WHOLE, _PARTS = PartitionSpec(), PartitionSpec(_DATA)
+
+_Drop = tuple[jax.Array, jax.Array] | None
+"""The key and the rate of a step's drop-path."""
+_Learned = tuple[jax.Array, jax.Array, Arrays, Arrays]
+"""Loss, right answers, statistics of batch norm, and gradients."""
 
 State = dict[str, Any]
 """A training between two steps: `step`; `parameters`, `statistics` and `momentum`; `average`,
@@ -65,7 +73,6 @@ class Program:
         self._plan, self._recipe, self._seed = plan, recipe, seed
         self._steps_per_epoch = steps_per_epoch
         self._mean, self._deviation = (np.asarray(n, np.float32) for n in normalisation)
-        self._groups = 1 if recipe.sync_batch_norm else len(devices)
         self._dtype = jnp.bfloat16 if recipe.bfloat16 else jnp.float32
         self._graph, self._empty = nnx.split(
             nnx.eval_shape(lambda: ChildNetwork(plan, dtype=self._dtype))
@@ -73,9 +80,9 @@ class Program:
         self._optimiser = optimiser(recipe)
         self._rate = learning_rates(recipe, steps_per_epoch)
         self.devices = list(devices)
-        mesh = Mesh(np.array(devices), (_DATA,))
-        self.everywhere = NamedSharding(mesh, PartitionSpec())
-        self.in_parts = NamedSharding(mesh, PartitionSpec(_DATA))
+        self._mesh = Mesh(np.array(devices), (_DATA,))
+        self.everywhere = NamedSharding(self._mesh, _WHOLE)
+        self.in_parts = NamedSharding(self._mesh, _PARTS)
         self._step = jax.jit(self._train_step, donate_argnums=0, out_shardings=self.everywhere)
         self._step_of = jax.jit(
             self._train_step_of, donate_argnums=0, out_shardings=self.everywhere
@@ -223,26 +230,13 @@ class Program:
         key = jax.random.fold_in(jax.random.key(self._seed % 2**32), step)
         augmentation_key, drop_key = jax.random.split(key)
         inputs = augmented(augmentation_key, self._normalised(images), self._side, recipe)
-        drop_path = None
-        if recipe.drop_path:
-            total = recipe.epochs * self._steps_per_epoch
-            drop_path = DropPath(drop_key, drop_path_rate(recipe, step, total))
-
-        def loss_of(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
-            network = self._network({**state, "parameters": parameters})
-            network.train()
-            logits = network(inputs, drop_path, self._groups)
-            _, statistics = network.weights()
-            loss = smoothed_cross_entropy(logits, labels, recipe.label_smoothing)
-            return loss, (logits, by_name(self._plan, statistics))
-
-        (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-            state["parameters"]
-        )
+        total = recipe.epochs * self._steps_per_epoch
+        drop = (drop_key, drop_path_rate(recipe, step, total)) if recipe.drop_path else None
+        weights = {name: state[name] for name in ("parameters", "statistics")}
+        loss, correct, statistics, gradients = self._gradients(weights, inputs, labels, drop)
         direction, momentum = self._descent(gradients, state["momentum"], state["parameters"])
         rate = self._rate(step)
         parameters = jax.tree.map(lambda p, d: p - rate * d, state["parameters"], direction)
-        correct = jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)
         begins = step % self._steps_per_epoch == 0
         sums = jax.tree.map(
             lambda held, new: jnp.where(begins, jnp.zeros_like(held), held) + new,
@@ -264,6 +258,52 @@ class Program:
                 {"parameters": parameters, "statistics": statistics},
             )
         return after, loss
+
+    def _gradients(
+        self, weights: Arrays, images: jax.Array, labels: jax.Array, drop: _Drop
+    ) -> _Learned:
+        """What a batch teaches, computed by all devices."""
+        if len(self.devices) == 1:
+            return self._gradients_of_part(weights, images, labels, drop)
+        # What the devices return in turn for one another is the same on all, which XLA cannot see.
+        shared = jax.shard_map(
+            functools.partial(self._gradients_of_part, devices=_DATA),
+            mesh=self._mesh,
+            in_specs=(_WHOLE, _PARTS, _PARTS, _WHOLE),
+            out_specs=_WHOLE,
+            check_vma=False,
+        )
+        return shared(weights, images, labels, drop)
+
+    def _gradients_of_part(
+        self,
+        weights: Arrays,
+        images: jax.Array,
+        labels: jax.Array,
+        drop: _Drop,
+        devices: str | None = None,
+    ) -> _Learned:
+        """What a device's part of a batch teaches, in the mean over devices."""
+        norm_devices = devices if self._recipe.sync_batch_norm else None
+        drop_path = None if drop is None else DropPath(*drop, devices)
+
+        def loss_of(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
+            network = self._network({**weights, "parameters": parameters})
+            network.train()
+            logits = network(images, drop_path, norm_devices)
+            _, statistics = network.weights()
+            loss = smoothed_cross_entropy(logits, labels, self._recipe.label_smoothing)
+            return loss, (logits, by_name(self._plan, statistics))
+
+        (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+            weights["parameters"]
+        )
+        correct = jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)
+        if devices is None:
+            return loss, correct, statistics, gradients
+        # Each device has the gradient of the sum of all losses for its own copy of the weights.
+        loss, statistics, gradients = jax.lax.pmean((loss, statistics, gradients), devices)
+        return loss, jax.lax.psum(correct, devices), statistics, gradients
 
     def _descent(
         self, gradients: Arrays, momentum: Arrays, parameters: Arrays

@@ -41,3 +41,28 @@ def test_a_platform_that_is_missing_is_a_sentence(tmp_path, platform, verb):
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith(f"blockqnn: JAX_PLATFORMS is {platform}, but JAX cannot start there")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "begins", "count"),
+    [
+        ("", "", 3),
+        # Whoever has said it already has the last word.
+        ("--xla_force_host_platform_device_count=2", "", 2),
+        ("", "jax.devices(); ", 1),
+    ],
+)
+def test_a_processor_becomes_several_devices_before_jax_has_begun(flags, begins, count):
+    program = (
+        "import jax; from blockqnn.children.devices import divide_processor, local_devices; "
+        f"{begins}divide_processor(3); print(len(local_devices()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{count}\n"

@@ -13,7 +13,7 @@ from blockqnn.networks.cost import Cost
 
 COST = Cost(parameters=1000, flops=1, block_flops=1, depth=1, activations=500)
 RECIPE = FullRecipe(batch_size=100)
-DEVICE = jax.local_devices()[0]
+DEVICES = jax.local_devices()[:1]
 
 
 def test_the_estimate_by_hand():
@@ -25,15 +25,17 @@ def test_the_estimate_by_hand():
 
 
 def test_more_than_is_allowed_is_refused_with_both_numbers():
-    check_memory(2_000_000_000, 2.0, DEVICE)
+    check_memory(2_000_000_000, 2.0, DEVICES)
     with pytest.raises(UserError, match=r"needs about 2\.5 GB .* --memory_gigabytes allows 2 GB"):
-        check_memory(2_500_000_000, 2.0, DEVICE)
+        check_memory(2_500_000_000, 2.0, DEVICES)
     with pytest.raises(UserError, match=r"more than 10\^11 GB on each device, and cpu has"):
-        check_memory(10**400, 0.0, DEVICE)
+        check_memory(10**400, 0.0, DEVICES)
 
 
 def test_the_memory_of_this_machine_is_known():
-    assert device_bytes(DEVICE) > 10**7
+    assert device_bytes(DEVICES) > 10**7
+    # Parts of one processor share its memory, which others use as well.
+    assert device_bytes(DEVICES * 4) == pytest.approx(device_bytes(DEVICES) / 4, rel=0.2)
 
 
 @pytest.mark.parametrize(

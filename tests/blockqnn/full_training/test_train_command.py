@@ -8,6 +8,7 @@ import pytest
 
 from blockqnn.children.checkpoint import checkpoints, load_checkpoint
 from blockqnn.full_training import command
+from blockqnn.full_training.command import processor_parts
 from blockqnn.full_training.directory import read_result
 from blockqnn.full_training.settings import FullData, Machine
 from blockqnn.networks.spaces.nsc.codes import write
@@ -156,3 +157,21 @@ def test_the_moving_average_is_what_is_kept(tmp_path):
     one, other = (weights(tmp_path / name)[0] for name in ("average", "plain"))
     assert not equal(one, other)
     assert np.isfinite(one["head"]["linear"]["kernel"]).all()
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "cores", "parts"),
+    [
+        (128, 1, 1),
+        (128, 2, 2),
+        (128, 3, 2),
+        # Fewer than 32 images for each would not be worth it.
+        (128, 64, 4),
+        (96, 64, 3),
+        (63, 2, 1),
+        (8, 2, 1),
+        (130, 3, 2),
+    ],
+)
+def test_a_processor_is_divided_so_that_a_batch_is_shared_evenly(batch_size, cores, parts):
+    assert processor_parts(batch_size, cores) == parts
