@@ -7,10 +7,12 @@ can be added on another.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -48,8 +50,13 @@ class Ledger:
         self._path, self._lock = path, threading.Lock()
         self.entries: dict[str, Entry] = {}
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                self._add(json.loads(line))
+            text = path.read_text(encoding="utf-8")
+            for line in text.splitlines():
+                # A process that was killed while it wrote leaves a part of a line.
+                with contextlib.suppress(json.JSONDecodeError):
+                    self._add(json.loads(line))
+            if text and not text.endswith("\n"):
+                path.write_text(f"{text}\n", encoding="utf-8")
 
     def result(self, step: str) -> Mapping[str, Any] | None:
         """What came of a step, or None if it is not done."""
@@ -87,6 +94,11 @@ class Ledger:
         entry.result = attempt["result"] or entry.result
 
 
+def file_name(step: str) -> str:
+    """A step's name as that of a file."""
+    return re.sub(r"\W+", "-", step)
+
+
 def run_step(
     ledger: Ledger,
     step: str,
@@ -117,7 +129,7 @@ def run_step(
     # In one piece: steps begin at the same time.
     print(f"{time.strftime('%H:%M:%S')} {step}\n", end="", flush=True)
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{step.replace(' ', '-')}.log"
+    log = logs / f"{file_name(step)}.log"
     begun, code, core_seconds, found = time.perf_counter(), 130, 0.0, None
     try:
         with log.open("a", encoding="utf-8") as stream:

@@ -162,8 +162,8 @@ def _minutes(ledger: Ledger, found: Sequence[Trained], kind: str) -> str:
     """Core minutes of the searches, or of the finals, that chose a row's blocks."""
     steps = {one.chosen.step for one in found}
     if kind == "finals":
-        costs = [ledger.entries[step].core_seconds for step in steps if step.startswith("finals ")]
+        names = [step for step in steps if step.startswith("finals ")]
     else:
         names = [step.replace("finals ", "search ", 1) for step in steps if step]
-        costs = [ledger.entries[name].core_seconds for name in names]
+    costs = [ledger.entries[name].core_seconds for name in names if name in ledger.entries]
     return f"{statistics.mean(costs) / 60:.0f}" if costs else ""

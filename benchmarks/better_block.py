@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks._arguments import listed, make_parser
 from benchmarks._better_block_data import FOLDS, Fold, folds
-from benchmarks._better_block_steps import Ledger, run_step
+from benchmarks._better_block_steps import Ledger, file_name, run_step
 from benchmarks._better_block_table import Chosen, in_words
 from blockqnn.flags.flag_text import parse_match
 from blockqnn.full_training.directory import read_result
@@ -133,9 +133,9 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
     setting = SETTINGS[own.setting]
     name, _, unmatched = agent.partition("-without-")
     facts = {"fold": fold.name, "agent": agent, "seed": seed, "blocks": own.blocks}
-    step = f"{fold.name} {agent} {own.blocks} {seed}"
-    images = own.search_images or setting.images
-    run_dir = own.out / "searches" / step.replace(" ", "-")
+    images, rounds = own.search_images or setting.images, own.rounds or setting.rounds
+    step = f"{fold.name} {agent} {own.blocks} {images} {own.max_layers} {rounds} {seed}"
+    run_dir = own.out / "searches" / file_name(step)
     flags = [
         f"--run_dir={run_dir}",
         "--preset=digits",
@@ -168,7 +168,7 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
         """The winner."""
         return {**facts, "winner": write(resolve(f"{run_dir}#best", 10_000).code)}
 
-    logs, rounds = own.out / "logs", own.rounds or setting.rounds
+    logs = own.out / "logs"
     run_step(ledger, f"search {step}", ["search", *flags], logs, after_search)
     # A ledger that came from elsewhere has winners of runs that are not here.
     if run_dir.exists() or ledger.result(f"finals {step}") is None:
@@ -222,7 +222,7 @@ def train_all(
         fold, code, seed = one
         prefix, layout, amount = training(own, code)
         step = f"{prefix} {fold.name} {seed}"
-        directory = own.out / "trainings" / step.replace(" ", "-").replace(":", "-")
+        directory = own.out / "trainings" / file_name(step)
         filters = ",".join(map(str, layout.filters))
         flags = [f"--dataset=npz:{fold.path}", f"--filters={filters}", "--repeats=1"]
         flags += [f"--seed={seed}", f"--out_dir={directory}", f"--epochs={epochs}"]

@@ -73,8 +73,6 @@ class Recipe:
         bfloat16: compute in bfloat16; weights and statistics stay float32.
         execution: `layers`, `whole`, or `auto` for the first on a CPU and the
             second elsewhere.
-        lowerings: name of the table by which convolutions are computed on a processor, see
-            `blockqnn.networks.lowerings`.
     """
 
     epochs: int = 12
@@ -89,7 +87,6 @@ class Recipe:
     restart_factor: float = 0.4
     bfloat16: bool = False
     execution: str = "auto"
-    lowerings: str = "auto"
 
     def drawn_out(self, epochs: int) -> Recipe:
         """The same recipe with other epochs, its schedule of learning rates in proportion."""

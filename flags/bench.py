@@ -12,12 +12,13 @@ from blockqnn.bench.floor import PresetChildren
 from blockqnn.bench.settings import BenchSettings
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
-from blockqnn.flags import child_network, child_training, parsing, preset_files, search
+from blockqnn.flags import child_network, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.settings import Recipe
+from blockqnn.workers.allocation import keep_memory
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")
 _BLOCKS_ALLOWED = "blocks with commas between them, as in residual,[(1,1,3,0,0),(2,7,0,0,0)]"
@@ -53,8 +54,9 @@ def define() -> parsing.FlagSet:
     flags.switch(
         "measure_lowerings",
         False,
-        "instead of blocks, measure every lowering of a convolution on this machine, for some ten "
-        "minutes, and keep the table as its own, which --lowerings=auto takes from then on",
+        "instead of blocks, measure every lowering of a convolution on one core of this machine, "
+        "in float32, for some ten minutes, and keep the table, by which children and trainings "
+        "here are computed from then on",
     )
     flags.integer(
         "cores",
@@ -82,7 +84,6 @@ def define() -> parsing.FlagSet:
         ("auto", "layers", "whole"),
         "children compiled layer by layer (CPU) or whole (GPU and TPU)",
     )
-    child_training.define_lowerings(flags)
     return flags
 
 
@@ -106,6 +107,14 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
             f"bench takes flags alone, given {words[0]!r}. See: {command('bench', '--help')}"
         )
     value = flags.chosen()
+    if value["measure_lowerings"]:
+        named = [n for n in flags.values if flags.values[n].present]
+        for name in named:
+            if name not in ("measure_lowerings", "batch_size", "format"):
+                raise UserError(
+                    f"--measure_lowerings measures convolutions and no blocks, so --{name} has no "
+                    "effect on it; leave it out."
+                )
     return BenchSettings(
         references=value["blocks"],
         own_filters=not flags.values["filters"].present,
@@ -116,7 +125,6 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
             batch_size=value["batch_size"],
             bfloat16=value["bfloat16"],
             execution=value["execution"],
-            lowerings=value["lowerings"],
         ),
         steps=value["steps"],
         children=_children(value["preset"]),
@@ -145,6 +153,7 @@ def _children(preset: str) -> PresetChildren:
 
 def _run(settings: BenchSettings) -> int:
     if settings.measures_lowerings:
+        keep_memory()  # Before JAX is imported.
         from blockqnn.bench.lowering_measurements import measure_lowerings
 
         batch_size = settings.recipe.batch_size

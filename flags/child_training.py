@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.flags.parsing import FlagSet
-from blockqnn.networks import lowerings
 from blockqnn.settings import Recipe, RewardSettings
 
 
@@ -52,26 +51,10 @@ def define(flags: FlagSet) -> None:
         ("auto", "layers", "whole"),
         "children compiled layer by layer (CPU) or whole (GPU and TPU)",
     )
-    define_lowerings(flags)
 
     flags.group("Reward")
     flags.number("mu", RewardSettings.mu, "percent that each e-fold of the block's FLOPs costs")
     flags.number("rho", RewardSettings.rho, "percent that each e-fold of the block's density costs")
-
-
-def define_lowerings(flags: FlagSet) -> None:
-    """Adds the flag for the table by which convolutions are computed.
-
-    Args:
-        flags: that are added to, in the group that is under way.
-    """
-    flags.choice(
-        "lowerings",
-        lowerings.AUTO,
-        lowerings.names(),
-        "the measured table by which convolutions are computed on a processor: auto for this "
-        "machine's own (bench --measure_lowerings), else that of its kind, else the usual one",
-    )
 
 
 def recipe(values: dict[str, Any]) -> Recipe:
@@ -96,7 +79,6 @@ def recipe(values: dict[str, Any]) -> Recipe:
         restart_factor=values["restart_factor"],
         bfloat16=values["bfloat16"],
         execution=values["execution"],
-        lowerings=values["lowerings"],
     )
 
 

@@ -25,7 +25,6 @@ from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.flags.contradictions import refuse_contradictions
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
-from blockqnn.networks import lowerings
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
@@ -167,11 +166,6 @@ def parse(
         # Nobody has named one: the space takes its own.
         flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
     flags.values["run_dir"].value = str(run_dir)
-    if not given.continues and not own.recorded_flags(run_dir):
-        # Written down as what it stands for here, so that the run goes on by the same one.
-        name = lowerings.resolved(flags.chosen()["lowerings"])
-        lowerings.table_named(name)
-        flags.values["lowerings"].value = name
     values = flags.chosen()
     run = execution.run_settings(values, flags.flag_file())
     return _search_settings(values), dataclasses.replace(run, notes=tuple(notes))
@@ -223,7 +217,7 @@ def _begun_or_new(
         own_flags = {"finals": OFF} | before if before else {}
         recorded = [
             f"--{name}={own_flags[name]}"
-            for name in ("agent", "finals", "lowerings")
+            for name in ("agent", "finals")
             if name in own_flags and name not in given.named
         ]
         return (_read(arguments, recorded) if recorded else given), ""

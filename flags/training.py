@@ -96,8 +96,8 @@ def _define_training(flags: parsing.FlagSet) -> None:
     flags.integer(
         "devices",
         machine.devices,
-        "devices that share each batch; 0 for all GPUs or TPU cores, or as many parts of the CPU "
-        "as it has cores",
+        "devices that share each batch; 0 for all GPUs or TPU cores, or for parts of the CPU, one "
+        "a core, as long as they share a batch evenly and have 32 images or more each",
     )
     flags.choice(
         "data_on_device",

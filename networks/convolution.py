@@ -19,6 +19,9 @@ import numpy as np
 
 from blockqnn.networks import lowerings
 
+_MOST_PIECES = 16
+"""Of a batch: each is a program of its own in what XLA compiles."""
+
 Value = Callable[[jax.Array, jax.Array], jax.Array]
 KernelGradient = Callable[[jax.Array, jax.Array, int], jax.Array]
 
@@ -190,12 +193,14 @@ def piecewise_kernel_gradient(
         x: the input, [B, H, W, I].
         gradient: for the output, [B, H, W, O].
         side: K.
-        piece: images in one. Fewer than 8 leave lanes of vector registers unused.
+        piece: images in one, or as many more as keep the pieces few enough to compile. Fewer
+            than 8 leave lanes of vector registers unused.
         of_piece: computes what is added up.
 
     Returns:
         [K, K, I, O].
     """
+    piece = max(piece, -(-len(x) // _MOST_PIECES))
     parts = [
         of_piece(x[start : start + piece], gradient[start : start + piece], side)
         for start in range(0, len(x), piece)

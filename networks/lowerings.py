@@ -1,15 +1,17 @@
-"""Which lowering of a convolution is the fastest: measured tables, one for a kind of processor.
+"""Which lowering of a convolution is the fastest on a processor: tables of what was measured.
 
 A table has, for some shapes, the time of each candidate over that of XLA's own
 operation. A convolution takes what is fastest at the nearest shape of the table that is
-in use, so on one machine the choice is always the same. `blockqnn bench --measure_lowerings`
-measures a table. Nothing here imports JAX.
+in use, so with one table the choice is always the same. `blockqnn bench --measure_lowerings`
+makes the table of a machine. Nothing here imports JAX.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import math
 import os
@@ -20,7 +22,8 @@ from typing import Any, NamedTuple
 
 from blockqnn.networks.processor import kind_of_processor, processor_name
 
-AUTO, OWN, PLAIN = "auto", "own", "plain"
+PLAIN = "plain"
+"""XLA's own operation."""
 PIECES = (8, 16, 32)
 """Images in a piece of a batch, of which gradients are taken apart."""
 CANDIDATES = {
@@ -34,7 +37,6 @@ CANDIDATES = {
 """For a value or the gradient for an input, and for the gradient for a kernel."""
 _MARGIN = 0.9
 """Of the time of XLA's own: what saves less is not worth its compilation, or is noise."""
-_TABLES = pathlib.Path(__file__).parent / "lowering_tables"
 
 
 class LoweringError(ValueError):
@@ -77,12 +79,18 @@ class LoweringTable:
     """Which candidate to take where.
 
     Attributes:
-        name: of the kind of processor.
+        name: `usual`, or `own` for one that a user has measured.
         rows: what was measured; without any, XLA's own is taken everywhere.
     """
 
     name: str
     rows: tuple[Row, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name what it says."""
+        text = json.dumps([[row.shape, dict(row.value), dict(row[2])] for row in self.rows])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def value(self, shape: Shape) -> str:
         """The candidate for a value, or for the gradient for an input.
@@ -153,71 +161,52 @@ USUAL = LoweringTable(
         *(_row(kernel, side, _DENSE, _DENSE) for kernel in (3, 5) for side in (1, 2)),
     ),
 )
-"""For processors that nobody has measured: what is good on all those that were."""
+"""Where nobody has measured: what is good on all processors that were tried."""
 
 
 def own_table(environment: Mapping[str, str] = os.environ) -> pathlib.Path:
-    """Where the table is kept that the user has measured on this kind of machine.
+    """Where the table is kept that the user has measured here.
 
     Args:
         environment: its XDG_CACHE_HOME is respected.
 
     Returns:
-        A path, of another file for each model of processor.
+        A path, of another file for each name and kind of processor.
     """
-    home = environment.get("XDG_CACHE_HOME") or str(pathlib.Path("~/.cache").expanduser())
-    model = re.sub(r"\W+", "-", processor_name()).strip("-").lower()
-    return pathlib.Path(home) / "blockqnn" / f"lowerings-{model}.json"
+    home = pathlib.Path(environment.get("XDG_CACHE_HOME") or "~/.cache")
+    words = re.sub(r"\W+", "-", f"{processor_name()} {kind_of_processor()}").strip("-").lower()
+    with contextlib.suppress(RuntimeError):  # There is no home.
+        home = home.expanduser()
+    return home / "blockqnn" / f"lowerings-{words}.json"
 
 
-def names() -> tuple[str, ...]:
-    """What tables there may be: of this machine, and those that are there everywhere."""
-    shipped = sorted(path.stem for path in _TABLES.glob("*.json"))
-    return (AUTO, OWN, PLAIN, USUAL.name, *shipped)
+_in_use: LoweringTable | None = None
 
 
-def resolved(name: str) -> str:
-    """What a name stands for on this machine.
-
-    Args:
-        name: one of `names()`.
+def in_use() -> LoweringTable:
+    """The table by which this process lowers convolutions on a processor.
 
     Returns:
-        For `auto` `own`, if this machine was measured; for both, if it was not, the table of
-        its kind, or the usual one. Any other name is what it is.
-    """
-    if name not in (AUTO, OWN):
-        return name
-    if own_table().exists():
-        return OWN
-    kind = kind_of_processor()
-    return kind if kind in names() else USUAL.name
-
-
-def table_named(name: str) -> LoweringTable:
-    """The table of a name.
-
-    Args:
-        name: one of `names()`.
-
-    Returns:
-        The table.
+        The own table of this machine's user, or the usual one where there is none, or none that
+        this user may read; from the first call on always the same.
 
     Raises:
-        LoweringError: if it cannot be read.
+        LoweringError: if the own table is damaged.
     """
-    return _load(resolved(name))
+    global _in_use
+    if _in_use is None:
+        _in_use = _found()
+    return _in_use
 
 
-@functools.cache
-def _load(name: str) -> LoweringTable:
-    if name in (PLAIN, USUAL.name):
-        return USUAL if name == USUAL.name else LoweringTable(PLAIN)
-    path = own_table() if name == OWN else _TABLES / f"{name}.json"
+def _found() -> LoweringTable:
+    path = own_table()
     try:
-        return _read(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise LoweringError(f"{path} cannot be read: {error.strerror or error}.") from error
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return USUAL
+    try:
+        return _read(json.loads(text))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LoweringError(
             f"{path} is no table of lowerings ({error}); measure it again, by blockqnn bench "
@@ -236,28 +225,4 @@ def _read(content: Mapping[str, Any]) -> LoweringTable:
             for unknown in found.keys() - set(CANDIDATES[direction]):
                 raise ValueError(f"{unknown!r} is no candidate")
         rows.append(Row(shape, **ratios))
-    return LoweringTable(str(content["kind"]), tuple(rows))
-
-
-_in_use: LoweringTable | None = None
-
-
-def use(name: str) -> None:
-    """Makes a table the one that convolutions are lowered by from now on, in this process.
-
-    Args:
-        name: as for `table_named`.
-
-    Raises:
-        LoweringError: if it cannot be read.
-    """
-    global _in_use
-    _in_use = table_named(name)
-
-
-def in_use() -> LoweringTable:
-    """The table that convolutions are lowered by: what `auto` stands for, if none was named."""
-    if _in_use is None:
-        use(AUTO)
-    assert _in_use is not None
-    return _in_use
+    return LoweringTable("own", tuple(rows))

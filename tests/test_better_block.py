@@ -86,6 +86,12 @@ def test_a_ledger_is_read_again_with_the_costs_of_all_attempts(ledger, tmp_path)
     ledger.add("train x", 5.0, 7.0, {"error": 1.0})
     again = Ledger(tmp_path / "folder" / "ledger.jsonl").entries["train x"]
     assert (again.seconds, again.core_seconds, again.result) == (7.0, 10.0, {"error": 1.0})
+    with (tmp_path / "folder" / "ledger.jsonl").open("a") as file:
+        file.write('{"step": "train x", "seconds": 5')
+    torn = Ledger(tmp_path / "folder" / "ledger.jsonl")
+    assert torn.entries == {"train x": again}
+    torn.add("train y", 1.0, 1.0, {"error": 2.0})
+    assert set(Ledger(tmp_path / "folder" / "ledger.jsonl").entries) == {"train x", "train y"}
 
 
 def test_a_step_is_done_once_and_a_failed_one_is_said_and_costs(ledger, tmp_path):

@@ -28,6 +28,7 @@ from blockqnn.errors import UserError
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import about, counted, number, table
+from blockqnn.networks import lowerings
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, is_code, write
@@ -120,6 +121,7 @@ class _Bench:
             "cores_of_the_machine": len(available_cores()),
             "bfloat16": settings.recipe.bfloat16,
             "execution": settings.recipe.execution,
+            "lowerings": lowerings.in_use().name,
             "batch_size": settings.recipe.batch_size,
             **dataclasses.asdict(self._rates),
             **dataclasses.asdict(settings.children),
@@ -286,6 +288,7 @@ def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
             f"children of preset {children.preset}: {children.epochs} epochs of "
             f"{children.training_images:,} images, evaluated on {children.validation_images:,}",
             f"idle while compiling, caches warm: {100 * facts['idle_share']:.1f} %",
+            f"convolutions by the {facts['lowerings']} table of lowerings",
             f"on {facts['cores']} of {facts['cores_of_the_machine']} cores; load of other programs "
             f"before: {facts['load']:.1f}",
         ]

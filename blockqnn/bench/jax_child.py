@@ -18,7 +18,6 @@ from blockqnn.children.devices import local_devices
 from blockqnn.children.execution import Execution, compute_dtype
 from blockqnn.children.training import make_execution, on_device
 from blockqnn.data.images import Images
-from blockqnn.networks import lowerings
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
@@ -47,7 +46,6 @@ class JaxMeasurements:
         # Whatever touches a device first would say less clearly that there is none.
         devices = local_devices()
         use_cache()
-        lowerings.use(recipe.lowerings)
         self._recipe, self._batch_size = recipe, batch_size
         self._train, self._validation = on_device(images, images)
         self.device = devices[0].device_kind

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import pathlib
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.devices import local_devices
 from blockqnn.children.step_programs import compiler_options
 from blockqnn.errors import UserError
 from blockqnn.listing import about, counted, table
@@ -31,7 +33,6 @@ from blockqnn.networks.lowerings import (
     own_table,
 )
 from blockqnn.networks.processor import kind_of_processor, processor_name
-from blockqnn.workers.allocation import keep_memory
 
 KERNELS = (3, 5)
 TIMES_INPUTS = (1, 2, 4)
@@ -63,12 +64,14 @@ def measure_lowerings(batch_size: int, as_json: bool, stream: TextIO, progress: 
     """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    keep_memory()
-    if jax.default_backend() != "cpu":
+    if local_devices()[0].platform != "cpu":
         raise UserError(
             "Lowerings are measured on the processor, and another device computes here; set "
             "JAX_PLATFORMS=cpu."
         )
+    path = own_table()
+    unfinished = path.with_suffix(".new")
+    _write(unfinished, "")  # Not after ten minutes.
     wanted = list(shapes())
     print(
         f"Processor:  {processor_name()} ({kind_of_processor()}), one core\n"
@@ -92,16 +95,22 @@ def measure_lowerings(batch_size: int, as_json: bool, stream: TextIO, progress: 
         "batch_size": batch_size,
         "rows": [as_facts(row) for row in rows],
     }
-    path = own_table()
+    _write(unfinished, in_lines(facts))
+    unfinished.replace(path)
+    words = (
+        f"{in_words(rows, plain, batch_size)}\n\n"
+        f"Kept in {path}, by which children and trainings here are computed from now on; remove "
+        "the file to go back."
+    )
+    print(json.dumps(facts) if as_json else words, file=stream)
+
+
+def _write(path: pathlib.Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".new")
-        unfinished.write_text(in_lines(facts), encoding="utf-8")
-        unfinished.replace(path)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
-    words = f"{in_words(rows, plain, batch_size)}\n\nKept in {path}, which --lowerings=auto takes."
-    print(json.dumps(facts) if as_json else words, file=stream)
 
 
 def shapes() -> Iterator[Shape]:

@@ -124,7 +124,8 @@ class TorchProfile:
         """Seconds of the backward pass for some of the arguments alone."""
         for tensor in arguments:
             tensor.requires_grad_(any(tensor is one for one in of))
-        output = function(*arguments)
+        with self._autocast():
+            output = function(*arguments)
         gradient = torch.randn_like(output)
 
         def call() -> None:
@@ -176,11 +177,16 @@ class TorchProfile:
 
     def _seconds(self, function: Function, *arguments: torch.Tensor) -> float:
         def call() -> None:
-            with torch.no_grad():
+            with torch.no_grad(), self._autocast():
                 function(*arguments)
             self._wait()
 
         return median_seconds(call)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self._device.type, torch.bfloat16, enabled=self._recipe.bfloat16, cache_enabled=False
+        )
 
     def _wait(self) -> None:
         if self._device.type == "cuda":

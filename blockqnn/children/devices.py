@@ -32,16 +32,17 @@ def local_devices() -> list[jax.Device]:
 
 
 def divide_processor(parts: int) -> None:
-    """Makes the processor several devices, one thread of work each, if JAX has not begun yet.
+    """Makes the processor several devices, if JAX has not begun yet and nobody has said otherwise.
 
     XLA's convolutions hardly gain from a second core, so devices that share a batch are faster.
 
     Args:
-        parts: how many devices. XLA_FLAGS has the last word.
+        parts: how many devices. XLA_FLAGS and JAX_NUM_CPU_DEVICES have the last word.
     """
     import jax
 
-    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+    said = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if said or "JAX_NUM_CPU_DEVICES" in os.environ:
         return
     with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", parts)

@@ -14,7 +14,6 @@ from blockqnn.children.execution import DeviceImages, Execution
 from blockqnn.children.layer_by_layer import LayerByLayer
 from blockqnn.children.whole_program import WholeProgram
 from blockqnn.data.images import Images, channel_statistics
-from blockqnn.networks import lowerings
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.reward import guessing_accuracy
@@ -196,14 +195,12 @@ def make_execution(plan: Plan, recipe: Recipe, batch_size: int) -> Execution:
 
     Args:
         plan: of the child network.
-        recipe: its `execution` is `layers`, `whole` or `auto`; by its `lowerings` this process
-            computes convolutions from now on.
+        recipe: its `execution` is `layers`, `whole` or `auto`.
         batch_size: images in a step.
 
     Returns:
         The child, not yet compiled.
     """
-    lowerings.use(recipe.lowerings)
     kind = WholeProgram if is_whole(recipe) else LayerByLayer
     return kind(plan, recipe, batch_size)
 

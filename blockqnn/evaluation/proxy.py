@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from blockqnn.evaluation.recorded import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.operations.steps import loaded
 from blockqnn.networks.spaces.registry import design_of, design_plan
@@ -52,7 +53,8 @@ class ProxyEvaluator:
             worker: where compiled programs are kept.
 
         Raises:
-            UserError: if the data set cannot be read, or the cache cannot be used.
+            UserError: if the data set cannot be read, or the cache or the table of lowerings cannot
+                be used.
         """
         import jax
         import jax.numpy as jnp
@@ -65,6 +67,7 @@ class ProxyEvaluator:
 
         self._score, self._layout, self._title = loaded(PROXIES[proxy]), layout, proxy
         begin_cache(worker.compilation_cache)
+        lowerings_record()
         train, _ = on_device(*load_search_parts(data))
         count = min(recipe.batch_size, len(train.labels))
         drawn = np.random.default_rng(0).permutation(len(train.labels))[:count]

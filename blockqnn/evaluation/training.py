@@ -29,6 +29,7 @@ from blockqnn.children.training import (
 )
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
+from blockqnn.evaluation.recorded import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
@@ -60,11 +61,12 @@ class TrainEvaluator:
 
         Raises:
             UserError: if the data set cannot be read, there are not so many
-                devices, or the cache cannot be used.
+                devices, or the cache or the table of lowerings cannot be used.
         """
         self._recipe, self._layout = recipe, layout
         devices = _devices(worker.devices)
         self._cache = begin_cache(worker.compilation_cache)
+        lowerings_record()  # A table that is damaged is no matter of single children.
         parts = load_search_parts(data)
         # One device stays the default without saying so: what jit has compiled under an explicit
         # default device and without one are two programs.

@@ -15,8 +15,15 @@ from blockqnn.full_training.heading import (
 )
 from blockqnn.full_training.parts import Parts, open_parts, training_examples
 from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare
-from blockqnn.full_training.settings import HELD_OUT, TEST, VALIDATION, TrainSettings
+from blockqnn.full_training.settings import (
+    HELD_OUT,
+    TEST,
+    VALIDATION,
+    FullRecipe,
+    TrainSettings,
+)
 from blockqnn.listing import counted, in_units, number, table
+from blockqnn.networks import lowerings
 from blockqnn.workers.allocation import keep_memory
 from blockqnn.workers.placement import available_cores
 
@@ -33,7 +40,7 @@ _MANY = 5_000
 
 _FLOAT = 4
 _LEAST_IMAGES = 32
-"""Of a step, for a part of a processor: fewer leave its vector registers half empty."""
+"""Of a step, for a part of a processor, so that a large machine is not cut to pieces."""
 
 FAILED = 1
 """Exit status of a training whose loss became infinite."""
@@ -53,6 +60,7 @@ def train(settings: TrainSettings, stream: TextIO) -> int:
         UserError: if something cannot be used; nothing has been written then.
         CodeError: if a code breaks a rule.
         LayoutError: if a network does not fit the images.
+        LoweringError: if this machine's own table of lowerings is damaged.
     """
     prepared = prepare(settings)
     for one in prepared:
@@ -66,11 +74,13 @@ def train(settings: TrainSettings, stream: TextIO) -> int:
     from blockqnn.full_training.trainer import StopRequest
 
     devices = _devices(settings, unfinished)
+    if devices[0].platform == "cpu":
+        lowerings.in_use()  # One that is damaged is said before anything is written.
     for one in prepared:
         check_checkpoint(one, settings)
     parts: dict[str, Parts] = {}
     if unfinished:
-        if devices[0].platform != "cpu":
+        if devices[0].platform != "cpu" or len(devices) > 1:
             print(f"Computes on {device_words(devices)}.", file=stream, flush=True)
         if unfinished[0].info.examples > _MANY:
             print("Reading the images ...", file=stream, flush=True)
@@ -189,20 +199,37 @@ def _error(figures: dict[str, Any]) -> str:
 def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.Device]:
     """The devices that will train, which have room for every block."""
     from blockqnn.children.devices import divide_processor, local_devices
-    from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
 
-    wanted = settings.machine.devices
-    parts = wanted or processor_parts(settings.recipe.batch_size, len(available_cores()))
-    divide_processor(parts)
+    wanted, recipe, cores = settings.machine.devices, settings.recipe, len(available_cores())
+    parts = processor_parts(recipe, cores)
+    divide_processor(min(wanted, cores) or parts)
     found = local_devices()
     if wanted > len(found):
         raise UserError(f"--devices is {wanted}, but there are {len(found)} here.")
-    devices = found[: parts if found[0].platform == "cpu" else wanted or len(found)]
+    if not wanted and found[0].platform == "cpu":
+        wanted = processor_parts(recipe, min(cores, len(found)))
+    devices = found[: wanted or len(found)]
     if settings.recipe.batch_size % len(devices):
         raise UserError(
             f"--batch_size {settings.recipe.batch_size} cannot be shared by {len(devices)} "
             "devices; allowed: a multiple of their number, or another --devices."
         )
+    try:
+        _check_memory(settings, unfinished, devices)
+    except UserError:
+        if settings.machine.devices or devices[0].platform != "cpu" or len(devices) == 1:
+            raise
+        # Nobody has asked for parts, each of which has the weights and perhaps the images.
+        devices = devices[:1]
+        _check_memory(settings, unfinished, devices)
+    return devices
+
+
+def _check_memory(
+    settings: TrainSettings, unfinished: list[Prepared], devices: list[jax.Device]
+) -> None:
+    from blockqnn.full_training.memory import check_memory, device_bytes, training_bytes
+
     for one in unfinished:
         images = stored_bytes(one, settings)
         kept = keeps_on_device(settings.machine.data_on_device, images, device_bytes(devices))
@@ -211,20 +238,22 @@ def _devices(settings: TrainSettings, unfinished: list[Prepared]) -> list[jax.De
             check_memory(needed, settings.machine.memory_gigabytes, devices)
         except UserError as error:
             raise UserError(f"{one.reference.title}: {error}") from error
-    return devices
 
 
-def processor_parts(batch_size: int, cores: int) -> int:
+def processor_parts(recipe: FullRecipe, cores: int) -> int:
     """Into how many devices a processor is divided where nobody has said so.
 
     Args:
-        batch_size: images in a step.
+        recipe: how the network is trained.
         cores: that this process may use.
 
     Returns:
         The most that cores are there for, that share a batch evenly, and that have enough images
-        each.
+        each; one where the outcome would depend on it.
     """
+    if not recipe.sync_batch_norm:
+        return 1
+    batch_size = recipe.batch_size
     possible = range(1, min(cores, batch_size // _LEAST_IMAGES) + 1)
     return max((parts for parts in possible if batch_size % parts == 0), default=1)
 

@@ -126,7 +126,8 @@ def device_words(devices: Sequence[jax.Device]) -> str:
         Words for the heading of a verb.
     """
     if devices[0].platform == "cpu":
-        return described() if len(devices) == 1 else f"{len(devices)} x CPU"
+        parts = f", {len(devices)} devices that share each batch"
+        return described() + (parts if len(devices) > 1 else "")
     return f"{len(devices)} x {devices[0].device_kind}"
 
 

@@ -58,16 +58,23 @@ def check_memory(needed: int, limit_gigabytes: float, devices: Sequence[jax.Devi
         given = (
             f"--memory_gigabytes allows {limit_gigabytes:g} GB"
             if limit_gigabytes
-            else f"{devices[0].device_kind} has {allowed / _GIGABYTE:.3g} GB"
+            else f"{_owner(devices)} has {allowed / _GIGABYTE:.3g} GB"
         )
         # Widths multiply: the number may be too large for a float.
         huge = needed > 10**20
         shown = "more than 10^11" if huge else f"{needed / _GIGABYTE:,.3g}"
+        fewer = "--devices=1, " if len(devices) > 1 else ""
         raise UserError(
             f"This training needs about {shown} GB on each device, and {given}; take a smaller "
-            "--batch_size, fewer --repeats or --filters, --bfloat16, --data_on_device=no, or a "
-            "higher --memory_gigabytes if the estimate is wrong."
+            f"--batch_size, fewer --repeats or --filters, --bfloat16, --data_on_device=no, {fewer}"
+            "or a higher --memory_gigabytes if the estimate is wrong."
         )
+
+
+def _owner(devices: Sequence[jax.Device]) -> str:
+    kind = devices[0].device_kind
+    shares = devices[0].platform == "cpu" and len(devices) > 1
+    return f"each of {len(devices)} parts of the {kind}" if shares else kind
 
 
 def device_bytes(devices: Sequence[jax.Device]) -> int:

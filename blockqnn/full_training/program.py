@@ -1,15 +1,12 @@
 """A network in training as compiled programs over a mesh of devices.
 
 Each batch is cut into as many parts as there are devices; weights are on all of
-them. The programs compute what one device would compute for the whole batch: the
-network runs on each device's own part (`jax.shard_map`), and sums are added over
-devices. The one exception is batch norm with statistics of each part, which is asked
-for by a flag.
+them. What a batch teaches is computed by all devices together
+(`blockqnn.full_training.lesson`), the step that follows from it by each.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding
 
-from blockqnn.children.named_weights import Arrays, by_layer, by_name
+from blockqnn.children.named_weights import Arrays, by_name
 from blockqnn.full_training.augmentation import augmented, central_crop
+from blockqnn.full_training.lesson import DATA, PARTS, WHOLE, Lesson
 from blockqnn.full_training.schedule import (
     averaging_decay,
     drop_path_rate,
@@ -29,18 +26,8 @@ from blockqnn.full_training.schedule import (
     optimiser,
 )
 from blockqnn.full_training.settings import FullRecipe
-from blockqnn.networks.child import ChildNetwork
-from blockqnn.networks.drop_path import DropPath
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
-
-_DATA = "data"
-_WHOLE, _PARTS = PartitionSpec(), PartitionSpec(_DATA)
-
-_Drop = tuple[jax.Array, jax.Array] | None
-"""The key and the rate of a step's drop-path."""
-_Learned = tuple[jax.Array, jax.Array, Arrays, Arrays]
-"""Loss, right answers, statistics of batch norm, and gradients."""
 
 State = dict[str, Any]
 """A training between two steps: `step`; `parameters`, `statistics` and `momentum`; `average`,
@@ -73,16 +60,13 @@ class Program:
         self._plan, self._recipe, self._seed = plan, recipe, seed
         self._steps_per_epoch = steps_per_epoch
         self._mean, self._deviation = (np.asarray(n, np.float32) for n in normalisation)
-        self._dtype = jnp.bfloat16 if recipe.bfloat16 else jnp.float32
-        self._graph, self._empty = nnx.split(
-            nnx.eval_shape(lambda: ChildNetwork(plan, dtype=self._dtype))
-        )
         self._optimiser = optimiser(recipe)
         self._rate = learning_rates(recipe, steps_per_epoch)
         self.devices = list(devices)
-        self._mesh = Mesh(np.array(devices), (_DATA,))
-        self.everywhere = NamedSharding(self._mesh, _WHOLE)
-        self.in_parts = NamedSharding(self._mesh, _PARTS)
+        mesh = Mesh(np.array(devices), (DATA,))
+        self.everywhere = NamedSharding(mesh, WHOLE)
+        self.in_parts = NamedSharding(mesh, PARTS)
+        self._lesson = Lesson(plan, recipe, mesh)
         self._step = jax.jit(self._train_step, donate_argnums=0, out_shardings=self.everywhere)
         self._step_of = jax.jit(
             self._train_step_of, donate_argnums=0, out_shardings=self.everywhere
@@ -193,14 +177,6 @@ class Program:
         state["sums"] = {"loss": np.float32(sums["loss"]), "correct": np.int32(sums["correct"])}
         return self.place(state)
 
-    def _network(self, weights: Arrays) -> ChildNetwork:
-        network = nnx.merge(self._graph, self._empty, copy=True)
-        network.set_weights(
-            by_layer(self._plan, weights["parameters"]),
-            by_layer(self._plan, weights["statistics"]),
-        )
-        return network
-
     def _normalised(self, images: jax.Array) -> jax.Array:
         centred = images.astype(jnp.float32) - self._mean[None, None, None, :]
         return centred / self._deviation[None, None, None, :]
@@ -233,7 +209,7 @@ class Program:
         total = recipe.epochs * self._steps_per_epoch
         drop = (drop_key, drop_path_rate(recipe, step, total)) if recipe.drop_path else None
         weights = {name: state[name] for name in ("parameters", "statistics")}
-        loss, correct, statistics, gradients = self._gradients(weights, inputs, labels, drop)
+        loss, correct, statistics, gradients = self._lesson.learned(weights, inputs, labels, drop)
         direction, momentum = self._descent(gradients, state["momentum"], state["parameters"])
         rate = self._rate(step)
         parameters = jax.tree.map(lambda p, d: p - rate * d, state["parameters"], direction)
@@ -259,52 +235,6 @@ class Program:
             )
         return after, loss
 
-    def _gradients(
-        self, weights: Arrays, images: jax.Array, labels: jax.Array, drop: _Drop
-    ) -> _Learned:
-        """What a batch teaches, computed by all devices."""
-        if len(self.devices) == 1:
-            return self._gradients_of_part(weights, images, labels, drop)
-        # What the devices return in turn for one another is the same on all, which XLA cannot see.
-        shared = jax.shard_map(
-            functools.partial(self._gradients_of_part, devices=_DATA),
-            mesh=self._mesh,
-            in_specs=(_WHOLE, _PARTS, _PARTS, _WHOLE),
-            out_specs=_WHOLE,
-            check_vma=False,
-        )
-        return shared(weights, images, labels, drop)
-
-    def _gradients_of_part(
-        self,
-        weights: Arrays,
-        images: jax.Array,
-        labels: jax.Array,
-        drop: _Drop,
-        devices: str | None = None,
-    ) -> _Learned:
-        """What a device's part of a batch teaches, in the mean over devices."""
-        norm_devices = devices if self._recipe.sync_batch_norm else None
-        drop_path = None if drop is None else DropPath(*drop, devices)
-
-        def loss_of(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
-            network = self._network({**weights, "parameters": parameters})
-            network.train()
-            logits = network(images, drop_path, norm_devices)
-            _, statistics = network.weights()
-            loss = smoothed_cross_entropy(logits, labels, self._recipe.label_smoothing)
-            return loss, (logits, by_name(self._plan, statistics))
-
-        (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-            weights["parameters"]
-        )
-        correct = jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)
-        if devices is None:
-            return loss, correct, statistics, gradients
-        # Each device has the gradient of the sum of all losses for its own copy of the weights.
-        loss, statistics, gradients = jax.lax.pmean((loss, statistics, gradients), devices)
-        return loss, jax.lax.psum(correct, devices), statistics, gradients
-
     def _descent(
         self, gradients: Arrays, momentum: Arrays, parameters: Arrays
     ) -> tuple[Arrays, Arrays]:
@@ -315,21 +245,6 @@ class Program:
 
     def _evaluate(self, weights: Arrays, images: jax.Array) -> jax.Array:
         with jax.numpy_dtype_promotion("standard"):
-            network = self._network(weights)
+            network = self._lesson.network(weights)
             network.eval()
             return network(central_crop(self._normalised(images), self._side))
-
-
-def smoothed_cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
-    """Mean softmax cross-entropy with a share of each label spread over all classes.
-
-    Args:
-        logits: [B, classes].
-        labels: int32 [B].
-        smoothing: the share, from 0 to below 1.
-
-    Returns:
-        A scalar.
-    """
-    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
-    return optax.softmax_cross_entropy(logits, targets).mean()

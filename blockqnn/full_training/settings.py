@@ -93,8 +93,8 @@ class Machine:
     """How a full training uses its machine, which does not change what is trained.
 
     Attributes:
-        devices: that share each batch; 0 for all accelerators, or for as many parts of the
-            processor as it has cores.
+        devices: that share each batch; 0 for all accelerators, or for parts of the processor,
+            see `blockqnn.full_training.command.processor_parts`.
         data_on_device: `yes` to keep all training images on the devices, `no` to
             stream them, `auto` for the first where they fit.
         readers: threads that read and decode images where they are streamed.

@@ -36,7 +36,6 @@ _BEFORE_THERE_WERE = {
     "match": "",
     _FINALS: "off",
     "proxy": "synaptic_flow",
-    "lowerings": "auto",
 }
 """What runs did that are older than a flag."""
 

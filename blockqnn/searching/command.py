@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY, PYTHON, TABLE, TRAIN
-from blockqnn.evaluation.recorded import checked_facts, data_as_recorded
+from blockqnn.evaluation.recorded import checked_facts, data_as_recorded, lowerings_notice
 from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, proxy_notice
@@ -161,6 +161,8 @@ def _carry_on(
             print(notice, file=stream)
         if before:
             print(f"Continuing {run.run_dir} after {len(before)} trials.", file=stream)
+            if notice := lowerings_notice(sources):
+                print(notice, file=stream)
         refusals = RefusalWatch(settings, before)
         if warning := refusals.beforehand():
             print(warning, file=stream)

@@ -1,13 +1,12 @@
 """Tables of lowerings: which candidate is taken where, and where tables come from."""
 
 import json
+import pathlib
 
 import pytest
 
 from blockqnn.networks import lowerings
 from blockqnn.networks.lowerings import (
-    AUTO,
-    OWN,
     PLAIN,
     USUAL,
     LoweringError,
@@ -16,11 +15,7 @@ from blockqnn.networks.lowerings import (
     Shape,
     applies,
     in_use,
-    names,
     own_table,
-    resolved,
-    table_named,
-    use,
 )
 
 HERE = Shape(3, 16, 16, 32, 32)
@@ -32,9 +27,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(lowerings, "kind_of_processor", lambda: "strange")
     monkeypatch.setattr(lowerings, "_in_use", None)
-    lowerings._load.cache_clear()
-    yield tmp_path
-    lowerings._load.cache_clear()
+    return tmp_path
 
 
 def keep_own(**changes):
@@ -114,23 +107,39 @@ def test_the_usual_table_knows_small_maps_and_parts_large_ones():
     assert USUAL.value(Shape(3, 4, 4, 16, 16)) == PLAIN
 
 
-def test_auto_is_the_own_table_then_that_of_the_kind_then_the_usual(machine, monkeypatch):
-    assert resolved(AUTO) == resolved(OWN) == "usual"
+def test_the_own_table_is_taken_if_there_is_one_and_kept(machine, monkeypatch):
     assert in_use() is USUAL
-    monkeypatch.setattr(lowerings, "names", lambda: (AUTO, OWN, PLAIN, "usual", "strange"))
-    assert resolved(AUTO) == resolved(OWN) == "strange"
     keep_own()
-    assert resolved(AUTO) == resolved(OWN) == OWN
-    assert resolved(PLAIN) == PLAIN and resolved("usual") == "usual"
-    table = table_named(AUTO)
+    # A process does not change its mind.
+    assert in_use() is USUAL
+    monkeypatch.setattr(lowerings, "_in_use", None)
+    table = in_use()
+    assert table.name == "own" and in_use() is table
     assert (table.value(HERE), table.kernel_gradient(HERE)) == ("pairs", "exchanged")
 
 
-def test_a_table_is_used_until_another_is_named(machine):
-    use(PLAIN)
-    assert in_use().kernel_gradient(HERE) == PLAIN
-    use("usual")
+def test_each_processor_has_a_table_of_its_own(machine, monkeypatch):
+    first = own_table()
+    assert first.parent == machine / "blockqnn"
+    monkeypatch.setattr(lowerings, "processor_name", lambda: "Other (R) CPU/5 @ 3 GHz")
+    assert own_table().name == "lowerings-other-r-cpu-5-3-ghz-strange.json" != first.name
+    assert own_table({"XDG_CACHE_HOME": ""}).is_relative_to(pathlib.Path("~/.cache").expanduser())
+
+
+def test_a_table_that_may_not_be_read_is_none(machine, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    keep_own()
+    monkeypatch.setattr(pathlib.Path, "read_text", refuse)
     assert in_use() is USUAL
+
+
+def test_a_digest_names_what_a_table_says():
+    rows = [Row(HERE, {"pairs": 0.5}, {"exchanged": ratio}) for ratio in (0.5, 0.6, 0.5)]
+    one, other, again = (LoweringTable("own", (row,)).digest for row in rows)
+    assert one == again != other and len(one) == 16
+    assert LoweringTable("usual", (rows[0],)).digest == one
 
 
 @pytest.mark.parametrize(
@@ -147,7 +156,7 @@ def test_a_table_is_used_until_another_is_named(machine):
 def test_a_table_that_is_damaged_is_refused_in_one_sentence(machine, changes):
     keep_own(**changes)
     with pytest.raises(LoweringError, match=r"is no table of lowerings .*measure it again"):
-        table_named(AUTO)
+        in_use()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"kind": "k"}', '{"kind": "k", "rows": [3]}'])
@@ -155,11 +164,4 @@ def test_a_file_that_is_no_table_is_refused(machine, text):
     keep_own()
     own_table().write_text(text)
     with pytest.raises(LoweringError, match="is no table of lowerings"):
-        table_named(OWN)
-
-
-def test_every_shipped_table_can_be_read_and_says_what_it_was_measured_on():
-    shipped = set(names()) - {AUTO, OWN, PLAIN, "usual"}
-    for name in shipped:
-        table = table_named(name)
-        assert table.name == name and len(table.rows) > 20
+        in_use()

@@ -1,5 +1,6 @@
 """`bench --measure_lowerings`: a table of this machine, and who takes it."""
 
+import contextlib
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from blockqnn.bench import lowering_measurements
 from blockqnn.networks import lowerings
 from blockqnn.networks.lowerings import CANDIDATES, Row, Shape
 from blockqnn.networks.processor import kind_of_processor, processor_name
+from blockqnn.runs.store import FILE_NAME, Store
 from tests.blockqnn.searching.test_command import SMOKE
 
 
@@ -22,9 +24,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(lowerings, "_in_use", None)
     # The rest of the tests shall keep its cores.
     monkeypatch.setattr(lowering_measurements.os, "sched_setaffinity", lambda *_: None)
-    lowerings._load.cache_clear()
-    yield tmp_path
-    lowerings._load.cache_clear()
+    return tmp_path
 
 
 def test_the_table_is_kept_and_taken_by_what_follows(machine, blockqnn):
@@ -33,7 +33,7 @@ def test_the_table_is_kept_and_taken_by_what_follows(machine, blockqnn):
     assert err.startswith(f"Processor:  {processor_name()} ({kind_of_processor()}), one core\n")
     assert "Shapes:     2, in batches of 8" in err and "\nshape 1/2  about " in err
     path = lowerings.own_table()
-    assert out.endswith(f"Kept in {path}, which --lowerings=auto takes.\n")
+    assert f"Kept in {path}, by which children and trainings here are computed" in out
     assert [line.split()[:4] for line in out.splitlines()[2:4]] == [
         ["4x4", "3x3", "2", "to"],
         ["2x2", "3x3", "2", "to"],
@@ -47,31 +47,74 @@ def test_the_table_is_kept_and_taken_by_what_follows(machine, blockqnn):
     assert set(second["value"]) == set(CANDIDATES["value"]) - {"quads"}
     assert set(second["kernel_gradient"]) == set(CANDIDATES["kernel_gradient"])
     assert first["value"]["plain"] == 1.0
-    assert len(lowerings.table_named("auto").rows) == 2
     # Shapes are lines, so that two tables can be compared.
     assert len(path.read_text().splitlines()) == 4
-    blockqnn.search(*SMOKE)
-    assert "--lowerings=own" in (blockqnn.directory / "run" / "search.flags").read_text()
+    assert lowerings.in_use().name == "own" and len(lowerings.in_use().rows) == 2
+    assert sorted(each.name for each in path.parent.iterdir()) == [path.name]
 
 
-def test_a_run_goes_on_by_the_table_that_it_was_begun_with(machine, blockqnn, monkeypatch):
-    monkeypatch.setattr(lowerings, "kind_of_processor", lambda: "strange")
-    blockqnn.search(*SMOKE)
-    flags = blockqnn.directory / "run" / "search.flags"
-    assert "--lowerings=usual" in flags.read_text()
-    # On a machine of a kind that was measured.
-    monkeypatch.setattr(lowerings, "resolved", lambda name: "plain" if name == "auto" else name)
-    blockqnn.search(*SMOKE)
-    assert "--lowerings=usual" in flags.read_text()
+def made_up(ratio):
+    """A table of this machine's user."""
+    row = {"shape": [3, 4, 4, 2, 2], "value": {"pairs": ratio}, "kernel_gradient": {}}
+    lowerings.own_table().parent.mkdir(parents=True, exist_ok=True)
+    lowerings.own_table().write_text(json.dumps({"rows": [row]}))
 
 
-def test_a_damaged_own_table_is_refused_before_anything_is_written(machine, blockqnn):
+def test_a_run_says_when_it_goes_on_by_another_table(machine, blockqnn, monkeypatch):
+    def search(schedule):
+        flags = ("--evaluator=train", "--executor=inline", "--preset=smoke", "--run_dir=run")
+        more = ("--max_layers=2", "--blocks_per_iteration=1", f"--epsilon_schedule={schedule}")
+        status, out, err = blockqnn("search", *flags, *more, "--filters=4")
+        assert status == 0, err
+        store = Store.open_read_only(blockqnn.directory / "run" / FILE_NAME)
+        with contextlib.closing(store):
+            return out, store.facts()["lowerings"]
+
+    out, begun = search("1.0:1")
+    assert begun == {"name": "usual", "digest": lowerings.USUAL.digest}
+    out, kept = search("1.0:2")
+    assert kept == begun and "by another table" not in out
+    made_up(0.5)
+    monkeypatch.setattr(lowerings, "_in_use", None)
+    out, kept = search("1.0:3")
+    assert kept == begun
+    assert "by another table here than when this run was begun (usual then, own now)" in out
+
+
+@pytest.mark.parametrize("flag", ["--blocks=residual", "--profile", "--cores=1", "--bfloat16"])
+def test_what_has_no_effect_on_it_is_refused(blockqnn, flag):
+    status, out, err = blockqnn("bench", "--measure_lowerings", flag)
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert flag.partition("=")[0] in err and "leave it out" in err
+
+
+def test_a_table_that_could_not_be_kept_is_not_measured(machine, blockqnn):
+    (machine / "blockqnn").write_text("in the way")
+    status, out, err = blockqnn("bench", "--measure_lowerings")
+    assert (status, out) == (2, "") and err.count("\n") == 1 and "cannot be written" in err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("search", "--evaluator=train", *SMOKE),
+        ("train", "residual", "--preset=train_digits", "--epochs=1", "--out_dir=run"),
+    ],
+    ids=["search", "train"],
+)
+def test_a_damaged_own_table_is_refused_before_anything_is_written(machine, blockqnn, verb):
     lowerings.own_table().parent.mkdir(parents=True)
     lowerings.own_table().write_text("{")
-    status, _, err = blockqnn("search", "--evaluator=dry", *SMOKE)
+    status, _, err = blockqnn(*verb)
     assert status == 2 and err.count("\n") == 1
     assert "is no table of lowerings" in err and "--measure_lowerings" in err
-    assert not (blockqnn.directory / "run").exists()
+    left = [path.name for path in blockqnn.directory.rglob("*.flags")]
+    assert left == []
+    # What trains nothing does not ask.
+    blockqnn.search("--evaluator=dry", "--run_dir=dry", *SMOKE[1:])
+    # And what mends it can be begun.
+    status, _, err = blockqnn("bench", "--measure_lowerings", "--batch_size=8")
+    assert status == 0, err
 
 
 def test_what_is_taken_is_said_with_its_rate():

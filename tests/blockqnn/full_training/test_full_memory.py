@@ -30,6 +30,9 @@ def test_more_than_is_allowed_is_refused_with_both_numbers():
         check_memory(2_500_000_000, 2.0, DEVICES)
     with pytest.raises(UserError, match=r"more than 10\^11 GB on each device, and cpu has"):
         check_memory(10**400, 0.0, DEVICES)
+    shared = r"each of 2 parts of the cpu has .* --devices=1, or a higher --memory_gigabytes"
+    with pytest.raises(UserError, match=shared):
+        check_memory(10**400, 0.0, DEVICES * 2)
 
 
 def test_the_memory_of_this_machine_is_known():

@@ -7,13 +7,15 @@ import pytest
 
 from blockqnn.children.named_weights import by_layer, by_name
 from blockqnn.children.whole_program import forward
-from blockqnn.full_training.program import smoothed_cross_entropy
+from blockqnn.data.images import Images
+from blockqnn.full_training.lesson import smoothed_cross_entropy
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.stacking import make_plan
 from tests.blockqnn.small_trainings import CONV3, JOINED, LAYOUT, equal, images, program
 
 BATCH = images(8)
+HALVES = (slice(0, 4), slice(4, 8))
 
 
 def steps(made, count=3, batch=BATCH):
@@ -94,6 +96,11 @@ def test_devices_may_normalise_each_by_its_own_statistics():
     ) or not np.allclose(
         jax.tree.leaves(together["statistics"])[1], jax.tree.leaves(apart["statistics"])[1]
     )
+    # The running statistics are the mean over the parts.
+    halves = [Images(*(a[part] for a in (BATCH.images, BATCH.labels))) for part in HALVES]
+    alone = [steps(program(1, crop_padding=0), 1, half)[0]["statistics"] for half in halves]
+    (both, _) = steps(program(2, sync_batch_norm=False, crop_padding=0), 1)
+    close(both["statistics"], jax.tree.map(lambda a, b: (a + b) / 2, *alone))
     # With one device there is only one part.
     assert steps(program(1, sync_batch_norm=False))[1] == steps(program(1))[1]
 

@@ -10,7 +10,7 @@ from blockqnn.children.checkpoint import checkpoints, load_checkpoint
 from blockqnn.full_training import command
 from blockqnn.full_training.command import processor_parts
 from blockqnn.full_training.directory import read_result
-from blockqnn.full_training.settings import FullData, Machine
+from blockqnn.full_training.settings import FullData, FullRecipe, Machine
 from blockqnn.networks.spaces.nsc.codes import write
 from blockqnn.settings import DataSettings
 from tests.blockqnn.prepared_dataset import label_features, prepare
@@ -174,4 +174,6 @@ def test_the_moving_average_is_what_is_kept(tmp_path):
     ],
 )
 def test_a_processor_is_divided_so_that_a_batch_is_shared_evenly(batch_size, cores, parts):
-    assert processor_parts(batch_size, cores) == parts
+    assert processor_parts(FullRecipe(batch_size=batch_size), cores) == parts
+    # Elsewhere the outcome would depend on how many cores there are.
+    assert processor_parts(FullRecipe(batch_size=batch_size, sync_batch_norm=False), cores) == 1

@@ -58,7 +58,6 @@ OTHER_VALUES = {
     "restarts": "0",
     "restart_factor": "0.5",
     "bfloat16": "true",
-    "lowerings": "plain",
     "mu": "0",
     "rho": "0",
 }
