@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from blockqnn.evaluation.recorded import lowerings_record
+from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.operations.steps import loaded
 from blockqnn.networks.spaces.registry import design_of, design_plan

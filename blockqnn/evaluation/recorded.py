@@ -10,12 +10,12 @@ from blockqnn.data import recorded as data_recorded
 from blockqnn.data.datasets import check_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
+from blockqnn.evaluation.lowerings import LOWERINGS, lowerings_record
 from blockqnn.evaluation.table import AccuracyTable
-from blockqnn.networks import lowerings
 from blockqnn.networks.spaces.registry import write
 from blockqnn.settings import DataSettings, SearchSettings, TableSettings
 
-DATA, TABLE_FACT, LOWERINGS = "data", "table", "lowerings"
+DATA, TABLE_FACT = "data", "table"
 """Names of the facts in a run's store; `blockqnn.runs.run_directory` knows them."""
 
 
@@ -69,41 +69,6 @@ def checked_facts(facts: Mapping[str, Any], settings: SearchSettings, where: str
                 "anew in another directory."
             )
     return found
-
-
-def lowerings_record() -> dict[str, Any]:
-    """By which lowerings convolutions are computed on a processor here.
-
-    Returns:
-        Facts that JSON can hold: `name` and `digest` of the table.
-
-    Raises:
-        UserError: if the table is damaged.
-    """
-    try:
-        table = lowerings.in_use()
-    except lowerings.LoweringError as error:
-        raise UserError(str(error)) from error
-    return {"name": table.name, "digest": table.digest}
-
-
-def lowerings_notice(facts: Mapping[str, Any]) -> str | None:
-    """What to say where a run goes on by other lowerings than it was begun with.
-
-    Args:
-        facts: of the run's store.
-
-    Returns:
-        A sentence; None where they are the same, or nobody has written them down.
-    """
-    before = facts.get(LOWERINGS)
-    if not before or before["digest"] == lowerings_record()["digest"]:
-        return None
-    return (
-        "Convolutions are lowered by another table here than when this run was begun "
-        f"({before['name']} then, {lowerings_record()['name']} now), so what is trained from now "
-        "on may differ in its last digits from what would have been trained there."
-    )
 
 
 def table_record(settings: TableSettings) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from blockqnn.children.training import (
 )
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
-from blockqnn.evaluation.recorded import lowerings_record
+from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings

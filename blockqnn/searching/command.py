@@ -10,7 +10,8 @@ from typing import Any, TextIO
 
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY, PYTHON, TABLE, TRAIN
-from blockqnn.evaluation.recorded import checked_facts, data_as_recorded, lowerings_notice
+from blockqnn.evaluation.lowerings import lowerings_notice
+from blockqnn.evaluation.recorded import checked_facts, data_as_recorded
 from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE, proxy_notice
