@@ -68,15 +68,28 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     return images[..., None], digits.target.astype(np.int64)
 
 
-def _cifar10(data_dir: str, side: int) -> tuple[np.ndarray, ...]:
+def read_cifar10(data_dir: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """A split of CIFAR-10.
+
+    Args:
+        data_dir: where TFDS keeps it; empty for its usual place.
+        split: `train` or `test`.
+
+    Returns:
+        Images uint8 [N, 32, 32, 3] and labels int64 [N].
+    """
     import tensorflow_datasets as tfds
 
+    source = tfds.data_source("cifar10", data_dir=data_dir or None, split=split, download=False)
+    images, labels = zip(*((each["image"], each["label"]) for each in source), strict=True)
+    return np.stack(images), np.array(labels, np.int64)
+
+
+def _cifar10(data_dir: str, side: int) -> tuple[np.ndarray, ...]:
     found: list[np.ndarray] = []
     for split in ("train", "test"):
-        source = tfds.data_source("cifar10", data_dir=data_dir or None, split=split, download=False)
-        images = np.stack([example["image"] for example in source])
+        images, labels = read_cifar10(data_dir, split)
         factor = images.shape[1] // side
         small = images.reshape(len(images), side, factor, side, factor, 3).mean((2, 4))
-        labels = np.array([example["label"] for example in source], np.int64)
         found += [np.round(small).astype(np.uint8), labels]
     return tuple(found)
