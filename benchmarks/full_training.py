@@ -47,7 +47,7 @@ def theirs(own: argparse.Namespace, archive: pathlib.Path) -> list[float]:
     """Seconds of the epochs of the same training in PyTorch, the first left out."""
     words = [sys.executable, "-m", "benchmarks.full_training", own.block, "--torch"]
     words += [str(archive), f"--epochs={own.epochs}"]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, encoding="utf-8")
     return list(json.loads(done.stdout))
 
 
