@@ -14,7 +14,7 @@ import sys
 
 from benchmarks._arguments import listed, make_parser
 from benchmarks._better_block_data import folds
-from benchmarks.better_block import PICKED, SETTINGS
+from benchmarks._better_block_settings import PICKED, SETTINGS
 from blockqnn.listing import table
 from blockqnn.networks.sizing import matched
 from blockqnn.networks.spaces.registry import design_of, design_plan, parse

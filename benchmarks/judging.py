@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._arguments import listed, make_parser
-from benchmarks.better_block import PICKED
+from benchmarks._better_block_settings import PICKED
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.listing import table
 from blockqnn.networks.layout import Layout
