@@ -72,7 +72,11 @@ WAYS = {
     "8x8 pixels, four times the images": Way(20_000, 3, side=8),
     "the paper's steps, another seed": Way(5_000, 3, seed=2),
     "twice the images": Way(10_000, 3),
+    "one cycle of 6 epochs": Way(10_000, 6, peak=3e-3, seed=1),
+    "one cycle of 6 epochs again": Way(10_000, 6, peak=3e-3, seed=2),
 }
+_LEAST_BLOCKS = 4
+"""For a correlation."""
 PIECES = 8
 """In which an epoch is cut: the learning rate changes between them."""
 
@@ -236,10 +240,12 @@ def rows(found: dict[str, str], done: dict[tuple[str, str], dict[str, float]]) -
     """The lines of the table."""
     from scipy.stats import spearmanr
 
-    names = [n for n in found if all((n, w) in done for w in ("long", *WAYS))]
-    truth = np.array([done[n, "long"]["averaged weights"] for n in names])
-    better = truth >= np.median(truth)
     for title in WAYS:
+        names = [n for n in found if (n, "long") in done and (n, title) in done]
+        if len(names) < _LEAST_BLOCKS:
+            continue
+        truth = np.array([done[n, "long"]["averaged weights"] for n in names])
+        better = truth >= np.median(truth)
         for score in ("last", "mean of the last two", "minus loss", "averaged weights"):
             values = np.array([done[n, title][score] for n in names])
             seconds = np.mean([done[n, title]["seconds"] for n in names])
