@@ -89,8 +89,8 @@ class LoweringTable:
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name what it says."""
-        text = json.dumps([[row.shape, dict(row.value), dict(row[2])] for row in self.rows])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        rows = [[row.shape, dict(row.value), dict(row.kernel_gradient)] for row in self.rows]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
     def value(self, shape: Shape) -> str:
         """The candidate for a value, or for the gradient for an input.

@@ -76,11 +76,7 @@ class JaxProfile:
 
     def _of_step(self, step: Step, passes: bool, times: int) -> Iterator[Measured]:
         """A step's programs, each by itself."""
-        own = {
-            name: shape
-            for name, shape in step.parameter_shapes.items()
-            if not (step.normalises and name in ("scale", "bias"))
-        }
+        own = step.kind.arrays(step)
         kind, flops = kind_of(step.kind.name, step, own), flops_of(self._batch_size, step, own)
         parameters = {name: self._array(shape, batch=False) for name, shape in own.items()}
         inputs = tuple(self._array(shape) for shape in step.input_shapes)

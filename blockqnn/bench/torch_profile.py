@@ -66,11 +66,7 @@ class TorchProfile:
         return found
 
     def _of_layer(self, layer: PlacedLayer, passes: bool, times: int) -> Iterator[Measured]:
-        own = {
-            name: shape
-            for name, shape in layer.parameter_shapes.items()
-            if not (layer.normalises and name in ("scale", "bias"))
-        }
+        own = layer.operation.arrays(layer)
         kind = kind_of(layer.operation.name, layer, own)
         inputs = [self._tensor(shape) for shape in layer.input_shapes]
         if layer.operation is not Operation.BATCH_NORM:
@@ -79,7 +75,9 @@ class TorchProfile:
             for direction, seconds in self._directions(function, inputs, arrays, passes, kind):
                 yield Measured(kind, direction, seconds, flops, times)
         if layer.normalises:
-            x, (scale, bias) = self._tensor(layer.shape), self._arrays({"s": layer.shape[-1:]}) * 2
+            channels = layer.shape[-1:]
+            x = self._tensor(layer.shape)
+            scale, bias = self._arrays({"scale": channels, "bias": channels})
             mean, variance = torch.zeros_like(scale), torch.ones_like(scale)
 
             def norm(x: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
