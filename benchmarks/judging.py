@@ -69,6 +69,7 @@ WAYS = {
     "the paper's steps": Way(5_000, 3),
     "one cycle": Way(5_000, 3, peak=3e-3),
     "a third of the images, one cycle": Way(1_667, 9, peak=3e-3),
+    "three times the images, one cycle of one epoch": Way(15_000, 1, peak=3e-3),
     "8x8 pixels, four times the images": Way(20_000, 3, side=8),
     "the paper's steps, another seed": Way(5_000, 3, seed=2),
     "twice the images": Way(10_000, 3),

@@ -54,6 +54,10 @@ class DataSettings:
             object.__setattr__(self, name, value if value is None else tuple(value))
 
 
+STEPS, ONE_CYCLE = "steps", "one_cycle"
+"""Schedules of a child's learning rate, see `blockqnn.children.schedule`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How a child is trained; the defaults are the paper's.
@@ -61,8 +65,9 @@ class Recipe:
     Attributes:
         epochs: passes over the training part.
         batch_size: images in a step.
-        learning_rate: Adam's, at the start.
-        learning_rate_decay: factor on it after every `decay_epochs`.
+        learning_rate: Adam's: at the start of steps, at the top of a cycle.
+        schedule: `steps`, or `one_cycle` for a learning rate that rises and ends at zero.
+        learning_rate_decay: factor on the learning rate after every `decay_epochs` of steps.
         decay_epochs: epochs between two reductions.
         beta1: Adam's decay of the first moment.
         beta2: Adam's decay of the second moment.
@@ -78,6 +83,7 @@ class Recipe:
     epochs: int = 12
     batch_size: int = 256
     learning_rate: float = 1e-3
+    schedule: str = STEPS
     learning_rate_decay: float = 0.2
     decay_epochs: int = 5
     beta1: float = 0.9

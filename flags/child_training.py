@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockqnn.flags.parsing import FlagSet
-from blockqnn.settings import Recipe, RewardSettings
+from blockqnn.flags.parsing import FlagSet, Owner
+from blockqnn.settings import ONE_CYCLE, STEPS, Recipe, RewardSettings
 
 
 def define(flags: FlagSet) -> None:
@@ -19,16 +19,19 @@ def define(flags: FlagSet) -> None:
     flags.integer("epochs", recipe.epochs, "passes over the training part", 1)
     flags.integer("batch_size", recipe.batch_size, "images in a step", 1)
     flags.number(
-        "learning_rate", recipe.learning_rate, "learning rate of Adam, at the start", above=0
-    )
-    flags.number(
-        "learning_rate_decay",
-        recipe.learning_rate_decay,
-        "factor on the learning rate after every decay_epochs",
+        "learning_rate",
+        recipe.learning_rate,
+        "learning rate of Adam, at the start of steps and at the top of a cycle",
         above=0,
-        most=1,
     )
-    flags.integer("decay_epochs", recipe.decay_epochs, "epochs between two reductions", 1)
+    flags.choice(
+        "schedule",
+        recipe.schedule,
+        (STEPS, ONE_CYCLE),
+        "of the learning rate: the paper's reduction in steps, or a rise during the first quarter "
+        "of the training and a cosine from there to zero, which tells blocks apart more surely "
+        "(docs/results.md) with a --learning_rate of about 0.003",
+    )
     flags.number("beta1", recipe.beta1, "decay of Adam's first moment", least=0, most=0.999999)
     flags.number("beta2", recipe.beta2, "decay of Adam's second moment", least=0, most=0.999999)
     flags.number("adam_epsilon", recipe.adam_epsilon, "number added to Adam's denominator", above=0)
@@ -52,6 +55,16 @@ def define(flags: FlagSet) -> None:
         "children compiled layer by layer (CPU) or whole (GPU and TPU)",
     )
 
+    flags.group("Learning rate in steps (--schedule=steps)", Owner("schedule", (STEPS,)))
+    flags.number(
+        "learning_rate_decay",
+        recipe.learning_rate_decay,
+        "factor on the learning rate after every decay_epochs",
+        above=0,
+        most=1,
+    )
+    flags.integer("decay_epochs", recipe.decay_epochs, "epochs between two reductions", 1)
+
     flags.group("Reward")
     flags.number("mu", RewardSettings.mu, "percent that each e-fold of the block's FLOPs costs")
     flags.number("rho", RewardSettings.rho, "percent that each e-fold of the block's density costs")
@@ -70,6 +83,7 @@ def recipe(values: dict[str, Any]) -> Recipe:
         epochs=values["epochs"],
         batch_size=values["batch_size"],
         learning_rate=values["learning_rate"],
+        schedule=values["schedule"],
         learning_rate_decay=values["learning_rate_decay"],
         decay_epochs=values["decay_epochs"],
         beta1=values["beta1"],

@@ -47,13 +47,15 @@ class Execution(Protocol):
     def start(self, parameters: Weights, statistics: Weights) -> None:
         """Takes initial weights and forgets all training."""
 
-    def train_epoch(self, part: DeviceImages, order: np.ndarray, learning_rate: float) -> float:
+    def train_epoch(
+        self, part: DeviceImages, order: np.ndarray, learning_rate: float | np.ndarray
+    ) -> float:
         """Trains for one epoch.
 
         Args:
             part: the training part.
             order: int32 [steps, batch], which images each step takes.
-            learning_rate: of every step.
+            learning_rate: of every step, or float [steps], each one's.
 
         Returns:
             The mean loss; not finite if any step's was not.

@@ -63,7 +63,7 @@ class LayerByLayer:
         self._initial_statistics: Weights = []
         self._copies: list[Any] = []
         self._rates: list[Any] = []
-        self._learning_rate: float | None = None
+        self._learning_rate: np.float32 | None = None
         self._parameters: list[Any] = []
         self._statistics: list[Any] = []
         self._moments: list[Any] = []
@@ -109,17 +109,15 @@ class LayerByLayer:
             )
             self._moments.append(jax.device_put(initial_moments(optimiser, own)) if own else ())
 
-    def train_epoch(self, part: DeviceImages, order: np.ndarray, learning_rate: float) -> float:
+    def train_epoch(
+        self, part: DeviceImages, order: np.ndarray, learning_rate: float | np.ndarray
+    ) -> float:
         """See `Execution.train_epoch`."""
-        if learning_rate != self._learning_rate:
-            self._learning_rate = learning_rate
-            self._rates = [
-                jax.device_put(
-                    {name: np.float32(learning_rate) * times for name, times in own.items()}
-                )
-                for own in self._copies
-            ]
-        losses = [self._train_step(part, indices) for indices in order]
+        rates = np.broadcast_to(np.float32(learning_rate), len(order))
+        losses = []
+        for indices, rate in zip(order, rates, strict=True):
+            self._set_learning_rate(rate)
+            losses.append(self._train_step(part, indices))
         return float(np.mean(jax.device_get(losses)))
 
     def evaluate(self, part: DeviceImages) -> float:
@@ -185,6 +183,14 @@ class LayerByLayer:
                 # Global pooling widens, so vectors are float32.
                 wide = dtype if len(step.shape) > 1 else jnp.dtype(jnp.float32)
                 yield _sum_zeros, (self._batch_size, *step.shape), wide, readers[number]
+
+    def _set_learning_rate(self, rate: np.float32) -> None:
+        if rate != self._learning_rate:
+            self._learning_rate = rate
+            self._rates = [
+                jax.device_put({name: rate * times for name, times in own.items()})
+                for own in self._copies
+            ]
 
     def _train_step(self, part: DeviceImages, indices: np.ndarray) -> jax.Array:
         images, labels = _batch(part, indices, compute_dtype(self._recipe))

@@ -12,6 +12,7 @@ import numpy as np
 
 from blockqnn.children.execution import DeviceImages, Execution
 from blockqnn.children.layer_by_layer import LayerByLayer
+from blockqnn.children.schedule import relative_rates
 from blockqnn.children.whole_program import WholeProgram
 from blockqnn.data.images import Images, channel_statistics
 from blockqnn.networks.initial import initial_parameters, initial_statistics
@@ -171,9 +172,10 @@ def train_compiled(
         random = np.random.default_rng(seed)
         for epoch in range(recipe.epochs):
             order = random.permutation(len(train.labels))[: steps * batch_size]
-            rate = first_rate * recipe.learning_rate_decay ** (epoch // recipe.decay_epochs)
             loss = execution.train_epoch(
-                train, order.astype(np.int32).reshape(steps, batch_size), rate
+                train,
+                order.astype(np.int32).reshape(steps, batch_size),
+                first_rate * relative_rates(recipe, epoch, steps),
             )
             if not math.isfinite(loss):
                 raise TrainingError(f"loss is {loss} in epoch {epoch + 1}")

@@ -88,7 +88,8 @@ class WholeProgram:
         # stay on the device until Python looks for cycles.
         if self._scan:
             order = jax.ShapeDtypeStruct((steps, self._batch_size), jnp.int32)
-            self._epoch = self._epoch.lower(state, train, order, rate).compile()
+            rates = jax.ShapeDtypeStruct((steps,), jnp.float32)
+            self._epoch = self._epoch.lower(state, train, order, rates).compile()
             self._step = None
         else:
             self._step = self._step.lower(state, train, indices, rate).compile()
@@ -101,15 +102,21 @@ class WholeProgram:
         moments = initial_moments(self._optimiser, parameters)
         self._state = jax.device_put((parameters, statistics, moments))
 
-    def train_epoch(self, part: DeviceImages, order: np.ndarray, learning_rate: float) -> float:
+    def train_epoch(
+        self, part: DeviceImages, order: np.ndarray, learning_rate: float | np.ndarray
+    ) -> float:
         """See `Execution.train_epoch`."""
-        rate = jnp.asarray(learning_rate, jnp.float32)
+        rates = np.broadcast_to(np.float32(learning_rate), len(order))
         if self._scan:
-            self._state, losses = self._epoch(self._state, part, jnp.asarray(order), rate)
+            self._state, losses = self._epoch(
+                self._state, part, jnp.asarray(order), jnp.asarray(rates)
+            )
             return float(jnp.mean(losses))
         losses = []
-        for indices in order:
-            self._state, loss = self._step(self._state, part, jnp.asarray(indices), rate)
+        for indices, rate in zip(order, rates, strict=True):
+            self._state, loss = self._step(
+                self._state, part, jnp.asarray(indices), jnp.asarray(rate)
+            )
             losses.append(loss)
         return float(np.mean(jax.device_get(losses)))
 
@@ -148,12 +155,12 @@ class WholeProgram:
         return (parameters, statistics, moments), loss
 
     def _train_steps(
-        self, state: Any, part: DeviceImages, order: jax.Array, learning_rate: jax.Array
+        self, state: Any, part: DeviceImages, order: jax.Array, learning_rates: jax.Array
     ) -> tuple[Any, jax.Array]:
         return jax.lax.scan(
-            lambda state, indices: self._train_step(state, part, indices, learning_rate),
+            lambda state, step: self._train_step(state, part, *step),
             state,
-            order,
+            (order, learning_rates),
         )
 
     def _count_batch(

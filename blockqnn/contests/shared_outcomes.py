@@ -10,7 +10,7 @@ import pathlib
 import sqlite3
 
 from blockqnn.errors import UserError
-from blockqnn.settings import SearchSettings
+from blockqnn.settings import STEPS, SearchSettings
 from blockqnn.trial import Job, Outcome, Status
 from blockqnn.workers.contract import Executor
 
@@ -30,10 +30,13 @@ def children_digest(settings: SearchSettings) -> str:
     if not data["validation_examples"]:
         # Outcomes that are older than this setting are known by the digest of then.
         del data["validation_examples"]
+    recipe = dataclasses.asdict(settings.recipe)
+    if recipe["schedule"] == STEPS:
+        del recipe["schedule"]
     what: list[object] = [
         settings.evaluator,
         data,
-        dataclasses.asdict(settings.recipe),
+        recipe,
         dataclasses.asdict(settings.layout),
         dataclasses.asdict(settings.table),
     ]

@@ -16,7 +16,7 @@ from blockqnn.runs.file_system import network_file_system
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import FILE_NAME, Store
-from blockqnn.settings import RunSettings
+from blockqnn.settings import STEPS, RunSettings
 
 FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
@@ -36,6 +36,7 @@ _BEFORE_THERE_WERE = {
     "match": "",
     _FINALS: "off",
     "proxy": "synaptic_flow",
+    "schedule": STEPS,
 }
 """What runs did that are older than a flag."""
 

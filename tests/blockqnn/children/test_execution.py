@@ -234,6 +234,19 @@ def test_an_epoch_is_its_steps_and_its_loss_their_mean(way, parts, compiled):
     assert_equal(arrays_of(execution), stepwise)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_each_step_has_the_learning_rate_that_it_is_given(way, parts, compiled):
+    execution, plan = compiled(way, "residual"), PLANS["residual"]
+    order, rates = batches(parts[0], seed=0), np.linspace(2, 0.5, STEPS) * RATE
+    start(execution, plan)
+    for indices, rate in zip(order, rates, strict=True):
+        execution.train_epoch(parts[0], indices[None], float(rate))
+    stepwise = arrays_of(execution)
+    start(execution, plan)
+    execution.train_epoch(parts[0], order, rates)
+    assert_equal(arrays_of(execution), stepwise)
+
+
 def test_scanning_over_the_steps_equals_calling_them(parts, compiled):
     plan = PLANS["short"]
     scanning = WholeProgram(plan, RECIPE, 8)
@@ -243,7 +256,8 @@ def test_scanning_over_the_steps_equals_calling_them(parts, compiled):
     results = []
     for execution in (compiled(WholeProgram, "short"), scanning):
         start(execution, plan)
-        losses = [execution.train_epoch(parts[0], batches(parts[0], s), RATE) for s in range(2)]
+        rates = np.linspace(2, 0.5, STEPS) * RATE
+        losses = [execution.train_epoch(parts[0], batches(parts[0], s), rates) for s in range(2)]
         results.append((losses, execution.evaluate(parts[1]), arrays_of(execution)))
     (losses, accuracy, arrays), (scanned, scanned_accuracy, scanned_arrays) = results
     np.testing.assert_allclose(scanned, losses, rtol=1e-3)

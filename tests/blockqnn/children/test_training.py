@@ -1,6 +1,7 @@
 """The recipe by which a child is trained: with an execution that only pretends, and really."""
 
 import dataclasses
+import math
 
 import jax
 import numpy as np
@@ -33,6 +34,7 @@ class PretendedExecution:
     def __init__(self, accuracies=(), losses=()):
         self._accuracies, self._losses = list(accuracies), list(losses)
         self.rates, self.orders, self.starts, self.compiled = [], [], [], []
+        self.step_rates = []
 
     def compile(self, train, validation, steps):
         self.compiled.append(steps)
@@ -43,7 +45,8 @@ class PretendedExecution:
 
     def train_epoch(self, part, order, learning_rate):
         self.orders.append(order)
-        self.rates.append(learning_rate)
+        self.step_rates.extend(learning_rate)
+        self.rates.append(learning_rate[0])
         return self._losses.pop(0) if self._losses else 1.0
 
     def evaluate(self, part):
@@ -82,6 +85,33 @@ def test_the_learning_rate_follows_the_recipe(train):
     recipe = Recipe(epochs=5, learning_rate=0.1, learning_rate_decay=0.5, decay_epochs=2)
     _, execution = train(recipe, PretendedExecution())
     assert execution.rates == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
+
+
+def test_steps_have_one_learning_rate_within_an_epoch(train):
+    recipe = Recipe(epochs=2, batch_size=4, learning_rate_decay=0.5, decay_epochs=1)
+    _, execution = train(recipe, PretendedExecution())
+    assert execution.step_rates == pytest.approx([1e-3] * 5 + [5e-4] * 5)
+
+
+def test_one_cycle_rises_for_a_quarter_and_falls_to_zero(train):
+    recipe = Recipe(epochs=4, batch_size=2, learning_rate=0.1, schedule="one_cycle")
+    _, execution = train(recipe, PretendedExecution())
+    # Ten steps an epoch in eight pieces, of which the first and the fifth have two steps.
+    first = [0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.6, 0.7, 0.8]
+    wanted = [0.1 * (0.1 + 0.9 * (2 * round(10 * f) - 1) / 16) for f in first]
+    assert execution.step_rates[:10] == pytest.approx(wanted)
+    falling = execution.step_rates[10:]
+    assert falling == sorted(falling, reverse=True)
+    # Half-way down, between the third epoch's fourth and fifth piece.
+    assert (falling[14] + falling[15]) / 2 == pytest.approx(0.05)
+    assert execution.step_rates[-1] == pytest.approx(0.05 * (1 - math.cos(math.pi / 48)))
+
+
+def test_one_cycle_that_starts_again_is_lower_as_a_whole(train):
+    recipe = Recipe(epochs=2, batch_size=20, schedule="one_cycle", restart_factor=0.5)
+    _, execution = train(recipe, PretendedExecution([0.05, 0.3, 0.4]))
+    before, again, _ = execution.step_rates
+    assert again == pytest.approx(before / 2)
 
 
 def test_accuracies_are_in_percent_and_losses_are_kept(train):

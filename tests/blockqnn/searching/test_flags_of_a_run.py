@@ -50,6 +50,7 @@ OTHER_VALUES = {
     "epochs": "2",
     "batch_size": "26",
     "learning_rate": "0.01",
+    "schedule": "one_cycle",
     "learning_rate_decay": "0.5",
     "decay_epochs": "2",
     "beta1": "0.8",
