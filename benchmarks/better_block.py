@@ -36,6 +36,10 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import matched
 from blockqnn.networks.spaces.registry import design_of, parse, write
 from blockqnn.runs.run_record import read_run
+from blockqnn.settings import ONE_CYCLE, STEPS
+
+WITHOUT_MATCH, FROM_PICKED = "without-match", "from-picked"
+VARIANTS = ("", WITHOUT_MATCH, FROM_PICKED)
 
 
 def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, seed: int) -> None:
@@ -46,14 +50,20 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
         ledger: of what is done; it gets the codes of the winner, of the best by reward and of
             the block of median reward.
         fold: of the images.
-        agent: who searches, perhaps `-without-match`.
+        agent: who searches, perhaps `-without-match` or `-from-picked`.
         seed: of the search.
     """
     setting = SETTINGS[own.setting]
-    name, _, unmatched = agent.partition("-without-")
+    name, _, variant = agent.partition("-")
+    if variant not in VARIANTS:
+        sys.exit(f"--agents has {agent}; allowed after an agent: {', '.join(VARIANTS)}")
     facts = {"fold": fold.name, "agent": agent, "seed": seed, "blocks": own.blocks}
+    facts["schedule"] = own.schedule
     images, rounds = own.search_images or setting.images, own.rounds or setting.rounds
     step = f"{fold.name} {agent} {own.blocks} {images} {own.max_layers} {rounds} {seed}"
+    if own.schedule == ONE_CYCLE:
+        # The first steps of the ledger are older than schedules.
+        step = f"{ONE_CYCLE} {step}"
     run_dir = own.out / "searches" / file_name(step)
     flags = [
         f"--run_dir={run_dir}",
@@ -73,8 +83,14 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
         f"--train_examples={images}",
         *setting.search,
     ]
-    if not unmatched:
+    if own.schedule == ONE_CYCLE:
+        flags += [f"--schedule={ONE_CYCLE}", "--learning_rate=0.003"]
+    if variant != WITHOUT_MATCH:
         flags.append(f"--match={setting.match}")
+    if variant == FROM_PICKED:
+        # Terminal is a layer of the code that --max_layers does not count.
+        short = [code for code in PICKED.values() if len(parse(code)) <= own.max_layers + 1]
+        flags.append(f"--first_blocks={';'.join(short)}")
 
     def after_search() -> dict[str, Any]:
         """The blocks of a search that has not played finals."""
@@ -179,6 +195,8 @@ def chosen(own: argparse.Namespace, ledger: Ledger) -> list[Chosen]:
             continue
         facts = entry.result
         title = f"{facts['agent']}, {facts['blocks']} blocks"
+        if facts.get("schedule") == ONE_CYCLE:
+            title += ", one cycle"
         of = str(facts["seed"])
         if "winner" in facts:
             found.append(Chosen(f"{title}, finals", facts["winner"], of, facts["fold"], step))
@@ -198,12 +216,16 @@ def main() -> None:
         "--agents",
         type=listed(str),
         default="random,local_search,q_learning_plus,evolution,q_learning",
-        help="who searches; AGENT-without-match searches at the layout's filters; none for none",
+        help="who searches; AGENT-without-match searches at the layout's filters, "
+        "AGENT-from-picked begins with the blocks that a person would pick; none for none",
     )
     parser.add_argument("--blocks", type=int, default=150, help="trained by a search")
     parser.add_argument("--max_layers", type=int, default=8, help="of a block")
     parser.add_argument("--searches", type=int, default=3, help="by each agent on each fold")
     parser.add_argument("--folds", type=int, default=FOLDS, help="of the digits that are used")
+    parser.add_argument(
+        "--schedule", choices=(ONE_CYCLE, STEPS), default=ONE_CYCLE, help="of searches and finals"
+    )
     parser.add_argument("--search_images", type=int, default=0, help="of searches, not of finals")
     parser.add_argument("--rounds", default="", help="of the finals; empty for the setting's")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each block on each fold")

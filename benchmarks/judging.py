@@ -216,8 +216,7 @@ def main() -> None:
         (name, code, title, way)
         for name, code in found.items()
         for title, way in {"long": LONG, **WAYS, **LONGER}.items()
-        if (name, title) not in done
-        and (title in own.ways if own.ways else title not in LONGER)
+        if (name, title) not in done and (title in own.ways if own.ways else title not in LONGER)
     ]
     context = multiprocessing.get_context("spawn")
     cores = context.Queue()

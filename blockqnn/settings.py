@@ -11,6 +11,7 @@ from blockqnn.agents.registry import AgentConfig, make_agent
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match
+from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 
 
@@ -176,6 +177,7 @@ class SearchSettings:
         match: the size that every child is brought to by its filters; None where
             all have those of the layout.
         proxy: the score of `proxy`.
+        first_blocks: that are tried before the agent's own, in their order.
     """
 
     agent: AgentConfig
@@ -195,6 +197,7 @@ class SearchSettings:
     budget: Budget = NO_BUDGET
     match: Match | None = None
     proxy: str = ""
+    first_blocks: tuple[Code, ...] = ()
 
     @property
     def iterations(self) -> int:

@@ -17,6 +17,7 @@ from blockqnn.flags import (
     data,
     evaluators,
     execution,
+    first_blocks,
     own,
     parsing,
     preset_files,
@@ -91,6 +92,7 @@ def _define_run(flags: parsing.FlagSet) -> None:
         "a free worker gets a new suggestion at once, and epsilon counts finished trials; else "
         "an iteration is suggested as a whole, and ends when its last child has",
     )
+    first_blocks.define(flags)
     execution.define(flags)
     flags.special(
         "finals",
@@ -166,9 +168,12 @@ def parse(
         # Nobody has named one: the space takes its own.
         flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
     flags.values["run_dir"].value = str(run_dir)
+    first = first_blocks.first_blocks(flags.chosen())
+    flags.values[first_blocks.FLAG].value = first_blocks.as_text(first)
     values = flags.chosen()
     run = execution.run_settings(values, flags.flag_file())
-    return _search_settings(values), dataclasses.replace(run, notes=tuple(notes))
+    search = dataclasses.replace(_search_settings(values), first_blocks=first)
+    return search, dataclasses.replace(run, notes=tuple(notes))
 
 
 def _read(arguments: Sequence[str], recorded: Sequence[str]) -> preset_files.Given:

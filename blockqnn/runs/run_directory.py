@@ -37,6 +37,7 @@ _BEFORE_THERE_WERE = {
     _FINALS: "off",
     "proxy": "synaptic_flow",
     "schedule": STEPS,
+    "first_blocks": "",
 }
 """What runs did that are older than a flag."""
 

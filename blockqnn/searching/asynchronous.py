@@ -96,8 +96,8 @@ class AsynchronousSearch(Search):
 
     def _next(self) -> Trial:
         """Draws a block and has it in the store before anything else is done with it."""
-        (actions,) = self._agent.suggest(1)
         self._last += 1
+        (actions,) = self._suggestions(self._last, 1)
         trial = self._make_trial(self._last, self.ended_iterations + 1, self._epsilon, actions)
         self._store.hand_out(
             Suggestion(trial.number, trial.epsilon, trial.code, time.time()),

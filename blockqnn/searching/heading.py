@@ -8,7 +8,7 @@ from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
 from blockqnn.heading import heading
 from blockqnn.listing import counted, number
 from blockqnn.runs.rounds import in_words, parse_rounds
-from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.settings import ONE_CYCLE, RunSettings, SearchSettings
 from blockqnn.workers.choice import local_places
 from blockqnn.workers.contract import INLINE, RAY
 from blockqnn.workers.machine import described, unused_gpus
@@ -94,6 +94,8 @@ def _children(settings: SearchSettings) -> str | None:
     taught = f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
     if settings.proxy:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
+    elif recipe.schedule == ONE_CYCLE:
+        taught += ", one cycle of the learning rate"
     return (
         f"{counted(layout.repeats, 'block')} a stage with filters {filters}, layout {layout.kind}; "
         f"{taught}"
@@ -101,6 +103,12 @@ def _children(settings: SearchSettings) -> str | None:
 
 
 def _search(settings: SearchSettings, run: RunSettings) -> str:
+    first = len(settings.first_blocks)
+    begins = f"\nIt begins with the {counted(first, 'block')} of --first_blocks." if first else ""
+    return _agent_and_end(settings, run) + begins
+
+
+def _agent_and_end(settings: SearchSettings, run: RunSettings) -> str:
     name = run.flag_values["agent"]
     if settings.budget:
         ends = []

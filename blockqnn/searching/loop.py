@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from blockqnn.agents.contract import Agent
@@ -195,8 +195,9 @@ class Search:
         counted = 0
         while counted < wanted and len(suggested) < DRAWS_PER_BLOCK * wanted:
             room = DRAWS_PER_BLOCK * wanted - len(suggested)
-            for actions in self._agent.suggest(min(wanted - counted, room)):
-                number = first_number + len(suggested)
+            first = first_number + len(suggested)
+            drawn = self._suggestions(first, min(wanted - counted, room))
+            for number, actions in enumerate(drawn, first):
                 trial = self._make_trial(number, iteration, epsilon, actions)
                 suggested.append(trial)
                 if trial.status is Status.INFEASIBLE:
@@ -206,8 +207,12 @@ class Search:
                     free.add(trial.hash)
         return suggested
 
+    def _suggestions(self, number: int, count: int) -> Sequence[Sequence[Sequence[int]]]:
+        """What is to be tried from a trial's number on: first what the search begins with."""
+        return self._settings.first_blocks[number - 1 :][:count] or self._agent.suggest(count)
+
     def _make_trial(
-        self, number: int, iteration: int, epsilon: float, actions: tuple[tuple[int, ...], ...]
+        self, number: int, iteration: int, epsilon: float, actions: Sequence[Sequence[int]]
     ) -> Trial:
         settings = self._settings
         stored = self._trials.get(number)

@@ -4,8 +4,10 @@ import pytest
 
 from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
+from blockqnn.flags.flag_text import as_text
 from blockqnn.flags.parsing import RECORD_MARK, FlagSet, Owner
 from blockqnn.flags.preset_files import preset_names
+from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.flags.search import parse
 from blockqnn.runs import store
 
@@ -29,6 +31,8 @@ DRY = ("--evaluator=dry", "--preset=smoke")
         (["--ray_address=local"], "ray_address", "ray", "executor is local"),
         (["--executor=inline", "--tpus_per_child=1"], "tpus_per_child", "ray",
          "executor is inline"),
+        (["--schedule=one_cycle", "--decay_epochs=2"], "decay_epochs", "steps",
+         "schedule is one_cycle"),
         (["--executor=inline", "--workers=2"], "workers", "local or ray", "executor is inline"),
     ],
 )  # fmt: skip
@@ -62,6 +66,15 @@ def test_what_a_preset_sets_for_one_agent_is_in_no_others_way(preset):
     for agent in ("random", "evolution", "local_search", "q_learning_plus"):
         words = [f"--preset={preset}", "--evaluator=dry", f"--agent={agent}", "--executor=inline"]
         assert type(parse(words)[0].agent) is AGENTS[agent].settings
+
+
+def test_a_run_of_one_cycle_is_read_again_although_its_preset_has_steps(tmp_path):
+    preset = ["--preset=cifar10_cpu", "--evaluator=dry", "--executor=inline"]
+    found, run = parse([*preset, "--schedule=one_cycle", f"--run_dir={tmp_path}"])
+    assert found.recipe.schedule == "one_cycle"
+    recorded = {name: as_text(value) for name, value in run.flag_values.items()}
+    assert recorded["decay_epochs"] == "2"
+    assert parse_recorded(tmp_path, recorded, [])[0].recipe == found.recipe
 
 
 def test_a_flag_file_of_the_users_own_is_his_choice(tmp_path):

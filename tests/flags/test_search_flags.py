@@ -207,7 +207,8 @@ def test_every_flag_reaches_the_settings():
     assert found.layout == Layout("imagenet", (3,), 2, 9, 10, 2, 4)
     assert found.limits == Limits(10, 11, 12)
     assert found.data == DataSettings("synthetic:9x10x2:4:60", "there", 13, 14, 6)
-    assert found.recipe == Recipe(15, 16, 0.5, "steps", 0.6, 17, 0.3, 0.4, 0.01, 18, 0.7, True, "whole")
+    adam = (0.3, 0.4, 0.01)
+    assert found.recipe == Recipe(15, 16, 0.5, "steps", 0.6, 17, *adam, 18, 0.7, True, "whole")
     assert found.reward == RewardSettings(-1.0, 2.5)
     assert found.evaluator == "dry"
     assert (run.run_dir, run.executor) == (pathlib.Path("somewhere"), "ray")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -224,9 +225,14 @@ def arguments(path, *more):
     )
 
 
+def without_progress(err):
+    """What was said besides how far it is, which a slow machine says as well."""
+    return re.sub(r"\d+ of \d+ runs.*\n", "", err)
+
+
 def test_the_command_prints_a_table_and_draws(blockqnn, path):
     status, out, err = blockqnn(*arguments(path, "--out=regret.svg", "--target=30"))
-    assert (status, err) == (0, "")
+    assert (status, without_progress(err)) == (0, "")
     lines = out.splitlines()
     assert lines[0] == f"Table {path}: all 15,625 cells of the space nasbench201."
     assert "5 evaluations" in lines[4]
@@ -266,7 +272,7 @@ def test_a_table_of_a_few_blocks_is_of_their_space_and_what_it_lacks_is_counted(
         *("--agents=random,evolution", "--budgets=1,2"),
     )
     status, out, err = blockqnn(*command)
-    assert (status, err) == (0, "")
+    assert (status, without_progress(err)) == (0, "")
     assert out.startswith(
         "Table t.csv: 2 blocks of the space nsc, of far more that there are; suggestions that it "
         "lacks are counted and never judged.\n"

@@ -106,6 +106,10 @@ def test_the_digest_names_what_children_depend_on():
     one = search_settings()
     same = dataclasses.replace(one, seed=5, blocks_per_iteration=2)
     assert children_digest(same) == children_digest(one)
+    # That of outcomes that were kept before recipes had a schedule.
+    assert children_digest(one) == "eaaef74e5da96103"
+    cycle = dataclasses.replace(one.recipe, schedule="one_cycle")
+    assert children_digest(dataclasses.replace(one, recipe=cycle)) != children_digest(one)
     recipe = dataclasses.replace(one.recipe, epochs=9)
     assert children_digest(dataclasses.replace(one, recipe=recipe)) != children_digest(one)
     few = dataclasses.replace(one.data, validation_examples=9)

@@ -51,6 +51,7 @@ OTHER_VALUES = {
     "batch_size": "26",
     "learning_rate": "0.01",
     "schedule": "one_cycle",
+    "first_blocks": "[(1,1,3,0,0),(2,7,0,0,0)]",
     "learning_rate_decay": "0.5",
     "decay_epochs": "2",
     "beta1": "0.8",
