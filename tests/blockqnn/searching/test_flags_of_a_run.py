@@ -122,7 +122,7 @@ def test_another_value_of_any_flag_of_the_search_is_refused_by_its_name(blockqnn
         status, out, err = blockqnn("search", "--evaluator=dry", *SMOKE, f"--{name}={value}")
         assert status == 2, name
         assert out == "" or name in BY_CONTENT
-        begun = rf"blockqnn: .* begun with --{name}=\S*; given is --{name}={value}\. "
+        begun = rf"blockqnn: .* begun with --{name}=\S*; given is --{name}={re.escape(value)}\. "
         foreign = rf"blockqnn: --{name} belongs to {OWNERS.get(name)}; this search's \w+ is \w+\.\n"
         other_data = r"blockqnn: The data are not those with which the run in run was begun: "
         if name in BY_CONTENT:
