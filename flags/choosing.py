@@ -14,6 +14,7 @@ from typing import Any
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.evaluation.contract import TABLE, TRAIN
 from blockqnn.flags.agents import agent_with
+from blockqnn.flags.child_training import usual_schedule
 from blockqnn.flags.choosing_finals import cost_of, finals_for
 from blockqnn.flags.choosing_sizes import image_sizes
 from blockqnn.networks.cost import Cost
@@ -235,8 +236,8 @@ class _Candidate:
         train = self._part("train_examples", self._available, max(most, 20 * self._data.classes))
         a_pass = math.ceil(train / self._batch)
         epochs = self._choose("epochs", max(3, min(30, round(steps / a_pass))))
-        # The paper reduces the learning rate after 5 of its 12 epochs.
-        self._choose("decay_epochs", max(1, round(epochs * 5 / 12)))
+        for name, value in usual_schedule(self._named, epochs).items():
+            self._choose(name, value)
         # A backward pass takes twice a forward one.
         flops = epochs * (3 * train + self._held) * self._flops
         self.seconds = (

@@ -30,7 +30,8 @@ _RUNS = pathlib.Path("runs")
 _SIZE = re.compile(r":\d+x\d+$")
 _SHOWN = (
     ("resize", "layout", "filters", "repeats", "max_layers"),
-    ("epochs", "batch_size", "train_examples", "validation_examples"),
+    ("epochs", "batch_size", "schedule", "learning_rate", "decay_epochs"),
+    ("train_examples", "validation_examples"),
     ("max_flops", "max_activation_bytes"),
     ("agent", "blocks_per_iteration", "max_blocks", "max_hours", "finals"),
 )

@@ -32,7 +32,10 @@ from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
-from blockqnn.settings import Budget, RunSettings, SearchSettings
+from blockqnn.settings import STEPS, Budget, RunSettings, SearchSettings
+
+_OF_A_RUN = ("agent", "finals", "schedule", "learning_rate", "decay_epochs")
+"""Flags of a run that a preset which has changed since does not change."""
 
 _KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
 _COMMON = (
@@ -218,11 +221,11 @@ def _begun_or_new(
     """
     before = own.recorded_flags(run_dir)
     if given.preset != own.PRESET:
-        # Presets have had other agents, and none had finals; a run keeps its own.
-        own_flags = {"finals": OFF} | before if before else {}
+        # Presets have had other agents and schedules, and none had finals; a run keeps its own.
+        own_flags = {"finals": OFF, "schedule": STEPS} | before if before else {}
         recorded = [
             f"--{name}={own_flags[name]}"
-            for name in ("agent", "finals")
+            for name in _OF_A_RUN
             if name in own_flags and name not in given.named
         ]
         return (_read(arguments, recorded) if recorded else given), ""

@@ -189,3 +189,19 @@ def test_batches_fit_into_the_memory():
 def test_cells_take_their_own_layout():
     values = choose(CIFAR, TWO_CORES, {"space": "nasbench201"}).values
     assert (values["layout"], values["filters"]) == ("nasbench201", (16, 32, 64))
+
+
+@pytest.mark.parametrize(
+    ("named", "schedule"),
+    [
+        ({}, {"schedule": "one_cycle", "learning_rate": 0.003}),
+        ({"learning_rate": 0.01}, {"schedule": "one_cycle"}),
+        ({"schedule": "steps"}, {"decay_epochs": 3}),
+        ({"decay_epochs": 2}, {"schedule": "steps"}),
+        ({"learning_rate_decay": 0.5}, {"schedule": "steps", "decay_epochs": 3}),
+    ],
+)
+def test_children_learn_in_one_cycle_unless_steps_are_asked_for(named, schedule):
+    found = choose(DataFacts(8, 8, 1, 10, 1500), TWO_CORES, named).values
+    names = ("schedule", "learning_rate", "learning_rate_decay", "decay_epochs")
+    assert {name: found[name] for name in names if name in found} == schedule

@@ -4,12 +4,14 @@ import pytest
 
 from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
+from blockqnn.flags import own
 from blockqnn.flags.flag_text import as_text
 from blockqnn.flags.parsing import RECORD_MARK, FlagSet, Owner
 from blockqnn.flags.preset_files import preset_names
 from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.flags.search import parse
 from blockqnn.runs import store
+from blockqnn.settings import Recipe
 
 DRY = ("--evaluator=dry", "--preset=smoke")
 
@@ -68,13 +70,24 @@ def test_what_a_preset_sets_for_one_agent_is_in_no_others_way(preset):
         assert type(parse(words)[0].agent) is AGENTS[agent].settings
 
 
-def test_a_run_of_one_cycle_is_read_again_although_its_preset_has_steps(tmp_path):
-    preset = ["--preset=cifar10_cpu", "--evaluator=dry", "--executor=inline"]
-    found, run = parse([*preset, "--schedule=one_cycle", f"--run_dir={tmp_path}"])
-    assert found.recipe.schedule == "one_cycle"
+CPU = ["--preset=cifar10_cpu", "--evaluator=dry", "--executor=inline"]
+
+
+def test_a_run_of_one_cycle_is_read_again(tmp_path):
+    found, run = parse([*CPU, f"--run_dir={tmp_path}"])
+    assert (found.recipe.schedule, found.recipe.learning_rate) == ("one_cycle", 0.003)
     recorded = {name: as_text(value) for name, value in run.flag_values.items()}
-    assert recorded["decay_epochs"] == "2"
     assert parse_recorded(tmp_path, recorded, [])[0].recipe == found.recipe
+
+
+def test_a_run_that_is_older_than_schedules_keeps_its_steps_whatever_its_preset_has_now(
+    tmp_path, monkeypatch
+):
+    before = {"agent": "random", "learning_rate": "0.001", "decay_epochs": "2"}
+    monkeypatch.setattr(own, "recorded_flags", lambda run_dir: before)
+    found, run = parse([*CPU, f"--run_dir={tmp_path}"])
+    assert found.recipe == Recipe(epochs=3, batch_size=64, decay_epochs=2)
+    assert (run.flag_values["agent"], run.finals) == ("random", "off")
 
 
 def test_a_flag_file_of_the_users_own_is_his_choice(tmp_path):
