@@ -55,13 +55,33 @@ def strided_convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Arr
     Returns:
         [B, ceil(H / stride), ceil(W / stride), O].
     """
-    half = kernel.shape[0] // 2
+    if kernel.shape[0] == 1:
+        return pointwise_convolution(x[:, ::stride, ::stride], kernel.astype(x.dtype))
+    return padded_convolution(x, kernel, (stride, stride))
+
+
+def padded_convolution(
+    x: jax.Array, kernel: jax.Array, strides: tuple[int, int], dilation: int = 1
+) -> jax.Array:
+    """Any convolution, by XLA's own operation.
+
+    Args:
+        x: [B, H, W, I].
+        kernel: [K, L, I, O], K and L odd; used in the dtype of `x`.
+        strides: down and across.
+        dilation: pixels from one tap to the next.
+
+    Returns:
+        [B, ceil(H / stride), ceil(W / stride), O].
+    """
     # SAME would pad by the stride, and so shift the pixels that are read.
+    down, across = (dilation * (side // 2) for side in kernel.shape[:2])
     return jax.lax.conv_general_dilated(
         x,
         kernel.astype(x.dtype),
-        (stride, stride),
-        ((half, half), (half, half)),
+        strides,
+        ((down, down), (across, across)),
+        rhs_dilation=(dilation, dilation),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
 

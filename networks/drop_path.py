@@ -1,7 +1,7 @@
 """Drop-path: while training, some of the paths that meet in a join are left out.
 
-NASNet (Zoph et al., *Learning Transferable Architectures for Scalable Image
-Recognition*, CVPR 2018, section 3) drops each path of a cell with a probability
+Zoph et al. (*Learning Transferable Architectures for Scalable Image
+Recognition*, CVPR 2018, section 3) drop each path of a cell with a probability
 that grows linearly over training (`ScheduledDropPath`). Which paths a free DAG
 has, the rule of FractalNet says (Larsson et al., ICLR 2017, local drop-path):
 a path is an edge into a layer that joins several, and at least one path of a

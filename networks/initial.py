@@ -30,7 +30,7 @@ def initial_parameters(plan: Plan, seed: int) -> Weights:
     for layer in plan:
         arrays = {}
         for name, shape in layer.parameter_shapes.items():
-            if name == "kernel":
+            if len(shape) > 1:
                 deviation = math.sqrt(2 / math.prod(shape[:-1]))
                 arrays[name] = random.standard_normal(shape, np.float32) * np.float32(deviation)
             else:

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 
-def max_pooling(x: jax.Array, side: int) -> jax.Array:
-    """Max pooling, stride 1, SAME.
+def max_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
+    """Max pooling; padding is always that of stride 1.
 
     The maximum of shifted copies, first down and then across: on the CPU this
     is faster than `reduce_window`, and unlike that one's gradient, its own is
@@ -16,33 +16,35 @@ def max_pooling(x: jax.Array, side: int) -> jax.Array:
     Args:
         x: [B, H, W, C].
         side: of the window, odd.
+        stride: in both directions.
 
     Returns:
-        [B, H, W, C].
+        [B, ceil(H / stride), ceil(W / stride), C].
     """
     height, width = x.shape[1:3]
     padded = _pad(x, side, -jnp.inf)
-    tall = padded[:, :height]
+    tall = padded[:, :height:stride]
     for row in range(1, side):
-        tall = jnp.maximum(tall, padded[:, row : row + height])
-    y = tall[:, :, :width]
+        tall = jnp.maximum(tall, padded[:, row : row + height : stride])
+    y = tall[:, :, :width:stride]
     for column in range(1, side):
-        y = jnp.maximum(y, tall[:, :, column : column + width])
+        y = jnp.maximum(y, tall[:, :, column : column + width : stride])
     return y
 
 
-def average_pooling(x: jax.Array, side: int) -> jax.Array:
-    """Average pooling, stride 1, SAME, over the pixels that exist.
+def average_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
+    """Average pooling over the pixels that exist; padding is always that of stride 1.
 
     Args:
         x: [B, H, W, C].
         side: of the window, odd.
+        stride: in both directions.
 
     Returns:
-        [B, H, W, C].
+        [B, ceil(H / stride), ceil(W / stride), C].
     """
     ones = jnp.ones((1, *x.shape[1:3], 1), x.dtype)
-    return _window_sum(x, side) / _window_sum(ones, side)
+    return _window_sum(x, side, stride) / _window_sum(ones, side, stride)
 
 
 def downsampling(x: jax.Array) -> jax.Array:
@@ -93,10 +95,10 @@ def _pad(x: jax.Array, side: int, value: float) -> jax.Array:
     return jnp.pad(x, ((0, 0), (half, half), (half, half), (0, 0)), constant_values=value)
 
 
-def _window_sum(x: jax.Array, side: int) -> jax.Array:
+def _window_sum(x: jax.Array, side: int, stride: int) -> jax.Array:
     height, width = x.shape[1:3]
     padded = _pad(x, side, 0.0)
-    tall = sum((padded[:, row : row + height] for row in range(1, side)), padded[:, :height])
-    return sum(
-        (tall[:, :, column : column + width] for column in range(1, side)), tall[:, :, :width]
-    )
+    rows = [padded[:, row : row + height : stride] for row in range(side)]
+    tall = sum(rows[1:], rows[0])
+    columns = [tall[:, :, column : column + width : stride] for column in range(side)]
+    return sum(columns[1:], columns[0])

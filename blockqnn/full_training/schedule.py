@@ -94,7 +94,7 @@ def optimiser(recipe: FullRecipe) -> optax.GradientTransformation:
 
     def decaying(parameters: Any) -> Any:
         return jax.tree.map_with_path(
-            lambda path, _: recipe.decay_norm or path[-1].key == "kernel", parameters
+            lambda path, _: recipe.decay_norm or path[-1].key not in ("scale", "bias"), parameters
         )
 
     clipping = [optax.clip_by_global_norm(recipe.clip_norm)] if recipe.clip_norm else []

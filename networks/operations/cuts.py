@@ -87,7 +87,13 @@ class Cutter:
     def place_each(self, kind: Computation, layer: PlacedLayer, parts: Parts) -> Parts:
         """Places a step for each part, which keeps its width."""
         return tuple(
-            self.place(kind, (part,), (*layer.shape[:-1], self.width(part)), kernel=layer.kernel)
+            self.place(
+                kind,
+                (part,),
+                (*layer.shape[:-1], self.width(part)),
+                kernel=layer.kernel,
+                stride=layer.stride,
+            )
             for part in parts
         )
 

@@ -13,9 +13,18 @@ import jax
 import jax.numpy as jnp
 
 from blockqnn.networks import pooling
-from blockqnn.networks.convolution import convolution, strided_convolution
+from blockqnn.networks.convolution import (
+    convolution,
+    padded_convolution,
+    pointwise_convolution,
+    strided_convolution,
+)
 from blockqnn.networks.normalisation import Arrays
 from blockqnn.networks.operations.steps import Placed, Step
+from blockqnn.networks.separable import separable_convolution
+
+DILATION = 2
+"""Of every dilated operation of the published spaces."""
 
 Inputs = Sequence[jax.Array]
 
@@ -36,14 +45,70 @@ def relu_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.
     return convolved(x, parameters["kernel"], placed.stride)
 
 
+def valid_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """Convolution of the concatenated inputs, where the whole window lies within the map."""
+    x = jnp.concatenate(inputs, axis=-1)
+    return jax.lax.conv_general_dilated(
+        x,
+        parameters["kernel"].astype(x.dtype),
+        (placed.stride, placed.stride),
+        "VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
 def max_pooling(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
-    """Max pooling, stride 1, SAME."""
-    return pooling.max_pooling(inputs[0], placed.kernel)
+    """Max pooling; padding is always that of stride 1."""
+    return pooling.max_pooling(inputs[0], placed.kernel, placed.stride)
 
 
 def average_pooling(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
-    """Average pooling, stride 1, SAME, over the pixels that exist."""
-    return pooling.average_pooling(inputs[0], placed.kernel)
+    """Average pooling over the pixels that exist; padding is always that of stride 1."""
+    return pooling.average_pooling(inputs[0], placed.kernel, placed.stride)
+
+
+def relu_separable_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then a depthwise and a pointwise convolution."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return separable_convolution(x, parameters["depthwise"], parameters["kernel"], placed.stride)
+
+
+def relu_dilated_separable_convolution(
+    placed: Placed, parameters: Arrays, inputs: Inputs
+) -> jax.Array:
+    """The same with every second pixel under the window of the depthwise convolution."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return separable_convolution(
+        x, parameters["depthwise"], parameters["kernel"], placed.stride, DILATION
+    )
+
+
+def relu_dilated_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then a convolution of every second pixel."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return padded_convolution(x, parameters["kernel"], (placed.stride, placed.stride), DILATION)
+
+
+def relu_crossed_convolutions(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then convolutions of 1xK and of Kx1 pixels."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    across = padded_convolution(x, parameters["kernel"], (1, placed.stride))
+    return padded_convolution(across, parameters["kernel_down"], (placed.stride, 1))
+
+
+def factorised_reduction(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then 1x1 convolutions of two of every four pixels.
+
+    The first reads the pixels of even rows and columns, the second those of odd ones; each
+    writes half of the channels. Beyond an odd last row or column there are zeros.
+    """
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    shifted = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
+    halves = (x, parameters["kernel"]), (shifted, parameters["kernel_shifted"])
+    return jnp.concatenate(
+        [pointwise_convolution(half[:, ::2, ::2], k.astype(x.dtype)) for half, k in halves],
+        axis=-1,
+    )
 
 
 def downsampling(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:

@@ -68,6 +68,27 @@ def matrix_kernel(placed: Placed) -> dict[str, Shape]:
     return {"kernel": (read, placed.shape[-1])}
 
 
+def separable_kernels(placed: Placed) -> dict[str, Shape]:
+    """A `depthwise` kernel [K, K, 1, I], and the `kernel` [1, 1, I, O] that follows it."""
+    read, written = sum(shape[-1] for shape in placed.input_shapes), placed.shape[-1]
+    side = placed.kernel
+    return {"depthwise": (side, side, 1, read), "kernel": (1, 1, read, written)}
+
+
+def crossed_kernels(placed: Placed) -> dict[str, Shape]:
+    """A `kernel` of one row [1, K, I, O], then `kernel_down` of one column [K, 1, O, O]."""
+    read, written = sum(shape[-1] for shape in placed.input_shapes), placed.shape[-1]
+    side = placed.kernel
+    return {"kernel": (1, side, read, written), "kernel_down": (side, 1, written, written)}
+
+
+def half_kernels(placed: Placed) -> dict[str, Shape]:
+    """Two 1x1 kernels, `kernel` and `kernel_shifted`, each for half of the output's channels."""
+    read, written = sum(shape[-1] for shape in placed.input_shapes), placed.shape[-1]
+    second = written // 2
+    return {"kernel": (1, 1, read, written - second), "kernel_shifted": (1, 1, read, second)}
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Computation:
     """A function with the arrays that are trained for it.

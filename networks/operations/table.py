@@ -23,53 +23,32 @@ from blockqnn.networks.operations.cuts import (
     relu_before_pooling,
     sum_by_parts,
 )
+from blockqnn.networks.operations.shapes import (
+    ShapeRule,
+    channels,
+    halved,
+    is_given,
+    of_filters,
+    same_shape,
+    side_by_side,
+    thinned,
+    thinned_once,
+    vector_of_filters,
+    widest,
+    within,
+)
 from blockqnn.networks.operations.steps import (
     Computation,
     Placed,
     Shape,
     bias_of_channels,
+    crossed_kernels,
+    half_kernels,
     loaded,
     matrix_kernel,
+    separable_kernels,
     window_kernel,
 )
-
-ShapeRule = Callable[[tuple[Shape, ...], int, int, int], Shape]
-"""From the inputs' shapes, kernel, stride and filters to the output's shape."""
-
-
-def same_shape(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    """That of the first input."""
-    return inputs[0]
-
-
-def _of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    height, width, _ = inputs[0]
-    return (-(-height // stride), -(-width // stride), filters)
-
-
-def _halved(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    height, width, channels = inputs[0]
-    return (height // 2, width // 2, channels)
-
-
-def _widest(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    return (*inputs[0][:-1], max(shape[-1] for shape in inputs))
-
-
-def _side_by_side(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
-
-
-def _channels(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    return inputs[0][-1:]
-
-
-def _vector_of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    return (filters,)
-
-
-def _is_given(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    raise ValueError("The shape of an image is given, not computed.")
 
 
 def _kernel_and_bias(placed: Placed) -> dict[str, Shape]:
@@ -84,6 +63,20 @@ def not_counted(placed: Placed) -> int:
 def of_the_kernel(placed: Placed) -> int:
     """Every number of the kernel once at each position of the output."""
     return math.prod(placed.shape[:-1]) * math.prod(placed.parameter_shapes["kernel"])
+
+
+def of_all_kernels(placed: Placed) -> int:
+    """Every number of every kernel once at each position of the output."""
+    kernels = (shape for shape in placed.parameter_shapes.values() if len(shape) > 1)
+    return math.prod(placed.shape[:-1]) * sum(map(math.prod, kernels))
+
+
+def of_crossed_kernels(placed: Placed) -> int:
+    """The first at each position of its output, which has all rows, the second at each of both."""
+    shapes = placed.parameter_shapes
+    (height, _, _), (_, width, _) = placed.input_shapes[0], placed.shape
+    across = height * width * math.prod(shapes["kernel"])
+    return across + math.prod(placed.shape[:-1]) * math.prod(shapes["kernel_down"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,16 +130,24 @@ class OperationEntry(Computation):
 class Operation:
     """What a placed layer may compute."""
 
-    IMAGE = OperationEntry("image", _FUNCTIONS + "image", shape=_is_given, cut=one_step)
+    IMAGE = OperationEntry("image", _FUNCTIONS + "image", shape=is_given, cut=one_step)
     CONVOLUTION = OperationEntry(
         "convolution",
         _FUNCTIONS + "convolution_of_parts",
         window_kernel,
         by_rows=True,
-        shape=_of_filters,
+        shape=of_filters,
         cut=convolution_by_groups,
         multiply_accumulates=of_the_kernel,
         flax=FlaxForm("convolution", _MODULES + "Convolution"),
+        convolves=True,
+    )
+    VALID_CONVOLUTION = OperationEntry(
+        "convolution without padding",
+        _FUNCTIONS + "valid_convolution",
+        window_kernel,
+        shape=within,
+        multiply_accumulates=of_the_kernel,
         convolves=True,
     )
     PCC = OperationEntry(
@@ -155,46 +156,105 @@ class Operation:
         window_kernel,
         normalises=True,
         by_rows=True,
-        shape=_of_filters,
+        shape=of_filters,
         cut=pcc_by_groups,
         multiply_accumulates=of_the_kernel,
         flax=FlaxForm("convolution", _MODULES + "ReluConvolution"),
         convolves=True,
         rectifies=True,
     )
-    MAX_POOLING = OperationEntry("max pooling", _FUNCTIONS + "max_pooling", cut=each_part)
-    AVERAGE_POOLING = OperationEntry(
-        "average pooling", _FUNCTIONS + "average_pooling", cut=each_part
+    SEPARABLE = OperationEntry(
+        "relu, separable convolution, batch norm",
+        _FUNCTIONS + "relu_separable_convolution",
+        separable_kernels,
+        normalises=True,
+        shape=of_filters,
+        multiply_accumulates=of_all_kernels,
+        convolves=True,
+        rectifies=True,
     )
-    ADD = OperationEntry("add", _FUNCTIONS + "add", shape=_widest, cut=sum_by_parts, joins=True)
+    DILATED_SEPARABLE = OperationEntry(
+        "relu, dilated separable convolution, batch norm",
+        _FUNCTIONS + "relu_dilated_separable_convolution",
+        separable_kernels,
+        normalises=True,
+        shape=of_filters,
+        multiply_accumulates=of_all_kernels,
+        convolves=True,
+        rectifies=True,
+    )
+    DILATED = OperationEntry(
+        "relu, dilated convolution, batch norm",
+        _FUNCTIONS + "relu_dilated_convolution",
+        window_kernel,
+        normalises=True,
+        shape=of_filters,
+        multiply_accumulates=of_all_kernels,
+        convolves=True,
+        rectifies=True,
+    )
+    CROSSED = OperationEntry(
+        "relu, 1xK and Kx1 convolution, batch norm",
+        _FUNCTIONS + "relu_crossed_convolutions",
+        crossed_kernels,
+        normalises=True,
+        shape=of_filters,
+        multiply_accumulates=of_crossed_kernels,
+        convolves=True,
+        rectifies=True,
+    )
+    FACTORISED_REDUCTION = OperationEntry(
+        "relu, factorised reduction, batch norm",
+        _FUNCTIONS + "factorised_reduction",
+        half_kernels,
+        normalises=True,
+        shape=thinned_once,
+        multiply_accumulates=of_all_kernels,
+        convolves=True,
+        rectifies=True,
+    )
+    MAX_POOLING = OperationEntry(
+        "max pooling", _FUNCTIONS + "max_pooling", shape=thinned, cut=each_part
+    )
+    AVERAGE_POOLING = OperationEntry(
+        "average pooling", _FUNCTIONS + "average_pooling", shape=thinned, cut=each_part
+    )
+    ADD = OperationEntry("add", _FUNCTIONS + "add", shape=widest, cut=sum_by_parts, joins=True)
     CONCAT = OperationEntry(
-        "concat", _FUNCTIONS + "concat", shape=_side_by_side, cut=all_parts, joins=True
+        "concat", _FUNCTIONS + "concat", shape=side_by_side, cut=all_parts, joins=True
     )
     ZERO = OperationEntry("zero", _FUNCTIONS + "zero", cut=each_part)
     BATCH_NORM = OperationEntry(
         "batch norm", _FUNCTIONS + "identity", normalises=True, cut=batch_norm_of_one
     )
     DOWNSAMPLING = OperationEntry(
-        "2x2 max pooling, stride 2", _FUNCTIONS + "downsampling", shape=_halved, cut=each_part
+        "2x2 max pooling, stride 2", _FUNCTIONS + "downsampling", shape=halved, cut=each_part
     )
     AVERAGE_DOWNSAMPLING = OperationEntry(
         "2x2 average pooling, stride 2",
         _FUNCTIONS + "average_downsampling",
-        shape=_halved,
+        shape=halved,
         cut=each_part,
     )
     RELU = OperationEntry("relu", _FUNCTIONS + "relu", cut=relu_before_pooling, rectifies=True)
     GLOBAL_POOLING = OperationEntry(
         "global average pooling",
         _FUNCTIONS + "global_pooling",
-        shape=_channels,
+        shape=channels,
         cut=pooling_after_relu,
+    )
+    PRODUCT = OperationEntry(
+        "linear without bias",
+        _FUNCTIONS + "product",
+        matrix_kernel,
+        shape=vector_of_filters,
+        multiply_accumulates=of_the_kernel,
     )
     LINEAR = OperationEntry(
         "linear",
         _FUNCTIONS + "linear",
         _kernel_and_bias,
-        shape=_vector_of_filters,
+        shape=vector_of_filters,
         cut=product_by_groups,
         multiply_accumulates=of_the_kernel,
         flax=FlaxForm("linear", _MODULES + "Linear"),

@@ -17,6 +17,7 @@ from blockqnn.children.zero_cost import (
 )
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.operations.table import operations
 from blockqnn.networks.plan import Operation, PlanBuilder
 from blockqnn.networks.spaces.registry import design_of, design_plan, parse
 
@@ -172,7 +173,10 @@ def test_a_score_is_of_the_network_and_not_of_its_code(score):
 
 def test_an_operation_tells_whether_it_rectifies():
     rectifying = {entry.name for entry in vars(Operation).values() if _rectifies(entry)}
-    assert rectifying == {Operation.PCC.name, Operation.RELU.name}
+    # Every other one is named after the ReLU that it begins with.
+    names = [entry.name for entry in operations().values()]
+    assert rectifying == {name for name in names if name.startswith("relu")}
+    assert {Operation.PCC.name, Operation.RELU.name, Operation.SEPARABLE.name} <= rectifying
 
 
 def _rectifies(entry):

@@ -1,0 +1,69 @@
+"""The shapes of what operations write: height, width and channels, or channels of a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blockqnn.networks.operations.steps import Shape
+
+ShapeRule = Callable[[tuple[Shape, ...], int, int, int], Shape]
+"""From the inputs' shapes, kernel, stride and filters to the output's shape."""
+
+
+def same_shape(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """That of the first input."""
+    return inputs[0]
+
+
+def of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's pixels, thinned by the stride, of so many channels."""
+    height, width, _ = inputs[0]
+    return (-(-height // stride), -(-width // stride), filters)
+
+
+def halved(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """Half of the input's rows and columns, rounded down."""
+    height, width, channels = inputs[0]
+    return (height // 2, width // 2, channels)
+
+
+def within(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The places at which the whole window lies within the map."""
+    height, width, _ = inputs[0]
+    return ((height - kernel) // stride + 1, (width - kernel) // stride + 1, filters)
+
+
+def thinned(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's pixels, thinned by the stride."""
+    height, width, channels = inputs[0]
+    return (-(-height // stride), -(-width // stride), channels)
+
+
+def thinned_once(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """Half of the input's rows and columns, rounded up, of so many channels."""
+    return of_filters(inputs, kernel, 2, filters)
+
+
+def widest(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """That of the first input, of as many channels as the widest has."""
+    return (*inputs[0][:-1], max(shape[-1] for shape in inputs))
+
+
+def side_by_side(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """That of the first input, of all inputs' channels."""
+    return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
+
+
+def channels(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's channels alone."""
+    return inputs[0][-1:]
+
+
+def vector_of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """So many channels alone."""
+    return (filters,)
+
+
+def is_given(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """Refuses: the shape of an image is given."""
+    raise ValueError("The shape of an image is given, not computed.")
