@@ -79,6 +79,8 @@ class SearchSpace(abc.ABC):
     layouts: Mapping[str, str]
     """The kinds of layout that its designs can stand in, with their titles; the first is taken
     where none is named."""
+    rules: Sequence[str] = ()
+    """Names of the rules by which its designs can be stacked, where there is a choice."""
     example: str
     """A code as text, for messages."""
     feature_names: Sequence[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -13,12 +12,15 @@ from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code, CodeError, Design, SearchSpace
 from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.space import BlockSpace
+from blockqnn.networks.spaces.pairs.families import FAMILIES
+from blockqnn.networks.spaces.pairs.space import PairSpace
 
 SPACES: dict[str, SearchSpace] = {
     space.name: space
     for space in (
         BlockSpace(),
         CellSpace(),
+        *(PairSpace(family) for family in FAMILIES.values()),
     )
 }
 """Name to space. A new space is a line here; the first is the one of runs that name none."""
@@ -202,7 +204,7 @@ def fitting(code: Code, layout: Layout) -> Layout:
         cannot stand in the wanted one.
     """
     kinds = space_of(code).layouts
-    return layout if layout.kind in kinds else dataclasses.replace(layout, kind=next(iter(kinds)))
+    return layout.of_kind(layout.kind if layout.kind in kinds else next(iter(kinds)))
 
 
 def layouts() -> Mapping[str, str]:
@@ -214,6 +216,19 @@ def layouts() -> Mapping[str, str]:
 def units(kind: str) -> str:
     """What is stacked in a layout, such as `blocks`."""
     return next(f"{space.unit}s" for space in SPACES.values() if kind in space.layouts)
+
+
+def stacked(layout: Layout) -> str:
+    """How often a design stands in a network, in words."""
+    unit = units(layout.kind)
+    if layout.cells:
+        return f"{layout.cells} {unit}"
+    return f"{layout.repeats} {unit if layout.repeats > 1 else unit[:-1]} a stage"
+
+
+def stacking_rules() -> tuple[str, ...]:
+    """The names of all rules by which some space can stack its designs."""
+    return tuple(dict.fromkeys(name for space in SPACES.values() for name in space.rules))
 
 
 def published() -> Mapping[str, Code]:

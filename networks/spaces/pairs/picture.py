@@ -1,0 +1,98 @@
+"""Cells of pairs as one graph: the normal cell, and after it the reduction cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from blockqnn.networks import graph as graphs
+from blockqnn.networks.graph import Graph, Node
+from blockqnn.networks.spaces.pairs.codes import Cell
+from blockqnn.networks.spaces.pairs.families import CONCAT, CellOperation, Kind
+
+_KINDS = {
+    Kind.MAX_POOLING: graphs.MAX_POOLING,
+    Kind.AVERAGE_POOLING: graphs.AVERAGE_POOLING,
+}
+_WORDS = {
+    "id": "identity",
+    "c13": "1x3, 3x1",
+    "c17": "1x7, 7x1",
+    "dconv3": "dilated 3x3",
+    "dil3": "dil sep 3x3",
+    "dil5": "dil sep 5x5",
+}
+
+Tag = tuple[int, int, int]
+"""What a node of a graph is: a cell's number, a state or `OUT`, and a half or `WHOLE`."""
+OUT, WHOLE = -1, -1
+OLDER: Tag = (-1, 0, WHOLE)
+"""The map that the older input is."""
+
+
+class Tagged(NamedTuple):
+    """A graph whose nodes are known.
+
+    Attributes:
+        graph: with a node for each operation.
+        tags: position in it of what each tag names.
+    """
+
+    graph: Graph
+    tags: dict[Tag, int]
+
+
+def label(operation: CellOperation) -> str:
+    """A short text for an operation, such as `sep 3x3`."""
+    side = f"{operation.kernel}x{operation.kernel}"
+    return _WORDS.get(operation.name, f"{operation.name.rstrip('1357')} {side}")
+
+
+def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
+    """The graph of one or two cells.
+
+    The newer input is the graph's own, the older one a node of its own. A reduction cell reads
+    what the normal cell reads and what it writes, as after it in a network.
+
+    Args:
+        cells: in order.
+        filters: of the first, for the widths; None for a graph without widths.
+
+    Returns:
+        The graph with tags.
+    """
+    nodes = [Node(graphs.INPUT, graphs.INPUT, width=filters)]
+    tags = {OLDER: 1}
+    nodes.append(Node(graphs.IDENTITY, "older input", 0, (0,), width=filters))
+    older, newer = 1, 0
+    for number, cell in enumerate(cells):
+        width = None if filters is None else filters * 2**number
+        states = [older, newer]
+        for pair in cell.nodes:
+            state, halves = len(states), []
+            for side, (read, operation) in enumerate(pair.halves):
+                if operation.kind is Kind.IDENTITY:
+                    halves.append(states[read])
+                    continue
+                kind = _KINDS.get(operation.kind, graphs.CONVOLUTION)
+                tags[number, state, side] = len(nodes)
+                halves.append(len(nodes))
+                nodes.append(
+                    Node(kind, label(operation), operation.kernel, (states[read],), width=width)
+                )
+            joined = pair.combination == CONCAT
+            kind = graphs.CONCAT if joined else graphs.ADD
+            tags[number, state, WHOLE] = len(nodes)
+            own = width if width is None else width * (1 + joined)
+            nodes.append(Node(kind, kind, 0, tuple(halves), width=own))
+            states.append(len(nodes) - 1)
+        out = [states[state] for state in cell.outputs]
+        output = out[0]
+        if len(out) > 1:
+            tags[number, OUT, WHOLE] = len(nodes)
+            total = None if width is None else sum(nodes[each].width or 0 for each in out)
+            nodes.append(Node(graphs.CONCAT, f"{cell.name} cell", 0, tuple(out), width=total))
+            output = len(nodes) - 1
+        older, newer = newer, output
+    nodes.append(Node(graphs.OUTPUT, graphs.OUTPUT, 0, (newer,), width=nodes[newer].width))
+    return Tagged(Graph(tuple(nodes)), tags)

@@ -1,0 +1,163 @@
+"""One cell of pairs placed in a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blockqnn.networks.operations.table import OperationEntry
+from blockqnn.networks.plan import Operation, PlanBuilder, Shape
+from blockqnn.networks.spaces.pairs.codes import Cell, Pair
+from blockqnn.networks.spaces.pairs.families import CONCAT, INPUTS, CellOperation, Kind
+from blockqnn.networks.spaces.pairs.rules import Rules
+
+_LAYERS = {
+    Kind.CONVOLUTION: (Operation.PCC,),
+    Kind.CROSSED: (Operation.CROSSED,),
+    Kind.DILATED: (Operation.DILATED,),
+    Kind.SEPARABLE: (Operation.SEPARABLE, Operation.SEPARABLE),
+    Kind.DILATED_SEPARABLE: (Operation.DILATED_SEPARABLE,),
+}
+"""The layers of an operation, the first of which has its stride."""
+_POOLING = {
+    Kind.MAX_POOLING: Operation.MAX_POOLING,
+    Kind.AVERAGE_POOLING: Operation.AVERAGE_POOLING,
+}
+
+
+class Placing:
+    """Places one cell."""
+
+    def __init__(self, builder: PlanBuilder, name: str, rules: Rules, filters: int, reduces: bool):
+        """Prepares to place.
+
+        Args:
+            builder: of the plan.
+            name: that the names of all layers begin with.
+            rules: what is done with the inputs, and for identities.
+            filters: channels of every operation.
+            reduces: whether operations on the inputs have stride 2.
+        """
+        self._builder, self._name, self._rules = builder, name, rules
+        self._filters, self._stride = filters, 2 if reduces else 1
+
+    def place(self, cell: Cell, older: int | None, newer: int) -> int:
+        """Places a cell.
+
+        Args:
+            cell: its nodes, and which states go out.
+            older: position of the output of the cell before the last, or None where there is
+                none and the newer one stands in as it is.
+            newer: position of the last cell's output.
+
+        Returns:
+            The position of the output.
+        """
+        states = [self._older(older, newer), self._newer(newer)]
+        for number, pair in enumerate(cell.nodes, start=INPUTS):
+            states.append(self._node(f"node{number}", pair, states))
+        outputs = [
+            self._brought_down(f"output{state}", states[state]) if state < INPUTS else states[state]
+            for state in cell.outputs
+        ]
+        if len(outputs) == 1:
+            return outputs[0]
+        return self._add("output", Operation.CONCAT, outputs)
+
+    def _shape(self, here: int) -> Shape:
+        return self._builder.layers[here].shape
+
+    def _width(self, here: int) -> int:
+        return self._shape(here)[-1]
+
+    def _add(
+        self,
+        name: str,
+        operation: OperationEntry,
+        inputs: Sequence[int],
+        kernel: int = 0,
+        stride: int = 1,
+        filters: int = 0,
+    ) -> int:
+        return self._builder.place(
+            f"{self._name}/{name}",
+            operation,
+            inputs,
+            kernel=kernel,
+            stride=stride,
+            filters=filters,
+        )
+
+    def _pointwise(self, name: str, here: int, stride: int = 1) -> int:
+        return self._add(
+            name, Operation.PCC, (here,), kernel=1, stride=stride, filters=self._filters
+        )
+
+    def _older(self, older: int | None, newer: int) -> int:
+        if older is None:
+            return newer
+        if self._shape(older)[:2] != self._shape(newer)[:2]:
+            return self._add(
+                "older", Operation.FACTORISED_REDUCTION, (older,), filters=self._filters
+            )
+        if self._width(older) != self._filters or self._rules.prepares_older:
+            return self._pointwise("older", older)
+        return older
+
+    def _newer(self, newer: int) -> int:
+        if self._rules.adapts_newer and self._width(newer) != self._filters:
+            newer = self._pointwise("newer_width", newer)
+        return self._pointwise("newer", newer)
+
+    def _node(self, name: str, pair: Pair, states: Sequence[int]) -> int:
+        halves = []
+        for side, (state, operation) in zip(("first", "second"), pair.halves, strict=True):
+            stride = self._stride if state < INPUTS else 1
+            halves.append(self._half(f"{name}/{side}", operation, states[state], stride))
+        kind = Operation.CONCAT if pair.combination == CONCAT else Operation.ADD
+        return self._add(f"{name}/output", kind, halves)
+
+    def _half(self, name: str, operation: CellOperation, here: int, stride: int) -> int:
+        if operation.kind is Kind.IDENTITY:
+            return self._identity(name, here, stride)
+        if operation.kind in _POOLING:
+            here = self._add(
+                f"{name}/pooling",
+                _POOLING[operation.kind],
+                (here,),
+                kernel=operation.kernel,
+                stride=stride,
+            )
+            return self._to_width(name, here)
+        layers = _LAYERS[operation.kind]
+        for number, layer in enumerate(layers, start=1):
+            own = f"{name}/layer{number}" if len(layers) > 1 else name
+            here = self._add(
+                own,
+                layer,
+                (here,),
+                kernel=operation.kernel,
+                stride=stride if number == 1 else 1,
+                filters=self._filters,
+            )
+        return here
+
+    def _identity(self, name: str, here: int, stride: int) -> int:
+        if stride == 1 and self._width(here) == self._filters:
+            return here
+        if stride == 1 or not self._rules.factorises:
+            return self._pointwise(name, here, stride)
+        return self._add(name, Operation.FACTORISED_REDUCTION, (here,), filters=self._filters)
+
+    def _to_width(self, name: str, here: int) -> int:
+        if self._width(here) == self._filters:
+            return here
+        here = self._add(
+            f"{name}/width", Operation.CONVOLUTION, (here,), kernel=1, filters=self._filters
+        )
+        return self._add(f"{name}/norm", Operation.BATCH_NORM, (here,))
+
+    def _brought_down(self, name: str, here: int) -> int:
+        """An input of the cell as a part of its output."""
+        if self._stride > 1:
+            return self._add(name, Operation.FACTORISED_REDUCTION, (here,), filters=self._filters)
+        return self._to_width(name, here)

@@ -1,0 +1,56 @@
+"""What families do differently around and within their cells."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from blockqnn.networks.operations.table import Operation, OperationEntry
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """How cells are stacked.
+
+    Attributes:
+        stem_twice: the first cell gets the stem as both of its inputs; else as the newer one,
+            and in the place of the older one the stem as it is, without preparation.
+        prepares_older: the older input goes through a 1x1 convolution even where it has the
+            right size and width.
+        adapts_newer: the newer input goes through a 1x1 convolution of its own where it has not
+            the right width, before the one that it always goes through.
+        factorises: an identity with a stride is a factorised reduction; else a 1x1
+            convolution with that stride.
+        rectifies: there is a ReLU before the global pooling.
+        classifier: the last operation.
+        stem_cells: on ImageNet two reduction cells with a quarter and a half of the filters
+            follow a convolution of `stem_filters`; else three convolutions stand there.
+        stem_filters: channels of that convolution.
+        skips_reduction: the older input of the cell after a reduction is the reduction's older
+            input; else its newer one.
+    """
+
+    stem_twice: bool = True
+    prepares_older: bool = False
+    adapts_newer: bool = False
+    factorises: bool = True
+    rectifies: bool = True
+    classifier: OperationEntry = Operation.LINEAR
+    stem_cells: bool = False
+    stem_filters: int = 0
+    skips_reduction: bool = False
+
+
+_NASNET = Rules(stem_twice=False, factorises=False, stem_cells=True, stem_filters=32)
+
+RULES: Mapping[str, Rules] = MappingProxyType(
+    {
+        "nasnet": _NASNET,
+        "nasnet_large": dataclasses.replace(_NASNET, stem_filters=96, skips_reduction=True),
+        "darts": Rules(prepares_older=True, rectifies=False),
+        "enas": Rules(adapts_newer=True, classifier=Operation.PRODUCT),
+    }
+)
+"""Name to rules. Those of NASNet are of the published networks' code, for small images and the
+mobile network, and for the large one."""
