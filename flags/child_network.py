@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.flags import flag_text, parsing
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import OF_CELLS, Layout
 from blockqnn.networks.sizing import TOLERANCE
 from blockqnn.networks.spaces.contract import MAX_LAYERS
-from blockqnn.networks.spaces.registry import layouts
+from blockqnn.networks.spaces.registry import layouts, stacking_rules
+
+OWN_RULES = "own"
+"""Of the flag that says how cells are stacked."""
 
 
 def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
@@ -27,11 +30,30 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
     flags.special(
         "filters",
         default.filters,
-        "channels of the convolutions of each stage",
+        "channels of the convolutions of each stage; of cells also one number, which doubles twice",
         flag_text.parse_filters,
         flag_text.FILTERS_ALLOWED,
     )
     flags.integer("repeats", default.repeats, "blocks in a stage (N)", 1)
+
+
+def define_cells(flags: parsing.FlagSet) -> None:
+    """Adds the flags of layouts of cells, in a group of their own.
+
+    Args:
+        flags: that are added to.
+    """
+    flags.group("Layouts of cells (--layout=cells)", parsing.Owner("layout", OF_CELLS))
+    flags.integer(
+        "cells", 0, "cells in all, reductions included; 0 for --repeats in a stage and reductions"
+    )
+    flags.choice(
+        "cell_rules",
+        OWN_RULES,
+        (OWN_RULES, *stacking_rules()),
+        "whose rules cells are stacked by: preparation of their inputs, stem, and head; own for "
+        "those that the search space was published with",
+    )
 
 
 def define_match(flags: parsing.FlagSet) -> None:
@@ -74,6 +96,7 @@ def define_blocks(flags: parsing.FlagSet, title: str) -> None:
     flags.group(title)
     define_layout(flags, default)
     define_images(flags, default)
+    define_cells(flags)
     flags.group("Rules")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
 
@@ -98,7 +121,8 @@ def layout(
         *(values["image_size"], values["image_size"]),
         values["channels"],
     )
-    return Layout(
+    rules = values["cell_rules"]
+    found = Layout(
         kind=values["layout"],
         filters=values["filters"],
         repeats=values["repeats"],
@@ -106,4 +130,7 @@ def layout(
         width=width,
         channels=channels,
         classes=values["classes"] if classes is None else classes,
+        cells=values["cells"],
+        rules="" if rules == OWN_RULES else rules,
     )
+    return found.of_kind(found.kind)

@@ -136,6 +136,7 @@ def _define_child_network(flags: parsing.FlagSet) -> None:
         limits.max_activation_bytes,
         "most bytes of all layers' outputs for a training batch; 0 for no limit",
     )
+    child_network.define_cells(flags)
 
 
 def parse(
@@ -166,10 +167,10 @@ def parse(
         given, note = _begun_or_new(given, run_dir, arguments)
         notes += [note] if note else []
     flags = given.flags
-    flags.refuse_without_effect("search", given.usual)
     if not flags.values["layout"].present:
         # Nobody has named one: the space takes its own.
         flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
+    flags.refuse_without_effect("search", given.usual)
     flags.values["run_dir"].value = str(run_dir)
     first = first_blocks.first_blocks(flags.chosen())
     flags.values[first_blocks.FLAG].value = first_blocks.as_text(first)

@@ -8,9 +8,19 @@ after two convolutions, each followed by pooling.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 CIFAR = "cifar"
 IMAGENET = "imagenet"
+CELLS = "cells"
+CELLS_IMAGENET = "cells_imagenet"
+OF_CELLS = (CELLS, CELLS_IMAGENET)
+"""Layouts of cells that read the two cells before them."""
+
+_HALVINGS = {IMAGENET: 2, CELLS_IMAGENET: 3}
+"""How often a stem halves height and width, where it does."""
+_CELL_STAGES = 3
+_LATER = ("cells", "rules")
 
 
 class LayoutError(ValueError):
@@ -30,6 +40,9 @@ class Layout:
         width: of the images, in pixels.
         channels: of the images.
         classes: number of classes.
+        cells: how many in all, reductions included, where cells are stacked; 0 for as many
+            as `repeats` says.
+        rules: how cells are stacked, where there is a choice; empty for the space's own.
     """
 
     kind: str = CIFAR
@@ -39,6 +52,8 @@ class Layout:
     width: int = 32
     channels: int = 3
     classes: int = 10
+    cells: int = 0
+    rules: str = ""
 
     def __post_init__(self) -> None:
         if not self.filters:
@@ -61,10 +76,34 @@ class Layout:
                 f"{2**self.downsamplings}x{2**self.downsamplings}, or fewer stages (--filters)."
             )
 
+    def as_json(self) -> dict[str, Any]:
+        """The layout for a record, from whose fields it can be made again.
+
+        What layouts have not always had is left out where it is empty, so that records, and what
+        is named after them, stay what they were.
+        """
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if value or name not in _LATER}
+
     @property
     def downsamplings(self) -> int:
         """How often height and width are halved."""
-        return len(self.filters) - 1 + (2 if self.kind == IMAGENET else 0)
+        return len(self.filters) - 1 + _HALVINGS.get(self.kind, 0)
+
+    def of_kind(self, kind: str) -> Layout:
+        """The layout with another kind.
+
+        Args:
+            kind: see the class.
+
+        Returns:
+            The layout. Where cells are stacked, one number of filters doubles from each of
+            three stages to the next, as all papers have it.
+        """
+        filters = self.filters
+        if kind in OF_CELLS and len(filters) == 1:
+            filters = tuple(filters[0] * 2**stage for stage in range(_CELL_STAGES))
+        return dataclasses.replace(self, kind=kind, filters=filters)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

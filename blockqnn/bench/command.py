@@ -21,17 +21,23 @@ from typing import Any, TextIO
 
 from blockqnn.bench.child import IMAGES, JAX, TORCH, MeasuredSetting
 from blockqnn.bench.floor import Rates, floor_seconds, step_flops
+from blockqnn.bench.measured_text import measured_in_words
 from blockqnn.bench.process import MeasuringProcess
-from blockqnn.bench.profile import in_words
 from blockqnn.bench.settings import BenchSettings
 from blockqnn.errors import UserError
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import resolve
-from blockqnn.listing import about, counted, number, table
+from blockqnn.listing import about, counted
 from blockqnn.networks import lowerings
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, is_code, write
+from blockqnn.networks.spaces.registry import (
+    design_of,
+    design_plan,
+    fitting,
+    is_code,
+    write,
+)
 from blockqnn.trial import with_filters
 from blockqnn.workers.machine import described
 from blockqnn.workers.placement import available_cores
@@ -81,7 +87,9 @@ def bench(settings: BenchSettings, stream: TextIO, progress: TextIO) -> None:
     print(heading(what), *notes, sep="\n", file=progress, flush=True)
     with tempfile.TemporaryDirectory() as directory:
         facts = _Bench(settings, pathlib.Path(directory), progress).measure(codes)
-    print(json.dumps(facts) if settings.as_json else _in_words(facts, settings), file=stream)
+    print(
+        json.dumps(facts) if settings.as_json else measured_in_words(facts, settings), file=stream
+    )
 
 
 class _Bench:
@@ -243,58 +251,3 @@ class _Bench:
         directory = self._directory / str(place)
         directory.mkdir(exist_ok=True)
         return directory
-
-
-def _in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
-    columns = [
-        ("lower s", "lower_seconds", 1.0, 2),
-        ("compile s", "compile_cold_seconds", 1.0, 2),
-        ("cached", "compile_warm_seconds", 1.0, 2),
-        ("wait s", "wait_cold_seconds", 1.0, 2),
-        ("wait cached", "wait_warm_seconds", 1.0, 2),
-        ("step ms", "step_seconds", 1e3, 2),
-        ("images/s", "images_per_second", 1.0, 0),
-        ("GFLOP/s", "gflops_per_second", 1.0, 1),
-        ("of peak %", "of_peak", 100.0, 1),
-        ("floor ms", "floor_seconds", 1e3, 2),
-        ("of floor %", "of_floor", 100.0, 1),
-        ("children/h", "children_per_hour", 1.0, 0),
-    ]
-    if settings.against == TORCH:
-        columns += [("torch ms", "torch_step", 1e3, 2), ("ratio", "ratio_to_torch", 1.0, 2)]
-    rows = [
-        [number(row[name] * scale, digits) for _, name, scale, digits in columns]
-        + [",".join(map(str, row["filters"])), row["block"]]
-        for row in facts["rows"]
-    ]
-    children = settings.children
-    layout = settings.layout
-    profiles = [
-        f"{row['block']}: where a step goes\n{_profile(row)}\n"
-        for row in facts["rows"]
-        if "profile" in row
-    ]
-    return "\n".join(
-        [
-            *profiles,
-            table([*(title for title, *_ in columns), "filters", "block"], rows),
-            "",
-            "cached: with the cache on disk that compiling once has filled",
-            f"device {facts['device']}: at best {facts['flops_per_second'] / 1e9:.1f} GFLOP/s "
-            f"in matrix products, {facts['bytes_per_second'] / 1e9:.1f} GB/s in copies",
-            f"images {layout.height}x{layout.width}x{layout.channels}, "
-            f"{counted(layout.repeats, 'block')} a stage, batches of {settings.recipe.batch_size}, "
-            f"{'bfloat16' if settings.recipe.bfloat16 else 'float32'}",
-            f"children of preset {children.preset}: {children.epochs} epochs of "
-            f"{children.training_images:,} images, evaluated on {children.validation_images:,}",
-            f"idle while compiling, caches warm: {100 * facts['idle_share']:.1f} %",
-            f"convolutions by the {facts['lowerings']} table of lowerings",
-            f"on {facts['cores']} of {facts['cores_of_the_machine']} cores; load of other programs "
-            f"before: {facts['load']:.1f}",
-        ]
-    )
-
-
-def _profile(row: dict[str, Any]) -> str:
-    ours, theirs = row["profile"], row.get("torch_profile", [])
-    return in_words(ours, theirs, row["step_seconds"], row.get("torch_step"))

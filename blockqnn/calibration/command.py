@@ -161,7 +161,7 @@ def _carry_on(
             facts
             | {
                 "flags": settings.training.flag_values,
-                "layout": dataclasses.asdict(search.layout),
+                "layout": search.layout.as_json(),
                 "dry": search.evaluator == DRY,
                 **sources,
             }

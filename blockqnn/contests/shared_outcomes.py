@@ -37,7 +37,7 @@ def children_digest(settings: SearchSettings) -> str:
         settings.evaluator,
         data,
         recipe,
-        dataclasses.asdict(settings.layout),
+        settings.layout.as_json(),
         dataclasses.asdict(settings.table),
     ]
     if settings.match is not None:

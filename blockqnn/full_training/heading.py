@@ -17,6 +17,7 @@ from blockqnn.full_training.splits import tfds_source_reads
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import BEST, BEST_EARLY, is_run
 from blockqnn.listing import counted, in_units, number
+from blockqnn.networks.spaces.registry import stacked
 from blockqnn.workers.machine import can_use_gpus, described, unused_gpus
 from blockqnn.workers.placement import has_tpu, visible_gpus
 
@@ -69,8 +70,7 @@ def network(one: Prepared) -> str:
     stages = ",".join(map(str, one.layout.filters))
     return (
         f"{one.cost.parameters:,} parameters, {in_units(one.cost.flops)} FLOPs: "
-        f"{one.layout.kind} layout, filters {stages}, {counted(one.layout.repeats, 'block')} "
-        f"a stage{_in_search(one)}"
+        f"{one.layout.kind} layout, filters {stages}, {stacked(one.layout)}{_in_search(one)}"
     )
 
 

@@ -249,7 +249,7 @@ def described(
         code=write(prepared.reference.code),
         hash=prepared.block.hash,
         title=prepared.reference.title,
-        layout=_as_json(dataclasses.asdict(prepared.layout)),
+        layout=_as_json(prepared.layout.as_json()),
         recipe=_as_json(dataclasses.asdict(settings.recipe)),
         data=data,
         mean=normalisation[0],

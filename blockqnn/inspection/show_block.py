@@ -9,7 +9,7 @@ from blockqnn.listing import in_units
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code, Design
-from blockqnn.networks.spaces.registry import layouts, space_of, units
+from blockqnn.networks.spaces.registry import layouts, space_of, stacked
 
 _MOST_BITS = 10_000
 """Numbers of more bits Python refuses to write in decimal."""
@@ -86,8 +86,7 @@ def in_words(title: str, code: Code, layout: Layout, spent: Cost) -> list[str]:
 def layout_in_words(layout: Layout) -> str:
     """A layout in one phrase."""
     stages = ",".join(map(str, layout.filters))
-    unit = units(layout.kind)
     return (
-        f"{layouts()[layout.kind]} layout, filters {stages}, {layout.repeats} {unit} a stage, "
+        f"{layouts()[layout.kind]} layout, filters {stages}, {stacked(layout)}, "
         f"images {layout.height}x{layout.width}x{layout.channels}, {layout.classes} classes"
     )

@@ -84,7 +84,7 @@ def _show_block(found: BlockReference, settings: ShowSettings, stream: TextIO) -
     spent = writable_cost(design_of(found.code), layout)
     told = story(found.run, found.trial) if found.run and found.trial else None
     if settings.as_json:
-        facts = design_facts(found.code, spent) | {"layout": dataclasses.asdict(layout)}
+        facts = design_facts(found.code, spent) | {"layout": layout.as_json()}
         if told is not None and found.run is not None:
             facts |= {"trial": trial_facts(told.trial, found.run) | story_facts(told)}
         print(json.dumps(facts), file=stream)

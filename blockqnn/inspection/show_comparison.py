@@ -133,7 +133,7 @@ def _facts(one: _Side, other: _Side, compared: Comparison) -> dict[str, Any]:
             "title": side.reference.title,
             "trial": side.reference.trial and side.reference.trial.number,
             "dry": side.reference.dry,
-            "layout": dataclasses.asdict(side.layout),
+            "layout": side.layout.as_json(),
             **side.facts,
         }
         for side in (one, other)

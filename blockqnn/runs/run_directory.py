@@ -38,6 +38,8 @@ _BEFORE_THERE_WERE = {
     "proxy": "synaptic_flow",
     "schedule": STEPS,
     "first_blocks": "",
+    "cells": "0",
+    "cell_rules": "own",
 }
 """What runs did that are older than a flag."""
 

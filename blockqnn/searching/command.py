@@ -138,7 +138,7 @@ def _carry_on(
             listeners.append(_tensorboard(search, settings, run, before))
             stack.enter_context(contextlib.closing(listeners[-1]))
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
-        layout = dataclasses.asdict(settings.layout)
+        layout = settings.layout.as_json()
         facts = {"layout": layout, "dry": settings.evaluator == DRY, **sources}
         run_directory.record(store, run, facts)
         if settings.evaluator == DRY:

@@ -7,6 +7,7 @@ from blockqnn.data.images import VALIDATION_SHARE
 from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
 from blockqnn.heading import heading
 from blockqnn.listing import counted, number
+from blockqnn.networks.spaces.registry import stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
 from blockqnn.settings import ONE_CYCLE, RunSettings, SearchSettings
 from blockqnn.workers.choice import local_places
@@ -96,10 +97,7 @@ def _children(settings: SearchSettings) -> str | None:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
     elif recipe.schedule == ONE_CYCLE:
         taught += ", one cycle of the learning rate"
-    return (
-        f"{counted(layout.repeats, 'block')} a stage with filters {filters}, layout {layout.kind}; "
-        f"{taught}"
-    )
+    return f"{stacked(layout)} with filters {filters}, layout {layout.kind}; {taught}"
 
 
 def _search(settings: SearchSettings, run: RunSettings) -> str:

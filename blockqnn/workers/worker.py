@@ -57,7 +57,7 @@ def encode_settings(
             "evaluator": evaluator,
             "data": dataclasses.asdict(data),
             "recipe": dataclasses.asdict(recipe),
-            "layout": dataclasses.asdict(layout),
+            "layout": layout.as_json(),
             "worker": dataclasses.asdict(worker),
             "table": dataclasses.asdict(table),
             "proxy": proxy,

@@ -109,7 +109,7 @@ def test_blocks_are_drawn_from_the_streams_that_they_are_given():
         (("nothing", 4), CodeError, "nothing"),
         ((7, 4), CodeError, "a list of decisions, each a list of integers; given 7"),
         (([["a"]], 4), CodeError, "a list of decisions"),
-        (([[1, 2, 3]], 4), CodeError, "is a code of none of"),
+        (([[1, 99, 3]], 4), CodeError, "is a code of none of"),
         (("residual", 0), LayoutError, "block needs channels, an integer of at least 1; given 0"),
         (("residual", 4, 2.5), LayoutError, "needs filters, an integer of at least 1; given 2.5"),
     ],

@@ -75,3 +75,25 @@ def test_the_smallest_that_can_be_built(settings):
 
 def test_equal_layouts_are_one_key():
     assert {Layout(): 1, Layout(repeats=2): 2}[Layout(repeats=4)] == 1
+
+
+def test_a_record_of_a_layout_is_what_it_was_before_there_were_cells_and_makes_it_again():
+    layout = Layout(filters=(2, 4), repeats=1, height=8, width=8, channels=1, classes=3)
+    assert layout.as_json() == {
+        "kind": "cifar",
+        "filters": (2, 4),
+        "repeats": 1,
+        "height": 8,
+        "width": 8,
+        "channels": 1,
+        "classes": 3,
+    }
+    cells = Layout("cells", (2, 4, 8), cells=20, rules="darts")
+    assert Layout(**layout.as_json()) == layout
+    assert Layout(**cells.as_json()) == cells
+
+
+def test_one_number_of_filters_doubles_twice_where_cells_are_stacked():
+    assert Layout(filters=(36,)).of_kind("cells").filters == (36, 72, 144)
+    assert Layout(filters=(36,)).of_kind("cifar").filters == (36,)
+    assert Layout(filters=(3, 5)).of_kind("cells_imagenet").filters == (3, 5)

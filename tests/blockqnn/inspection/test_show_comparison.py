@@ -102,7 +102,7 @@ def test_trials_have_accuracy_and_reward_and_the_layout_of_their_run(blockqnn, r
     )
     text = compared(blockqnn, f"{run}#{first['number']}", "residual", "--filters=64")
     assert text.startswith(DRY_NOTICE)
-    assert "filters 4,8, 1 blocks a stage, images 8x8x1, 10 classes" in text
+    assert "filters 4,8, 1 block a stage, images 8x8x1, 10 classes" in text
     assert re.search(rf"^reward +- +{first['reward']:.2f} +\+ +-$", text, re.MULTILINE)
     swapped = facts(blockqnn, "residual", f"{run}#{first['number']}")
     assert swapped["first"]["layout"] == swapped["second"]["layout"]

@@ -51,6 +51,8 @@ OTHER_VALUES = {
     "batch_size": "26",
     "learning_rate": "0.01",
     "schedule": "one_cycle",
+    "cells": "5",
+    "cell_rules": "darts",
     "first_blocks": "[(1,1,3,0,0),(2,7,0,0,0)]",
     "learning_rate_decay": "0.5",
     "decay_epochs": "2",
@@ -65,6 +67,8 @@ OTHER_VALUES = {
 }
 # Of these, the ones that have no effect on a dry search by Q-learning, with their owner.
 OWNERS = {
+    "cells": "cells or cells_imagenet",
+    "cell_rules": "cells or cells_imagenet",
     "ceilings": "q_learning_plus",
     "population": "evolution",
     "sample": "evolution",
