@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -35,7 +34,7 @@ def describe(subject: Subject, places: Mapping[int, str]) -> dict[str, Any]:
         "code": write(subject.code),
         "block": as_lists(subject.code),
         "hash": block.hash,
-        "layout": dataclasses.asdict(subject.layout),
+        "layout": subject.layout.as_json(),
         "parameters": spent.parameters,
         "flops": spent.flops,
         "depth": spent.depth,

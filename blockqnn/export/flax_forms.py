@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
+from blockqnn.export.flax_helpers import HELPERS, NEEDS
 from blockqnn.export.forms import Arrays, Dialect, SourceForm
-from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 from blockqnn.networks.plan import Operation
 
 
@@ -23,6 +25,21 @@ def _convolution_and_norm(trained: Arrays, running: Arrays) -> dict[str, np.ndar
     return {"conv.kernel": trained["kernel"], **norm}
 
 
+def _parts_and_norm(names: Mapping[str, str]) -> Callable[[Arrays, Arrays], dict[str, np.ndarray]]:
+    """From the names of kernels to those of a class's convolutions."""
+
+    def weights(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+        kernels = {f"{part}.kernel": trained[name] for name, part in names.items()}
+        norm = {f"norm.{name}": array for name, array in _norm(trained, running).items()}
+        return kernels | norm
+
+    return weights
+
+
+_separable_and_norm = _parts_and_norm({"depthwise": "depthwise", "kernel": "pointwise"})
+_crossed_and_norm = _parts_and_norm({"kernel": "across", "kernel_down": "down"})
+_halves_and_norm = _parts_and_norm({"kernel": "even", "kernel_shifted": "odd"})
+
 FORMS = {
     Operation.CONVOLUTION: SourceForm(
         "{layer}({x})",
@@ -35,14 +52,51 @@ FORMS = {
         helpers=("ReluConvNorm",),
         weights=_convolution_and_norm,
     ),
+    Operation.VALID_CONVOLUTION: SourceForm(
+        "{layer}({x})",
+        "window({inputs}, {outputs}, ({kernel}, {kernel}), ({step}, {step}), (0, 0), rngs=rngs)",
+        helpers=("window",),
+    ),
+    Operation.SEPARABLE: SourceForm(
+        "{layer}({x})",
+        "ReluSeparableNorm({inputs}, {outputs}, {kernel}{stride}, rngs=rngs)",
+        helpers=("ReluSeparableNorm",),
+        weights=_separable_and_norm,
+    ),
+    Operation.DILATED_SEPARABLE: SourceForm(
+        "{layer}({x})",
+        "ReluSeparableNorm({inputs}, {outputs}, {kernel}{stride}, dilation=2, rngs=rngs)",
+        helpers=("ReluSeparableNorm",),
+        weights=_separable_and_norm,
+    ),
+    Operation.DILATED: SourceForm(
+        "{layer}({x})",
+        "ReluDilatedNorm({inputs}, {outputs}, {kernel}{stride}, rngs=rngs)",
+        helpers=("ReluDilatedNorm",),
+        weights=_convolution_and_norm,
+    ),
+    Operation.CROSSED: SourceForm(
+        "{layer}({x})",
+        "ReluCrossedNorm({inputs}, {outputs}, {kernel}{stride}, rngs=rngs)",
+        helpers=("ReluCrossedNorm",),
+        weights=_crossed_and_norm,
+    ),
+    Operation.FACTORISED_REDUCTION: SourceForm(
+        "{layer}({x})",
+        "FactorisedReduction({inputs}, {outputs}, rngs=rngs)",
+        helpers=("FactorisedReduction",),
+        weights=_halves_and_norm,
+    ),
     Operation.BATCH_NORM: SourceForm(
         "{layer}({x})",
         "batch_norm({outputs}, rngs=rngs)",
         helpers=("batch_norm",),
         weights=_norm,
     ),
-    Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel})", helpers=("max_pool",)),
-    Operation.AVERAGE_POOLING: SourceForm("average_pool({x}, {kernel})", helpers=("average_pool",)),
+    Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel}{stride})", helpers=("max_pool",)),
+    Operation.AVERAGE_POOLING: SourceForm(
+        "average_pool({x}, {kernel}{stride})", helpers=("average_pool",)
+    ),
     Operation.ADD: SourceForm(
         "{x} + {y}", uneven="padded_sum({x}, {y})", uneven_helpers=("padded_sum",)
     ),
@@ -52,6 +106,10 @@ FORMS = {
     Operation.AVERAGE_DOWNSAMPLING: SourceForm("nnx.avg_pool({x}, (2, 2), strides=(2, 2))"),
     Operation.RELU: SourceForm("nnx.relu({x})"),
     Operation.GLOBAL_POOLING: SourceForm("jnp.mean({x}, axis=(1, 2))"),
+    Operation.PRODUCT: SourceForm(
+        "{layer}({x})",
+        "nnx.Linear({inputs}, {outputs}, use_bias=False, kernel_init=HE_NORMAL, rngs=rngs)",
+    ),
     Operation.LINEAR: SourceForm(
         "{layer}({x})", "nnx.Linear({inputs}, {outputs}, kernel_init=HE_NORMAL, rngs=rngs)"
     ),
@@ -138,74 +196,6 @@ def load(path: str | os.PathLike[str]) -> Network:
     return network
 '''
 
-HELPERS = {
-    "convolution": '''
-
-def convolution(
-    inputs: int, outputs: int, side: int, stride: int = 1, *, rngs: nnx.Rngs
-) -> nnx.Conv:
-    """A convolution without bias; with stride 1 the map keeps its size."""
-    return nnx.Conv(
-        inputs,
-        outputs,
-        kernel_size=(side, side),
-        strides=stride,
-        padding=side // 2,
-        use_bias=False,
-        kernel_init=HE_NORMAL,
-        rngs=rngs,
-    )
-''',
-    "batch_norm": f'''
-
-def batch_norm(channels: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
-    """A batch normalisation."""
-    return nnx.BatchNorm(
-        channels,
-        momentum={BATCH_NORM_MOMENTUM},
-        epsilon={BATCH_NORM_EPSILON},
-        rngs=rngs,
-    )
-''',
-    "ReluConvNorm": '''
-
-class ReluConvNorm(nnx.Module):
-    """ReLU, convolution, batch normalisation."""
-
-    def __init__(
-        self, inputs: int, outputs: int, side: int, stride: int = 1, *, rngs: nnx.Rngs
-    ):
-        self.conv = convolution(inputs, outputs, side, stride, rngs=rngs)
-        self.norm = batch_norm(outputs, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.norm(self.conv(nnx.relu(x)))
-''',
-    "max_pool": '''
-
-def max_pool(x: jax.Array, side: int) -> jax.Array:
-    """Max pooling with stride 1; the map keeps its size."""
-    return nnx.max_pool(x, (side, side), padding="SAME")
-''',
-    "average_pool": '''
-
-def average_pool(x: jax.Array, side: int) -> jax.Array:
-    """Average pooling with stride 1 over pixels that exist; the map keeps its size."""
-    return nnx.avg_pool(x, (side, side), padding="SAME", count_include_pad=False)
-''',
-    "padded_sum": '''
-
-def padded_sum(x: jax.Array, y: jax.Array) -> jax.Array:
-    """Adds two maps; the narrower one gets channels of zeros at its end."""
-    channels = max(x.shape[-1], y.shape[-1])
-    x, y = (
-        jnp.pad(z, ((0, 0), (0, 0), (0, 0), (0, channels - z.shape[-1])))
-        for z in (x, y)
-    )
-    return x + y
-''',
-}
-
 STAGE = '''
 
 def stage({parameters}, {units}: int, *, rngs: nnx.Rngs) -> nnx.List:
@@ -221,7 +211,7 @@ FLAX = Dialect(
     name="Flax",
     forms=FORMS,
     helpers=HELPERS,
-    needs={"ReluConvNorm": ("convolution", "batch_norm")},
+    needs=NEEDS,
     head=HEAD,
     read_image=READ_IMAGE,
     load=LOAD,

@@ -26,9 +26,10 @@ class SourceForm:
     Attributes:
         call: expression of the output, a format of `{layer}`, the attribute that holds the
             arrays, `{x}` and `{y}`, the first two inputs, `{inputs}`, all of them, and `{kernel}`
-            and `{half}`, the side of the window and half of it rounded down.
+            and `{half}`, the side of the window and half of it rounded down, and `{stride}`, an
+            argument where it is not 1.
         constructor: what makes the attribute, a format of `{inputs}` and `{outputs}`, channels,
-            of `{kernel}`, and of `{stride}`, an argument where it is not 1; empty without one.
+            of `{kernel}`, of `{stride}` as above, and `{step}`, its number; empty without one.
         uneven: `call` where the inputs' channels differ; empty where it is the same.
         helpers: names of the framework's helpers that constructor and call need.
         uneven_helpers: those that `uneven` needs.

@@ -7,7 +7,9 @@ all platforms and for a batch of any size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,10 @@ from blockqnn.export.subject import Subject
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.layers import compute
 from blockqnn.networks.normalisation import normalised
+from blockqnn.networks.operations.functions import DILATION
+from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
+from blockqnn.networks.separable import grouped
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
@@ -90,14 +95,29 @@ def _pcc(
 def _max_pooling(
     layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
 ) -> jax.Array:
-    return nnx.max_pool(inputs[0], (layer.kernel, layer.kernel), padding="SAME")
+    return nnx.max_pool(inputs[0], *_window(layer))
 
 
 def _average_pooling(
     layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
 ) -> jax.Array:
-    window = (layer.kernel, layer.kernel)
-    return nnx.avg_pool(inputs[0], window, padding="SAME", count_include_pad=False)
+    return nnx.avg_pool(inputs[0], *_window(layer), count_include_pad=False)
+
+
+def _separable(
+    layer: PlacedLayer,
+    weights: dict[str, jax.Array],
+    inputs: Sequence[jax.Array],
+    dilation: int = 1,
+) -> jax.Array:
+    x = grouped(nnx.relu(inputs[0]), weights["depthwise"], layer.stride, dilation)
+    return normalised(_convolved(x, weights["kernel"], 1), weights, weights)
+
+
+def _window(layer: PlacedLayer) -> tuple[tuple[int, int], tuple[int, int], Any]:
+    """Size, strides and padding of a pooling."""
+    side, half = layer.kernel, layer.kernel // 2
+    return (side, side), (layer.stride, layer.stride), ((half, half), (half, half))
 
 
 def _downsampling(
@@ -114,9 +134,11 @@ def _convolved(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     )
 
 
-_IN_XLA = {
+_IN_XLA: dict[OperationEntry, Callable[..., jax.Array]] = {
     Operation.CONVOLUTION: _convolution,
     Operation.PCC: _pcc,
+    Operation.SEPARABLE: _separable,
+    Operation.DILATED_SEPARABLE: functools.partial(_separable, dilation=DILATION),
     Operation.MAX_POOLING: _max_pooling,
     Operation.AVERAGE_POOLING: _average_pooling,
     Operation.DOWNSAMPLING: _downsampling,

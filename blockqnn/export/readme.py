@@ -11,7 +11,7 @@ from blockqnn.export.subject import Subject
 from blockqnn.export.unit_class import UnitClass
 from blockqnn.export.unit_drawing import unit_drawing
 from blockqnn.networks.cost import parameters as count_parameters
-from blockqnn.networks.spaces.registry import space_of
+from blockqnn.networks.spaces.registry import space_of, stacked
 
 OLDEST_JAX = "0.8.2"
 """Oldest version that loads a network which jax 0.10.2 has exported. 0.8.2, 0.8.3 and 0.9.0 do;
@@ -40,7 +40,7 @@ def readme(subject: Subject, parts: Architecture, framework: str) -> str:
     words = {
         "unit": unit,
         "Unit": design.name,
-        "units": f"{number} {unit}{'s' * (number != 1)}",
+        "units": f"{number} {unit}{'s' * (number != 1)}" if number else stacked(layout),
         "code": "\n".join(wrapped_code(subject.code, 88)),
         "drawing": unit_drawing(design),
         "parameters": count_parameters(parts.plan),

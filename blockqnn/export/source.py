@@ -242,6 +242,7 @@ class _Writer:
             outputs=outputs,
             kernel=layer.kernel,
             stride=f", stride={layer.stride}" if layer.stride > 1 else "",
+            step=layer.stride,
         )
         yield from statement(f"self.{attribute} = {text}")
 
@@ -262,6 +263,7 @@ class _Writer:
             inputs=", ".join(inputs),
             kernel=layer.kernel,
             half=layer.kernel // 2,
+            stride=f", stride={layer.stride}" if layer.stride > 1 else "",
         )
         yield from statement(f"{target} {written}")
 

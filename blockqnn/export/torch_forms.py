@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from blockqnn.export.forms import Arrays, Dialect, SourceForm
-from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.export.torch_helpers import HELPERS, NEEDS
 from blockqnn.networks.plan import Operation
 
 
@@ -34,6 +36,28 @@ def _linear(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
     return {"weight": trained["kernel"].T, "bias": trained["bias"]}
 
 
+def _parts_and_norm(names: Mapping[str, str]) -> Callable[[Arrays, Arrays], dict[str, np.ndarray]]:
+    """From the names of kernels to those of a class's convolutions."""
+
+    def weights(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+        # HWIO becomes OIHW.
+        kernels = {
+            f"{part}.weight": trained[name].transpose(3, 2, 0, 1) for name, part in names.items()
+        }
+        norm = {f"norm.{name}": array for name, array in _norm(trained, running).items()}
+        return kernels | norm
+
+    return weights
+
+
+def _product(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    return {"weight": trained["kernel"].T}
+
+
+_separable_and_norm = _parts_and_norm({"depthwise": "depthwise", "kernel": "pointwise"})
+_crossed_and_norm = _parts_and_norm({"kernel": "across", "kernel_down": "down"})
+_halves_and_norm = _parts_and_norm({"kernel": "even", "kernel_shifted": "odd"})
+
 FORMS = {
     Operation.CONVOLUTION: SourceForm(
         "{layer}({x})",
@@ -47,11 +71,49 @@ FORMS = {
         helpers=("ReluConvNorm",),
         weights=_convolution_and_norm,
     ),
+    Operation.VALID_CONVOLUTION: SourceForm(
+        "{layer}({x})",
+        "window({inputs}, {outputs}, ({kernel}, {kernel}), ({step}, {step}), (0, 0))",
+        helpers=("window",),
+        weights=_convolution,
+    ),
+    Operation.SEPARABLE: SourceForm(
+        "{layer}({x})",
+        "ReluSeparableNorm({inputs}, {outputs}, {kernel}{stride})",
+        helpers=("ReluSeparableNorm",),
+        weights=_separable_and_norm,
+    ),
+    Operation.DILATED_SEPARABLE: SourceForm(
+        "{layer}({x})",
+        "ReluSeparableNorm({inputs}, {outputs}, {kernel}{stride}, dilation=2)",
+        helpers=("ReluSeparableNorm",),
+        weights=_separable_and_norm,
+    ),
+    Operation.DILATED: SourceForm(
+        "{layer}({x})",
+        "ReluDilatedNorm({inputs}, {outputs}, {kernel}{stride})",
+        helpers=("ReluDilatedNorm",),
+        weights=_convolution_and_norm,
+    ),
+    Operation.CROSSED: SourceForm(
+        "{layer}({x})",
+        "ReluCrossedNorm({inputs}, {outputs}, {kernel}{stride})",
+        helpers=("ReluCrossedNorm",),
+        weights=_crossed_and_norm,
+    ),
+    Operation.FACTORISED_REDUCTION: SourceForm(
+        "{layer}({x})",
+        "FactorisedReduction({inputs}, {outputs})",
+        helpers=("FactorisedReduction",),
+        weights=_halves_and_norm,
+    ),
     Operation.BATCH_NORM: SourceForm(
         "{layer}({x})", "batch_norm({outputs})", helpers=("batch_norm",), weights=_norm
     ),
-    Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel})", helpers=("max_pool",)),
-    Operation.AVERAGE_POOLING: SourceForm("average_pool({x}, {kernel})", helpers=("average_pool",)),
+    Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel}{stride})", helpers=("max_pool",)),
+    Operation.AVERAGE_POOLING: SourceForm(
+        "average_pool({x}, {kernel}{stride})", helpers=("average_pool",)
+    ),
     Operation.ADD: SourceForm(
         "{x} + {y}", uneven="padded_sum({x}, {y})", uneven_helpers=("padded_sum",)
     ),
@@ -61,6 +123,9 @@ FORMS = {
     Operation.AVERAGE_DOWNSAMPLING: SourceForm("functional.avg_pool2d({x}, 2)"),
     Operation.RELU: SourceForm("functional.relu({x})"),
     Operation.GLOBAL_POOLING: SourceForm("{x}.mean(dim=(2, 3))"),
+    Operation.PRODUCT: SourceForm(
+        "{layer}({x})", "product({inputs}, {outputs})", helpers=("product",), weights=_product
+    ),
     Operation.LINEAR: SourceForm(
         "{layer}({x})", "linear({inputs}, {outputs})", helpers=("linear",), weights=_linear
     ),
@@ -134,67 +199,6 @@ def load(path: str | os.PathLike[str]) -> Network:
     return network.eval()
 '''
 
-HELPERS = {
-    "convolution": '''
-
-def convolution(inputs: int, outputs: int, side: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution without bias; with stride 1 the map keeps its size."""
-    made = nn.Conv2d(inputs, outputs, side, stride, padding=side // 2, bias=False)
-    nn.init.kaiming_normal_(made.weight)
-    return made
-''',
-    "batch_norm": f'''
-
-def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """A batch normalisation."""
-    return nn.BatchNorm2d(channels, eps={BATCH_NORM_EPSILON}, momentum={1 - BATCH_NORM_MOMENTUM:g})
-''',
-    "linear": '''
-
-def linear(inputs: int, outputs: int) -> nn.Linear:
-    """A product with a matrix, and a bias."""
-    made = nn.Linear(inputs, outputs)
-    nn.init.kaiming_normal_(made.weight)
-    nn.init.zeros_(made.bias)
-    return made
-''',
-    "ReluConvNorm": '''
-
-class ReluConvNorm(nn.Module):
-    """ReLU, convolution, batch normalisation."""
-
-    def __init__(self, inputs: int, outputs: int, side: int, stride: int = 1):
-        super().__init__()
-        self.conv = convolution(inputs, outputs, side, stride)
-        self.norm = batch_norm(outputs)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.norm(self.conv(functional.relu(x)))
-''',
-    "max_pool": '''
-
-def max_pool(x: torch.Tensor, side: int) -> torch.Tensor:
-    """Max pooling with stride 1; the map keeps its size."""
-    return functional.max_pool2d(x, side, stride=1, padding=side // 2)
-''',
-    "average_pool": '''
-
-def average_pool(x: torch.Tensor, side: int) -> torch.Tensor:
-    """Average pooling with stride 1 over pixels that exist; the map keeps its size."""
-    return functional.avg_pool2d(
-        x, side, stride=1, padding=side // 2, count_include_pad=False
-    )
-''',
-    "padded_sum": '''
-
-def padded_sum(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Adds two maps; the narrower one gets channels of zeros at its end."""
-    channels = max(x.shape[1], y.shape[1])
-    x, y = (functional.pad(z, (0, 0, 0, 0, 0, channels - z.shape[1])) for z in (x, y))
-    return x + y
-''',
-}
-
 STAGE = '''
 
 def stage({parameters}, {units}: int) -> nn.Sequential:
@@ -210,7 +214,7 @@ TORCH = Dialect(
     name="PyTorch",
     forms=FORMS,
     helpers=HELPERS,
-    needs={"ReluConvNorm": ("convolution", "batch_norm")},
+    needs=NEEDS,
     head=HEAD,
     read_image=READ_IMAGE,
     load=LOAD,

@@ -11,6 +11,11 @@ from blockqnn.networks.plan import Operation, PlacedLayer
 _KIND = {
     Operation.CONVOLUTION: graphs.CONVOLUTION,
     Operation.PCC: graphs.CONVOLUTION,
+    Operation.SEPARABLE: graphs.CONVOLUTION,
+    Operation.DILATED_SEPARABLE: graphs.CONVOLUTION,
+    Operation.DILATED: graphs.CONVOLUTION,
+    Operation.CROSSED: graphs.CONVOLUTION,
+    Operation.FACTORISED_REDUCTION: graphs.CONVOLUTION,
     Operation.MAX_POOLING: graphs.MAX_POOLING,
     Operation.AVERAGE_POOLING: graphs.AVERAGE_POOLING,
     Operation.DOWNSAMPLING: graphs.MAX_POOLING,

@@ -29,10 +29,24 @@ CIFAR = Layout(filters=(4, 8), repeats=1, height=11, width=9, channels=3, classe
 IMAGE = Layout(IMAGENET, (4, 8), repeats=1, height=17, width=16, channels=1, classes=3)
 CELL = parse("|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|")
 CELLS = Layout("nasbench201", (4, 8), repeats=1, height=10, width=8, channels=3, classes=4)
+# Between them all operations, with odd sides.
+NASNET = parse(
+    "nasnet normal 2 c13(1)&dconv3(0) 3 max5(2)+c17(1) 4 conv1(0)+max7(3) 5 id(2)&conv3(4) "
+    "6 sep7(5)+avg3(1) reduction 2 id(1)&c17(0) 3 dconv3(0)+avg3(1) 4 c13(1)+max5(0) "
+    "5 conv3(2)+id(3) 6 max3(2)+id(2)"
+)
+NASNET_LAYOUT = Layout("cells", (2, 4), 1, 9, 10, 3, 4, cells=3, rules="enas")
+DARTS = parse(
+    "darts normal 2 dil5(0)+max3(1) 3 avg3(2)+sep5(0) 4 id(1)+dil3(3) 5 sep3(4)+id(0) "
+    "reduction 2 dil3(0)+id(1) 3 avg3(1)+dil5(0) 4 sep5(1)+max3(2) 5 id(3)+id(4)"
+)
+DARTS_LAYOUT = Layout("cells_imagenet", (4, 8), 1, 35, 32, 1, 3, cells=2, rules="nasnet")
 NETWORKS = {
     "cifar": (ALL, CIFAR),
     "imagenet": (PUBLISHED["residual"], IMAGE),
     "cells": (CELL, CELLS),
+    "pairs": (NASNET, NASNET_LAYOUT),
+    "pairs on imagenet": (DARTS, DARTS_LAYOUT),
 }
 """A block and a layout of each kind."""
 

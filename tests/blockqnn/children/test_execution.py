@@ -34,7 +34,9 @@ from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe
+from tests.blockqnn.trained import DARTS, NASNET
 
 # Maps of 4x4 and 2x2 pixels, smaller than the larger kernels.
 ONE_STAGE = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)
@@ -85,6 +87,13 @@ PLANS = {
     "cell with an unread layer": cell_plan(
         Cell(parse_cell("|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|none~1|none~2|")),
         CELLS,
+    ),
+    # Cells that read two maps: between both every operation of such spaces but one without padding.
+    "cells of pairs": design_plan(
+        design_of(NASNET), Layout("cells", (2,), 1, 4, 4, 2, 3, cells=1, rules="enas")
+    ),
+    "cells of DARTS": design_plan(
+        design_of(DARTS), Layout("cells", (2, 4), 1, 4, 4, 2, 3, cells=2, rules="darts")
     ),
 } | {f"random {n}": plan_of(code) for n, code in enumerate(feasible_random_blocks(3))}
 
@@ -193,7 +202,7 @@ def trained_by_flax(plan, parts):
     return losses, accuracies
 
 
-@pytest.mark.parametrize("name", ["residual", "every type", "cell"])
+@pytest.mark.parametrize("name", ["residual", "every type", "cell", "cells of DARTS"])
 def test_both_ways_train_like_flax_and_optax(name, parts, compiled):
     # optax's Adam and Flax's norm promote within themselves.
     with jax.numpy_dtype_promotion("standard"):

@@ -91,6 +91,9 @@ def test_the_code_of_the_page_gives_the_same_logits_without_the_project(blockqnn
     )
     # What the page says, on other images than zeros.
     programs = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    if checkpoint.metadata.code.startswith(("nasnet", "darts")):
+        # Cells that read two maps stand in no list of which one could be taken.
+        programs.insert(2, "")
     assert len(programs) == 5
     if checkpoint.metadata.title != "cifar":
         # Each operation is compiled once more for each of these; once they are run is enough.

@@ -61,7 +61,9 @@ def test_the_code_of_the_page_gives_the_same_logits(blockqnn, checkpoint, monkey
     mode = {1: "L", 3: "RGB"}[layout.channels]
     image = Image.frombytes(mode, images.shape[2:0:-1], images[0].tobytes())
     image.save(folder / "photo.jpg", format="png")
-    classify, own, trained = run_page(folder, monkeypatch)
+    classify, own, *more = run_page(folder, monkeypatch)
+    # Cells that read two maps stand in no list of which one could be taken.
+    assert len(more) == (0 if checkpoint.metadata.code.startswith(("nasnet", "darts")) else 1)
     wanted = np.asarray(checkpoint.network()(checkpoint.normalised(images)))
     assert np.ptp(wanted) > 1
     np.testing.assert_allclose(classify["logits"], wanted[:1], **TOLERANCE)
@@ -71,8 +73,9 @@ def test_the_code_of_the_page_gives_the_same_logits(blockqnn, checkpoint, monkey
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found, wanted, **TOLERANCE)
     assert own["logits"].shape == (2, 7)
-    assert trained["maps"].ndim == 4
-    assert trained["network"](torch.zeros(2, *images.shape[:0:-1])).shape == (2, 7)
+    for trained in more:
+        assert trained["maps"].ndim == 4
+        assert trained["network"](torch.zeros(2, *images.shape[:0:-1])).shape == (2, 7)
     printed = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in printed] == checkpoint.metadata.class_names
     facts = json.loads((folder / "network.json").read_text())

@@ -1,0 +1,202 @@
+"""Definitions that source code in Flax NNX begins with, each where some layer needs it."""
+
+from __future__ import annotations
+
+from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+
+HELPERS = {
+    "convolution": '''
+
+def convolution(
+    inputs: int, outputs: int, side: int, stride: int = 1, *, rngs: nnx.Rngs
+) -> nnx.Conv:
+    """A convolution without bias; with stride 1 the map keeps its size."""
+    return nnx.Conv(
+        inputs,
+        outputs,
+        kernel_size=(side, side),
+        strides=stride,
+        padding=side // 2,
+        use_bias=False,
+        kernel_init=HE_NORMAL,
+        rngs=rngs,
+    )
+''',
+    "batch_norm": f'''
+
+def batch_norm(channels: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """A batch normalisation."""
+    return nnx.BatchNorm(
+        channels,
+        momentum={BATCH_NORM_MOMENTUM},
+        epsilon={BATCH_NORM_EPSILON},
+        rngs=rngs,
+    )
+''',
+    "ReluConvNorm": '''
+
+class ReluConvNorm(nnx.Module):
+    """ReLU, convolution, batch normalisation."""
+
+    def __init__(
+        self, inputs: int, outputs: int, side: int, stride: int = 1, *, rngs: nnx.Rngs
+    ):
+        self.conv = convolution(inputs, outputs, side, stride, rngs=rngs)
+        self.norm = batch_norm(outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.norm(self.conv(nnx.relu(x)))
+''',
+    "depthwise": '''
+
+def depthwise(
+    channels: int, side: int, stride: int = 1, dilation: int = 1, *, rngs: nnx.Rngs
+) -> nnx.Conv:
+    """A convolution of each channel by itself, without bias."""
+    return nnx.Conv(
+        channels,
+        channels,
+        kernel_size=(side, side),
+        strides=stride,
+        padding=dilation * (side // 2),
+        kernel_dilation=dilation,
+        feature_group_count=channels,
+        use_bias=False,
+        kernel_init=HE_NORMAL,
+        rngs=rngs,
+    )
+''',
+    "window": '''
+
+def window(
+    inputs: int,
+    outputs: int,
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: int = 1,
+    *,
+    rngs: nnx.Rngs,
+) -> nnx.Conv:
+    """A convolution of any window without bias; sizes, strides and padding are down and across."""
+    return nnx.Conv(
+        inputs,
+        outputs,
+        kernel_size=size,
+        strides=strides,
+        padding=[(side, side) for side in padding],
+        kernel_dilation=dilation,
+        use_bias=False,
+        kernel_init=HE_NORMAL,
+        rngs=rngs,
+    )
+''',
+    "ReluSeparableNorm": '''
+
+class ReluSeparableNorm(nnx.Module):
+    """ReLU, depthwise and pointwise convolution, batch normalisation."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        side: int,
+        stride: int = 1,
+        dilation: int = 1,
+        *,
+        rngs: nnx.Rngs,
+    ):
+        self.depthwise = depthwise(inputs, side, stride, dilation, rngs=rngs)
+        self.pointwise = convolution(inputs, outputs, 1, rngs=rngs)
+        self.norm = batch_norm(outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.norm(self.pointwise(self.depthwise(nnx.relu(x))))
+''',
+    "ReluDilatedNorm": '''
+
+class ReluDilatedNorm(nnx.Module):
+    """ReLU, convolution of every second pixel, batch normalisation."""
+
+    def __init__(
+        self, inputs: int, outputs: int, side: int, stride: int = 1, *, rngs: nnx.Rngs
+    ):
+        half = 2 * (side // 2)
+        self.conv = window(
+            inputs, outputs, (side, side), (stride, stride), (half, half), 2, rngs=rngs
+        )
+        self.norm = batch_norm(outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.norm(self.conv(nnx.relu(x)))
+''',
+    "ReluCrossedNorm": '''
+
+class ReluCrossedNorm(nnx.Module):
+    """ReLU, convolutions of one row and of one column, batch normalisation."""
+
+    def __init__(
+        self, inputs: int, outputs: int, side: int, stride: int = 1, *, rngs: nnx.Rngs
+    ):
+        half = side // 2
+        self.across = window(inputs, outputs, (1, side), (1, stride), (0, half), rngs=rngs)
+        self.down = window(outputs, outputs, (side, 1), (stride, 1), (half, 0), rngs=rngs)
+        self.norm = batch_norm(outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.norm(self.down(self.across(nnx.relu(x))))
+''',
+    "FactorisedReduction": '''
+
+class FactorisedReduction(nnx.Module):
+    """ReLU, 1x1 convolutions of even and of odd pixels side by side, batch normalisation."""
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs):
+        self.even = convolution(inputs, outputs - outputs // 2, 1, rngs=rngs)
+        self.odd = convolution(inputs, outputs // 2, 1, rngs=rngs)
+        self.norm = batch_norm(outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nnx.relu(x)
+        shifted = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
+        halves = [self.even(x[:, ::2, ::2]), self.odd(shifted[:, ::2, ::2])]
+        return self.norm(jnp.concatenate(halves, axis=-1))
+''',
+    "max_pool": '''
+
+def max_pool(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
+    """Max pooling; with stride 1 the map keeps its size."""
+    half = side // 2
+    return nnx.max_pool(x, (side, side), (stride, stride), ((half, half), (half, half)))
+''',
+    "average_pool": '''
+
+def average_pool(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
+    """Average pooling over pixels that exist; with stride 1 the map keeps its size."""
+    half = side // 2
+    padding = ((half, half), (half, half))
+    return nnx.avg_pool(
+        x, (side, side), (stride, stride), padding, count_include_pad=False
+    )
+''',
+    "padded_sum": '''
+
+def padded_sum(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Adds two maps; the narrower one gets channels of zeros at its end."""
+    channels = max(x.shape[-1], y.shape[-1])
+    x, y = (
+        jnp.pad(z, ((0, 0), (0, 0), (0, 0), (0, channels - z.shape[-1])))
+        for z in (x, y)
+    )
+    return x + y
+''',
+}
+
+NEEDS = {
+    "ReluConvNorm": ("convolution", "batch_norm"),
+    "ReluSeparableNorm": ("depthwise", "convolution", "batch_norm"),
+    "ReluDilatedNorm": ("window", "batch_norm"),
+    "ReluCrossedNorm": ("window", "batch_norm"),
+    "FactorisedReduction": ("convolution", "batch_norm"),
+}
+"""For definitions that need others, these."""
