@@ -30,6 +30,7 @@ from benchmarks._better_block_settings import PICKED
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.listing import table
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan_counts import flops
 from blockqnn.networks.sizing import Match, matched
 from blockqnn.networks.spaces.registry import design_of, design_plan, parse, space_named, write
 
@@ -198,20 +199,26 @@ def _begin(cores: Any) -> None:
 def main() -> None:
     """Trains what is missing and prints the table."""
     parser = make_parser("judging", __doc__)
-    parser.add_argument("--data_dir", required=True, help="where CIFAR-10 is prepared")
+    parser.add_argument("--data_dir", default="", help="where CIFAR-10 is prepared")
     parser.add_argument("--blocks", type=int, default=32, help="how many")
     parser.add_argument("--workers", type=int, default=2, help="processes, one a core")
     parser.add_argument("--ways", type=listed(str), help="only these")
     parser.add_argument("--out", type=pathlib.Path, default="runs/judging", help="folder")
+    parser.add_argument("--kept", type=pathlib.Path, help="file; OUT/trainings.jsonl if not given")
+    parser.add_argument("--only_table", action="store_true", help="print what is kept")
     own = parser.parse_args()
-    own.out.mkdir(parents=True, exist_ok=True)
-    kept = own.out / "trainings.jsonl"
+    kept = own.kept or own.out / "trainings.jsonl"
     done: dict[tuple[str, str], dict[str, float]] = {}
     if kept.exists():
         for line in kept.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             done[row["block"], row["way"]] = row["scores"]
     found = blocks(own.blocks)
+    header = ["score", "all", "better half", "seconds"]
+    if own.only_table:
+        print(table(header, list(rows(found, done))))
+        return
+    own.out.mkdir(parents=True, exist_ok=True)
     wanted = [
         (name, code, title, way)
         for name, code in found.items()
@@ -237,28 +244,51 @@ def main() -> None:
             row = {"block": name, "way": title, "scores": done[name, title]}
             print(json.dumps(row), file=file, flush=True)
             print(f"{len(done)}: {name}, {title}: {done[name, title]['last']:.1f} %", flush=True)
-    print(table(["score", "all", "better half", "seconds"], list(rows(found, done))))
+    print(table(header, list(rows(found, done))))
 
 
 def rows(found: dict[str, str], done: dict[tuple[str, str], dict[str, float]]) -> Iterator[Any]:
-    """The lines of the table."""
-    from scipy.stats import spearmanr
-
+    """The lines of the table, the rivals last: two trainings by the paper's steps, and FLOPs."""
     for title in (*WAYS, *LONGER):
         names = [n for n in found if (n, "long") in done and (n, title) in done]
-        if len(names) < _LEAST_BLOCKS:
-            continue
-        truth = np.array([done[n, "long"]["averaged weights"] for n in names])
-        better = truth >= np.median(truth)
         for score in ("last", "mean of the last two", "minus loss", "averaged weights"):
-            values = np.array([done[n, title][score] for n in names])
-            seconds = np.mean([done[n, title]["seconds"] for n in names])
-            yield [
-                f"{title}: {score}",
-                f"{spearmanr(values, truth).statistic:.2f}",
-                f"{spearmanr(values[better], truth[better]).statistic:.2f}",
-                f"{seconds:.1f}",
-            ]
+            values = [done[n, title][score] for n in names]
+            seconds = [done[n, title]["seconds"] for n in names]
+            yield from _row(f"{title}: {score}", names, values, done, seconds)
+    pair = ("the paper's steps", "the paper's steps again")
+    names = [n for n in found if all((n, title) in done for title in ("long", *pair))]
+    both = [[done[n, title] for title in pair] for n in names]
+    means = [sum(each["last"] for each in two) for two in both]
+    seconds = [sum(each["seconds"] for each in two) for two in both]
+    yield from _row("the paper's steps, two seeds: mean", names, means, done, seconds)
+    names = [n for n in found if (n, "long") in done]
+    yield from _row("FLOPs", names, [_flops(found[n]) for n in names], done, [0.0] * len(names))
+
+
+def _row(
+    title: str,
+    names: list[str],
+    values: list[float],
+    done: dict[tuple[str, str], dict[str, float]],
+    seconds: list[float],
+) -> Iterator[Any]:
+    from scipy.stats import spearmanr
+
+    if len(names) < _LEAST_BLOCKS:
+        return
+    truth = np.array([done[n, "long"]["averaged weights"] for n in names])
+    better = truth >= np.median(truth)
+    yield [
+        title,
+        f"{spearmanr(values, truth).statistic:.2f}",
+        f"{spearmanr(np.array(values)[better], truth[better]).statistic:.2f}",
+        f"{np.mean(seconds):.1f}",
+    ]
+
+
+def _flops(code: str) -> float:
+    design = design_of(parse(code))
+    return float(flops(design_plan(design, matched(design, layout(16), MATCH).layout)))
 
 
 if __name__ == "__main__":
