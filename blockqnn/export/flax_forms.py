@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from blockqnn.export.flax_helpers import HELPERS, NEEDS
-from blockqnn.export.forms import Arrays, Dialect, SourceForm
+from blockqnn.export.flax_helpers import HELPERS
+from blockqnn.export.forms import NEEDS, Arrays, Dialect, SourceForm
 from blockqnn.networks.plan import Operation
 
 

@@ -191,12 +191,3 @@ def padded_sum(x: jax.Array, y: jax.Array) -> jax.Array:
     return x + y
 ''',
 }
-
-NEEDS = {
-    "ReluConvNorm": ("convolution", "batch_norm"),
-    "ReluSeparableNorm": ("depthwise", "convolution", "batch_norm"),
-    "ReluDilatedNorm": ("window", "batch_norm"),
-    "ReluCrossedNorm": ("window", "batch_norm"),
-    "FactorisedReduction": ("convolution", "batch_norm"),
-}
-"""For definitions that need others, these."""

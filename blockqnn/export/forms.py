@@ -13,6 +13,15 @@ from blockqnn.networks.plan import PlacedLayer
 
 Arrays = Mapping[str, np.ndarray]
 
+NEEDS = {
+    "ReluConvNorm": ("convolution", "batch_norm"),
+    "ReluSeparableNorm": ("depthwise", "convolution", "batch_norm"),
+    "ReluDilatedNorm": ("window", "batch_norm"),
+    "ReluCrossedNorm": ("window", "batch_norm"),
+    "FactorisedReduction": ("convolution", "batch_norm"),
+}
+"""For helpers that need others, these; both frameworks have them by these names."""
+
 
 def as_they_are(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
     """Arrays under the names that they have in the plan."""

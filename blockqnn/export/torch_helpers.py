@@ -160,12 +160,3 @@ def padded_sum(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return x + y
 ''',
 }
-
-NEEDS = {
-    "ReluConvNorm": ("convolution", "batch_norm"),
-    "ReluSeparableNorm": ("depthwise", "convolution", "batch_norm"),
-    "ReluDilatedNorm": ("window", "batch_norm"),
-    "ReluCrossedNorm": ("window", "batch_norm"),
-    "FactorisedReduction": ("convolution", "batch_norm"),
-}
-"""For definitions that need others, these."""

@@ -127,6 +127,26 @@ class OperationEntry(Computation):
     rectifies: bool = False
 
 
+def _relu_and_norm(
+    name: str,
+    function: str,
+    arrays: Callable[[Placed], dict[str, Shape]],
+    shape: ShapeRule = of_filters,
+    multiply_accumulates: Callable[[Placed], int] = of_all_kernels,
+) -> OperationEntry:
+    """A ReLU, convolutions of a kind that only cells have, and batch norm."""
+    return OperationEntry(
+        name,
+        _FUNCTIONS + function,
+        arrays,
+        normalises=True,
+        shape=shape,
+        multiply_accumulates=multiply_accumulates,
+        convolves=True,
+        rectifies=True,
+    )
+
+
 class Operation:
     """What a placed layer may compute."""
 
@@ -163,55 +183,28 @@ class Operation:
         convolves=True,
         rectifies=True,
     )
-    SEPARABLE = OperationEntry(
-        "relu, separable convolution, batch norm",
-        _FUNCTIONS + "relu_separable_convolution",
-        separable_kernels,
-        normalises=True,
-        shape=of_filters,
-        multiply_accumulates=of_all_kernels,
-        convolves=True,
-        rectifies=True,
+    SEPARABLE = _relu_and_norm(
+        "relu, separable convolution, batch norm", "relu_separable_convolution", separable_kernels
     )
-    DILATED_SEPARABLE = OperationEntry(
+    DILATED_SEPARABLE = _relu_and_norm(
         "relu, dilated separable convolution, batch norm",
-        _FUNCTIONS + "relu_dilated_separable_convolution",
+        "relu_dilated_separable_convolution",
         separable_kernels,
-        normalises=True,
-        shape=of_filters,
-        multiply_accumulates=of_all_kernels,
-        convolves=True,
-        rectifies=True,
     )
-    DILATED = OperationEntry(
-        "relu, dilated convolution, batch norm",
-        _FUNCTIONS + "relu_dilated_convolution",
-        window_kernel,
-        normalises=True,
-        shape=of_filters,
-        multiply_accumulates=of_all_kernels,
-        convolves=True,
-        rectifies=True,
+    DILATED = _relu_and_norm(
+        "relu, dilated convolution, batch norm", "relu_dilated_convolution", window_kernel
     )
-    CROSSED = OperationEntry(
+    CROSSED = _relu_and_norm(
         "relu, 1xK and Kx1 convolution, batch norm",
-        _FUNCTIONS + "relu_crossed_convolutions",
+        "relu_crossed_convolutions",
         crossed_kernels,
-        normalises=True,
-        shape=of_filters,
         multiply_accumulates=of_crossed_kernels,
-        convolves=True,
-        rectifies=True,
     )
-    FACTORISED_REDUCTION = OperationEntry(
+    FACTORISED_REDUCTION = _relu_and_norm(
         "relu, factorised reduction, batch norm",
-        _FUNCTIONS + "factorised_reduction",
+        "factorised_reduction",
         half_kernels,
-        normalises=True,
         shape=thinned_once,
-        multiply_accumulates=of_all_kernels,
-        convolves=True,
-        rectifies=True,
     )
     MAX_POOLING = OperationEntry(
         "max pooling", _FUNCTIONS + "max_pooling", shape=thinned, cut=each_part
