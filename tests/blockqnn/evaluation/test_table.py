@@ -268,7 +268,7 @@ def test_a_search_on_a_table_trains_nothing(blockqnn, table, executor):
             "--space=nasbench201 does not go with --layout=cifar; ",
         ),
         (("--layout=nasbench201",), "--space=nsc does not go with --layout=nasbench201; "),
-        (("--space=nasnet",), "nsc or nasbench201"),
+        (("--space=nasnets",), "allowed: nsc or nasbench201 or nasnet or "),
     ],
 )
 def test_flags_that_contradict_one_another_are_refused(blockqnn, arguments, words):
