@@ -31,13 +31,7 @@ from blockqnn.listing import about, counted
 from blockqnn.networks import lowerings
 from blockqnn.networks.cost import flops, parameters
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import (
-    design_of,
-    design_plan,
-    fitting,
-    is_code,
-    write,
-)
+from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, is_code, write
 from blockqnn.trial import with_filters
 from blockqnn.workers.machine import described
 from blockqnn.workers.placement import available_cores
