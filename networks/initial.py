@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
 
-from blockqnn.networks.plan import Plan
+from blockqnn.networks.plan import PlacedLayer, Plan
 
 Weights = list[dict[str, np.ndarray]]
 """For each layer of a plan its arrays by name, empty where it has none."""
@@ -26,17 +27,34 @@ def initial_parameters(plan: Plan, seed: int) -> Weights:
         float32 arrays of the shapes that the plan asks for.
     """
     random = np.random.default_rng(seed)
-    weights: Weights = []
-    for layer in plan:
-        arrays = {}
-        for name, shape in layer.parameter_shapes.items():
-            if len(shape) > 1:
-                deviation = math.sqrt(2 / math.prod(shape[:-1]))
-                arrays[name] = random.standard_normal(shape, np.float32) * np.float32(deviation)
-            else:
-                arrays[name] = np.full(shape, float(name == "scale"), np.float32)
-        weights.append(arrays)
-    return weights
+    return [initial_arrays(layer, random) for layer in plan]
+
+
+def shared_arrays(layer: PlacedLayer, seed: int) -> dict[str, np.ndarray]:
+    """Initial values of what designs share: from a stream of random numbers of the key's own.
+
+    Args:
+        layer: of any of the designs.
+        seed: of all that is shared.
+
+    Returns:
+        The same whichever layers stand around it; see `initial_parameters`.
+    """
+    digest = hashlib.sha256(f"{seed} {layer.bank_key}".encode()).digest()
+    random = np.random.default_rng(int.from_bytes(digest[:16], "big"))
+    return initial_arrays(layer, random)
+
+
+def initial_arrays(layer: PlacedLayer, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Initial values of what is trained of a layer; see `initial_parameters`."""
+    arrays = {}
+    for name, shape in layer.parameter_shapes.items():
+        if len(shape) > 1:
+            deviation = math.sqrt(2 / math.prod(shape[:-1]))
+            arrays[name] = random.standard_normal(shape, np.float32) * np.float32(deviation)
+        else:
+            arrays[name] = np.full(shape, float(name == "scale"), np.float32)
+    return arrays
 
 
 def initial_statistics(plan: Plan) -> Weights:

@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from blockqnn.networks.operations.cuts import Cutter, Parts
+from blockqnn.networks.operations.cuts import Cutter, Parts, one_step
 from blockqnn.networks.operations.steps import Step, StepKind
 from blockqnn.networks.plan import Plan
 
-__all__ = ["Step", "StepKind", "cut_into_steps"]
+__all__ = ["Step", "StepKind", "cut_into_layers", "cut_into_steps"]
 
 
 def cut_into_steps(plan: Plan) -> tuple[Step, ...]:
@@ -45,6 +45,27 @@ def cut_into_steps(plan: Plan) -> tuple[Step, ...]:
     maps: list[Parts] = []
     for number, layer in enumerate(plan):
         maps.append(layer.operation.cut(cutter, number, layer, [maps[i] for i in layer.inputs]))
+    return _without_unread(cutter.steps)
+
+
+def cut_into_layers(plan: Plan) -> tuple[Step, ...]:
+    """Cuts a plan into steps of which none holds less than all arrays of a layer.
+
+    So what a step holds does not depend on the layers around it, as weights that networks
+    share must not. Each width that is read is compiled anew; where widths are fixed there
+    are few.
+
+    Args:
+        plan: of a child network.
+
+    Returns:
+        As `cut_into_steps`.
+    """
+    cutter = Cutter(plan)
+    maps: list[Parts] = []
+    for number, layer in enumerate(plan):
+        cut = one_step if layer.parameter_shapes else layer.operation.cut
+        maps.append(cut(cutter, number, layer, [maps[i] for i in layer.inputs]))
     return _without_unread(cutter.steps)
 
 

@@ -28,6 +28,7 @@ class PlacedLayer:
         input_shapes: the shape of each input.
         shape: the shape of its output.
         stride: of a convolution; padding is as with stride 1.
+        shared_as: the name by which designs share its arrays, where that is not `name`.
     """
 
     name: str
@@ -37,11 +38,20 @@ class PlacedLayer:
     input_shapes: tuple[Shape, ...]
     shape: Shape
     stride: int = 1
+    shared_as: str = ""
 
     @property
     def normalises(self) -> bool:
         """Whether it has the scale, bias and running statistics of a batch norm."""
         return self.operation.normalises
+
+    @property
+    def bank_key(self) -> str:
+        """Where it stands and what it is: designs that share weights share those of one key."""
+        shapes = " ".join("x".join(map(str, shape)) for shape in self.input_shapes)
+        window = f"{self.kernel}/{self.stride}"
+        what = f"{self.operation.name} {window} {shapes} -> {'x'.join(map(str, self.shape))}"
+        return f"{self.shared_as or self.name}: {what}"
 
     @property
     def parameter_shapes(self) -> dict[str, Shape]:

@@ -2,7 +2,8 @@
 
 The backward program computes again what it needs of the forward one, from the
 same inputs: all but a convolution is cheap, and a convolution's output is not
-needed. It is fused with the optimiser's update.
+needed. It is fused with the optimiser's update; where all gradients must be known before
+anything is updated, a program of gradients and one of the update take its place.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.children.execution import adam, compute_dtype, descend, initial_moments
+from blockqnn.children.execution import descend, initial_moments
+from blockqnn.children.optimiser import Compiled
 from blockqnn.networks.layers import compute_step
 from blockqnn.networks.normalisation import (
     Arrays,
@@ -24,7 +26,6 @@ from blockqnn.networks.normalisation import (
     running_statistics,
 )
 from blockqnn.networks.parts import Step, StepKind
-from blockqnn.settings import Recipe
 
 _KEPT_SIGNATURES = 512
 """Signatures whose programs are kept; the least recently used leave first. A
@@ -39,14 +40,16 @@ _QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_em
 class StepPrograms:
     """The jitted functions of one step signature."""
 
-    def __init__(self, step: Step, recipe: Recipe, batch_size: int, passes_gradient: bool):
-        self._step, self._recipe, self._batch_size = step, recipe, batch_size
-        self._optimiser = adam(recipe)
+    def __init__(self, step: Step, compiled: Compiled, batch_size: int, passes_gradient: bool):
+        self._step, self._dtype, self._batch_size = step, compiled.dtype, batch_size
+        self._optimiser = compiled.optimiser.transformation()
         self._passes_gradient = passes_gradient
         self.compiled_for: set[jax.Device | None] = set()
         options = compiler_options()
         self.forward = jax.jit(self._forward, compiler_options=options)
         self.backward = jax.jit(self._backward, compiler_options=options)
+        self.gradients = jax.jit(self._gradients_and_squares, compiler_options=options)
+        self.update = jax.jit(self._update, compiler_options=options)
         self._normalise = jax.jit(self._evaluate, compiler_options=options)
 
     def infer(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
@@ -61,7 +64,7 @@ class StepPrograms:
         step = self._step
         # Global pooling widens, so all that comes after it is float32.
         vectors = len(step.input_shapes[0]) == 1
-        dtype = jnp.dtype(jnp.float32) if vectors else compute_dtype(self._recipe)
+        dtype = jnp.dtype(jnp.float32) if vectors else self._dtype
         inputs = tuple(
             jax.device_put(np.zeros((self._batch_size, *shape), dtype))
             for shape in step.input_shapes
@@ -99,7 +102,29 @@ class StepPrograms:
         moments: Any,
         rates: Any,
     ) -> Any:
-        """Parameters and moments after the update, and the inputs' gradients.
+        """Parameters and moments after the update, and the inputs' gradients, as `_gradients`."""
+        own, passed = self._gradients(parameters, saved, inputs, gradient)
+        if own:
+            parameters, moments = descend(self._optimiser, own, moments, parameters, rates)
+        return parameters, moments, passed
+
+    def _gradients_and_squares(
+        self, parameters: Any, saved: Any, inputs: Any, gradient: jax.Array
+    ) -> Any:
+        """As `_gradients`, and the sum of the squares of the arrays' gradients."""
+        own, passed = self._gradients(parameters, saved, inputs, gradient)
+        squares = sum((jnp.sum(jnp.square(array)) for array in own.values()), jnp.float32(0))
+        return own, passed, squares
+
+    def _update(
+        self, parameters: Any, own: Any, moments: Any, rates: Any, factor: jax.Array
+    ) -> Any:
+        """Parameters and moments after the update by gradients, times a factor."""
+        scaled = {name: factor.reshape((1,) * array.ndim) * array for name, array in own.items()}
+        return descend(self._optimiser, scaled, moments, parameters, rates)
+
+    def _gradients(self, parameters: Any, saved: Any, inputs: Any, gradient: jax.Array) -> Any:
+        """The gradients of the step's arrays, and of its inputs.
 
         Where the inputs are summed, one gradient stands for all.
         """
@@ -121,9 +146,7 @@ class StepPrograms:
                 (rest,) = jax.vjp(functools.partial(run, inputs=inputs), before)[1](gradient)
                 passed = ()
             own |= rest
-        if own:
-            parameters, moments = descend(self._optimiser, own, moments, parameters, rates)
-        return parameters, moments, passed
+        return own, passed
 
     def _evaluate(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
         return compute_step(self._step, parameters, statistics, inputs, training=False)[0]

@@ -157,6 +157,7 @@ def one_step(cutter: Cutter, number: int, layer: PlacedLayer, inputs: Sequence[P
         # What has no arrays is the same wherever it stands.
         layer=number if layer.parameter_shapes else 0,
         stride=layer.stride,
+        rows=((0,),) if layer.operation.by_rows else (),
     )
     return (step,)
 

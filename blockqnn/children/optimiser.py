@@ -1,0 +1,77 @@
+"""The optimisers of small programs, by what is compiled into them.
+
+A learning rate is an argument of a program and not compiled into it, so nothing here knows
+epochs or schedules: recipes that differ in these alone share all programs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax.numpy as jnp
+import optax
+
+from blockqnn.settings import Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """Kingma and Ba, "Adam", 2015.
+
+    Attributes:
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+        epsilon: added to the denominator.
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def transformation(self) -> optax.GradientTransformation:
+        """The direction; the learning rate is applied by `descend`."""
+        return optax.scale_by_adam(self.beta1, self.beta2, self.epsilon)
+
+
+@dataclasses.dataclass(frozen=True)
+class Momentum:
+    """Gradient descent with momentum: `v <- m v + g + d w`, then along `v`, or `g + d w + m v`.
+
+    Attributes:
+        momentum: m.
+        nesterov: along the second of the two.
+        decay: d, of every array that is trained.
+    """
+
+    momentum: float = 0.9
+    nesterov: bool = True
+    decay: float = 0.0
+
+    def transformation(self) -> optax.GradientTransformation:
+        """See `Adam.transformation`."""
+        return optax.chain(
+            optax.add_decayed_weights(self.decay), optax.trace(self.momentum, self.nesterov)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """What programs of a step depend on besides its signature.
+
+    Attributes:
+        optimiser: of the update.
+        bfloat16: of activations; weights stay float32.
+    """
+
+    optimiser: Adam | Momentum = Adam()
+    bfloat16: bool = False
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Of activations."""
+        return jnp.dtype(jnp.bfloat16 if self.bfloat16 else jnp.float32)
+
+
+def compiled_by(recipe: Recipe) -> Compiled:
+    """What a child's recipe compiles."""
+    return Compiled(Adam(recipe.beta1, recipe.beta2, recipe.adam_epsilon), recipe.bfloat16)
