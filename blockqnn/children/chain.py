@@ -102,7 +102,8 @@ class Chain:
             compiled: what programs depend on besides the steps.
             batch_size: images in a step of training.
         """
-        self._compiled, self._batch_size = compiled, batch_size
+        self._compiled, self.batch_size = compiled, batch_size
+        self.all_steps = tuple(steps)
         self.steps = [
             PlacedPrograms(
                 number,
@@ -240,8 +241,8 @@ class Chain:
     def _small_programs(self, part: DeviceImages) -> Iterator[tuple[Any, ...]]:
         """What is compiled besides the steps: functions with their arguments."""
         dtype = self._compiled.dtype
-        yield normalise_zeros, self._batch_size, part.images.shape[1:], dtype
-        yield lose_zeros, self._batch_size, *self.steps[-1].step.shape
+        yield normalise_zeros, self.batch_size, part.images.shape[1:], dtype
+        yield lose_zeros, self.batch_size, *self.steps[-1].step.shape
         readers = collections.Counter(
             source for _, step, _ in self.steps for source in step.inputs if source > 0
         )
@@ -249,7 +250,7 @@ class Chain:
             if readers[number] > 1:
                 # Global pooling widens, so vectors are float32.
                 wide = dtype if len(step.shape) > 1 else jnp.dtype(jnp.float32)
-                yield sum_zeros, (self._batch_size, *step.shape), wide, readers[number]
+                yield sum_zeros, (self.batch_size, *step.shape), wide, readers[number]
 
 
 def _cores() -> int:

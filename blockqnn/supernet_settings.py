@@ -1,0 +1,60 @@
+"""How weights that designs share are trained, and how designs are scored with them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+UNIFORM, FAIR, BY_AGENT = "uniform", "fair", "agent"
+"""Who chooses the design that a step of training uses."""
+MOMENTUM, ADAM = "momentum", "adam"
+RECALIBRATED, OF_BATCH, RUNNING = "recalibrated", "batch", "running"
+"""Which statistics batch norm uses when a design is scored."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SupernetSettings:
+    """A supernet; the defaults are those of the supernets of NAS-Bench-201's authors.
+
+    Attributes:
+        epochs: passes over the training part.
+        batch_size: images in a step; each step trains one design.
+        optimiser: `momentum` or `adam`.
+        learning_rate: of the first step; it falls along a cosine.
+        least_rate: of the last step.
+        momentum: of the optimiser `momentum`, in the form of Nesterov.
+        weight_decay: of the same, on every array of the step's design.
+        gradient_norm: to which the norm of a step's gradients is cut; 0 for no bound.
+        paths: who chooses the design of a step: `uniform` draws all decisions uniformly, `fair`
+            brings every operation of every edge once in as many steps as there are operations,
+            `agent` is the agent of the search.
+        statistics: of batch norm when a design is scored: `recalibrated` are averages over the
+            same training images for every design, `batch` those of each batch that is scored,
+            `running` what training has left, mixed over all designs.
+        recalibration_batches: of training images, for `recalibrated`.
+        agent_updates: after each epoch, how often the agent learns from scores.
+        agent_batch: designs that it learns from each time, each on one batch of validation.
+        split: edges along which the supernet is split into one for each operation.
+        split_epochs: for which each of these is trained on.
+        control: train the whole supernet on for as many steps as all parts have together.
+    """
+
+    epochs: int = 250
+    batch_size: int = 64
+    optimiser: str = MOMENTUM
+    learning_rate: float = 0.025
+    least_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    gradient_norm: float = 5.0
+    paths: str = UNIFORM
+    statistics: str = RECALIBRATED
+    recalibration_batches: int = 16
+    agent_updates: int = 0
+    agent_batch: int = 1
+    split: tuple[str, ...] = ()
+    split_epochs: int = 0
+    control: bool = False
+
+    def __post_init__(self) -> None:
+        """Makes a tuple of what JSON has as a list."""
+        object.__setattr__(self, "split", tuple(self.split))

@@ -1,0 +1,175 @@
+"""A design as a path through a bank: an ordinary network whose arrays are the bank's."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from blockqnn.children.chain import Chain
+from blockqnn.children.execution import DeviceImages, evaluation_batches
+from blockqnn.children.small_programs import count_correct_of
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.parts import cut_into_layers
+from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import design_plan
+from blockqnn.supernet_settings import OF_BATCH, RECALIBRATED
+from blockqnn.supernets.bank import Bank
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """A design's network.
+
+    Attributes:
+        plan: of it.
+        chain: its programs.
+    """
+
+    plan: Plan
+    chain: Chain
+
+
+class Paths:
+    """Makes the networks of designs, whose programs are shared."""
+
+    def __init__(self, layout: Layout, bank: Bank, batch_size: int, part: DeviceImages):
+        """Prepares.
+
+        Args:
+            layout: of every network.
+            bank: that says what is compiled.
+            batch_size: images in a step and in a batch that is scored.
+            part: images of the shape that they read.
+        """
+        self._layout, self._compiled = layout, bank.compiled
+        self._batch_size, self._part = batch_size, part
+
+    def path(self, design: Design) -> Path:
+        """The network of a design, all of whose programs are compiled."""
+        plan = design_plan(design, self._layout)
+        chain = Chain(cut_into_layers(plan), self._compiled, self._batch_size)
+        chain.compile(self._part)
+        return Path(plan, chain)
+
+
+def train(
+    bank: Bank,
+    paths: Sequence[Path],
+    part: DeviceImages,
+    order: np.ndarray,
+    rates: np.ndarray,
+    most_norm: float,
+) -> np.ndarray:
+    """Trains a bank, a design a step; all that a step's design does not use stays as it is.
+
+    Args:
+        bank: that is trained.
+        paths: the design of each step.
+        part: the training part.
+        order: int32 [steps, batch], which images each step takes.
+        rates: float [steps], learning rates.
+        most_norm: to which the norm of a step's gradients is cut; 0 for no bound.
+
+    Returns:
+        The loss before each step, float64 [steps].
+    """
+    losses = []
+    for path, indices, rate in zip(paths, order, rates, strict=True):
+        weights = bank.weights(path.plan, path.chain.all_steps)
+        for own in weights:
+            own.follow(np.float32(rate))
+        losses.append(path.chain.train_step(weights, *path.chain.batch(part, indices), most_norm))
+    return np.asarray(jax.device_get(losses), np.float64)
+
+
+def accuracy(
+    bank: Bank,
+    path: Path,
+    part: DeviceImages,
+    statistics: str,
+    calibration: tuple[DeviceImages, np.ndarray] | None = None,
+    batches: range | None = None,
+) -> float:
+    """The share of images that a design classifies correctly with the bank's arrays.
+
+    The bank stays as it is, so a score does not depend on what was scored before. Nor does it
+    depend on the size of batches, unless the statistics are those of the batch.
+
+    Args:
+        bank: whose arrays.
+        path: the design.
+        part: images to score on.
+        statistics: of batch norm: `recalibrated`, `batch` or `running`.
+        calibration: for the first, the training part and int32 [batches, batch].
+        batches: of the part that are looked at; None for all.
+
+    Returns:
+        From 0 to 1.
+    """
+    weights = [dataclasses.replace(own) for own in bank.weights(path.plan, path.chain.all_steps)]
+    if statistics == RECALIBRATED:
+        assert calibration is not None
+        found = _averaged_statistics(path, weights, *calibration)
+        for number, own in found.items():
+            weights[number].statistics = own
+    counts, seen = [], 0
+    for indices, real in _batches(len(part.labels), path.chain.batch_size, batches):
+        images, labels = path.chain.batch(part, indices)
+        if statistics == OF_BATCH:
+            logits = path.chain.forward(weights, images)[0][-1]
+        else:
+            logits = path.chain.infer(weights, images)
+        counts.append(count_correct_of(logits, labels, jnp.asarray(real)))
+        seen += int(real.sum())
+    return float(np.sum(jax.device_get(counts))) / seen
+
+
+def cosine(first: float, last: float, step: np.ndarray, steps: int) -> np.ndarray:
+    """`last + (first - last) (1 + cos(pi t / T)) / 2`, T being the steps in all."""
+    return last + (first - last) * (1 + np.cos(math.pi * step / steps)) / 2
+
+
+def _batches(
+    examples: int, batch_size: int, chosen: range | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """As `evaluation_batches`, the last filled with the part's first images.
+
+    Filled with one image many times, its own statistics would be those of that image.
+    """
+    indices, real = evaluation_batches(examples, batch_size)
+    order = np.arange(indices.size, dtype=np.int32).reshape(indices.shape) % examples
+    for number in chosen or range(len(order)):
+        yield order[number % len(order)], real[number % len(order)]
+
+
+def _averaged_statistics(
+    path: Path, weights: Sequence[object], part: DeviceImages, order: np.ndarray
+) -> dict[int, dict[str, jax.Array]]:
+    """The mean of what batch norms see of some batches, begun from nothing."""
+    sums: dict[int, dict[str, jax.Array]] = {}
+    for indices in order:
+        images, _ = path.chain.batch(part, indices)
+        _, saved = path.chain.forward(weights, images)  # type: ignore[arg-type]
+        for number, step, _ in path.chain.steps:
+            if step.normalises:
+                own = saved[number][1]
+                before = sums.get(number)
+                sums[number] = own if before is None else _added(before, own)
+    share = np.float32(1 / len(order))
+    return {number: _scaled(own, share) for number, own in sums.items()}
+
+
+@jax.jit
+def _added(first: dict[str, jax.Array], second: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    return {name: first[name] + second[name] for name in first}
+
+
+@jax.jit
+def _scaled(values: dict[str, jax.Array], share: jax.Array) -> dict[str, jax.Array]:
+    return {name: value * share for name, value in values.items()}
