@@ -86,6 +86,7 @@ class PlanBuilder:
         kernel: int = 0,
         stride: int = 1,
         filters: int = 0,
+        shared_as: str = "",
     ) -> int:
         """Adds a layer; its fields are those of `PlacedLayer`.
 
@@ -97,6 +98,7 @@ class PlanBuilder:
             kernel: see there.
             stride: see there.
             filters: channels of the output, for operations that leave the choice.
+            shared_as: see there.
 
         Returns:
             Its position.
@@ -107,7 +109,9 @@ class PlanBuilder:
         shapes = tuple(self.layers[i].shape for i in inputs)
         if shape is None:
             shape = operation.shape(shapes, kernel, stride, filters)
-        layer = PlacedLayer(name, operation, kernel, tuple(inputs), shapes, shape, stride)
+        layer = PlacedLayer(
+            name, operation, kernel, tuple(inputs), shapes, shape, stride, shared_as
+        )
         self.layers.append(layer)
         return len(self.layers) - 1
 

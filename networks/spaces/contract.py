@@ -20,6 +20,7 @@ from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.action_list import Action, ActionList
+from blockqnn.networks.spaces.sharing import Sharing
 
 Code = tuple[Any, ...]
 """A complete episode: all of its decisions."""
@@ -67,7 +68,7 @@ class Promise:
     shortcuts: int
 
 
-class SearchSpace(abc.ABC):
+class SearchSpace(Sharing, abc.ABC):
     """A decision process, and what its codes mean."""
 
     name: str

@@ -90,6 +90,8 @@ class CellSpace(SearchSpace):
         *(f"edges with {name}" for name in OPERATIONS),
     )
 
+    edges = {f"{target}<-{source}": OPERATIONS for source, target in EDGES}  # noqa: RUF012
+
     @property
     def start(self) -> EdgeOperation:
         """The state in which every cell begins."""
@@ -148,6 +150,18 @@ class CellSpace(SearchSpace):
     def action_kind(self, action: EdgeOperation) -> tuple[int, str]:
         """See `SearchSpace.action_kind`: the operation of an edge."""
         return action[0], OPERATIONS[action[1]]
+
+    def on_edges(self, code: CellCode) -> dict[str, str]:
+        """See `SearchSpace.on_edges`."""
+        carried = (OPERATIONS[operation] for _, operation in code)
+        return dict(zip(self.edges, carried, strict=True))
+
+    def of_edges(self, operations: Mapping[str, str]) -> CellCode:
+        """See `SearchSpace.of_edges`."""
+        return tuple(
+            EdgeOperation(number, OPERATIONS.index(operations[edge]))
+            for number, edge in enumerate(self.edges, start=1)
+        )
 
     def design(self, code: CellCode) -> Cell:
         """See `SearchSpace.design`: the cell itself, since the benchmark tells all apart."""

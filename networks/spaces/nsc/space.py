@@ -79,6 +79,13 @@ class BlockSpace(SearchSpace):
         """Whether the block ends with this action."""
         return action[1] == LayerType.TERMINAL
 
+    def unshared(self, layout: Layout) -> str:
+        """See `Sharing.unshared`."""
+        return (
+            "Concatenations give the layers of blocks widths of their own, so the blocks of the "
+            f"space {self.name} hardly share a layer"
+        )
+
     def limited(self, max_layers: int) -> BlockSpace:
         """See `SearchSpace.limited`."""
         return self if max_layers == self.max_layers else BlockSpace(max_layers)

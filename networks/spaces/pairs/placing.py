@@ -39,6 +39,7 @@ class Placing:
         """
         self._builder, self._name, self._rules = builder, name, rules
         self._filters, self._stride = filters, 2 if reduces else 1
+        self._half_name = self._shared = ""
 
     def place(self, cell: Cell, older: int | None, newer: int) -> int:
         """Places a cell.
@@ -59,6 +60,8 @@ class Placing:
             self._brought_down(f"output{state}", states[state]) if state < INPUTS else states[state]
             for state in cell.outputs
         ]
+        if self._rules.squeezes:
+            return self._squeezed(cell.outputs, outputs)
         if len(outputs) == 1:
             return outputs[0]
         return self._add("output", Operation.CONCAT, outputs)
@@ -78,6 +81,9 @@ class Placing:
         stride: int = 1,
         filters: int = 0,
     ) -> int:
+        shared_as = ""
+        if self._half_name and name.startswith(self._half_name):
+            shared_as = f"{self._name}/{self._shared}{name.removeprefix(self._half_name)}"
         return self._builder.place(
             f"{self._name}/{name}",
             operation,
@@ -85,6 +91,7 @@ class Placing:
             kernel=kernel,
             stride=stride,
             filters=filters,
+            shared_as=shared_as,
         )
 
     def _pointwise(self, name: str, here: int, stride: int = 1) -> int:
@@ -112,9 +119,33 @@ class Placing:
         halves = []
         for side, (state, operation) in zip(("first", "second"), pair.halves, strict=True):
             stride = self._stride if state < INPUTS else 1
-            halves.append(self._half(f"{name}/{side}", operation, states[state], stride))
+            self._half_name = f"{name}/{side}"
+            # Which half is the first says nothing; only of two that are alike one is another.
+            again = side == "second" and pair.halves[0] == pair.halves[1]
+            self._shared = f"{name}/from{state}{'again' if again else ''}"
+            halves.append(self._half(self._half_name, operation, states[state], stride))
+        self._half_name = ""
         kind = Operation.CONCAT if pair.combination == CONCAT else Operation.ADD
         return self._add(f"{name}/output", kind, halves)
+
+    def _squeezed(self, states: Sequence[int], outputs: Sequence[int]) -> int:
+        """A 1x1 convolution of all states together, each state having its own part of it."""
+        parts = []
+        for state, here in zip(states, outputs, strict=True):
+            rectified = self._add(f"squeezed{state}/relu", Operation.RELU, (here,))
+            parts.append(
+                self._add(
+                    f"squeezed{state}/convolution",
+                    Operation.CONVOLUTION,
+                    (rectified,),
+                    kernel=1,
+                    filters=self._filters,
+                )
+            )
+        here = parts[0]
+        for number, part in enumerate(parts[1:], start=1):
+            here = self._add(f"squeezed/sum{number}", Operation.ADD, (here, part))
+        return self._add("squeezed/norm", Operation.BATCH_NORM, (here,))
 
     def _half(self, name: str, operation: CellOperation, here: int, stride: int) -> int:
         if operation.kind is Kind.IDENTITY:

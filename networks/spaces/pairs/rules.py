@@ -29,6 +29,8 @@ class Rules:
         stem_filters: channels of that convolution.
         skips_reduction: the older input of the cell after a reduction is the reduction's older
             input; else its newer one.
+        squeezes: what goes out is brought to the filters of the cell by a 1x1 convolution, so
+            that the width of a cell does not depend on how many states go out.
     """
 
     stem_twice: bool = True
@@ -40,16 +42,19 @@ class Rules:
     stem_cells: bool = False
     stem_filters: int = 0
     skips_reduction: bool = False
+    squeezes: bool = False
 
 
 _NASNET = Rules(stem_twice=False, factorises=False, stem_cells=True, stem_filters=32)
+_ENAS = Rules(adapts_newer=True, classifier=Operation.PRODUCT)
 
 RULES: Mapping[str, Rules] = MappingProxyType(
     {
         "nasnet": _NASNET,
         "nasnet_large": dataclasses.replace(_NASNET, stem_filters=96, skips_reduction=True),
         "darts": Rules(prepares_older=True, rectifies=False),
-        "enas": Rules(adapts_newer=True, classifier=Operation.PRODUCT),
+        "enas": _ENAS,
+        "enas_search": dataclasses.replace(_ENAS, squeezes=True),
     }
 )
 """Name to rules. Those of NASNet are of the published networks' code, for small images and the

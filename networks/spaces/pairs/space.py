@@ -15,7 +15,7 @@ from blockqnn.networks.spaces.contract import Promise, SearchSpace
 from blockqnn.networks.spaces.pairs import codes, text
 from blockqnn.networks.spaces.pairs.actions import PairActions
 from blockqnn.networks.spaces.pairs.codes import Cell, Decision, PairCode
-from blockqnn.networks.spaces.pairs.families import INPUTS, OPERATIONS, Family, Kind
+from blockqnn.networks.spaces.pairs.families import INPUTS, OPERATIONS, Family, Kind, Outputs
 from blockqnn.networks.spaces.pairs.meaning import Cells, kept_states, meaning, sides_in_order
 from blockqnn.networks.spaces.pairs.picture import OLDER, OUT, WHOLE, Tag, cells_graph
 from blockqnn.networks.spaces.pairs.published import PUBLISHED
@@ -135,6 +135,17 @@ class PairSpace(SearchSpace):
                 f"A network of {stages} stages has at least as many cells, given {count} (--cells)."
             )
         return cells_plan(design, layout, rules)
+
+    def unshared(self, layout: Layout) -> str:
+        """See `Sharing.unshared`: the next cell must find as many channels, whatever goes out."""
+        rules = RULES[layout.rules or self.family.rules]
+        if rules.squeezes or self.family.outputs is Outputs.ALL_NODES:
+            return ""
+        squeezing = " or ".join(name for name, each in RULES.items() if each.squeezes)
+        return (
+            f"Cells of the space {self.name} differ in how many states go out, so the cells after "
+            f"them share weights only under --cell_rules={squeezing}"
+        )
 
     def rewarded_plan(self, design: Cells, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: the whole child, of which no cell is a part alone."""
