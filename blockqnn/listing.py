@@ -30,6 +30,12 @@ def proxy_notice(proxy: str) -> str:
     )
 
 
+SHARED_NOTICE = (
+    "SHARED WEIGHTS: each accuracy is a score by weights that all designs share, not that of a "
+    "network of its own."
+)
+
+
 def in_units(value: int) -> str:
     """A count with a suffix, such as 6.13 M; powers of 1000."""
     # Widths multiply: counts may be too large for a float.

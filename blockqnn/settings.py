@@ -13,6 +13,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
+from blockqnn.supernet_settings import SupernetSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +170,8 @@ class SearchSettings:
         recipe: how a child is trained.
         reward: how accuracy is corrected.
         evaluator: `train`, `table` for measured accuracies, `dry` for made-up ones,
-            or `proxy` for scores of untrained children.
+            `proxy` for scores of untrained children, or `shared` for scores by weights that
+            all share.
         table: where `table` looks them up.
         asynchronous: whether a worker that is free gets a new suggestion at
             once, instead of waiting for the end of the iteration.
@@ -178,6 +180,7 @@ class SearchSettings:
             all have those of the layout.
         proxy: the score of `proxy`.
         first_blocks: that are tried before the agent's own, in their order.
+        supernet: of `shared`; None where each child has weights of its own.
     """
 
     agent: AgentConfig
@@ -198,6 +201,7 @@ class SearchSettings:
     match: Match | None = None
     proxy: str = ""
     first_blocks: tuple[Code, ...] = ()
+    supernet: SupernetSettings | None = None
 
     @property
     def iterations(self) -> int:

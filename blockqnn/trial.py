@@ -120,6 +120,27 @@ class Trial:
 
 
 @dataclasses.dataclass(frozen=True)
+class BankEpoch:
+    """An epoch of training weights that designs share.
+
+    Attributes:
+        start: name of the bank that it goes on from; empty for a new one.
+        renewed: whether the optimiser begins anew.
+        end: name of the bank that it writes.
+        epoch: which one, from 0, of the schedule of learning rates.
+        epochs: of that schedule.
+        paths: the design of each step.
+    """
+
+    start: str
+    renewed: bool
+    end: str
+    epoch: int
+    epochs: int
+    paths: tuple[Code, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Job:
     """What an executor is asked to evaluate.
 
@@ -129,6 +150,9 @@ class Job:
         hash: names its canonical form.
         seed: of the training.
         filters: of each stage; empty for those of the layout that the worker knows.
+        bank: name of the bank whose weights it is scored with; empty for weights of its own.
+        scored_batch: of the validation part, which alone it is scored on; None for all of it.
+        training: what is to be trained instead of a design.
     """
 
     number: int
@@ -136,6 +160,9 @@ class Job:
     hash: str
     seed: int
     filters: tuple[int, ...] = ()
+    bank: str = ""
+    scored_batch: int | None = None
+    training: BankEpoch | None = None
 
 
 def job_of(trial: Trial) -> Job:

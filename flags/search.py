@@ -10,7 +10,7 @@ from typing import Any
 
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import OF_IMAGES
+from blockqnn.evaluation.contract import OF_IMAGES, SHARED
 from blockqnn.flags import (
     child_network,
     child_training,
@@ -21,6 +21,7 @@ from blockqnn.flags import (
     own,
     parsing,
     preset_files,
+    supernet,
 )
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.flags.contradictions import refuse_contradictions
@@ -66,6 +67,7 @@ def define() -> parsing.FlagSet:
     child_training.define(flags)
     define_agents(flags)
     evaluators.define_each(flags)
+    supernet.define_each(flags)
     execution.define_each(flags)
     return flags
 
@@ -89,6 +91,7 @@ def _define_run(flags: parsing.FlagSet) -> None:
     )
     flags.integer("seed", 0, "number that fixes every random choice")
     evaluators.define(flags)
+    supernet.define(flags)
     flags.switch(
         "async",
         False,
@@ -241,6 +244,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     info = describe(images, images_needed=values["evaluator"] in OF_IMAGES)
     layout = child_network.layout(values, info.shape, info.classes)
     refuse_contradictions(values, layout)
+    shared = supernet.supernet(values, layout)
     return SearchSettings(
         agent=agent_config(values),
         schedule=values["epsilon_schedule"],
@@ -257,12 +261,13 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         data=images,
         recipe=child_training.recipe(values),
         reward=child_training.reward(values),
-        evaluator=values["evaluator"],
+        evaluator=SHARED if shared else values["evaluator"],
         table=evaluators.table(values),
         asynchronous=values["async"],
         budget=Budget(values["max_blocks"], values["max_hours"]),
         match=values["match"],
         proxy=evaluators.proxy(values),
+        supernet=shared,
     )
 
 

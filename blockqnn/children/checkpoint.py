@@ -26,6 +26,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from blockqnn.children.checkpoint_metadata import METADATA, Metadata, read_metadata
@@ -148,16 +149,33 @@ def write_checkpoint(
     Raises:
         OSError: if it cannot be written.
     """
+    text = json.dumps(dataclasses.asdict(metadata), indent=1)
+    write_directory(path, {METADATA: text + "\n"}, {WEIGHTS: weights, TRAINING: training})
+
+
+def write_directory(
+    path: pathlib.Path, texts: Mapping[str, str], arrays: Mapping[str, Arrays]
+) -> None:
+    """Writes texts and arrays, with a checksum for every file.
+
+    Args:
+        path: of the directory, which must not exist, and does not before all is written.
+        texts: by the name of their file.
+        arrays: nested dicts of NumPy arrays, by the name of their directory.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     import orbax.checkpoint as ocp
 
     unfinished = path.with_name(path.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    text = json.dumps(dataclasses.asdict(metadata), indent=1)
-    (unfinished / METADATA).write_text(text + "\n", encoding="utf-8")
+    for name, text in texts.items():
+        (unfinished / name).write_text(text, encoding="utf-8")
     with ocp.PyTreeCheckpointer() as checkpointer:
-        checkpointer.save(unfinished.absolute() / WEIGHTS, weights)
-        checkpointer.save(unfinished.absolute() / TRAINING, training)
+        for name, nested in arrays.items():
+            checkpointer.save(unfinished.absolute() / name, nested)
     lines = [f"{_digest(file)}  {name}" for name, file in _files(unfinished).items()]
     (unfinished / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
     # What a crash of the machine leaves behind must not be a name without contents.

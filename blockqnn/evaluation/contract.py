@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import pathlib
 import statistics
 import time
 from typing import Protocol
@@ -15,13 +16,18 @@ from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_of, space_of
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
+from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.trial import Job, Outcome
+
+SharedWeights = tuple[SupernetSettings, str]
+"""A supernet, and the directory of its banks."""
 
 TRAIN = "train"
 TABLE = "table"
 DRY = "dry"
 PROXY = "proxy"
-OF_IMAGES = (TRAIN, PROXY)
+SHARED = "shared"
+OF_IMAGES = (TRAIN, PROXY, SHARED)
 """Those that look at images."""
 PYTHON = "python"
 """By a function of the user's: of a run that a command cannot go on with."""
@@ -70,17 +76,19 @@ def make_evaluator(
     worker: WorkerSettings,
     table: TableSettings = NO_TABLE,
     proxy: str = "",
+    shared: SharedWeights | None = None,
 ) -> Evaluator:
     """Creates an evaluator.
 
     Args:
-        name: `train`, `table`, `dry` or `proxy`.
+        name: `train`, `table`, `dry`, `proxy` or `shared`.
         data: which images.
         recipe: how to train.
         layout: of the child networks.
         worker: how to use the machine.
         table: where `table` looks accuracies up.
         proxy: the score of `proxy`.
+        shared: how `shared` is trained, and where its banks are.
 
     Returns:
         The evaluator, its data on the devices.
@@ -94,7 +102,12 @@ def make_evaluator(
         return TableEvaluator(read_table(table.path, (table.column,)))
     if name == PROXY:
         return ProxyEvaluator(proxy, data, recipe, layout, worker)
-    # The driver of a search must not import JAX, and this imports it.
+    # The driver of a search must not import JAX, and these import it.
+    if shared is not None:
+        from blockqnn.evaluation.shared import SharedEvaluator
+
+        supernet, banks = shared
+        return SharedEvaluator(data, supernet, layout, worker, pathlib.Path(banks))
     from blockqnn.evaluation.training import TrainEvaluator
 
     return TrainEvaluator(data, recipe, layout, worker)

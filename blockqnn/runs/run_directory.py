@@ -40,6 +40,23 @@ _BEFORE_THERE_WERE = {
     "first_blocks": "",
     "cells": "0",
     "cell_rules": "own",
+    "weights": "own",
+    "supernet_epochs": "250",
+    "supernet_batch_size": "64",
+    "supernet_optimiser": "momentum",
+    "supernet_rate": "0.025",
+    "supernet_least_rate": "0.001",
+    "supernet_momentum": "0.9",
+    "supernet_weight_decay": "0.0005",
+    "supernet_gradient_norm": "5",
+    "paths": "uniform",
+    "score_statistics": "recalibrated",
+    "recalibration_batches": "16",
+    "agent_updates": "0",
+    "agent_batch": "1",
+    "split": "",
+    "split_epochs": "0",
+    "control": "false",
 }
 """What runs did that are older than a flag."""
 

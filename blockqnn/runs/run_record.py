@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.listing import DRY_NOTICE, proxy_notice
+from blockqnn.listing import DRY_NOTICE, SHARED_NOTICE, proxy_notice
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import DEFAULT, space_named
@@ -52,10 +52,17 @@ class RunRecord:
         return self.flags.get("proxy", "") if self.flags.get("evaluator") == "proxy" else ""
 
     @property
+    def shared(self) -> bool:
+        """Whether its accuracies are scores by weights that all designs share."""
+        return self.flags.get("weights") == "shared"
+
+    @property
     def notice(self) -> str:
         """What whoever reads its figures must know; empty where children were trained."""
         if self.proxy:
             return proxy_notice(self.proxy)
+        if self.shared:
+            return SHARED_NOTICE
         return DRY_NOTICE if self.dry else ""
 
     @property

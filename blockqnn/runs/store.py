@@ -216,6 +216,12 @@ class Store:
             self._put("agent", agent_changes)
             self._put("facts", {"iterations": iteration})
 
+    def end_phase(self, facts: Mapping[str, Any], agent_changes: Mapping[str, Any]) -> None:
+        """Commits facts about the run, and what the agent learned with them."""
+        with self._transaction():
+            self._put("agent", agent_changes)
+            self._put("facts", facts)
+
     def agent_state(self) -> dict[str, Any]:
         """The agent's state at the end of the last iteration that ended."""
         return self._get("agent")

@@ -12,7 +12,7 @@ from blockqnn.runs.store import Store, Suggestion
 from blockqnn.searching.loop import DRAWS_PER_BLOCK, Search, episodes
 from blockqnn.searching.pace import takes_budget
 from blockqnn.settings import SearchSettings
-from blockqnn.trial import Outcome, Status, Trial, job_of
+from blockqnn.trial import Outcome, Status, Trial
 from blockqnn.workers.contract import Executor
 
 
@@ -121,7 +121,7 @@ class AsynchronousSearch(Search):
 
     def _start(self, trial: Trial, executor: Executor) -> None:
         self._running[trial.number] = trial
-        executor.submit(job_of(trial))
+        executor.submit(self._job(trial))
 
     def _end(self, number: int, outcome: Outcome, executor: Executor) -> Iterator[Trial]:
         """Records an outcome, and what becomes of those that waited for it."""

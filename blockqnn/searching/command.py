@@ -28,10 +28,12 @@ from blockqnn.searching.heading import search_heading
 from blockqnn.searching.loop import Search
 from blockqnn.searching.progress import Progress, make_progress
 from blockqnn.searching.refusals import RefusalWatch
+from blockqnn.searching.supernet import SupernetPhase
+from blockqnn.searching.supernet_progress import train_banks
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
-from blockqnn.workers.choice import check_executor, make_executor
+from blockqnn.workers.choice import banks_of, check_executor, make_executor
 from blockqnn.workers.contract import Executor
 from blockqnn.workers.state import Watcher, WorkerState
 
@@ -78,11 +80,25 @@ def run_search(
             print(search_heading(settings, run), file=stream, flush=True)
         sources = checked_facts(before, settings, f"the run in {run.run_dir}")
         kind = AsynchronousSearch if settings.asynchronous else Search
-        search = kind(settings, settings.make_agent(), store)
+        agent = settings.make_agent()
+        search = kind(settings, agent, store)
+        phase = None
+        if settings.supernet is not None:
+            phase = SupernetPhase(settings, agent, store, banks_of(run))
+            search.score_with(phase.bank_of)
         try:
             if not search.finished:
                 _carry_on(
-                    search, settings, run, store, stream, make, listeners, sources, accuracies
+                    search,
+                    phase,
+                    settings,
+                    run,
+                    store,
+                    stream,
+                    make,
+                    listeners,
+                    sources,
+                    accuracies,
                 )
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
@@ -107,6 +123,7 @@ def run_search(
 
 def _carry_on(
     search: Search,
+    phase: SupernetPhase | None,
     settings: SearchSettings,
     run: RunSettings,
     store: Store,
@@ -145,6 +162,8 @@ def _carry_on(
             print(DRY_NOTICE, file=stream)
         if settings.proxy:
             print(proxy_notice(settings.proxy), file=stream)
+        if phase is not None:
+            train_banks(phase, executor, stream)
         estimate = Estimate(
             settings.iterations,
             settings.blocks_per_iteration,

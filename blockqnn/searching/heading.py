@@ -7,9 +7,11 @@ from blockqnn.data.images import VALIDATION_SHARE
 from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
 from blockqnn.heading import heading
 from blockqnn.listing import counted, number
-from blockqnn.networks.spaces.registry import stacked
+from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
+from blockqnn.searching.supernet import CONTROL, WHOLE, parts_of
 from blockqnn.settings import ONE_CYCLE, RunSettings, SearchSettings
+from blockqnn.supernet_settings import BY_AGENT
 from blockqnn.workers.choice import local_places
 from blockqnn.workers.contract import INLINE, RAY
 from blockqnn.workers.machine import described, unused_gpus
@@ -32,6 +34,7 @@ def search_heading(settings: SearchSettings, run: RunSettings) -> str:
         {
             "Data": data_words(settings),
             "Device": device_words(settings, run),
+            "Supernet": _supernet(settings),
             "Children": _children(settings),
             "Search": _search(settings, run),
             "Finals": in_words(parse_rounds(run.finals)),
@@ -93,11 +96,35 @@ def _children(settings: SearchSettings) -> str | None:
     if settings.match is not None:
         filters += f" scaled to {settings.match.words}"
     taught = f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
-    if settings.proxy:
+    if settings.supernet is not None:
+        taught = "scored by the supernet's weights on validation images"
+    elif settings.proxy:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
     elif recipe.schedule == ONE_CYCLE:
         taught += ", one cycle of the learning rate"
     return f"{stacked(layout)} with filters {filters}, layout {layout.kind}; {taught}"
+
+
+def _supernet(settings: SearchSettings) -> str | None:
+    own = settings.supernet
+    if own is None:
+        return None
+    chosen = "the agent's" if own.paths == BY_AGENT else own.paths
+    lines = [
+        f"{counted(own.epochs, 'epoch')} in batches of {own.batch_size}, {chosen} paths, "
+        f"{own.optimiser} from {own.learning_rate:g}",
+        f"Scores with {own.statistics} statistics; the test split is never looked at.",
+    ]
+    if own.split:
+        parts = parts_of(own, space_named(settings.space))
+        count = sum(part.name not in (WHOLE, CONTROL) for part in parts)
+        lines.insert(
+            1,
+            f"then {count} parts along {' and '.join(own.split)}, each "
+            f"{counted(own.split_epochs, 'epoch')} more"
+            f"{', and the control' if own.control else ''}",
+        )
+    return "\n".join(lines)
 
 
 def _search(settings: SearchSettings, run: RunSettings) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.pacing import Paced
 from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
+from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
 from blockqnn.runs.learning import as_stored, episodes, put_back
@@ -19,7 +20,7 @@ from blockqnn.runs.store_schema import RENAMED_UNTIL
 from blockqnn.searching.pace import SECONDS, Pace, Plan, plan_under_way
 from blockqnn.searching.size import Size, size_of
 from blockqnn.settings import SearchSettings
-from blockqnn.trial import Outcome, Status, Trial, child_seed, job_of
+from blockqnn.trial import Job, Outcome, Status, Trial, child_seed, job_of
 from blockqnn.workers.contract import Executor
 
 DRAWS_PER_BLOCK = 20
@@ -51,6 +52,7 @@ class Search:
         self._renamed_until: int = facts.get(RENAMED_UNTIL, 0)
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
         self._table: AccuracyTable | None = None
+        self._bank_of: Callable[[Code], str] | None = None
         for trial in store.trials():
             self._record(trial)
         self.ended_iterations: int = facts.get("iterations", 0)
@@ -68,6 +70,17 @@ class Search:
     def look_up_in(self, table: AccuracyTable) -> None:
         """Makes what a table lacks infeasible, so that it is drawn anew."""
         self._table = table
+
+    def score_with(self, bank_of: Callable[[Code], str]) -> None:
+        """Has designs scored by shared weights, those of the bank that it names for each."""
+        self._bank_of = bank_of
+
+    def _job(self, trial: Trial) -> Job:
+        """What an executor is asked for."""
+        job = job_of(trial)
+        if self._bank_of is None:
+            return job
+        return dataclasses.replace(job, bank=self._bank_of(trial.code))
 
     def run(self, executor: Executor) -> Iterator[Trial]:
         """Carries the search to the end of its schedule.
@@ -169,7 +182,7 @@ class Search:
         while to_start and not (limited and (self.pace.time_is_up or not executor.room)):
             trial = to_start.popleft()
             running[trial.number] = trial
-            executor.submit(job_of(trial))
+            executor.submit(self._job(trial))
         return bool(running)
 
     def _failed_in(self, iteration: int) -> dict[str, Trial]:

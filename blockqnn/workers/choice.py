@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import math
 import os
+import pathlib
 
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import OF_IMAGES, make_evaluator
@@ -67,21 +68,29 @@ def make_executor(
     limits = (run.child_timeout_seconds, run.child_retries, run.children_per_worker, watcher)
     # In an iteration no more workers can be busy than it has blocks.
     most = 0 if settings.asynchronous else settings.blocks_per_iteration
+    shared = None
+    if settings.supernet is not None:
+        shared = settings.supernet, str(banks_of(run))
     if run.executor == INLINE:
         return InlineExecutor(
-            make_evaluator(*what, run.worker, settings.table, settings.proxy), watcher
+            make_evaluator(*what, run.worker, settings.table, settings.proxy, shared), watcher
         )
     if run.executor == RAY:
         cpus = run.ray.cpus or max(1, run.cores_per_worker)
         threads = max(1, min(math.floor(cpus), _MOST_COMPILE_THREADS))
         worker = dataclasses.replace(run.worker, compile_threads=threads)
-        line = encode_settings(*what, worker, settings.table, settings.proxy)
+        line = encode_settings(*what, worker, settings.table, settings.proxy, shared)
         order = _order(settings, run, line, cpus)
         return RayExecutor(order, run.workers, most, run.run_dir, *limits)
     found = local_places(settings, run)
     worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
-    line = encode_settings(*what, worker, settings.table, settings.proxy)
+    line = encode_settings(*what, worker, settings.table, settings.proxy, shared)
     return LocalExecutor(line, found, run.run_dir, *limits)
+
+
+def banks_of(run: RunSettings) -> pathlib.Path:
+    """Where the banks of a run's shared weights are."""
+    return run.run_dir.absolute() / "banks"
 
 
 def local_places(settings: SearchSettings, run: RunSettings) -> list[Place]:

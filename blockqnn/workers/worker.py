@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import Evaluator, make_evaluator
+from blockqnn.evaluation.contract import Evaluator, SharedWeights, make_evaluator
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.settings import (
@@ -36,7 +36,8 @@ from blockqnn.settings import (
     TableSettings,
     WorkerSettings,
 )
-from blockqnn.trial import Job, Outcome
+from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.trial import BankEpoch, Job, Outcome
 
 HEARTBEAT_SECONDS = 5.0
 """Between two signs of life."""
@@ -50,6 +51,7 @@ def encode_settings(
     worker: WorkerSettings,
     table: TableSettings = NO_TABLE,
     proxy: str = "",
+    shared: SharedWeights | None = None,
 ) -> str:
     """The first line that a worker reads."""
     return json.dumps(
@@ -61,13 +63,30 @@ def encode_settings(
             "worker": dataclasses.asdict(worker),
             "table": dataclasses.asdict(table),
             "proxy": proxy,
+            "shared": shared and [dataclasses.asdict(shared[0]), shared[1]],
         }
     )
 
 
 def encode_job(job: Job) -> str:
     """A line that asks a worker for an evaluation."""
-    return json.dumps(dataclasses.asdict(job) | {"code": write(job.code)})
+    fields = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
+    if job.training is not None:
+        paths = [write(code) for code in job.training.paths]
+        fields["training"] = dataclasses.asdict(dataclasses.replace(job.training, paths=()))
+        fields["training"]["paths"] = paths
+    return json.dumps(fields | {"code": write(job.code)})
+
+
+def decode_job(line: str) -> Job:
+    """What a line that asks for an evaluation means."""
+    fields = json.loads(line)
+    # The driver has checked the block against its own limit on layers.
+    fields["code"] = parse(fields["code"], max_layers=sys.maxsize)
+    if fields["training"] is not None:
+        paths = tuple(parse(text, max_layers=sys.maxsize) for text in fields["training"]["paths"])
+        fields["training"] = BankEpoch(**fields["training"] | {"paths": paths})
+    return Job(**fields | {"filters": tuple(fields["filters"])})
 
 
 def decode_outcome(message: dict[str, Any], worker: int) -> Outcome:
@@ -137,6 +156,7 @@ def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
     settings = json.loads(lines.get())
     worker = settings["worker"] | {"dry": DrySettings(**settings["worker"]["dry"])}
     layout = settings["layout"] | {"filters": tuple(settings["layout"]["filters"])}
+    shared = settings["shared"]
     try:
         evaluator = make_evaluator(
             settings["evaluator"],
@@ -146,6 +166,7 @@ def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
             WorkerSettings(**worker),
             TableSettings(**settings["table"]),
             settings["proxy"],
+            shared and (SupernetSettings(**shared[0]), shared[1]),
         )
     except UserError as error:
         answers.write({"error": str(error)})
@@ -153,10 +174,7 @@ def serve(lines: queue.Queue[str], say: Callable[[str], None]) -> None:
     slots = [_Slot(number, evaluator, answers) for number in range(evaluator.slots)]
     answers.write({"ready": evaluator.device, "slots": len(slots), "ahead": evaluator.ahead})
     while True:
-        fields = json.loads(lines.get())
-        # The driver has checked the block against its own limit on layers.
-        code = parse(fields["code"], max_layers=sys.maxsize)
-        job = Job(**fields | {"code": code, "filters": tuple(fields["filters"])})
+        job = decode_job(lines.get())
         # What is compiled ahead is compiled for one device, so the job's slot is chosen now: a
         # free one, if there is any. What waits there cannot move when another becomes free.
         min(slots, key=lambda slot: slot.load).take(job)

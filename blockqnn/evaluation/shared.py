@@ -1,0 +1,172 @@
+"""The evaluator of shared weights: it trains a bank for an epoch, or scores a design with one."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import logging
+import math
+import pathlib
+import time
+
+import jax
+import numpy as np
+
+from blockqnn.children.compilation import begin_cache
+from blockqnn.children.training import on_device
+from blockqnn.data.datasets import load_search_parts
+from blockqnn.errors import UserError
+from blockqnn.evaluation.lowerings import lowerings_record
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import design_of
+from blockqnn.settings import DataSettings, WorkerSettings
+from blockqnn.supernet_settings import RECALIBRATED, SupernetSettings
+from blockqnn.supernets.bank import Bank, compiled_for
+from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
+from blockqnn.supernets.paths import Paths, accuracy, cosine, train
+from blockqnn.trial import BankEpoch, Job, Outcome
+
+_KEPT_BANKS = 8
+"""Banks that a worker keeps; few-shot scores with as many as it has parts."""
+
+_log = logging.getLogger(__name__)
+
+
+class SharedEvaluator:
+    """Works on banks that lie in one directory, one job at a time."""
+
+    slots = 1
+    ahead = 0
+
+    def __init__(
+        self,
+        data: DataSettings,
+        settings: SupernetSettings,
+        layout: Layout,
+        worker: WorkerSettings,
+        banks: pathlib.Path,
+    ):
+        """Reads the data set and puts it on the device.
+
+        Args:
+            data: which images; a bank is trained on the training part and scores on the
+                validation part.
+            settings: of the supernet.
+            layout: of its networks.
+            worker: which cache of compiled programs.
+            banks: directory of banks.
+
+        Raises:
+            UserError: if the data set cannot be read or has fewer images than a batch.
+        """
+        begin_cache(worker.compilation_cache)
+        lowerings_record()
+        self._settings, self._layout, self._directory = settings, layout, banks
+        self._train, self._validation = on_device(*load_search_parts(data))
+        images = len(self._train.labels)
+        if images < settings.batch_size:
+            raise UserError(
+                f"A step of the supernet takes {settings.batch_size} images and there are "
+                f"{images} to train on; give a smaller --supernet_batch_size."
+            )
+        self._compiled = compiled_for(settings)
+        self.device = jax.devices()[0].device_kind
+        self._banks: collections.OrderedDict[str, Bank] = collections.OrderedDict()
+
+    def prepare(self, job: Job, slot: int) -> None:
+        """See `Evaluator.prepare`."""
+
+    def evaluate(self, job: Job, slot: int) -> Outcome:
+        """See `Evaluator.evaluate`; the outcome of an epoch is its loss, as a score."""
+        begun = time.perf_counter()
+        try:
+            if job.training is not None:
+                outcome = Outcome(score=self._epoch(job.training, job.seed))
+            else:
+                outcome = Outcome(accuracies=(100 * self._scored(job),))
+        except UserError as error:
+            outcome = Outcome(reason=str(error))
+        except Exception as error:
+            _log.exception("job %d", job.number)
+            outcome = Outcome(reason=f"{type(error).__name__}: {error}"[:300])
+        seconds = time.perf_counter() - begun
+        return dataclasses.replace(outcome, train_seconds=seconds, device=self.device)
+
+    def _epoch(self, work: BankEpoch, seed: int) -> float:
+        """Trains and writes a bank; its mean loss."""
+        path = self._directory / work.end
+        if path.exists():
+            # The process that asked for it died before it knew.
+            return read_facts(path).loss
+        begun = time.perf_counter()
+        bank = self._bank(work.start, seed).copy()
+        if work.renewed:
+            bank = bank.without_moments()
+        settings, steps = self._settings, len(work.paths)
+        paths = self._paths(bank)
+        random = np.random.default_rng([seed, work.epoch])
+        order = random.permutation(len(self._train.labels))[: steps * settings.batch_size]
+        first = work.epoch * steps
+        rates = cosine(
+            settings.learning_rate,
+            settings.least_rate,
+            np.arange(first, first + steps),
+            work.epochs * steps,
+        )
+        losses = train(
+            bank,
+            [paths.path(design_of(code)) for code in work.paths],
+            self._train,
+            order.astype(np.int32).reshape(steps, settings.batch_size),
+            rates,
+            settings.gradient_norm,
+        )
+        loss = float(np.mean(losses))
+        if not math.isfinite(loss):
+            wrong = work.paths[int(np.argmin(np.isfinite(losses)))]
+            raise UserError(
+                f"The loss of the supernet is {loss}, first with {wrong}; lower --supernet_rate."
+            )
+        write_bank(path, bank, loss, time.perf_counter() - begun)
+        self._keep(work.end, bank)
+        return loss
+
+    def _scored(self, job: Job) -> float:
+        bank = self._bank(job.bank, job.seed)
+        path = self._paths(bank).path(design_of(job.code))
+        calibration = None
+        if self._settings.statistics == RECALIBRATED:
+            calibration = self._train, self._calibration()
+        batch = job.scored_batch
+        return accuracy(
+            bank,
+            path,
+            self._validation,
+            self._settings.statistics,
+            calibration,
+            None if batch is None else range(batch, batch + 1),
+        )
+
+    def _calibration(self) -> np.ndarray:
+        """The same images for every design, and evenly spread over the training part."""
+        size = self._settings.batch_size
+        batches = min(self._settings.recalibration_batches, len(self._train.labels) // size)
+        chosen = np.linspace(0, len(self._train.labels) - 1, batches * size).astype(np.int32)
+        # Images of one class may stand beside one another: each batch takes every so many.
+        return chosen.reshape(size, batches).T
+
+    def _paths(self, bank: Bank) -> Paths:
+        return Paths(self._layout, bank, self._settings.batch_size, self._train)
+
+    def _bank(self, name: str, seed: int) -> Bank:
+        if not name:
+            return Bank(self._compiled, seed)
+        if name not in self._banks:
+            self._keep(name, read_bank(self._directory / name, Bank(self._compiled, seed)))
+        self._banks.move_to_end(name)
+        return self._banks[name]
+
+    def _keep(self, name: str, bank: Bank) -> None:
+        self._banks[name] = bank
+        while len(self._banks) > _KEPT_BANKS:
+            self._banks.popitem(last=False)

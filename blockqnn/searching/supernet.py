@@ -1,0 +1,337 @@
+"""How the banks of a search are trained before its designs are scored."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import itertools
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from blockqnn.agents.contract import Agent, Episode
+from blockqnn.data.datasets import search_part_sizes
+from blockqnn.errors import UserError
+from blockqnn.networks.spaces.contract import Code, SearchSpace
+from blockqnn.networks.spaces.registry import space_named
+from blockqnn.runs.store import Store
+from blockqnn.settings import SearchSettings
+from blockqnn.supernet_settings import BY_AGENT, FAIR, SupernetSettings
+from blockqnn.supernets.bank_file import remove_bank
+from blockqnn.trial import BankEpoch, Job, Outcome
+from blockqnn.workers.contract import Executor
+
+WHOLE, CONTROL = "whole", "control"
+"""Names of banks: of all paths, and of those trained on for as long as all parts have been."""
+FACT = "supernet"
+"""The fact in a store: the epochs that have ended."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A bank that is trained.
+
+    Attributes:
+        name: of it.
+        fixed: the operation on each edge along which the supernet was split.
+        epochs: of its training.
+        parent: name of the bank that it goes on from; empty for a new one.
+    """
+
+    name: str
+    fixed: Mapping[str, str]
+    epochs: int
+    parent: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochEnded:
+    """An epoch of a bank.
+
+    Attributes:
+        part: name of the bank.
+        epoch: from 1.
+        epochs: of its training.
+        loss: mean over its steps.
+        seconds: that a worker took.
+        images: that were trained on.
+        done: epochs of all banks that have ended.
+        total: that all banks will have.
+    """
+
+    part: str
+    epoch: int
+    epochs: int
+    loss: float
+    seconds: float
+    images: int
+    done: int
+    total: int
+
+
+def parts_of(settings: SupernetSettings, space: SearchSpace) -> list[Part]:
+    """The banks of a search, those that others go on from first.
+
+    Args:
+        settings: of the supernet.
+        space: that is searched.
+
+    Returns:
+        The whole supernet, one for each choice of operations on the edges that it is split
+        along, and the control, if there is one.
+
+    Raises:
+        UserError: if there is no such edge.
+    """
+    for edge in settings.split:
+        if edge not in space.edges:
+            allowed = ", ".join(space.edges) or f"none in the space {space.name}"
+            raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
+    parts = [Part(WHOLE, {}, settings.epochs)]
+    if settings.split:
+        choices = itertools.product(*(space.edges[edge] for edge in settings.split))
+        for chosen in choices:
+            fixed = dict(zip(settings.split, chosen, strict=True))
+            parts.append(Part(part_name(fixed), fixed, settings.split_epochs, WHOLE))
+        if settings.control:
+            together = settings.split_epochs * (len(parts) - 1)
+            parts.append(Part(CONTROL, {}, together, WHOLE))
+    return parts
+
+
+def part_name(fixed: Mapping[str, str]) -> str:
+    """The name of the bank of those designs that have these operations on these edges."""
+    return "_".join(
+        f"{edge.replace('<-', 'from')}-{operation}" for edge, operation in fixed.items()
+    )
+
+
+class SupernetPhase:
+    """Trains the banks of a run, or goes on with them.
+
+    What has ended is in the store, and the banks lie beside it. An epoch that was cut short is
+    trained again from the bank before it, by the same paths and images.
+    """
+
+    def __init__(
+        self, settings: SearchSettings, agent: Agent, store: Store, directory: pathlib.Path
+    ):
+        """Looks at what there is.
+
+        Args:
+            settings: of the search, with a supernet.
+            agent: that learns from scores, where it does.
+            store: of the run.
+            directory: of the banks.
+        """
+        assert settings.supernet is not None
+        self._settings, self._agent, self._store = settings, agent, store
+        self._own, self._directory = settings.supernet, directory
+        self._space = space_named(settings.space, settings.max_layers)
+        self.parts = parts_of(self._own, self._space)
+        self._ended: list[dict[str, Any]] = list(store.facts().get(FACT, []))
+        train, validation = search_part_sizes(settings.data)
+        self._steps = max(1, train // self._own.batch_size)
+        self._scored_batches = max(1, -(-validation // self._own.batch_size))
+
+    @property
+    def epochs(self) -> int:
+        """Of all banks together."""
+        return sum(part.epochs for part in self.parts)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all banks are trained."""
+        return len(self._ended) >= self.epochs
+
+    def bank_of(self, code: Code) -> str:
+        """The bank that scores a design: that of the part which has its operations."""
+        return self.last_bank(self._owner(code))
+
+    def last_bank(self, part: Part) -> str:
+        """The name of a part's trained bank."""
+        return _bank(part.name, part.epochs)
+
+    def _owner(self, code: Code) -> Part:
+        if not self._own.split:
+            return self.parts[0]
+        on = self._space.on_edges(code)
+        name = part_name({edge: on[edge] for edge in self._own.split})
+        return next(part for part in self.parts if part.name == name)
+
+    def run(self, executor: Executor) -> Iterator[EpochEnded]:
+        """Trains what is missing.
+
+        Args:
+            executor: has workers that know the banks' directory.
+
+        Yields:
+            Each epoch that has ended and is in the store.
+
+        Raises:
+            UserError: if an epoch cannot be trained.
+        """
+        whole, *others = self.parts
+        yield from self._train([whole], executor)
+        yield from self._train(others, executor)
+
+    def _train(self, parts: Sequence[Part], executor: Executor) -> Iterator[EpochEnded]:
+        """Trains some banks side by side, each its epochs one after another."""
+        done = collections.Counter(each["part"] for each in self._ended)
+        waiting = [part for part in parts if done[part.name] < part.epochs]
+        running: dict[int, Part] = {}
+        while waiting or running:
+            while waiting and len(running) < max(1, executor.slots):
+                part = waiting.pop(0)
+                number = 1 + self.parts.index(part)
+                executor.submit(self._job(number, part, done[part.name]))
+                running[number] = part
+            number, outcome = executor.next_outcome()
+            part = running.pop(number)
+            done[part.name] += 1
+            yield self._keep(part, done[part.name], outcome, executor)
+            if done[part.name] < part.epochs:
+                waiting.insert(0, part)
+
+    def _job(self, number: int, part: Part, epoch: int) -> Job:
+        start = _bank(part.name, epoch) if epoch else ""
+        if not epoch and part.parent:
+            start = _bank(part.parent, self.parts[0].epochs)
+        training = BankEpoch(
+            start=start,
+            renewed=epoch == 0 and bool(part.parent),
+            end=_bank(part.name, epoch + 1),
+            epoch=epoch,
+            epochs=part.epochs,
+            paths=self._paths(part, epoch),
+        )
+        seed = _number(self._settings.seed, part.name)
+        if part.parent:
+            # Whatever is new in it begins as it would have in its parent.
+            seed = _number(self._settings.seed, part.parent)
+        return Job(number, training.paths[0], f"{part.name} {epoch + 1}", seed, training=training)
+
+    def _paths(self, part: Part, epoch: int) -> tuple[Code, ...]:
+        """The design of each step of an epoch."""
+        if self._own.paths == BY_AGENT:
+            return tuple(self._space.check(each) for each in self._agent.suggest(self._steps))
+        random = np.random.default_rng([_number(self._settings.seed, part.name), epoch])
+        if self._own.paths == FAIR:
+            return fair_paths(self._space, part.fixed, self._steps, random)
+        return tuple(uniform_path(self._space, part.fixed, random) for _ in range(self._steps))
+
+    def _keep(self, part: Part, epoch: int, outcome: Outcome, executor: Executor) -> EpochEnded:
+        if outcome.reason or outcome.score is None:
+            raise UserError(f"Epoch {epoch} of the supernet failed: {outcome.reason}")
+        images = self._steps * self._own.batch_size
+        record = {
+            "part": part.name,
+            "loss": outcome.score,
+            "seconds": outcome.train_seconds,
+            "images": images,
+        }
+        if self._own.paths == BY_AGENT:
+            record |= self._teach(_bank(part.name, epoch), epoch, executor)
+            self._store.end_phase({FACT: [*self._ended, record]}, self._agent.get_state(True))
+        else:
+            self._store.set_facts({FACT: [*self._ended, record]})
+        self._ended.append(record)
+        if epoch > 2:
+            # The one before is what an interrupted epoch begins with.
+            remove_bank(self._directory / _bank(part.name, epoch - 2))
+        return EpochEnded(
+            part.name,
+            epoch,
+            part.epochs,
+            outcome.score,
+            outcome.train_seconds,
+            images,
+            len(self._ended),
+            self.epochs,
+        )
+
+    def _teach(self, bank: str, epoch: int, executor: Executor) -> dict[str, Any]:
+        """Lets the agent learn from scores, each on one batch of validation images."""
+        random = np.random.default_rng([_number(self._settings.seed, bank), epoch])
+        rewards = []
+        for _ in range(self._own.agent_updates):
+            codes = [self._space.check(each) for each in self._agent.suggest(self._own.agent_batch)]
+            for number, code in enumerate(codes):
+                batch = int(random.integers(self._scored_batches))
+                executor.submit(Job(number, code, "", 0, bank=bank, scored_batch=batch))
+            found = dict(executor.next_outcome() for _ in codes)
+            for outcome in found.values():
+                if outcome.reason:
+                    raise UserError(f"A score of shared weights failed: {outcome.reason}")
+            episodes = [
+                Episode(code, found[number].accuracies[-1] / 100)
+                for number, code in enumerate(codes)
+            ]
+            self._agent.update(episodes)
+            rewards += [episode.reward for episode in episodes]
+        if not rewards:
+            return {}
+        return {"reward": float(np.mean(rewards)), "agent": dict(self._agent.statistics())}
+
+
+def uniform_path(space: SearchSpace, fixed: Mapping[str, str], random: np.random.Generator) -> Code:
+    """A design all of whose decisions are drawn uniformly, but for some edges.
+
+    Args:
+        space: of the design.
+        fixed: the operation on each edge that is not drawn.
+        random: source of the draws.
+
+    Returns:
+        The code.
+    """
+    actions: list[Any] = []
+    state = space.start
+    while not actions or not space.is_end(state):
+        legal = [action for group in space.choices(state) for action in group]
+        state = legal[int(random.integers(len(legal)))]
+        actions.append(state)
+    code = space.check(actions)
+    return space.of_edges(space.on_edges(code) | dict(fixed)) if fixed else code
+
+
+def fair_paths(
+    space: SearchSpace, fixed: Mapping[str, str], count: int, random: np.random.Generator
+) -> tuple[Code, ...]:
+    """Designs in rounds in which every operation of every edge has its turn once.
+
+    Chu, Zhang, Xu, "FairNAS", ICCV 2021, there with one update a round; here each design of a
+    round has an update of its own.
+
+    Args:
+        space: with edges.
+        fixed: the operation on each edge that is not drawn.
+        count: of designs.
+        random: source of the draws.
+
+    Returns:
+        The codes; the last round may be cut short.
+    """
+    rounds = max(len(operations) for operations in space.edges.values())
+    found: list[Code] = []
+    while len(found) < count:
+        drawn = {
+            edge: [operations[i % len(operations)] for i in random.permutation(rounds)]
+            for edge, operations in space.edges.items()
+        }
+        for turn in range(rounds):
+            chosen = {edge: order[turn] for edge, order in drawn.items()} | dict(fixed)
+            found.append(space.of_edges(chosen))
+    return tuple(found[:count])
+
+
+def _bank(part: str, epoch: int) -> str:
+    return f"{part}-{epoch:04d}"
+
+
+def _number(seed: int, name: str) -> int:
+    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")

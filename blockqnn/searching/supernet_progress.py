@@ -1,0 +1,50 @@
+"""What a person sees while the supernet of a search is trained."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+from blockqnn.listing import about, counted, number
+from blockqnn.searching.supernet import SupernetPhase
+from blockqnn.workers.contract import Executor
+
+_SECONDS = 10.0
+"""Between two lines, but for the first and the last."""
+
+
+def train_banks(phase: SupernetPhase, executor: Executor, stream: TextIO) -> None:
+    """Trains what is missing, with a line now and then.
+
+    Args:
+        phase: whose banks.
+        executor: that trains them.
+        stream: for the lines.
+    """
+    if phase.finished:
+        return
+    count = len(phase.parts)
+    print(
+        f"Training {'the supernet' if count == 1 else f'{count} supernets'}, "
+        f"{counted(phase.epochs, 'epoch')} in all. The first compiles its programs ...",
+        file=stream,
+        flush=True,
+    )
+    begun = said = time.monotonic()
+    ended = 0
+    for epoch in phase.run(executor):
+        ended += 1
+        now = time.monotonic()
+        last = epoch.done == epoch.total
+        if ended > 1 and not last and epoch.epoch < epoch.epochs and now - said < _SECONDS:
+            continue
+        said = now
+        left = (now - begun) / ended * (epoch.total - epoch.done)
+        name = "" if count == 1 else f"{epoch.part}: "
+        rest = "" if last else f", about {about(left)} left"
+        print(
+            f"  {name}epoch {epoch.epoch} of {epoch.epochs}, loss {number(epoch.loss, 3)}, "
+            f"{epoch.seconds:.1f} s{rest}",
+            file=stream,
+            flush=True,
+        )

@@ -1,0 +1,170 @@
+"""The flags of weights that all designs of a search share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockqnn.errors import UserError
+from blockqnn.evaluation.contract import TRAIN
+from blockqnn.flags.parsing import FlagSet, Owner
+from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import space_named
+from blockqnn.supernet_settings import (
+    ADAM,
+    BY_AGENT,
+    FAIR,
+    MOMENTUM,
+    OF_BATCH,
+    RECALIBRATED,
+    RUNNING,
+    UNIFORM,
+    SupernetSettings,
+)
+
+OWN, SHARED = "own", "shared"
+"""Values of the flag that says whose weights designs have."""
+
+
+def define(flags: FlagSet) -> None:
+    """Adds the choice, in the present group."""
+    flags.choice(
+        "weights",
+        OWN,
+        (OWN, SHARED),
+        "each child trains weights of its own, or one supernet is trained first, whose weights "
+        "score all designs",
+    )
+
+
+def define_each(flags: FlagSet) -> None:
+    """Adds a group for those of the supernet."""
+    usual = SupernetSettings()
+    flags.group("Supernet (--weights=shared)", Owner("weights", (SHARED,)))
+    flags.integer("supernet_epochs", usual.epochs, "passes over the training part", 1)
+    flags.integer("supernet_batch_size", usual.batch_size, "images in a step, and a design", 1)
+    flags.choice(
+        "supernet_optimiser",
+        usual.optimiser,
+        (MOMENTUM, ADAM),
+        "of shared weights; momentum is Nesterov's",
+    )
+    flags.number(
+        "supernet_rate",
+        usual.learning_rate,
+        "learning rate of the first step, which falls along a cosine",
+        above=0,
+    )
+    flags.number("supernet_least_rate", usual.least_rate, "learning rate of the last step", least=0)
+    flags.number("supernet_momentum", usual.momentum, "of the optimiser momentum", least=0, most=1)
+    flags.number("supernet_weight_decay", usual.weight_decay, "of the optimiser momentum", least=0)
+    flags.number(
+        "supernet_gradient_norm",
+        usual.gradient_norm,
+        "to which the norm of a step's gradients is cut; 0 for no bound",
+        least=0,
+    )
+    flags.choice(
+        "paths",
+        usual.paths,
+        (UNIFORM, FAIR, BY_AGENT),
+        "who chooses the design of each step: drawn uniformly; drawn so that every operation of "
+        "every edge has its turn equally often; or the agent",
+    )
+    flags.choice(
+        "score_statistics",
+        usual.statistics,
+        (RECALIBRATED, OF_BATCH, RUNNING),
+        "of batch norm when a design is scored: averages over the same training images for every "
+        "design, those of each batch, or what training left, mixed over all designs",
+    )
+    flags.integer(
+        "recalibration_batches", usual.recalibration_batches, "training batches averaged over", 1
+    )
+    flags.integer(
+        "agent_updates",
+        usual.agent_updates,
+        "how often the agent learns from scores after each epoch, with --paths=agent",
+    )
+    flags.integer(
+        "agent_batch",
+        usual.agent_batch,
+        "designs that it learns from each time, each scored on one batch of validation images",
+        1,
+    )
+    flags.text(
+        "split",
+        "",
+        "edges along which the supernet is split after its training, with commas between them: "
+        "few-shot; each part is trained on, and scores the designs that have its operations",
+    )
+    flags.integer("split_epochs", usual.split_epochs, "for which each part is trained on")
+    flags.switch(
+        "control",
+        usual.control,
+        "beside the parts train the whole supernet on for as many steps as all of them together",
+    )
+
+
+def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
+    """The supernet of a search.
+
+    Args:
+        values: of the flags, by name.
+        layout: of its networks.
+
+    Returns:
+        Its settings; None where each child has weights of its own.
+
+    Raises:
+        UserError: if the space or other flags do not go with it.
+    """
+    if values["weights"] != SHARED:
+        return None
+    space = space_named(values["space"])
+    if reason := space.unshared(layout):
+        raise UserError(f"{reason}; --weights=shared does not go with it.")
+    if values["evaluator"] != TRAIN:
+        raise UserError(
+            f"--weights=shared scores with weights that were trained; it does not go with "
+            f"--evaluator={values['evaluator']}."
+        )
+    if values["match"] is not None:
+        raise UserError(
+            "--match gives each child filters of its own, and --weights=shared gives all the same."
+        )
+    if values["paths"] == FAIR and not space.edges:
+        raise UserError(
+            f"--paths=fair needs edges that are decided independently of one another, which the "
+            f"space {space.name} does not have; allowed there: {UNIFORM}, {BY_AGENT}."
+        )
+    split = tuple(filter(None, values["split"].split(",")))
+    if bool(split) != bool(values["split_epochs"]):
+        raise UserError("--split and --split_epochs go together: name edges, and epochs.")
+    for edge in split:
+        if edge not in space.edges:
+            allowed = ", ".join(space.edges) or f"none, since {space.name} has no such edges"
+            raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
+    if len(set(split)) < len(split):
+        raise UserError(f"--split={values['split']} names an edge twice.")
+    if values["control"] and not split:
+        raise UserError("--control is the control of --split; there is none.")
+    if values["agent_updates"] and values["paths"] != BY_AGENT:
+        raise UserError("--agent_updates needs --paths=agent.")
+    return SupernetSettings(
+        epochs=values["supernet_epochs"],
+        batch_size=values["supernet_batch_size"],
+        optimiser=values["supernet_optimiser"],
+        learning_rate=values["supernet_rate"],
+        least_rate=values["supernet_least_rate"],
+        momentum=values["supernet_momentum"],
+        weight_decay=values["supernet_weight_decay"],
+        gradient_norm=values["supernet_gradient_norm"],
+        paths=values["paths"],
+        statistics=values["score_statistics"],
+        recalibration_batches=values["recalibration_batches"],
+        agent_updates=values["agent_updates"],
+        agent_batch=values["agent_batch"],
+        split=split,
+        split_epochs=values["split_epochs"],
+        control=values["control"],
+    )
