@@ -284,6 +284,7 @@ class RunSettings:
         notes: what is to be said before the search begins, line by line.
         from_python: whether a call began the search, and not a command.
         finals: rounds of the finals that follow the search, as text; empty or `off` for none.
+        check: designs that are trained at the end to check scores of shared weights.
     """
 
     run_dir: pathlib.Path
@@ -301,3 +302,4 @@ class RunSettings:
     notes: tuple[str, ...] = ()
     from_python: bool = False
     finals: str = ""
+    check: int = 0

@@ -32,6 +32,7 @@ OPERATIONAL = (
     "data_dir",
     "execution",
     "tensorboard",
+    "check",
 )
 """Flags that do not change what the search is; the others must stay in a run."""
 

@@ -179,6 +179,7 @@ def parse(
     flags.values[first_blocks.FLAG].value = first_blocks.as_text(first)
     values = flags.chosen()
     run = execution.run_settings(values, flags.flag_file())
+    run = dataclasses.replace(run, check=values[supernet.CHECK])
     search = dataclasses.replace(_search_settings(values), first_blocks=first)
     return search, dataclasses.replace(run, notes=tuple(notes))
 
@@ -273,6 +274,15 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
 
 def _run(settings: tuple[SearchSettings, RunSettings]) -> int:
     search, run = settings
+    status = _searched(search, run)
+    if not status and search.supernet is not None and run.check:
+        from blockqnn.calibration.shared_check import check_scores
+
+        return check_scores(search, run, run.check, sys.stdout)
+    return status
+
+
+def _searched(search: SearchSettings, run: RunSettings) -> int:
     if parse_rounds(run.finals):
         from blockqnn.finals.command import search_and_finals
 

@@ -21,6 +21,7 @@ from blockqnn.supernet_settings import (
     SupernetSettings,
 )
 
+CHECK = "check"
 OWN, SHARED = "own", "shared"
 """Values of the flag that says whose weights designs have."""
 
@@ -102,6 +103,12 @@ def define_each(flags: FlagSet) -> None:
         "control",
         usual.control,
         "beside the parts train the whole supernet on for as many steps as all of them together",
+    )
+    flags.integer(
+        CHECK,
+        0,
+        "designs that are trained with weights of their own at the end, to tell how well the "
+        "scores rank them; 0 for none",
     )
 
 

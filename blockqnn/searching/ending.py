@@ -42,6 +42,8 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         for status in (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
+    if result.shared:
+        counts = counts.replace(Status.COMPLETED, "scored")
     print(f"\n{len(statuses)} trials: {counts} ({100 * share:.0f} % infeasible).", file=stream)
     if warning := warning_afterwards(settings, result.trials):
         print(warning, file=stream)

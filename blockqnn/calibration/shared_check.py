@@ -1,0 +1,167 @@
+"""How well scores by shared weights rank designs: some of them trained with weights of their own.
+
+Beside that stands what the number of parameters alone ranks, which costs nothing: scores that
+do no better are not worth their seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import numpy as np
+
+from blockqnn.calibration.longer_training import on_its_data, outcomes
+from blockqnn.errors import INTERRUPTED
+from blockqnn.evaluation.contract import TRAIN
+from blockqnn.listing import counted, duration, number, table
+from blockqnn.runs import run_directory
+from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.store import Store
+from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.trial import Status, Trial, child_seed, job_of
+from blockqnn.workers.choice import make_executor
+
+FACT = "shared_check"
+"""The fact in a store: for the number of each trial what its own training came to."""
+LEAST = 4
+"""Designs without which a rank correlation says nothing."""
+
+
+def check_scores(search: SearchSettings, run: RunSettings, count: int, stream: TextIO) -> int:
+    """Trains some of a run's designs with weights of their own, and says how scores rank them.
+
+    Args:
+        search: settings of the search, with its supernet.
+        run: where it is.
+        count: designs that are trained, from the whole range of scores.
+        stream: for progress and results.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: if the run or its data cannot be used.
+    """
+    record = read_run(run.run_dir)
+    scored = [trial for trial in record.trials if trial.status is Status.COMPLETED]
+    if len(scored) < LEAST:
+        print(
+            f"\n{counted(len(scored), 'design')} with a score are too few to be checked.",
+            file=stream,
+        )
+        return 0
+    own = on_its_data(record, dataclasses.replace(search, evaluator=TRAIN, supernet=None))
+    with run_directory.opened(dataclasses.replace(run, flag_values={})) as store:
+        try:
+            sample = _train(store, scored, own, run, min(count, len(scored)), stream)
+        except KeyboardInterrupt:
+            print(f"\nStopped; what has finished is in {run.run_dir}.", file=stream)
+            return INTERRUPTED
+        found = store.facts()[FACT]
+    print(f"\n{in_words(record, sample, found)}", file=stream)
+    return 0
+
+
+def _train(
+    store: Store,
+    scored: Sequence[Trial],
+    search: SearchSettings,
+    run: RunSettings,
+    count: int,
+    stream: TextIO,
+) -> list[Trial]:
+    """Trains what is missing, and returns the sample."""
+    from blockqnn.calibration.sample import stratified_sample
+
+    found: dict[str, Any] = store.facts().get(FACT, {})
+    known = [int(number) for number in found]
+    sample = stratified_sample(scored, count, search.seed, preferred=known)
+    missing = [trial for trial in sample if str(trial.number) not in found]
+    if not missing:
+        return sample
+    search = dataclasses.replace(
+        search, blocks_per_iteration=len(missing), asynchronous=False, first_blocks=()
+    )
+    print(
+        f"\nTraining {counted(len(missing), 'design')} with weights of their own, "
+        f"{counted(search.recipe.epochs, 'epoch')} each, to check the scores ...",
+        file=stream,
+        flush=True,
+    )
+    jobs = [
+        dataclasses.replace(job_of(trial), seed=child_seed(search.seed, trial.hash))
+        for trial in missing
+    ]
+    with contextlib.closing(make_executor(search, run)) as executor:
+        for done, (place, outcome) in enumerate(outcomes(jobs, executor), start=1):
+            accuracy = outcome.accuracies[-1] if outcome.accuracies else None
+            own = {
+                "accuracy": accuracy,
+                "seconds": outcome.train_seconds + outcome.waiting_seconds,
+                "reason": outcome.reason,
+            }
+            found = {**found, str(place): own}
+            store.set_facts({FACT: found})
+            said = outcome.reason or f"{number(accuracy)} %"
+            print(f"  {done:3} of {len(jobs)}: trial {place}, {said}", file=stream, flush=True)
+    return sample
+
+
+def in_words(run: RunRecord, sample: Sequence[Trial], found: dict[str, Any]) -> str:
+    """The check for people.
+
+    Args:
+        run: whose designs.
+        sample: that were trained.
+        found: the fact of the store.
+
+    Returns:
+        A table, and what follows from it.
+    """
+    from blockqnn.calibration.rank_correlation import bootstrap, kendall, spearman
+
+    ended = [
+        (trial, found[str(trial.number)])
+        for trial in sample
+        if found[str(trial.number)]["accuracy"] is not None
+    ]
+    if len(ended) < LEAST:
+        return "Too few of the trainings came to an end; nothing is known of the scores."
+    own = np.array([each["accuracy"] for _, each in ended])
+    values = {
+        "score by shared weights": np.array([trial.accuracies[-1] for trial, _ in ended]),
+        "number of parameters": np.array([float(trial.parameters) for trial, _ in ended]),
+    }
+    rows, taus = [], {}
+    for name, these in values.items():
+        tau, rho = bootstrap(kendall, these, own), bootstrap(spearman, these, own)
+        taus[name] = tau.value
+        rows.append(
+            [
+                *(
+                    f"{number(each.value)} [{number(each.low)}, {number(each.high)}]"
+                    for each in (tau, rho)
+                ),
+                name,
+            ]
+        )
+    shared, parameters = taus.values()
+    seconds = sum(each["seconds"] for _, each in ended)
+    best = max(ended, key=lambda pair: pair[0].accuracies[-1])
+    lines = [
+        f"Rank correlation with the accuracy of {len(ended)} networks with weights of their own "
+        f"({duration(seconds)}), 95 % bootstrap intervals:",
+        table(["Kendall", "Spearman", "of"], rows),
+        f"The one of the highest score among them, trial {best[0].number}, has "
+        f"{number(best[1]['accuracy'])} % of its own; the best of them has {number(own.max())} %, "
+        f"their mean is {number(own.mean())} %.",
+    ]
+    if not shared > parameters:
+        lines.append(
+            "The scores rank designs no better than their number of parameters does, "
+            "which costs nothing."
+        )
+    return "\n".join(lines)
