@@ -23,7 +23,7 @@ GROUPS = {
         "listing",
         "reward",
         "settings",
-        "standard_streams",
+        "supernet_settings",
         "terminal",
         "trial",
     ),
@@ -45,15 +45,16 @@ ROOMS = {
     "data": "ground",
     "preparing": "data, ground",
     "children": "data, ground, child networks, networks.spaces, networks",
-    "evaluation": "children, data, ground, networks.spaces, networks",
+    "supernets": "children, ground, networks.spaces, networks",
+    "evaluation": "supernets, children, data, ground, networks.spaces, networks",
     "workers": "evaluation, ground, networks.spaces, networks",
     # A search, and what it leaves on disk.
     "runs": "workers, ground, networks.spaces, networks, agents",
     "drawing": "ground, networks",
     "tensorboard": "drawing, runs, ground, networks.spaces, networks",
     "searching": (
-        "tensorboard, runs, workers, evaluation, data, ground, child networks, networks.spaces, "
-        "networks, agents"
+        "tensorboard, runs, workers, evaluation, supernets, data, ground, child networks, "
+        "networks.spaces, networks, agents"
     ),
     # What is done with runs and with designs.
     "inspection": (

@@ -18,7 +18,7 @@ from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import design_of
+from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.settings import DataSettings, WorkerSettings
 from blockqnn.supernet_settings import RECALIBRATED, SupernetSettings
 from blockqnn.supernets.bank import Bank, compiled_for
@@ -123,7 +123,7 @@ class SharedEvaluator:
         )
         loss = float(np.mean(losses))
         if not math.isfinite(loss):
-            wrong = work.paths[int(np.argmin(np.isfinite(losses)))]
+            wrong = write(work.paths[int(np.argmin(np.isfinite(losses)))])
             raise UserError(
                 f"The loss of the supernet is {loss}, first with {wrong}; lower --supernet_rate."
             )

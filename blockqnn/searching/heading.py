@@ -9,7 +9,7 @@ from blockqnn.heading import heading
 from blockqnn.listing import counted, number
 from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
-from blockqnn.searching.supernet import CONTROL, WHOLE, parts_of
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, parts_of
 from blockqnn.settings import ONE_CYCLE, RunSettings, SearchSettings
 from blockqnn.supernet_settings import BY_AGENT
 from blockqnn.workers.choice import local_places

@@ -5,9 +5,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
-import itertools
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,36 +14,24 @@ import numpy as np
 from blockqnn.agents.contract import Agent, Episode
 from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.contract import Code, SearchSpace
+from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs.store import Store
+from blockqnn.searching.supernet_paths import (
+    Part,
+    fair_paths,
+    part_name,
+    parts_of,
+    uniform_path,
+)
 from blockqnn.settings import SearchSettings
-from blockqnn.supernet_settings import BY_AGENT, FAIR, SupernetSettings
-from blockqnn.supernets.bank_file import remove_bank
+from blockqnn.supernet_settings import BY_AGENT, FAIR
+from blockqnn.supernets.places import bank_name, remove_bank
 from blockqnn.trial import BankEpoch, Job, Outcome
 from blockqnn.workers.contract import Executor
 
-WHOLE, CONTROL = "whole", "control"
-"""Names of banks: of all paths, and of those trained on for as long as all parts have been."""
 FACT = "supernet"
 """The fact in a store: the epochs that have ended."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A bank that is trained.
-
-    Attributes:
-        name: of it.
-        fixed: the operation on each edge along which the supernet was split.
-        epochs: of its training.
-        parent: name of the bank that it goes on from; empty for a new one.
-    """
-
-    name: str
-    fixed: Mapping[str, str]
-    epochs: int
-    parent: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,43 +57,6 @@ class EpochEnded:
     images: int
     done: int
     total: int
-
-
-def parts_of(settings: SupernetSettings, space: SearchSpace) -> list[Part]:
-    """The banks of a search, those that others go on from first.
-
-    Args:
-        settings: of the supernet.
-        space: that is searched.
-
-    Returns:
-        The whole supernet, one for each choice of operations on the edges that it is split
-        along, and the control, if there is one.
-
-    Raises:
-        UserError: if there is no such edge.
-    """
-    for edge in settings.split:
-        if edge not in space.edges:
-            allowed = ", ".join(space.edges) or f"none in the space {space.name}"
-            raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
-    parts = [Part(WHOLE, {}, settings.epochs)]
-    if settings.split:
-        choices = itertools.product(*(space.edges[edge] for edge in settings.split))
-        for chosen in choices:
-            fixed = dict(zip(settings.split, chosen, strict=True))
-            parts.append(Part(part_name(fixed), fixed, settings.split_epochs, WHOLE))
-        if settings.control:
-            together = settings.split_epochs * (len(parts) - 1)
-            parts.append(Part(CONTROL, {}, together, WHOLE))
-    return parts
-
-
-def part_name(fixed: Mapping[str, str]) -> str:
-    """The name of the bank of those designs that have these operations on these edges."""
-    return "_".join(
-        f"{edge.replace('<-', 'from')}-{operation}" for edge, operation in fixed.items()
-    )
 
 
 class SupernetPhase:
@@ -153,7 +103,7 @@ class SupernetPhase:
 
     def last_bank(self, part: Part) -> str:
         """The name of a part's trained bank."""
-        return _bank(part.name, part.epochs)
+        return bank_name(part.name, part.epochs)
 
     def _owner(self, code: Code) -> Part:
         if not self._own.split:
@@ -197,13 +147,13 @@ class SupernetPhase:
                 waiting.insert(0, part)
 
     def _job(self, number: int, part: Part, epoch: int) -> Job:
-        start = _bank(part.name, epoch) if epoch else ""
+        start = bank_name(part.name, epoch) if epoch else ""
         if not epoch and part.parent:
-            start = _bank(part.parent, self.parts[0].epochs)
+            start = bank_name(part.parent, self.parts[0].epochs)
         training = BankEpoch(
             start=start,
             renewed=epoch == 0 and bool(part.parent),
-            end=_bank(part.name, epoch + 1),
+            end=bank_name(part.name, epoch + 1),
             epoch=epoch,
             epochs=part.epochs,
             paths=self._paths(part, epoch),
@@ -234,14 +184,14 @@ class SupernetPhase:
             "images": images,
         }
         if self._own.paths == BY_AGENT:
-            record |= self._teach(_bank(part.name, epoch), epoch, executor)
+            record |= self._teach(bank_name(part.name, epoch), epoch, executor)
             self._store.end_phase({FACT: [*self._ended, record]}, self._agent.get_state(True))
         else:
             self._store.set_facts({FACT: [*self._ended, record]})
         self._ended.append(record)
         if epoch > 2:
             # The one before is what an interrupted epoch begins with.
-            remove_bank(self._directory / _bank(part.name, epoch - 2))
+            remove_bank(self._directory / bank_name(part.name, epoch - 2))
         return EpochEnded(
             part.name,
             epoch,
@@ -275,61 +225,6 @@ class SupernetPhase:
         if not rewards:
             return {}
         return {"reward": float(np.mean(rewards)), "agent": dict(self._agent.statistics())}
-
-
-def uniform_path(space: SearchSpace, fixed: Mapping[str, str], random: np.random.Generator) -> Code:
-    """A design all of whose decisions are drawn uniformly, but for some edges.
-
-    Args:
-        space: of the design.
-        fixed: the operation on each edge that is not drawn.
-        random: source of the draws.
-
-    Returns:
-        The code.
-    """
-    actions: list[Any] = []
-    state = space.start
-    while not actions or not space.is_end(state):
-        legal = [action for group in space.choices(state) for action in group]
-        state = legal[int(random.integers(len(legal)))]
-        actions.append(state)
-    code = space.check(actions)
-    return space.of_edges(space.on_edges(code) | dict(fixed)) if fixed else code
-
-
-def fair_paths(
-    space: SearchSpace, fixed: Mapping[str, str], count: int, random: np.random.Generator
-) -> tuple[Code, ...]:
-    """Designs in rounds in which every operation of every edge has its turn once.
-
-    Chu, Zhang, Xu, "FairNAS", ICCV 2021, there with one update a round; here each design of a
-    round has an update of its own.
-
-    Args:
-        space: with edges.
-        fixed: the operation on each edge that is not drawn.
-        count: of designs.
-        random: source of the draws.
-
-    Returns:
-        The codes; the last round may be cut short.
-    """
-    rounds = max(len(operations) for operations in space.edges.values())
-    found: list[Code] = []
-    while len(found) < count:
-        drawn = {
-            edge: [operations[i % len(operations)] for i in random.permutation(rounds)]
-            for edge, operations in space.edges.items()
-        }
-        for turn in range(rounds):
-            chosen = {edge: order[turn] for edge, order in drawn.items()} | dict(fixed)
-            found.append(space.of_edges(chosen))
-    return tuple(found[:count])
-
-
-def _bank(part: str, epoch: int) -> str:
-    return f"{part}-{epoch:04d}"
 
 
 def _number(seed: int, name: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import shutil
 from typing import Any
 
 import jax
@@ -93,15 +92,6 @@ def read_bank(path: pathlib.Path, like: Bank) -> Bank:
     arrays = read_arrays(path / _WEIGHTS)
     entries = {key: _entry(arrays[f"{number:06d}"], like) for number, key in enumerate(facts.keys)}
     return Bank(like.compiled, facts.seed, entries)
-
-
-def remove_bank(path: pathlib.Path) -> None:
-    """Deletes a bank, whole or not at all by its name."""
-    gone = path.with_name(path.name + ".unfinished")
-    shutil.rmtree(gone, ignore_errors=True)
-    if path.exists():
-        path.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _arrays(entry: Held) -> dict[str, Any]:

@@ -62,6 +62,22 @@ OTHER_VALUES = {
     "restarts": "0",
     "restart_factor": "0.5",
     "bfloat16": "true",
+    "supernet_epochs": "3",
+    "supernet_batch_size": "65",
+    "supernet_optimiser": "adam",
+    "supernet_rate": "0.5",
+    "supernet_least_rate": "0",
+    "supernet_momentum": "0.5",
+    "supernet_weight_decay": "0",
+    "supernet_gradient_norm": "1",
+    "paths": "agent",
+    "score_statistics": "batch",
+    "recalibration_batches": "3",
+    "agent_updates": "4",
+    "agent_batch": "2",
+    "split": "1<-0",
+    "split_epochs": "2",
+    "control": "true",
     "mu": "0",
     "rho": "0",
 }
@@ -77,6 +93,27 @@ OWNERS = {
     "predictor_after": "forest",
     "table": "table",
     "proxy": "proxy",
+    **dict.fromkeys(
+        (
+            "supernet_epochs",
+            "supernet_batch_size",
+            "supernet_optimiser",
+            "supernet_rate",
+            "supernet_least_rate",
+            "supernet_momentum",
+            "supernet_weight_decay",
+            "supernet_gradient_norm",
+            "paths",
+            "score_statistics",
+            "recalibration_batches",
+            "agent_updates",
+            "agent_batch",
+            "split",
+            "split_epochs",
+            "control",
+        ),
+        "shared",
+    ),
     "search_column": "table",
 }
 # Data are known by what they hold.
@@ -105,13 +142,16 @@ OPERATIONAL_VALUES = {
 
 def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_out():
     names = {name for name in search_flags.define().values if name not in ("preset", "flagfile")}
-    # Another space needs another layout too, so that either is refused by itself; a run that has
-    # no budget may get one, and finals follow the search.
+    # Another space needs another layout too, and shared weights another space, so that either is
+    # refused by itself; a run that has no budget may get one, and finals and a check follow the
+    # search.
     assert names == {
         *OTHER_VALUES,
         *OPERATIONAL_VALUES,
         "run_dir",
         "space",
+        "weights",
+        "check",
         "max_blocks",
         "max_hours",
         "finals",

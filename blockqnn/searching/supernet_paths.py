@@ -1,0 +1,122 @@
+"""Which banks a search trains, and the designs that train them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from blockqnn.errors import UserError
+from blockqnn.networks.spaces.contract import Code, SearchSpace
+from blockqnn.supernet_settings import SupernetSettings
+
+WHOLE, CONTROL = "whole", "control"
+"""Names of banks: of all paths, and of those trained on for as long as all parts have been."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A bank that is trained.
+
+    Attributes:
+        name: of it.
+        fixed: the operation on each edge along which the supernet was split.
+        epochs: of its training.
+        parent: name of the bank that it goes on from; empty for a new one.
+    """
+
+    name: str
+    fixed: Mapping[str, str]
+    epochs: int
+    parent: str = ""
+
+
+def parts_of(settings: SupernetSettings, space: SearchSpace) -> list[Part]:
+    """The banks of a search, those that others go on from first.
+
+    Args:
+        settings: of the supernet.
+        space: that is searched.
+
+    Returns:
+        The whole supernet, one for each choice of operations on the edges that it is split
+        along, and the control, if there is one.
+
+    Raises:
+        UserError: if there is no such edge.
+    """
+    for edge in settings.split:
+        if edge not in space.edges:
+            allowed = ", ".join(space.edges) or f"none in the space {space.name}"
+            raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
+    parts = [Part(WHOLE, {}, settings.epochs)]
+    if settings.split:
+        choices = itertools.product(*(space.edges[edge] for edge in settings.split))
+        for chosen in choices:
+            fixed = dict(zip(settings.split, chosen, strict=True))
+            parts.append(Part(part_name(fixed), fixed, settings.split_epochs, WHOLE))
+        if settings.control:
+            together = settings.split_epochs * (len(parts) - 1)
+            parts.append(Part(CONTROL, {}, together, WHOLE))
+    return parts
+
+
+def part_name(fixed: Mapping[str, str]) -> str:
+    """The name of the bank of those designs that have these operations on these edges."""
+    return "_".join(
+        f"{edge.replace('<-', 'from')}-{operation}" for edge, operation in fixed.items()
+    )
+
+
+def uniform_path(space: SearchSpace, fixed: Mapping[str, str], random: np.random.Generator) -> Code:
+    """A design all of whose decisions are drawn uniformly, but for some edges.
+
+    Args:
+        space: of the design.
+        fixed: the operation on each edge that is not drawn.
+        random: source of the draws.
+
+    Returns:
+        The code.
+    """
+    actions: list[Any] = []
+    state = space.start
+    while not actions or not space.is_end(state):
+        legal = [action for group in space.choices(state) for action in group]
+        state = legal[int(random.integers(len(legal)))]
+        actions.append(state)
+    code = space.check(actions)
+    return space.of_edges(space.on_edges(code) | dict(fixed)) if fixed else code
+
+
+def fair_paths(
+    space: SearchSpace, fixed: Mapping[str, str], count: int, random: np.random.Generator
+) -> tuple[Code, ...]:
+    """Designs in rounds in which every operation of every edge has its turn once.
+
+    Chu, Zhang, Xu, "FairNAS", ICCV 2021, there with one update a round; here each design of a
+    round has an update of its own.
+
+    Args:
+        space: with edges.
+        fixed: the operation on each edge that is not drawn.
+        count: of designs.
+        random: source of the draws.
+
+    Returns:
+        The codes; the last round may be cut short.
+    """
+    rounds = max(len(operations) for operations in space.edges.values())
+    found: list[Code] = []
+    while len(found) < count:
+        drawn = {
+            edge: [operations[i % len(operations)] for i in random.permutation(rounds)]
+            for edge, operations in space.edges.items()
+        }
+        for turn in range(rounds):
+            chosen = {edge: order[turn] for edge, order in drawn.items()} | dict(fixed)
+            found.append(space.of_edges(chosen))
+    return tuple(found[:count])
