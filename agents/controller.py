@@ -18,7 +18,7 @@ seed asks.
 from __future__ import annotations
 
 import dataclasses
-import functools
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -28,6 +28,8 @@ import numpy as np
 
 from blockqnn.agents.decision_tables import DecisionTables, Sizes
 
+DRAW, LIKELIEST = -1, -2
+"""In the place of a decision: it is drawn, or it is the likeliest."""
 _BELOW_ONE = 1.0 - 2.0**-23
 """A draw that is rounded up to 1 must not fall behind the last action."""
 
@@ -81,7 +83,7 @@ class Tables(NamedTuple):
 
     prior: Any
     ends: Any
-    places: Any
+    says: Any
 
 
 class Written(NamedTuple):
@@ -103,8 +105,11 @@ class Written(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Between two decisions: hidden states and cells [L, U], states so far [G + T, U], the next
-    input [U], the number of the last decision, and 1 until the episode ends."""
+    """Between two decisions.
+
+    Hidden states and cells [L, U], states so far [G + T, U], the next input [U], the number of
+    the last decision, and 1 until the episode ends.
+    """
 
     hidden: Any
     cells: Any
@@ -116,7 +121,7 @@ class _State(NamedTuple):
 
 def on_device(tables: DecisionTables, device: Any) -> Tables:
     """The arrays of a space where the controller computes."""
-    arrays = tables.prior, tables.ends, tables.places
+    arrays = tables.prior, tables.ends.astype(np.float32), tables.says
     return Tables(*(jax.device_put(array, device) for array in arrays))
 
 
@@ -126,12 +131,12 @@ def first_weights(form: Form, scale: float, random: np.random.Generator) -> np.n
 
 
 def _named(form: Form, weights: jax.Array) -> dict[str, jax.Array]:
-    found, begin = {}, 0
-    for name, shape in form.shapes.items():
-        end = begin + math.prod(shape)
-        found[name] = weights[begin:end].reshape(shape)
-        begin = end
-    return found
+    sizes = [math.prod(shape) for shape in form.shapes.values()]
+    parts = jnp.split(weights, list(itertools.accumulate(sizes))[:-1])
+    return {
+        name: part.reshape(shape)
+        for (name, shape), part in zip(form.shapes.items(), parts, strict=True)
+    }
 
 
 def _advance(form: Form, w: dict[str, jax.Array], state: _State) -> tuple[jax.Array, jax.Array]:
@@ -164,25 +169,26 @@ def _decide(
     attention = state.memory @ w["attention previous"] + (now @ w["attention current"])[None, :]
     pointed = jnp.tanh(attention) @ w["attention"]
     values = w["scores"] @ now + w["score biases"][t]
-    nothing = jnp.zeros((1,), jnp.float32)
-    places = tables.places[t, state.before if tables.places.shape[1] > 1 else 0]
-    scores = jnp.concatenate([nothing, values, pointed])[places].sum(-1)
+    says = tables.says[t, state.before if tables.says.shape[1] > 1 else 0]
+    scores = says @ jnp.concatenate([values, pointed])
     logits = squashed(scores, form.temperature, form.tanh) + tables.prior[t]
     distribution = jax.nn.log_softmax(logits)
     number = choose(distribution, t)
     entropy = -(jnp.exp(distribution) * distribution).sum()
+    taken = jax.nn.one_hot(number, form.sizes.actions, dtype=jnp.float32)
     written = Written(
         number,
-        distribution[number] * state.alive,
+        (taken * distribution).sum() * state.alive,
         entropy * state.alive,
         state.alive,
         distribution,
     )
     # The decision is read as the sum of its fields: their vectors, and the states pointed to.
-    rows = jnp.concatenate([jnp.zeros((1, form.units), jnp.float32), w["values"], state.memory])
-    following = w["positions"][t] + rows[places[number]].sum(0)
-    memory = state.memory.at[form.sizes.given + t].set(now)
-    alive = state.alive * (1.0 - tables.ends[t, number].astype(jnp.float32))
+    rows = jnp.concatenate([w["values"], state.memory])
+    following = w["positions"][t] + (taken @ says) @ rows
+    place = jax.nn.one_hot(form.sizes.given + t, len(state.memory), dtype=jnp.float32)
+    memory = state.memory + place[:, None] * now[None, :]
+    alive = state.alive * (1.0 - (taken * tables.ends[t]).sum())
     return _State(hidden, cells, memory, following, number, alive), written
 
 
@@ -200,6 +206,31 @@ def _write(form: Form, weights: jax.Array, tables: Tables, choose: Any) -> Writt
     return written
 
 
+def written_with(
+    form: Form, weights: jax.Array, tables: Tables, numbers: jax.Array, uniforms: jax.Array
+) -> Written:
+    """A sequence of which some decisions are given, and the others are drawn.
+
+    Args:
+        form: of the controller.
+        weights: [N].
+        tables: of the space.
+        numbers: int32 [T], a decision, `DRAW` or `LIKELIEST`; behind the end anything.
+        uniforms: float32 [T] in [0, 1), one for each decision that is drawn.
+
+    Returns:
+        The sequence.
+    """
+
+    def choose(distribution: jax.Array, t: Any) -> jax.Array:
+        up_to = jnp.cumsum(jnp.exp(distribution))
+        drawn = jnp.argmax(up_to > uniforms[t] * up_to[-1] * _BELOW_ONE)
+        found = jnp.where(numbers[t] == DRAW, drawn, jnp.argmax(distribution))
+        return jnp.where(numbers[t] >= 0, numbers[t], found.astype(jnp.int32))
+
+    return _write(form, weights, tables, choose)
+
+
 def scored(form: Form, weights: jax.Array, tables: Tables, numbers: jax.Array) -> Written:
     """What the controller says of a stored sequence; can be differentiated.
 
@@ -215,38 +246,7 @@ def scored(form: Form, weights: jax.Array, tables: Tables, numbers: jax.Array) -
     return _write(form, weights, tables, lambda distribution, t: numbers[t])
 
 
-def drawn(form: Form, weights: jax.Array, tables: Tables, uniforms: jax.Array) -> Written:
-    """A sequence that the controller draws.
-
-    Args:
-        form: of the controller.
-        weights: [N].
-        tables: of the space.
-        uniforms: float32 [T] in [0, 1), one for each decision.
-
-    Returns:
-        The sequence.
-    """
-
-    def choose(distribution: jax.Array, t: Any) -> jax.Array:
-        up_to = jnp.cumsum(jnp.exp(distribution))
-        threshold = uniforms[t] * up_to[-1] * _BELOW_ONE
-        return jnp.argmax(up_to > threshold).astype(jnp.int32)
-
-    return _write(form, weights, tables, choose)
-
-
-def likeliest(form: Form, weights: jax.Array, tables: Tables) -> Written:
-    """The sequence of the likeliest action at each decision."""
-
-    def choose(distribution: jax.Array, t: Any) -> jax.Array:
-        return jnp.argmax(distribution).astype(jnp.int32)
-
-    return _write(form, weights, tables, choose)
-
-
 # One sequence at a time: what is drawn must not depend on how many are asked for together, and
-# a batch is rounded otherwise than a single one.
-draw_one = functools.partial(jax.jit, static_argnums=0)(drawn)
-score_one = functools.partial(jax.jit, static_argnums=0)(scored)
-write_likeliest = functools.partial(jax.jit, static_argnums=0)(likeliest)
+# a batch is rounded otherwise than a single one. One program for drawing and for scoring: so both
+# give a sequence the same probability to the last bit.
+write_one = jax.jit(written_with, static_argnums=0)

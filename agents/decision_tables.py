@@ -23,7 +23,9 @@ ILLEGAL = -1e30
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """How large the arrays of a space are.
+    """How large the arrays of a space are: rounded up, so that spaces share compiled programs.
+
+    What is added is never legal, or never said.
 
     Attributes:
         length: T, most decisions of an episode.
@@ -46,9 +48,9 @@ class DecisionTables:
         prior: float32 [T, A], logarithm of the probability of each action at random; `ILLEGAL`
             for one that is not legal.
         ends: bool [T, A], whether the episode ends with it.
-        places: int32 [T, P, A, F], for each field of an action where it stands in a list of
-            nothing, the V values, the G things given, and the T decisions. P is 1, or A where
-            fields depend on the action before, which then is its number.
+        says: float32 [T, P, A, V + G + T], how often an action has each of the V values and
+            points to each of the G things given and T decisions. P is 1, or A where fields depend
+            on the action before, by whose number they then are.
         words: the values with vectors, as pairs of a kind and a value, in order.
     """
 
@@ -61,11 +63,11 @@ class DecisionTables:
         """
         numbered = space.numbered()
         self._space, self._numbered, self._distribution = space, numbered, distribution
-        length, actions = numbered.length, len(numbered)
+        length, actions = _rounded(numbered.length, 8), _power_of_two(len(numbered), 64)
         self.prior = np.full((length, actions), ILLEGAL, np.float32)
         self.ends = np.zeros((length, actions), np.bool_)
         found: dict[tuple[int, int, int], list[tuple[str, int, int | None]]] = {}
-        for t in range(length):
+        for t in range(numbered.length):
             legal = np.flatnonzero(numbered.mask(t + 1)).tolist()
             self._ask(t, legal)
             for p, state in self._states(t).items():
@@ -76,8 +78,8 @@ class DecisionTables:
         words = {(k, v) for each in found.values() for k, v, target in each if target is None}
         self.words: list[tuple[str, int]] = sorted(words)
         given = 1 - min(targets, default=1)
-        self.sizes = Sizes(length, actions, len(self.words), max(0, given))
-        self.places = self._places(found)
+        self.sizes = Sizes(length, actions, _rounded(len(self.words), 16), max(2, given))
+        self.says = self._says(found)
 
     def numbers(self, actions: Sequence[Action]) -> np.ndarray | None:
         """Decisions by number.
@@ -121,8 +123,8 @@ class DecisionTables:
         One of them where none is like another.
         """
         if t == 0:
-            before = range(len(self._numbered)) if self._space.fields_by_state else [0]
-            return dict.fromkeys(before, self._space.start)
+            # The number of the action before the first is 0.
+            return {0: self._space.start}
         open_ = np.flatnonzero((self.prior[t - 1] > ILLEGAL) & ~self.ends[t - 1]).tolist()
         if not self._space.fields_by_state:
             return {0: self._numbered.action(open_[0], t)}
@@ -139,21 +141,29 @@ class DecisionTables:
             self.prior[t, number] = np.log(chances[number])
             self.ends[t, number] = self._space.is_end(self._numbered.action(number, t + 1))
 
-    def _places(
+    def _says(
         self, found: dict[tuple[int, int, int], list[tuple[str, int, int | None]]]
     ) -> np.ndarray:
         sizes = self.sizes
-        most = max(map(len, found.values()))
         before = sizes.actions if self._space.fields_by_state else 1
-        places = np.zeros((sizes.length, before, sizes.actions, most), np.int32)
-        order = {word: place for place, word in enumerate(self.words, start=1)}
-        first = 1 + sizes.values
+        width = sizes.values + sizes.given + sizes.length
+        says = np.zeros((sizes.length, before, sizes.actions, width), np.float32)
+        order = {word: place for place, word in enumerate(self.words)}
         for (t, p, number), fields in found.items():
-            for f, (kind, value, target) in enumerate(fields):
+            for kind, value, target in fields:
                 if target is None:
-                    places[t, p, number, f] = order[kind, value]
+                    place = order[kind, value]
                 elif target <= 0:
-                    places[t, p, number, f] = first - target
+                    place = sizes.values - target
                 else:
-                    places[t, p, number, f] = first + sizes.given + target - 1
-        return places
+                    place = sizes.values + sizes.given + target - 1
+                says[t, p, number, place] += 1.0
+        return says
+
+
+def _rounded(count: int, multiple: int) -> int:
+    return max(1, -(-count // multiple)) * multiple
+
+
+def _power_of_two(count: int, least: int) -> int:
+    return max(least, 1 << (count - 1).bit_length())

@@ -11,7 +11,7 @@ import numpy as np
 
 from blockqnn.agents import controller
 from blockqnn.agents.contract import Action, SearchSpace
-from blockqnn.agents.controller import Form, Written
+from blockqnn.agents.controller import DRAW, LIKELIEST, Form, Written
 from blockqnn.agents.cpu_device import cpu_device
 from blockqnn.agents.decision_tables import DecisionTables
 from blockqnn.agents.policy_updates import Batch, Rule, updated
@@ -62,7 +62,7 @@ class Policy:
             Its actions.
         """
         uniforms = random.random(self.tables.sizes.length).astype(np.float32)
-        return self.tables.episode(np.asarray(self._drawn(uniforms).numbers).tolist())
+        return self.tables.episode(self._written(DRAW, uniforms).numbers.tolist())
 
     def score(self, numbers: np.ndarray) -> Written:
         """What the policy says of an episode.
@@ -73,8 +73,7 @@ class Policy:
         Returns:
             Arrays of NumPy.
         """
-        found = controller.score_one(self._form, self._weights, self._arrays, numbers)
-        return Written(*map(np.asarray, found))
+        return self._written(numbers)
 
     def next(self, prefix: Sequence[Action]) -> np.ndarray:
         """The probabilities of all actions by number after a prefix: float64 [A]."""
@@ -95,14 +94,13 @@ class Policy:
         """Of a whole episode in nats: the mean over some episodes, always drawn alike."""
         random = np.random.default_rng(0)
         uniforms = random.random((_LOOKED_AT, self.tables.sizes.length)).astype(np.float32)
-        found = [float(np.asarray(self._drawn(row).entropies).sum()) for row in uniforms]
+        found = [float(self._written(DRAW, row).entropies.sum()) for row in uniforms]
         return math.fsum(found) / _LOOKED_AT
 
     @property
     def concentration(self) -> float:
         """The probability of the episode of the likeliest action at each decision."""
-        found = controller.write_likeliest(self._form, self._weights, self._arrays)
-        return math.exp(float(np.asarray(found.log_probabilities).sum()))
+        return math.exp(float(self._written(LIKELIEST).log_probabilities.sum()))
 
     def state(self) -> dict[str, Any]:
         """Weights and the state of Adam, as JSON can hold them."""
@@ -131,5 +129,13 @@ class Policy:
         self._weights = weights
         self._optimiser = jax.tree.unflatten(form, [count, *moments])
 
-    def _drawn(self, uniforms: np.ndarray) -> Written:
-        return controller.draw_one(self._form, self._weights, self._arrays, uniforms)
+    def _written(self, numbers: np.ndarray | int, uniforms: np.ndarray | float = 0.0) -> Written:
+        length = self.tables.sizes.length
+        found = controller.write_one(
+            self._form,
+            self._weights,
+            self._arrays,
+            np.broadcast_to(np.asarray(numbers, np.int32), length),
+            np.broadcast_to(np.asarray(uniforms, np.float32), length),
+        )
+        return Written(*map(np.asarray, found))

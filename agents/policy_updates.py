@@ -157,7 +157,9 @@ def updated(
     def step(carried: Any, inputs: Any) -> tuple[Any, None]:
         now, state = carried
         gradient = jax.grad(lambda w: -objective(form, rule, w, tables, batch, *inputs))(now)
-        change, state = rule.optimiser.update(gradient, state, now)
+        # Optax raises a number to the power of a count, whatever a program says of such mixtures.
+        with jax.numpy_dtype_promotion("standard"):
+            change, state = rule.optimiser.update(gradient, state, now)
         return (now + change, state), None
 
     carried, _ = jax.lax.scan(step, (weights, optimiser), (batch.parts, batch.shares))
