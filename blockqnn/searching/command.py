@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from blockqnn.agents.contract import Agent, Sampling
+from blockqnn.agents.cpu_device import share_platforms
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY, PYTHON, TABLE, TRAIN
 from blockqnn.evaluation.lowerings import lowerings_notice
@@ -32,7 +34,7 @@ from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import check_executor, make_executor
-from blockqnn.workers.contract import Executor
+from blockqnn.workers.contract import INLINE, Executor
 from blockqnn.workers.state import Watcher, WorkerState
 
 _log = logging.getLogger(__name__)
@@ -78,11 +80,23 @@ def run_search(
             print(search_heading(settings, run), file=stream, flush=True)
         sources = checked_facts(before, settings, f"the run in {run.run_dir}")
         kind = AsynchronousSearch if settings.asynchronous else Search
-        search = kind(settings, settings.make_agent(), store)
+        if run.executor == INLINE:
+            share_platforms()
+        agent = settings.make_agent()
+        search = kind(settings, agent, store)
         try:
             if not search.finished:
                 _carry_on(
-                    search, settings, run, store, stream, make, listeners, sources, accuracies
+                    search,
+                    agent,
+                    settings,
+                    run,
+                    store,
+                    stream,
+                    make,
+                    listeners,
+                    sources,
+                    accuracies,
                 )
             elif run.tensorboard:
                 write_events(read_run(run.run_dir), run.run_dir / DIRECTORY)
@@ -107,6 +121,7 @@ def run_search(
 
 def _carry_on(
     search: Search,
+    agent: Agent,
     settings: SearchSettings,
     run: RunSettings,
     store: Store,
@@ -173,7 +188,7 @@ def _carry_on(
                 file=stream,
                 flush=True,
             )
-        failures = 0
+        failures, warned = 0, False
         try:
             for trial in search.run(executor):
                 for listener in listeners:
@@ -183,6 +198,9 @@ def _carry_on(
                 if settings.evaluator == PYTHON and trial.status is Status.FAILED and failures == 1:
                     progress.say(f"Trial {trial.number} failed: {trial.reason}")
                 if warning := refusals.finished(trial):
+                    progress.say(warning)
+                if not warned and isinstance(agent, Sampling) and (warning := agent.warning()):
+                    warned = True
                     progress.say(warning)
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(
