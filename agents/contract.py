@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,12 +19,50 @@ State = dict[str, Any]
 """What an agent must keep to go on: keys with values that JSON can hold."""
 
 
+class Numbered(Protocol):
+    """The actions of a space by numbers, the same at all positions."""
+
+    @property
+    def length(self) -> int:
+        """Most decisions of an episode."""
+
+    def __len__(self) -> int: ...
+
+    def action(self, number: int, position: int) -> Any:
+        """The action of a number at a position from 1; it may be illegal there."""
+
+    def number(self, action: Sequence[int]) -> int:
+        """The number of an action, at whatever position."""
+
+    def mask(self, position: int) -> np.ndarray:
+        """Which numbers are legal at a position from 1: bool [numbers]."""
+
+
 class SearchSpace(Protocol):
     """A decision process whose states are the actions that led to them."""
 
     @property
     def start(self) -> Any:
         """The state in which every episode begins."""
+
+    def numbered(self) -> Numbered:
+        """The actions by numbers."""
+
+    @property
+    def fields_by_state(self) -> bool:
+        """Whether `fields` depends on the state, and not on the action alone."""
+
+    def fields(self, state: Any, action: Any) -> Sequence[tuple[str, int, int | None]]:
+        """What an action says, field by field.
+
+        Args:
+            state: in which it is taken.
+            action: a legal one.
+
+        Returns:
+            The kind of a field, its value, and the position of the decision that it points to;
+            0 and below for what is there before any decision, None where it points nowhere.
+        """
 
     def choices(self, state: Any) -> Sequence[Sequence[Any]]:
         """The legal actions of a state, in groups of one kind each."""
@@ -42,16 +80,33 @@ class SearchSpace(Protocol):
         """Numbers that describe an episode, as many for every one."""
 
 
+class Sampled(NamedTuple):
+    """What a policy that draws its suggestions knew of one of them when it drew it.
+
+    Attributes:
+        update: how often the policy had been updated.
+        log_probabilities: natural logarithm of the probability of each decision.
+        entropy: of the distributions that its decisions were drawn from, added up, in nats.
+    """
+
+    update: int
+    log_probabilities: tuple[float, ...]
+    entropy: float
+
+
 class Episode(NamedTuple):
     """A finished episode.
 
     Attributes:
         actions: all of its actions in order, the last one being the end.
         reward: what it earned, an accuracy of 100 % counting as 1.
+        sampled: what a `Sampling` agent said of it when it suggested it; None where nobody
+            asked, which means that it has learned nothing since.
     """
 
     actions: tuple[Action, ...]
     reward: float
+    sampled: Sampled | None = None
 
 
 class Prospect(NamedTuple):
@@ -174,3 +229,24 @@ class Agent(Protocol):
             The entries, several for one action where its value depends on
             what came before; none where the agent has no values.
         """
+
+
+@runtime_checkable
+class Sampling(Protocol):
+    """An agent that must be told what it knew of a suggestion when it made it.
+
+    Results may come late, when it has learned from others: then it can tell what they are worth.
+    """
+
+    def sampled(self, actions: Sequence[Action]) -> Sampled | None:
+        """What the agent knows now of an episode; asked for before anything else is learned.
+
+        Args:
+            actions: a complete episode, whoever wrote it.
+
+        Returns:
+            What shall come back with its reward; None where there is nothing.
+        """
+
+    def warning(self) -> str:
+        """What a person should know of the policy now, a sentence; empty where all is well."""

@@ -20,6 +20,8 @@ from blockqnn.agents.contract import (
     Entry,
     Episode,
     Prospect,
+    Sampled,
+    Sampling,
     SearchSpace,
     State,
     Terms,
@@ -157,6 +159,14 @@ class PredictedAgent:
         """See `Paced.pace`. The agent is told, if it wants to know."""
         if isinstance(self._agent, Paced):
             self._agent.pace(share)
+
+    def sampled(self, actions: Sequence[Action]) -> Sampled | None:
+        """See `Sampling.sampled`. What the agent says, if it draws from a policy."""
+        return self._agent.sampled(actions) if isinstance(self._agent, Sampling) else None
+
+    def warning(self) -> str:
+        """See `Sampling.warning`. That of the agent."""
+        return self._agent.warning() if isinstance(self._agent, Sampling) else ""
 
     def statistics(self) -> Mapping[str, float]:
         """The agent's figures, and `different`, the number of different episodes."""

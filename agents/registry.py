@@ -10,10 +10,12 @@ from blockqnn.agents.contract import Agent, SearchSpace
 from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
 from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
 from blockqnn.agents.options import AgentSettings
+from blockqnn.agents.ppo import PPO, PPOConfig
 from blockqnn.agents.predictor import PredictedAgent, PredictorConfig
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
+from blockqnn.agents.reinforce import Reinforce, ReinforceConfig
 
 AgentConfig = AgentSettings | PredictorConfig
 
@@ -39,6 +41,8 @@ AGENTS: dict[str, AgentEntry] = {
     "random": AgentEntry(RandomSearchConfig, RandomSearch, "random search"),
     "evolution": AgentEntry(EvolutionConfig, RegularisedEvolution, "regularised evolution"),
     "local_search": AgentEntry(LocalSearchConfig, LocalSearch, "local search"),
+    "reinforce": AgentEntry(ReinforceConfig, Reinforce, "a controller that learns by REINFORCE"),
+    "ppo": AgentEntry(PPOConfig, PPO, "a controller that learns by PPO"),
 }
 """Every agent by its name, which is what `--agent` may be."""
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import hashlib
+import statistics
+from collections.abc import Iterable
 from typing import Any
 
+from blockqnn.agents.contract import Sampled
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
 
@@ -54,6 +57,7 @@ class Trial:
         saved_seconds: of compiling that the persistent cache saved its process
             since the outcome before.
         filters: of each stage of its child network; empty for those of the run's layout.
+        sampled: what the agent knew of it when it drew it from a policy.
     """
 
     number: int
@@ -81,6 +85,7 @@ class Trial:
     waiting_seconds: float = 0.0
     saved_seconds: float = 0.0
     filters: tuple[int, ...] = ()
+    sampled: Sampled | None = None
 
     def layout(self, of_run: Layout) -> Layout:
         """The layout of its child network.
@@ -207,6 +212,16 @@ class Outcome:
     def of_trial(self) -> dict[str, Any]:
         """The fields that its trial has too, by name."""
         return {name: value for name, value in vars(self).items() if name != "score"}
+
+
+def mean_entropy(trials: Iterable[Trial]) -> float | None:
+    """The mean entropy of the policy that some trials were drawn from, in nats; None without one.
+
+    Each trial tells the sum of the entropies of the distributions that its decisions were drawn
+    from, whose expectation is the entropy of the policy.
+    """
+    entropies = [trial.sampled.entropy for trial in trials if trial.sampled]
+    return statistics.fmean(entropies) if entropies else None
 
 
 def with_filters(layout: Layout, filters: tuple[int, ...]) -> Layout:

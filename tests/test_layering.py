@@ -3,6 +3,7 @@
 import ast
 import functools
 import graphlib
+import os
 import re
 import subprocess
 import sys
@@ -206,9 +207,31 @@ def test_only_flags_import_absl(module):
     assert "absl" not in distributions_imported(module)
 
 
+CONTROLLERS = {"controller", "cpu_device", "policy", "policy_updates"}
+"""Modules of the agents that compute with JAX, which a search imports for such an agent alone."""
+
+
 @pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) == "agents"])
-def test_agents_import_no_jax(module):
-    assert not distributions_imported(module) & {"jax", "flax", "optax"}
+def test_agents_import_no_jax_but_for_controllers(module):
+    known = module.removeprefix("agents.") in CONTROLLERS
+    assert known == bool(distributions_imported(module) & {"jax", "flax", "optax"})
+
+
+def test_a_search_with_a_controller_begins_no_platform_but_the_cpu(tmp_path):
+    arguments = ["search", "--preset=smoke", "--evaluator=dry", "--agent=reinforce"]
+    arguments += ["--executor=local", f"--run_dir={tmp_path}"]
+    program = (
+        "import sys\n"
+        "from blockqnn.__main__ import main\n"
+        f"assert main({arguments!r}) == 0\n"
+        "import jax\n"
+        "assert jax.config.jax_platforms == 'cpu'\n"
+        "assert not {'flax', 'tensorflow'} & set(sys.modules)\n"
+    )
+    # A platform that is not there would be an error as soon as JAX looked for it.
+    environment = dict(os.environ, JAX_PLATFORMS="tpu")
+    run = [sys.executable, "-c", program]
+    subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 def test_nothing_imports_the_tests_or_by_a_name_that_is_not_installed():

@@ -19,7 +19,7 @@ from blockqnn.networks.graph import (
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import graph_of
 from blockqnn.report.columns import short
-from blockqnn.trial import Status, Trial
+from blockqnn.trial import Status, Trial, mean_entropy
 
 VALUED = (Status.COMPLETED, Status.KNOWN)
 """Trials with an accuracy; the others earn that of guessing, which says nothing of blocks."""
@@ -38,7 +38,8 @@ def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
         trials: in order of number.
 
     Returns:
-        `iteration` and `epsilon`, lists of one entry an iteration; `reward` and
+        `iteration`, `epsilon` and `entropy` (of the agent's policy in nats, None without one),
+        lists of one entry an iteration; `reward` and
         `accuracy`, both in percent, each with the lists `mean`, `deviation` (of
         the sample; 0 for one value), `best` (so far, of trained blocks; None
         before the first) and `records`, the numbers of the trials that were the
@@ -48,6 +49,7 @@ def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
     return {
         "iteration": list(by_iteration),
         "epsilon": [short(part[0].epsilon) for part in by_iteration.values()],
+        "entropy": [short(mean_entropy(part)) for part in by_iteration.values()],
         "valued": [sum(t.status in VALUED for t in part) for part in by_iteration.values()],
         "reward": _curve(by_iteration, lambda trial: trial.reward),
         "accuracy": _curve(by_iteration, lambda trial: trial.accuracy),

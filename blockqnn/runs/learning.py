@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from blockqnn.agents.contract import Agent, Episode
+from blockqnn.agents.contract import Agent, Episode, Sampled, Sampling
 from blockqnn.errors import UserError
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.trial import Trial
@@ -27,6 +27,11 @@ def put_back(
     """
     learned = [trial for trial in trials if trial.iteration <= iterations]
     agent.set_state(dict(state), episodes(learned))
+
+
+def sampled_by(agent: Agent, code: Code) -> Sampled | None:
+    """What an agent knows of a suggestion now, if it draws from a policy."""
+    return agent.sampled(code) if isinstance(agent, Sampling) else None
 
 
 def as_stored(code: Code, stored: Trial | None, renamed_until: int) -> Code:
@@ -57,6 +62,6 @@ def as_stored(code: Code, stored: Trial | None, renamed_until: int) -> Code:
 def episodes(trials: list[Trial]) -> list[Episode]:
     """What the agent learns from, in its order: the code as it was written, and the reward."""
     return [
-        Episode(trial.code, (trial.reward or 0.0) / AGENT_SCALE)
+        Episode(trial.code, (trial.reward or 0.0) / AGENT_SCALE, trial.sampled)
         for trial in sorted(trials, key=lambda trial: (trial.iteration, trial.number))
     ]

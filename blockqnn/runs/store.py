@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.networks.spaces.contract import Code, CodeError
+from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.networks.spaces.registry import parse, write
 from blockqnn.runs import store_schema
 from blockqnn.runs.final_rows import FinalsTable
@@ -27,6 +27,7 @@ from blockqnn.runs.store_schema import (
     migrate,
     version_of,
 )
+from blockqnn.runs.suggestion import Suggestion, as_text, from_text
 from blockqnn.runs.transaction import Transaction, unwritable
 from blockqnn.runs.trial_rows import COLUMNS, INSERT, from_row, to_row, unreadable
 from blockqnn.trial import Trial
@@ -39,23 +40,6 @@ _NETWORK_TIMEOUT_SECONDS = 60.0
 
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; it has names in its messages that are no text."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Suggestion:
-    """What an asynchronous search has handed out and what has not finished.
-
-    Attributes:
-        number: of its trial.
-        epsilon: share of random actions of the agent then.
-        code: the block as the agent wrote it.
-        suggested: when, in seconds since 1970.
-    """
-
-    number: int
-    epsilon: float
-    code: Code
-    suggested: float
 
 
 class Store:
@@ -173,11 +157,12 @@ class Store:
             agent_changes: the parts of the agent's state that changed.
         """
         row = dataclasses.asdict(suggestion) | {"code": write(suggestion.code)}
+        row["sampled"] = as_text(suggestion.sampled)
         with self._transaction():
             self._put("agent", agent_changes)
             self._connection.execute(
-                "INSERT INTO running (number, epsilon, code, suggested) "
-                "VALUES (:number, :epsilon, :code, :suggested)",
+                "INSERT INTO running (number, epsilon, code, suggested, sampled) "
+                "VALUES (:number, :epsilon, :code, :suggested, :sampled)",
                 row,
             )
 
@@ -185,12 +170,15 @@ class Store:
         """What was handed out and has not finished, in order of number."""
         if version_of(self._connection) < RUNNING_SINCE:
             return []
-        query = "SELECT number, epsilon, code, suggested FROM running ORDER BY number"
+        names = ("number", "epsilon", "code", "suggested", "sampled")
+        columns = ",".join(store_schema.columns(names, version_of(self._connection)))
         found = []
-        for number, epsilon, code, suggested in self._rows(query):
+        for row in self._rows(f"SELECT {columns} FROM running ORDER BY number"):
+            number, epsilon, code, suggested, sampled = row
             try:
                 block = parse(code, max_layers=1_000_000)
-                found.append(Suggestion(number, float(epsilon), block, float(suggested)))
+                known = from_text(sampled)
+                found.append(Suggestion(number, float(epsilon), block, float(suggested), known))
             except (CodeError, TypeError, ValueError) as error:
                 raise unreadable(number, error) from error
         return found

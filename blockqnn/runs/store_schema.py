@@ -12,11 +12,13 @@ from typing import Any
 from blockqnn.networks.spaces.contract import CodeError, Design
 from blockqnn.networks.spaces.registry import MOST_LAYERS, designs_ever, parse
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 RUNNING_SINCE = 3
 """The version that brought the table `running`."""
 FINALS_SINCE = 4
 """The version that brought the table `finals`."""
+SAMPLED_SINCE = 5
+"""The version that brought what policies knew of their suggestions."""
 
 FINALS_TABLE = """
 CREATE TABLE IF NOT EXISTS finals (
@@ -66,18 +68,21 @@ CREATE TABLE trials (
     finished REAL,
     waiting_seconds REAL NOT NULL,
     saved_seconds REAL NOT NULL,
-    filters TEXT NOT NULL
+    filters TEXT NOT NULL,
+    sampled TEXT NOT NULL
 );
 CREATE TABLE running (
     number INTEGER PRIMARY KEY,
     epsilon REAL NOT NULL,
     code TEXT NOT NULL,
-    suggested REAL NOT NULL
+    suggested REAL NOT NULL,
+    sampled TEXT NOT NULL
 );
 {FINALS_TABLE}"""
 # In version 1 a device always waited while its child was compiled, and nothing was saved.
 _ADDED_IN_2 = {"waiting_seconds": "compile_seconds", "saved_seconds": "0.0"}
 _ADDED_IN_4 = {"filters": "''"}
+_ADDED_IN_5 = {"sampled": "''"}
 # Before version 4 each Concat was a layer, so that some networks had several hashes.
 _OTHER_IN_4 = {"hash": "hash_today(code, hash)", "density": "density_today(code, hash, density)"}
 RENAMED_UNTIL = "renamed_until"
@@ -99,6 +104,10 @@ INSERT OR REPLACE INTO facts SELECT '{RENAMED_UNTIL}', max(number) FROM trials
     HAVING sum(hash != {_OTHER_IN_4["hash"]}) > 0;
 UPDATE trials SET hash = {_OTHER_IN_4["hash"]}, density = {_OTHER_IN_4["density"]};
 {FINALS_TABLE}""",
+    4: """
+ALTER TABLE trials ADD COLUMN sampled TEXT NOT NULL DEFAULT '';
+ALTER TABLE running ADD COLUMN sampled TEXT NOT NULL DEFAULT '';
+""",
 }
 """What makes a store of one version one of the next."""
 
@@ -116,6 +125,7 @@ def columns(names: Sequence[str], version: int) -> list[str]:
     earlier = (_ADDED_IN_2 if version < 2 else {}) | (
         _ADDED_IN_4 | _OTHER_IN_4 if version < 4 else {}
     )
+    earlier |= _ADDED_IN_5 if version < SAMPLED_SINCE else {}
     return [earlier.get(name, name) for name in names]
 
 

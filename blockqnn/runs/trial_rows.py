@@ -10,6 +10,7 @@ from typing import Any
 from blockqnn.errors import UserError
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.networks.spaces.registry import parse, write
+from blockqnn.runs.suggestion import as_text, from_text
 from blockqnn.trial import Status, Trial
 
 COLUMNS = [field.name for field in dataclasses.fields(Trial)]
@@ -17,7 +18,7 @@ INSERT = f"INSERT INTO trials ({','.join(COLUMNS)}) VALUES ({','.join('?' * len(
 # Costs of blocks whose widths multiply exceed SQLite's 64 bits, so they are text.
 _BIG = ("parameters", "flops", "block_flops")
 _KINDS: Mapping[str, Any] = (
-    dict.fromkeys(["code", "hash", "status", "accuracies", "filters", *_BIG], str)
+    dict.fromkeys(["code", "hash", "status", "accuracies", "filters", "sampled", *_BIG], str)
     | dict.fromkeys(["number", "iteration", "seed", "depth", "restarts"], int)
     | dict.fromkeys(["epsilon", "density"], float)
     | dict.fromkeys([name for name in COLUMNS if name.endswith("_seconds")], float)
@@ -48,6 +49,7 @@ def to_row(trial: Trial) -> list[Any]:
     values["status"] = _STORED.get(trial.status, trial.status.value)
     values["accuracies"] = json.dumps(trial.accuracies)
     values["filters"] = trial.filters_text or ""
+    values["sampled"] = as_text(trial.sampled)
     return list(values.values())
 
 
@@ -73,6 +75,7 @@ def from_row(row: tuple[Any, ...]) -> Trial:
         values["status"] = _MEANT.get(values["status"]) or Status(values["status"])
         values["accuracies"] = tuple(map(float, json.loads(values["accuracies"])))
         values["filters"] = tuple(int(part) for part in values["filters"].split(",") if part)
+        values["sampled"] = from_text(values["sampled"])
         if min(values["filters"], default=1) < 1:
             raise ValueError(f"filters are {values['filters']}")
     except (CodeError, ValueError, TypeError, RecursionError) as error:

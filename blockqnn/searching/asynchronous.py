@@ -62,6 +62,8 @@ class AsynchronousSearch(Search):
             trial = self._make_trial(
                 suggestion.number, self.ended_iterations + 1, suggestion.epsilon, suggestion.code
             )
+            # The agent may have learned since: what it knew then is what counts.
+            trial = dataclasses.replace(trial, sampled=suggestion.sampled)
             yield from self._begin(trial, executor)
         # The process may have ended between the last trial of an iteration and its end.
         self._end_iteration_if_over()
@@ -100,7 +102,7 @@ class AsynchronousSearch(Search):
         (actions,) = self._suggestions(self._last, 1)
         trial = self._make_trial(self._last, self.ended_iterations + 1, self._epsilon, actions)
         self._store.hand_out(
-            Suggestion(trial.number, trial.epsilon, trial.code, time.time()),
+            Suggestion(trial.number, trial.epsilon, trial.code, time.time(), trial.sampled),
             self._agent.get_state(changed_only=True),
         )
         return trial

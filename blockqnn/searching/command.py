@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from blockqnn.agents.contract import Agent, Sampling
+from blockqnn.agents.cpu_device import share_platforms
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import DRY, PYTHON, TABLE, TRAIN
 from blockqnn.evaluation.lowerings import lowerings_notice
@@ -34,7 +36,7 @@ from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import banks_of, check_executor, make_executor
-from blockqnn.workers.contract import Executor
+from blockqnn.workers.contract import INLINE, Executor
 from blockqnn.workers.state import Watcher, WorkerState
 
 _log = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ def run_search(
             print(search_heading(settings, run), file=stream, flush=True)
         sources = checked_facts(before, settings, f"the run in {run.run_dir}")
         kind = AsynchronousSearch if settings.asynchronous else Search
+        if run.executor == INLINE:
+            share_platforms()
         agent = settings.make_agent()
         search = kind(settings, agent, store)
         phase = None
@@ -90,6 +94,7 @@ def run_search(
             if not search.finished:
                 _carry_on(
                     search,
+                    agent,
                     phase,
                     settings,
                     run,
@@ -123,6 +128,7 @@ def run_search(
 
 def _carry_on(
     search: Search,
+    agent: Agent,
     phase: SupernetPhase | None,
     settings: SearchSettings,
     run: RunSettings,
@@ -192,7 +198,7 @@ def _carry_on(
                 file=stream,
                 flush=True,
             )
-        failures = 0
+        failures, warned = 0, False
         try:
             for trial in search.run(executor):
                 for listener in listeners:
@@ -202,6 +208,9 @@ def _carry_on(
                 if settings.evaluator == PYTHON and trial.status is Status.FAILED and failures == 1:
                     progress.say(f"Trial {trial.number} failed: {trial.reason}")
                 if warning := refusals.finished(trial):
+                    progress.say(warning)
+                if not warned and isinstance(agent, Sampling) and (warning := agent.warning()):
+                    warned = True
                     progress.say(warning)
                 level = logging.WARNING if trial.status is Status.FAILED else logging.INFO
                 _log.log(

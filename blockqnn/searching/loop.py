@@ -14,7 +14,7 @@ from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import corrected_reward, guessing_accuracy
-from blockqnn.runs.learning import as_stored, episodes, put_back
+from blockqnn.runs.learning import as_stored, episodes, put_back, sampled_by
 from blockqnn.runs.store import Store
 from blockqnn.runs.store_schema import RENAMED_UNTIL
 from blockqnn.searching.pace import SECONDS, Pace, Plan, plan_under_way
@@ -231,17 +231,16 @@ class Search:
         stored = self._trials.get(number)
         code = as_stored(self._space.check(actions), stored, self._renamed_until)
         design = self._space.design(code)
-        if design.hash not in self._sizes:
-            self._sizes[design.hash] = size_of(design, settings)
-        size = self._sizes[design.hash]
+        size = self._sizes.get(design.hash) or size_of(design, settings)
+        self._sizes[design.hash] = size
         spent, reason = size.cost, size.reason
         if not reason and self._table is not None and not self._table.has(design.hash):
             reason = NOT_IN_TABLE
         return Trial(
-            number=number,
-            iteration=iteration,
-            epsilon=epsilon,
-            code=code,
+            number,
+            iteration,
+            epsilon,
+            code,
             hash=design.hash,
             seed=child_seed(settings.seed, design.hash),
             status=Status.INFEASIBLE if reason else Status.RUNNING,
@@ -252,6 +251,7 @@ class Search:
             block_flops=spent.block_flops,
             depth=spent.depth,
             filters=size.filters,
+            sampled=sampled_by(self._agent, code),
         )
 
     @property

@@ -6,7 +6,7 @@ import collections
 import math
 import statistics
 
-from blockqnn.trial import Status, Trial
+from blockqnn.trial import Status, Trial, mean_entropy
 
 EVERY_TRIAL = "trial/epsilon"
 """A tag that every trial has."""
@@ -66,6 +66,7 @@ class Scalars:
             EVERY_TRIAL: trial.epsilon,
             "trial/parameters": _plotted(trial.parameters),
             "trial/flops": _plotted(trial.flops),
+            "trial/entropy": trial.sampled and trial.sampled.entropy,
         }
         if trial.status in _MEASURED:
             values |= {"trial/reward": trial.reward, "trial/accuracy": trial.accuracy}
@@ -98,6 +99,7 @@ class Scalars:
             "iteration/best_reward": max(rewards, default=None),
             "iteration/mean_accuracy": _mean(accuracies),
             "iteration/best_accuracy": max(accuracies, default=None),
+            "iteration/entropy": mean_entropy(self._iteration),
             "iteration/seconds": sum(trial.seconds for trial in self._iteration),
         }
         for status in _COUNTED:

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Action = Any
 """A decision: a NamedTuple of integers, the first of which is its position from 1."""
+
+
+class Field(NamedTuple):
+    """What a field of an action says.
+
+    Attributes:
+        kind: what it decides, such as `operation`; values of one kind mean the same everywhere.
+        value: of the field.
+        target: position of the earlier decision that it points to, from 1; 0 and below for what
+            is there before any decision, such as inputs, each with a number of its own; None for
+            a field that points nowhere.
+    """
+
+    kind: str
+    value: int
+    target: int | None = None
 
 
 class ActionList(abc.ABC):

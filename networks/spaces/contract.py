@@ -10,16 +10,16 @@ each a tuple of integers; a *design* is what it means.
 from __future__ import annotations
 
 import abc
-import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.action_list import Action, ActionList
+from blockqnn.networks.spaces.action_list import Action, ActionList, Field
+from blockqnn.networks.spaces.design import Design, Promise
 from blockqnn.networks.spaces.sharing import Sharing
 
 Code = tuple[Any, ...]
@@ -33,39 +33,6 @@ BlockQNN paper."""
 
 class CodeError(ValueError):
     """A code that breaks the rules of its space; the message is for the user."""
-
-
-class Design(Protocol):
-    """What a code means; two codes of one hash are one network to the last weight."""
-
-    @property
-    def space(self) -> str:
-        """Name of its space."""
-
-    @property
-    def hash(self) -> str:
-        """Sixteen hexadecimal digits that name it."""
-
-    @property
-    def density(self) -> float:
-        """Edges over nodes of its graph, the density of equation 7 of the BlockQNN paper."""
-
-    @property
-    def emptiness(self) -> str:
-        """Why there is nothing to train, for the user; empty where there is something."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Promise:
-    """What made-up accuracies look at.
-
-    Attributes:
-        kernels: side of each convolution's window, in pixels.
-        shortcuts: how many ways there are around convolutions.
-    """
-
-    kernels: tuple[int, ...]
-    shortcuts: int
 
 
 class SearchSpace(Sharing, abc.ABC):
@@ -86,6 +53,8 @@ class SearchSpace(Sharing, abc.ABC):
     """A code as text, for messages."""
     feature_names: Sequence[str]
     """What the numbers of `features` are, in order."""
+    fields_by_state: bool = False
+    """Whether `fields` depends on the state, and not on the action alone."""
 
     # The decision process.
 
@@ -116,6 +85,25 @@ class SearchSpace(Sharing, abc.ABC):
     @abc.abstractmethod
     def numbered(self) -> ActionList:
         """The decisions by numbers."""
+
+    def fields(self, state: Action, action: Action) -> tuple[Field, ...]:
+        """What an action says, for agents that learn a vector for each value.
+
+        A field that points to an earlier decision is known by that decision. Unless a space
+        says otherwise, no field does, and all that follow the position have a kind of their own.
+
+        Args:
+            state: in which it is taken.
+            action: a legal one.
+
+        Returns:
+            Its fields, at least one.
+        """
+        names = getattr(action, "_fields", range(len(action)))
+        return tuple(
+            Field(str(name), int(value))
+            for name, value in list(zip(names, action, strict=True))[1:]
+        )
 
     @abc.abstractmethod
     def ended(self, actions: Sequence[Any]) -> Code | Design:

@@ -9,11 +9,13 @@ import pytest
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
 from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
+from blockqnn.agents.ppo import PPOConfig
 from blockqnn.agents.predictor import PredictorConfig
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.agents.registry import make_agent
+from blockqnn.agents.reinforce import ReinforceConfig
 from blockqnn.networks.spaces.nasbench201.codes import check_cell
 from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.codes import check
@@ -50,6 +52,14 @@ def local_search(**settings):
     return lambda seed, space=SPACE: LocalSearch(space, config, seed)
 
 
+# What is compiled for one test serves the others.
+FEW = ReinforceConfig(children=4, learning_rate=0.02, layers=1, units=8, tanh=2.5)
+
+
+def policy(config):
+    return lambda seed, space=SPACE: make_agent(config, space, seed)
+
+
 def predicted(agent):
     config = PredictorConfig(agent, pool=4, after=8, refit=4, trees=5)
     return lambda seed, space=SPACE: make_agent(config, space, seed)
@@ -70,6 +80,10 @@ AGENTS = {
     "random search behind a predictor": predicted(RandomSearchConfig()),
     "evolution behind a predictor": predicted(EvolutionConfig(population=3, sample=2)),
     "local search, one centre": local_search(centres=1, random_episodes=1),
+    # Updates end within iterations of six episodes, and across them.
+    "REINFORCE": policy(FEW),
+    "PPO": policy(PPOConfig(children=5, minibatches=2, passes=2, units=8, learning_rate=0.02)),
+    "REINFORCE behind a predictor": predicted(FEW),
 }
 
 
@@ -101,7 +115,7 @@ def as_stored(episodes):
     """Episodes as they come back from a store: plain tuples of plain integers."""
     return [
         Episode(tuple(tuple(map(int, action)) for action in actions), reward)
-        for actions, reward in episodes
+        for actions, reward, _ in episodes
     ]
 
 

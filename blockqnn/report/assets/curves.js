@@ -75,24 +75,30 @@ blockqnn.curves = (() => {
     const { curves } = blockqnn.summary;
     const reward = vertical(curves, "reward", "reward", { domain: [0.62, 1] });
     const accuracy = vertical(curves, "accuracy", "accuracy, %", { domain: [0.19, 0.57] });
+    // A policy does not explore by epsilon: what it has left to decide is its entropy.
+    const policy = curves.entropy.some((value) => value !== null);
+    const exploration = policy ? "entropy" : "epsilon";
+    const below = policy
+      ? { domain: [0, 0.14], rangemode: "tozero" }
+      : { domain: [0, 0.14], range: [-0.05, 1.05], tickvals: [0, 0.5, 1] };
     return {
       traces: [
         ...traces(curves, "reward", "y", reward),
         ...traces(curves, "accuracy", "y2", accuracy),
         {
           x: curves.iteration,
-          y: curves.epsilon,
+          y: curves[exploration],
           yaxis: "y3",
           mode: "lines",
           line: { color: charts.colour("muted"), width: 1.5, shape: "hv" },
-          hovertemplate: "iteration %{x}: epsilon %{y}<extra></extra>",
+          hovertemplate: `iteration %{x}: ${exploration} %{y}<extra></extra>`,
         },
       ],
       more: {
         xaxis: charts.axis("iteration", { anchor: "y3", rangemode: "tozero" }),
         yaxis: reward,
         yaxis2: accuracy,
-        yaxis3: charts.axis("epsilon", { domain: [0, 0.14], range: [-0.05, 1.05], tickvals: [0, 0.5, 1] }),
+        yaxis3: charts.axis(policy ? "entropy, nats" : "epsilon", below),
       },
     };
   };
@@ -104,7 +110,7 @@ blockqnn.curves = (() => {
       "Mean of the trained and known blocks of each iteration with one standard deviation; the " +
         "thin line is the best so far, each circle a block that was the best when it came.",
       axes.toggle(),
-      charts.place("curves-chart", 560, "Reward, accuracy and epsilon by iteration", figure),
+      charts.place("curves-chart", 560, "Reward, accuracy and exploration by iteration", figure),
     );
 
   return { build };

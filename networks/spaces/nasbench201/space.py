@@ -12,7 +12,7 @@ from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Carried, Graph, Node, expanded
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.action_list import ActionList
+from blockqnn.networks.spaces.action_list import ActionList, Field
 from blockqnn.networks.spaces.contract import Promise, SearchSpace
 from blockqnn.networks.spaces.nasbench201 import codes
 from blockqnn.networks.spaces.nasbench201.codes import (
@@ -108,6 +108,10 @@ class CellSpace(SearchSpace):
     def numbered(self) -> EdgeActions:
         """See `SearchSpace.numbered`: the operations, whichever the edge."""
         return EdgeActions()
+
+    def fields(self, state: EdgeOperation, action: EdgeOperation) -> tuple[Field, ...]:
+        """See `SearchSpace.fields`: the operation; edges point nowhere, all nodes are there."""
+        return (Field("operation", action[1]),)
 
     def ended(self, actions: Sequence[Any]) -> CellCode:
         """See `SearchSpace.ended`: edges that are not decided carry nothing."""

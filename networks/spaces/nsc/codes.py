@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from blockqnn.networks.spaces.action_list import Field
 from blockqnn.networks.spaces.contract import MAX_LAYERS, CodeError
 
 
@@ -181,6 +182,14 @@ def describe(layer: LayerCode) -> str:
     size = f" {layer.kernel}x{layer.kernel}" if layer.kernel else ""
     sources = ["the input" if p == 0 else f"layer {p}" for p in layer.predecessors]
     return f"{kind.title}{size}" + (f" of {' and '.join(sources)}" if sources else "")
+
+
+def fields_of(layer: LayerCode) -> tuple[Field, ...]:
+    """What a layer says: its type, the kernel of that type, and pointers to what it reads."""
+    kernel = f"kernel of {LayerType(layer.type).title}"
+    kernels = (Field(kernel, layer.kernel),) if layer.kernel else ()
+    read = (Field("predecessor", source, source) for source in layer.predecessors)
+    return (Field("type", layer.type), *kernels, *read)
 
 
 _ROW = re.compile(r"\s*(?:\(([^()\[\]]*)\)|\[([^()\[\]]*)\])\s*(,|$)")

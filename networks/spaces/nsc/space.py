@@ -18,6 +18,7 @@ import numpy as np
 from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import CIFAR, IMAGENET, Layout
 from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.action_list import Field
 from blockqnn.networks.spaces.contract import Promise, SearchSpace
 from blockqnn.networks.spaces.nsc import codes
 from blockqnn.networks.spaces.nsc.actions import LayerActions
@@ -93,6 +94,10 @@ class BlockSpace(SearchSpace):
     def numbered(self) -> LayerActions:
         """See `SearchSpace.numbered`."""
         return LayerActions(self.max_layers)
+
+    def fields(self, state: LayerCode, action: LayerCode) -> tuple[Field, ...]:
+        """See `SearchSpace.fields`: the type, its kernel, and pointers to the predecessors."""
+        return codes.fields_of(LayerCode(*action))
 
     def ended(self, actions: Sequence[Any]) -> Code | CanonicalBlock:
         """See `SearchSpace.ended`; a block that passes its input on has no code."""

@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from blockqnn.networks.spaces.action_list import Field
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.networks.spaces.pairs.families import (
     ADD,
@@ -131,6 +132,30 @@ def choices(family: Family, position: int) -> int:
 def second_state(family: Family, first: int, value: int) -> int:
     """The state that a node's second half reads, from the first one's and the decision."""
     return value + (family.differ and value >= first)
+
+
+def field_of(family: Family, before: Sequence[int], decision: Sequence[int]) -> Field:
+    """What a decision says; one of a state points to the last decision of its node.
+
+    Args:
+        family: of the code.
+        before: the decision before it, or the start.
+        decision: by position, family and value.
+
+    Returns:
+        The field; the older input is number 0 of what is given, the newer one number -1.
+    """
+    position, _, value = decision
+    place = place_of(family, position)
+    if place.field == COMBINATION:
+        return Field("combination", value)
+    if place.field not in (FIRST, SECOND):
+        return Field("operation", value)
+    state = value if place.field == FIRST else second_state(family, before[2], value)
+    if state < INPUTS:
+        return Field("state", state, -state)
+    nodes = place.cell * family.nodes + state - INPUTS + 1
+    return Field("state", state, nodes * family.fields)
 
 
 def second_value(family: Family, first: int, state: int) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import CELLS, CELLS_IMAGENET, Layout, LayoutError
 from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.action_list import Field
 from blockqnn.networks.spaces.contract import Promise, SearchSpace
 from blockqnn.networks.spaces.pairs import codes, text
 from blockqnn.networks.spaces.pairs.actions import PairActions
@@ -72,6 +73,15 @@ class PairSpace(SearchSpace):
     def numbered(self) -> PairActions:
         """See `SearchSpace.numbered`."""
         return PairActions(self.family)
+
+    @property
+    def fields_by_state(self) -> bool:  # type: ignore[override]
+        """See `SearchSpace.fields_by_state`: where two states differ, the second is counted so."""
+        return self.family.differ
+
+    def fields(self, state: Decision, action: Decision) -> tuple[Field, ...]:
+        """See `SearchSpace.fields`: a state points to the last decision of its node."""
+        return (codes.field_of(self.family, state, action),)
 
     def ended(self, actions: Sequence[Any]) -> PairCode:
         """See `SearchSpace.ended`: what is not decided is the first of what may be."""

@@ -1,0 +1,141 @@
+"""A policy that can be drawn from, asked and improved: a controller with its weights and Adam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from blockqnn.agents import controller
+from blockqnn.agents.contract import Action, SearchSpace
+from blockqnn.agents.controller import DRAW, LIKELIEST, Form, Written
+from blockqnn.agents.cpu_device import cpu_device
+from blockqnn.agents.decision_tables import DecisionTables
+from blockqnn.agents.policy_updates import Batch, Rule, updated
+from blockqnn.agents.stored_arrays import as_text, from_text
+
+_LOOKED_AT = 16
+"""Sequences of which the entropy is the mean; always of the same draws."""
+
+
+class Policy:
+    """The policy of an agent."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        distribution: str,
+        network: dict[str, Any],
+        scale: float,
+        rule: Rule,
+        random: np.random.Generator,
+    ):
+        """Creates a policy that has learned nothing.
+
+        Args:
+            space: the decision process.
+            distribution: of random actions, from which it begins.
+            network: `layers`, `units`, `temperature` and `tanh` of its `Form`.
+            scale: its first weights are uniform in [-scale, scale].
+            rule: how it learns.
+            random: draws its first weights.
+        """
+        self.tables = DecisionTables(space, distribution)
+        self._device = cpu_device()
+        self._form = Form(self.tables.sizes, **network)
+        self._rule = rule
+        self._arrays = controller.on_device(self.tables, self._device)
+        weights = controller.first_weights(self._form, scale, random)
+        self._weights = jax.device_put(weights, self._device)
+        self._optimiser = rule.optimiser.init(self._weights)
+
+    def draw(self, random: np.random.Generator) -> tuple[Any, ...]:
+        """Draws an episode.
+
+        Args:
+            random: advanced by a number for each decision that the longest episode has.
+
+        Returns:
+            Its actions.
+        """
+        uniforms = random.random(self.tables.sizes.length).astype(np.float32)
+        return self.tables.episode(self._written(DRAW, uniforms).numbers.tolist())
+
+    def score(self, numbers: np.ndarray) -> Written:
+        """What the policy says of an episode.
+
+        Args:
+            numbers: int32 [T] of its decisions.
+
+        Returns:
+            Arrays of NumPy.
+        """
+        return self._written(numbers)
+
+    def next(self, prefix: Sequence[Action]) -> np.ndarray:
+        """The probabilities of all actions by number after a prefix: float64 [A]."""
+        numbers = self.tables.numbers(prefix)
+        if numbers is None:
+            raise ValueError(f"{tuple(prefix)} is no beginning of an episode")
+        found = np.exp(self.score(numbers).distribution[len(prefix)].astype(np.float64))
+        return found / found.sum()
+
+    def improve(self, batch: Batch) -> None:
+        """Learns from a batch."""
+        self._weights, self._optimiser = updated(
+            self._form, self._rule, self._weights, self._optimiser, self._arrays, batch
+        )
+
+    @property
+    def entropy(self) -> float:
+        """Of a whole episode in nats: the mean over some episodes, always drawn alike."""
+        random = np.random.default_rng(0)
+        uniforms = random.random((_LOOKED_AT, self.tables.sizes.length)).astype(np.float32)
+        found = [float(self._written(DRAW, row).entropies.sum()) for row in uniforms]
+        return math.fsum(found) / _LOOKED_AT
+
+    @property
+    def concentration(self) -> float:
+        """The probability of the episode of the likeliest action at each decision."""
+        return math.exp(float(self._written(LIKELIEST).log_probabilities.sum()))
+
+    def state(self) -> dict[str, Any]:
+        """Weights and the state of Adam, as JSON can hold them."""
+        count, *moments = jax.tree.leaves(self._optimiser)
+        return {
+            "weights": as_text(np.asarray(self._weights)),
+            "moments": [as_text(np.asarray(each)) for each in moments],
+            "steps": int(count),
+        }
+
+    def put(self, state: dict[str, Any]) -> None:
+        """Puts the policy where another one stood.
+
+        Args:
+            state: that of the other.
+
+        Raises:
+            ValueError: if it has another number of weights.
+        """
+        found = [from_text(text) for text in [state["weights"], *state["moments"]]]
+        if any(each.shape != self._weights.shape for each in found) or len(found) != 3:
+            raise ValueError(f"a policy of this form has {self._form.weights:,} weights")
+        weights, *moments = [jax.device_put(each, self._device) for each in found]
+        count = jax.device_put(np.int32(state["steps"]), self._device)
+        form = jax.tree.structure(self._optimiser)
+        self._weights = weights
+        self._optimiser = jax.tree.unflatten(form, [count, *moments])
+
+    def _written(self, numbers: np.ndarray | int, uniforms: np.ndarray | float = 0.0) -> Written:
+        length = self.tables.sizes.length
+        found = controller.write_one(
+            self._form,
+            self._weights,
+            self._arrays,
+            np.broadcast_to(np.asarray(numbers, np.int32), length),
+            np.broadcast_to(np.asarray(uniforms, np.float32), length),
+        )
+        return Written(*map(np.asarray, found))

@@ -1,0 +1,169 @@
+"""PPO: a controller that learns from children several times, in small steps.
+
+Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition", CVPR 2018,
+appendix A.2; Schulman et al., "Proximal Policy Optimization Algorithms", 2017.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from blockqnn.agents.contract import SearchSpace, Terms
+from blockqnn.agents.exploration import BY_TYPE
+from blockqnn.agents.options import option, told
+from blockqnn.agents.policy_gradient import PolicyGradient, PolicyGradientConfig
+
+if TYPE_CHECKING:
+    from blockqnn.agents.policy_updates import Rule
+
+
+@dataclasses.dataclass(frozen=True)
+class PPOConfig(PolicyGradientConfig):
+    """Settings of PPO; see `PolicyGradientConfig` for the first ones.
+
+    The NASNet paper has 20 children an update, a layer of 100 units, first weights up to 0.1,
+    Adam's rate of 0.00035, 1e-5 for the entropy and 0.95 for the baseline, and the accuracy itself
+    as the reward. It does not say the rest: clip, passes and minibatches are those of NNI's tuner
+    and of the PPO paper, the ratio is of each decision, the optimiser is Adam, and there is no
+    temperature and no bound of logits or gradients.
+
+    Attributes:
+        clip: e; the ratio counts between 1 - e and 1 + e.
+        passes: over the children of an update.
+        minibatches: steps of a pass.
+        per_sequence: whether the ratio is that of a whole episode, not of each decision.
+        staleness: updates that a child may be late; later ones are left out.
+        exploration: distribution of actions from which the policy begins, `by_type` or `uniform`.
+    """
+
+    children: int = dataclasses.field(
+        default=20,
+        metadata=option("ppo_children", "rewarded children of an update of ppo", least=1),
+    )
+    learning_rate: float = dataclasses.field(
+        default=0.00035,
+        metadata=option("ppo_learning_rate", "learning rate of ppo, of Adam", above=0),
+    )
+    baseline_decay: float = dataclasses.field(
+        default=0.95,
+        metadata=option(
+            "ppo_baseline_decay",
+            "share of the baseline of ppo that stays when a reward comes",
+            least=0,
+            most=1,
+        ),
+    )
+    entropy_weight: float = dataclasses.field(
+        default=1e-05,
+        metadata=option("ppo_entropy", "weight of the entropy of the policy of ppo", least=0),
+    )
+    temperature: float = dataclasses.field(
+        default=1.0,
+        metadata=option("ppo_temperature", "by which ppo divides the scores of actions", above=0),
+    )
+    tanh: float = dataclasses.field(
+        default=0.0,
+        metadata=option(
+            "ppo_tanh", "largest logit of ppo either way, by a tanh; 0 for no bound", least=0
+        ),
+    )
+    layers: int = dataclasses.field(
+        default=1, metadata=option("ppo_layers", "layers of the LSTM of ppo", least=1)
+    )
+    units: int = dataclasses.field(
+        default=100, metadata=option("ppo_units", "units of each layer of the LSTM of ppo", least=1)
+    )
+    scale: float = dataclasses.field(
+        default=0.1,
+        metadata=option(
+            "ppo_first_weights",
+            "first weights of ppo are uniform between this and its negative",
+            least=0,
+        ),
+    )
+    gradient_norm: float = dataclasses.field(
+        default=0.0,
+        metadata=option(
+            "ppo_gradient_norm", "norm of a gradient of ppo at most; 0 for no bound", least=0
+        ),
+    )
+    exponent: float = dataclasses.field(
+        default=1.0,
+        metadata=option("ppo_exponent", "ppo takes rewards, 1 being 100 %, to this power", above=0),
+    )
+    clip: float = dataclasses.field(
+        default=0.2,
+        metadata=option(
+            "ppo_clip",
+            "how far the ratio of probabilities of ppo counts, either way",
+            above=0,
+            most=1,
+        ),
+    )
+    passes: int = dataclasses.field(
+        default=4,
+        metadata=option("ppo_passes", "passes of ppo over the children of an update", least=1),
+    )
+    minibatches: int = dataclasses.field(
+        default=4,
+        metadata=option(
+            "ppo_minibatches", "steps of a pass of ppo; at most as many as children", least=1
+        ),
+    )
+    per_sequence: bool = dataclasses.field(
+        default=False,
+        metadata=option(
+            "ppo_per_sequence",
+            "let the ratio of ppo be that of a whole block, not of each decision",
+        ),
+    )
+    staleness: int = dataclasses.field(
+        default=50,
+        metadata=option(
+            "ppo_staleness", "updates of ppo that a child may be late and still be learned from"
+        ),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+
+
+class PPO(PolicyGradient):
+    """The agent."""
+
+    terms = Terms(
+        agent="PPO",
+        value="",
+        visits="",
+        meaning="Probabilities are those of the policy, a network that reads the decisions before "
+        "and scores what is legal. It is drawn from as it is; there are no values.",
+    )
+    _remembers = True
+
+    def __init__(self, space: SearchSpace, config: PPOConfig, seed: int):
+        """Creates an agent that has learned nothing; see `PolicyGradient`."""
+        self._staleness = config.staleness
+        super().__init__(space, config, seed)
+
+    def _rule(self) -> Rule:
+        from blockqnn.agents.policy_updates import Rule
+
+        config = self._config
+        return Rule(
+            config.learning_rate,
+            config.entropy_weight,
+            config.gradient_norm,
+            config.clip,
+            config.per_sequence,
+        )
+
+    def _parts(self) -> list[list[int]]:
+        """Each pass deals the children anew to its minibatches."""
+        children, steps = (
+            self._config.children,
+            min(self._config.minibatches, self._config.children),
+        )
+        return [
+            order[step::steps].tolist()
+            for order in (self._random.permutation(children) for _ in range(self._config.passes))
+            for step in range(steps)
+        ]

@@ -1,0 +1,121 @@
+"""REINFORCE: a controller that learns from the rewards of a few children at a time.
+
+Zoph and Le, "Neural Architecture Search with Reinforcement Learning", ICLR 2017, section 3.2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from blockqnn.agents.contract import Terms
+from blockqnn.agents.exploration import BY_TYPE
+from blockqnn.agents.options import option, told
+from blockqnn.agents.policy_gradient import PolicyGradient, PolicyGradientConfig
+
+if TYPE_CHECKING:
+    from blockqnn.agents.policy_updates import Rule
+
+
+@dataclasses.dataclass(frozen=True)
+class ReinforceConfig(PolicyGradientConfig):
+    """Settings of REINFORCE; see `PolicyGradientConfig` for what they mean.
+
+    The paper has m = 8, two layers of 35 units, first weights up to 0.08, Adam at 0.0006, accuracy
+    cubed, and no temperature. It does not say how fast the baseline forgets, for which NASNet's
+    0.95 is taken, nor of entropy, a bound of logits or of gradients, of which there is none here.
+
+    Attributes:
+        exploration: distribution of actions from which the policy begins, `by_type` or `uniform`.
+    """
+
+    children: int = dataclasses.field(
+        default=8,
+        metadata=option(
+            "reinforce_children", "rewarded children of an update of reinforce", least=1
+        ),
+    )
+    learning_rate: float = dataclasses.field(
+        default=0.0006,
+        metadata=option("reinforce_learning_rate", "learning rate of reinforce, of Adam", above=0),
+    )
+    baseline_decay: float = dataclasses.field(
+        default=0.95,
+        metadata=option(
+            "reinforce_baseline_decay",
+            "share of the baseline of reinforce that stays when a reward comes",
+            least=0,
+            most=1,
+        ),
+    )
+    entropy_weight: float = dataclasses.field(
+        default=0.0,
+        metadata=option(
+            "reinforce_entropy", "weight of the entropy of the policy of reinforce", least=0
+        ),
+    )
+    temperature: float = dataclasses.field(
+        default=1.0,
+        metadata=option(
+            "reinforce_temperature", "by which reinforce divides the scores of actions", above=0
+        ),
+    )
+    tanh: float = dataclasses.field(
+        default=0.0,
+        metadata=option(
+            "reinforce_tanh",
+            "largest logit of reinforce either way, by a tanh; 0 for no bound",
+            least=0,
+        ),
+    )
+    layers: int = dataclasses.field(
+        default=2, metadata=option("reinforce_layers", "layers of the LSTM of reinforce", least=1)
+    )
+    units: int = dataclasses.field(
+        default=35,
+        metadata=option("reinforce_units", "units of each layer of the LSTM of reinforce", least=1),
+    )
+    scale: float = dataclasses.field(
+        default=0.08,
+        metadata=option(
+            "reinforce_first_weights",
+            "first weights of reinforce are uniform between this and its negative",
+            least=0,
+        ),
+    )
+    gradient_norm: float = dataclasses.field(
+        default=0.0,
+        metadata=option(
+            "reinforce_gradient_norm",
+            "norm of a gradient of reinforce at most; 0 for no bound",
+            least=0,
+        ),
+    )
+    exponent: float = dataclasses.field(
+        default=3.0,
+        metadata=option(
+            "reinforce_exponent", "reinforce takes rewards, 1 being 100 %, to this power", above=0
+        ),
+    )
+    exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+
+
+class Reinforce(PolicyGradient):
+    """The agent."""
+
+    terms = Terms(
+        agent="REINFORCE",
+        value="",
+        visits="",
+        meaning="Probabilities are those of the policy, a network that reads the decisions before "
+        "and scores what is legal. It is drawn from as it is; there are no values.",
+    )
+
+    def _rule(self) -> Rule:
+        from blockqnn.agents.policy_updates import Rule
+
+        config = self._config
+        return Rule(config.learning_rate, config.entropy_weight, config.gradient_norm)
+
+    def _parts(self) -> list[list[int]]:
+        return [list(range(self._config.children))]
