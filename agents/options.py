@@ -12,7 +12,7 @@ import abc
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from blockqnn.agents.exploration import UNIFORM
 from blockqnn.agents.paper_schedule import Schedule, scaled_schedule
@@ -129,6 +129,9 @@ def _facts(settings: type) -> dict[str, str]:
 
 class AgentSettings(abc.ABC):
     """What the settings of all agents have in common; each is a frozen dataclass."""
+
+    remembers_itself: ClassVar[bool] = False
+    """Whether the agent's state alone says what it has learned, without the episodes."""
 
     @property
     @abc.abstractmethod

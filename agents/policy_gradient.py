@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -64,6 +64,7 @@ class PolicyGradientConfig(AgentSettings):
     scale: float
     gradient_norm: float
     exponent: float
+    remembers_itself: ClassVar[bool] = True
 
 
 class PolicyGradient(abc.ABC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class RandomSearchConfig(AgentSettings):
     """
 
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+    remembers_itself: ClassVar[bool] = True
 
 
 class RandomSearch:

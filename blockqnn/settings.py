@@ -208,6 +208,12 @@ class SearchSettings:
         """How many iterations the schedule has."""
         return sum(count for _, count in self.schedule)
 
+    def with_own_weights(self) -> SearchSettings:
+        """The same search with children that train weights of their own, if these were shared."""
+        if self.supernet is None:
+            return self
+        return dataclasses.replace(self, evaluator="train", supernet=None)
+
     def make_agent(self) -> Agent:
         """An agent that has learned nothing, for this search."""
         return make_agent(self.agent, space_named(self.space, self.max_layers), self.seed)

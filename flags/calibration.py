@@ -147,7 +147,7 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
     flag_values.pop("epsilon_schedule", None)
     return CalibrateSettings(
         run_dir=run_dir,
-        search=dataclasses.replace(settings, recipe=longer),
+        search=dataclasses.replace(settings.with_own_weights(), recipe=longer),
         training=dataclasses.replace(
             run,
             flag_values=flag_values,

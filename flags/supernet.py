@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.flags.parsing import FlagSet, Owner
@@ -155,6 +156,12 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         raise UserError(f"--split={values['split']} names an edge twice.")
     if values["control"] and not split:
         raise UserError("--control is the control of --split; there is none.")
+    if values["paths"] == BY_AGENT and not AGENTS[values["agent"]].settings.remembers_itself:
+        others = [name for name, entry in AGENTS.items() if entry.settings.remembers_itself]
+        raise UserError(
+            f"--paths=agent needs an agent whose state alone says what it has learned; "
+            f"{values['agent']} keeps episodes besides. Allowed: {', '.join(others)}."
+        )
     if values["agent_updates"] and values["paths"] != BY_AGENT:
         raise UserError("--agent_updates needs --paths=agent.")
     return SupernetSettings(

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from blockqnn.calibration.longer_training import on_its_data
 from blockqnn.errors import INTERRUPTED
-from blockqnn.evaluation.contract import PROXY, TRAIN
+from blockqnn.evaluation.contract import PROXY, SHARED, TRAIN
 from blockqnn.finals.ending import print_result
 from blockqnn.finals.planning import (
     begin,
@@ -76,9 +76,9 @@ def finals(settings: FinalsSettings, stream: TextIO) -> int:
         UserError: if the run or its data cannot be used, or it has finals of another kind.
     """
     refuse_untrainable(read_run(settings.run_dir))
-    if settings.search.evaluator == PROXY:
-        # What was scored untrained is trained here for the first time.
-        trained = dataclasses.replace(settings.search, evaluator=TRAIN)
+    if settings.search.evaluator in (PROXY, SHARED):
+        # What was scored is trained here, with weights of its own, for the first time.
+        trained = dataclasses.replace(settings.search, evaluator=TRAIN, supernet=None)
         settings = dataclasses.replace(settings, search=trained)
     check_executor(settings.training)
     said = None if settings.as_json else stream

@@ -16,6 +16,7 @@ from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
+from blockqnn.runs.learning import sampled_by
 from blockqnn.runs.store import Store
 from blockqnn.searching.supernet_paths import (
     Part,
@@ -209,6 +210,7 @@ class SupernetPhase:
         rewards = []
         for _ in range(self._own.agent_updates):
             codes = [self._space.check(each) for each in self._agent.suggest(self._own.agent_batch)]
+            known = [sampled_by(self._agent, code) for code in codes]
             for number, code in enumerate(codes):
                 batch = int(random.integers(self._scored_batches))
                 executor.submit(Job(number, code, "", 0, bank=bank, scored_batch=batch))
@@ -217,7 +219,7 @@ class SupernetPhase:
                 if outcome.reason:
                     raise UserError(f"A score of shared weights failed: {outcome.reason}")
             episodes = [
-                Episode(code, found[number].accuracies[-1] / 100)
+                Episode(code, found[number].accuracies[-1] / 100, known[number])
                 for number, code in enumerate(codes)
             ]
             self._agent.update(episodes)

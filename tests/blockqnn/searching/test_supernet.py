@@ -118,6 +118,7 @@ def test_scores_are_checked_by_networks_of_their_own(blockqnn):
         (("--split=1<-0,1<-0", "--split_epochs=1"), "names an edge twice"),
         (("--control",), "--control is the control of --split"),
         (("--agent_updates=3",), "--agent_updates needs --paths=agent"),
+        (("--paths=agent", "--agent=evolution"), "evolution keeps episodes besides. Allowed: rand"),
         (("--evaluator=dry",), "does not go with --evaluator=dry"),
         (("--match=parameters:9k",), "--match gives each child filters of its own"),
         (("--space=darts", "--layout=cells", "--paths=fair"), "--paths=fair needs edges"),
@@ -200,8 +201,15 @@ def test_uniform_paths_are_uniform():
     assert {CELLS.on_edges(code)["3<-1"] for code in fixed} == {"none"}
 
 
-def command(run_dir):
-    return [sys.executable, "-m", "blockqnn", "search", *SPLIT, f"--run_dir={run_dir}"]
+BY_AGENT = (*SMALL, "--paths=agent", "--agent_updates=3", "--agent_batch=2", "--supernet_epochs=5")
+LEARNING = {
+    "a split": (SPLIT, (1, 4, 9), 12),
+    "ppo": ((*BY_AGENT, "--agent=ppo", "--ppo_children=3"), (1, 3), 5),
+}
+
+
+def command(run_dir, flags):
+    return [sys.executable, "-m", "blockqnn", "search", *flags, f"--run_dir={run_dir}"]
 
 
 def ended(run_dir):
@@ -216,22 +224,39 @@ def ended(run_dir):
     return 0
 
 
-def scores_and_losses(run_dir):
+def what_came_of(run_dir):
+    """Scores, losses, and what the agent has become."""
     scored = [(trial.hash, trial.accuracies) for trial in read_run(run_dir).trials]
-    return scored, [(each["part"], each["loss"]) for each in epochs_of(run_dir)]
+    with contextlib.closing(Store.open_read_only(run_dir / "store.sqlite")) as store:
+        state = store.agent_state()
+    return scored, [(each["part"], each["loss"]) for each in epochs_of(run_dir)], state
 
 
-def test_a_killed_supernet_goes_on_as_one_that_was_never_killed(tmp_path):
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_killed_supernet_goes_on_as_one_that_was_never_killed(tmp_path, name):
+    flags, targets, epochs = LEARNING[name]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL}
-    subprocess.run(command(whole), check=True, **quiet)
-    wanted = scores_and_losses(whole)
-    assert len(wanted[0]) == 5 and len(wanted[1]) == 12
-    for target in (1, 4, 9):
-        with subprocess.Popen(command(killed), **quiet) as process:
+    subprocess.run(command(whole, flags), check=True, **quiet)
+    wanted = what_came_of(whole)
+    assert len(wanted[0]) >= 5 and len(wanted[1]) == epochs
+    for target in targets:
+        with subprocess.Popen(command(killed, flags), **quiet) as process:
             while process.poll() is None and ended(killed) < target:
                 time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
-    assert 9 <= ended(killed) < 12
-    subprocess.run(command(killed), check=True, **quiet)
-    assert scores_and_losses(killed) == wanted
+    assert targets[-1] <= ended(killed) < epochs
+    subprocess.run(command(killed, flags), check=True, **quiet)
+    assert what_came_of(killed) == wanted
+
+
+def test_an_agent_learns_from_scores_between_epochs(blockqnn):
+    status, _, err = blockqnn("search", *BY_AGENT, "--agent=reinforce", "--run_dir=run")
+    assert (status, err) == (0, "")
+    records = epochs_of(blockqnn.directory / "run")
+    assert [record["part"] for record in records] == [WHOLE] * 5
+    assert all(0 <= record["reward"] <= 1 for record in records)
+    # Three updates of two designs an epoch, and eight rewarded children a step of the policy.
+    assert [record["agent"]["episodes"] for record in records] == [6, 12, 18, 24, 30]
+    assert [record["agent"]["updates"] for record in records] == [0, 1, 2, 3, 3]
+    assert records[-1]["agent"]["entropy"] != records[0]["agent"]["entropy"]
