@@ -276,7 +276,7 @@ def _run(settings: tuple[SearchSettings, RunSettings]) -> int:
     search, run = settings
     status = _searched(search, run)
     if not status and search.supernet is not None and run.check:
-        from blockqnn.calibration.shared_check import check_scores
+        from blockqnn.finals.shared_check import check_scores
 
         return check_scores(search, run, run.check, sys.stdout)
     return status

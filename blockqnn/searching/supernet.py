@@ -100,11 +100,7 @@ class SupernetPhase:
 
     def bank_of(self, code: Code) -> str:
         """The bank that scores a design: that of the part which has its operations."""
-        return self.last_bank(self._owner(code))
-
-    def last_bank(self, part: Part) -> str:
-        """The name of a part's trained bank."""
-        return bank_name(part.name, part.epochs)
+        return self._owner(code).last_bank
 
     def _owner(self, code: Code) -> Part:
         if not self._own.split:

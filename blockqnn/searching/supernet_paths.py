@@ -12,6 +12,7 @@ import numpy as np
 from blockqnn.errors import UserError
 from blockqnn.networks.spaces.contract import Code, SearchSpace
 from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.supernets.places import bank_name
 
 WHOLE, CONTROL = "whole", "control"
 """Names of banks: of all paths, and of those trained on for as long as all parts have been."""
@@ -32,6 +33,11 @@ class Part:
     fixed: Mapping[str, str]
     epochs: int
     parent: str = ""
+
+    @property
+    def last_bank(self) -> str:
+        """The name of the bank when it is trained."""
+        return bank_name(self.name, self.epochs)
 
 
 def parts_of(settings: SupernetSettings, space: SearchSpace) -> list[Part]:

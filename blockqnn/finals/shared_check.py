@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -17,15 +17,18 @@ from blockqnn.calibration.longer_training import on_its_data, outcomes
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.listing import counted, duration, number, table
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs import run_directory
-from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, parts_of
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.trial import Status, Trial, child_seed, job_of
 from blockqnn.workers.choice import make_executor
 
 FACT = "shared_check"
 """The fact in a store: for the number of each trial what its own training came to."""
+SCORE, PARAMETERS = "score by shared weights", "number of parameters"
 LEAST = 4
 """Designs without which a rank correlation says nothing."""
 
@@ -57,12 +60,35 @@ def check_scores(search: SearchSettings, run: RunSettings, count: int, stream: T
     with run_directory.opened(dataclasses.replace(run, flag_values={})) as store:
         try:
             sample = _train(store, scored, own, run, min(count, len(scored)), stream)
+            others = _scored_by_others(sample, search, run)
         except KeyboardInterrupt:
             print(f"\nStopped; what has finished is in {run.run_dir}.", file=stream)
             return INTERRUPTED
         found = store.facts()[FACT]
-    print(f"\n{in_words(record, sample, found)}", file=stream)
+    print(f"\n{in_words(sample, found, others)}", file=stream)
     return 0
+
+
+def _scored_by_others(
+    sample: Sequence[Trial], search: SearchSettings, run: RunSettings
+) -> dict[str, dict[int, float]]:
+    """Scores by the whole supernet before it was split, and by the control: {words: {trial: %}}."""
+    assert search.supernet is not None
+    parts = parts_of(search.supernet, space_named(search.space))
+    words = {WHOLE: "score before the split", CONTROL: "score by the control"}
+    banks = {words[part.name]: part.last_bank for part in parts if part.name in words}
+    if not search.supernet.split:
+        return {}
+    found: dict[str, dict[int, float]] = {}
+    with contextlib.closing(make_executor(search, run)) as executor:
+        for name, bank in banks.items():
+            jobs = [dataclasses.replace(job_of(trial), bank=bank) for trial in sample]
+            found[name] = {
+                number: outcome.accuracies[-1]
+                for number, outcome in outcomes(jobs, executor)
+                if outcome.accuracies
+            }
+    return found
 
 
 def _train(
@@ -110,13 +136,17 @@ def _train(
     return sample
 
 
-def in_words(run: RunRecord, sample: Sequence[Trial], found: dict[str, Any]) -> str:
+def in_words(
+    sample: Sequence[Trial],
+    found: Mapping[str, Any],
+    others: Mapping[str, Mapping[int, float]],
+) -> str:
     """The check for people.
 
     Args:
-        run: whose designs.
-        sample: that were trained.
+        sample: that was trained.
         found: the fact of the store.
+        others: scores by other banks, in percent, by what they are and the number of the trial.
 
     Returns:
         A table, and what follows from it.
@@ -132,8 +162,12 @@ def in_words(run: RunRecord, sample: Sequence[Trial], found: dict[str, Any]) -> 
         return "Too few of the trainings came to an end; nothing is known of the scores."
     own = np.array([each["accuracy"] for _, each in ended])
     values = {
-        "score by shared weights": np.array([trial.accuracies[-1] for trial, _ in ended]),
-        "number of parameters": np.array([float(trial.parameters) for trial, _ in ended]),
+        SCORE: np.array([trial.accuracies[-1] for trial, _ in ended]),
+        **{
+            name: np.array([scores.get(trial.number, 0.0) for trial, _ in ended])
+            for name, scores in others.items()
+        },
+        PARAMETERS: np.array([float(trial.parameters) for trial, _ in ended]),
     }
     rows, taus = [], {}
     for name, these in values.items():
@@ -148,7 +182,6 @@ def in_words(run: RunRecord, sample: Sequence[Trial], found: dict[str, Any]) -> 
                 name,
             ]
         )
-    shared, parameters = taus.values()
     seconds = sum(each["seconds"] for _, each in ended)
     best = max(ended, key=lambda pair: pair[0].accuracies[-1])
     lines = [
@@ -159,7 +192,7 @@ def in_words(run: RunRecord, sample: Sequence[Trial], found: dict[str, Any]) -> 
         f"{number(best[1]['accuracy'])} % of its own; the best of them has {number(own.max())} %, "
         f"their mean is {number(own.mean())} %.",
     ]
-    if not shared > parameters:
+    if not taus[SCORE] > taus[PARAMETERS]:
         lines.append(
             "The scores rank designs no better than their number of parameters does, "
             "which costs nothing."
