@@ -7,7 +7,7 @@ appendix A.2; Schulman et al., "Proximal Policy Optimization Algorithms", 2017.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blockqnn.agents.contract import SearchSpace, Terms
 from blockqnn.agents.exploration import BY_TYPE
@@ -125,6 +125,10 @@ class PPOConfig(PolicyGradientConfig):
         ),
     )
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+
+    @classmethod
+    def _few(cls) -> dict[str, Any]:
+        return {"children": 5, "minibatches": 1}
 
 
 class PPO(PolicyGradient):

@@ -6,7 +6,7 @@ Zoph and Le, "Neural Architecture Search with Reinforcement Learning", ICLR 2017
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blockqnn.agents.contract import Terms
 from blockqnn.agents.exploration import BY_TYPE
@@ -98,6 +98,10 @@ class ReinforceConfig(PolicyGradientConfig):
         ),
     )
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+
+    @classmethod
+    def _few(cls) -> dict[str, Any]:
+        return {"children": 1}
 
 
 class Reinforce(PolicyGradient):

@@ -11,6 +11,8 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from blockqnn.agents.options import typed_defaults
+from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
 from blockqnn.runs.file_system import network_file_system
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
@@ -40,6 +42,8 @@ _BEFORE_THERE_WERE = {
     "first_blocks": "",
     "cells": "0",
     "cell_rules": "own",
+    **typed_defaults(AGENTS["reinforce"].settings),
+    **typed_defaults(AGENTS["ppo"].settings),
 }
 """What runs did that are older than a flag."""
 
