@@ -128,7 +128,7 @@ class PPOConfig(PolicyGradientConfig):
 
     @classmethod
     def _few(cls) -> dict[str, Any]:
-        return {"children": 5, "minibatches": 1}
+        return {"children": 2, "minibatches": 1}
 
 
 class PPO(PolicyGradient):

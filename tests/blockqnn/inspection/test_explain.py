@@ -214,7 +214,7 @@ def test_what_cannot_be_explained_is_refused(blockqnn, run, arguments, said):
     assert said in refused(blockqnn, *arguments)
 
 
-AGENTS = ("q_learning_plus", "random", "evolution", "local_search", "reinforce")
+AGENTS = ("q_learning_plus", "random", "evolution", "local_search")
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -224,7 +224,6 @@ def test_every_agent_is_explained_in_every_space(blockqnn, agent, space):
         *("--preset=smoke", "--run_dir=run", f"--agent={agent}", f"--space={space}"),
         *("--epsilon_schedule=1.0:4", "--blocks_per_iteration=6"),
         *(["--population=8"] if agent == "evolution" else []),
-        *(["--reinforce_units=8"] if agent == "reinforce" else []),
         *(["--layout=nasbench201", "--filters=4,4,4"] if space != "nsc" else []),
     )
     found, text = facts(blockqnn, "run"), explained(blockqnn, "run")

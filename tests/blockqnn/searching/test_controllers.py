@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import json
 
 import pytest
 
+from blockqnn.__main__ import main
 from blockqnn.agents import policy_gradient
 from blockqnn.agents.contract import Sampled
 from blockqnn.agents.ppo import PPOConfig
@@ -13,7 +15,7 @@ from blockqnn.report.curves import learning_curves
 from blockqnn.runs.store import Store
 from blockqnn.tensorboard.scalars import Scalars
 from blockqnn.workers.contract import InlineExecutor
-from tests.blockqnn.chaos import result_of, run_to_the_end, run_under_fire
+from tests.blockqnn.chaos import result_of, run_under_fire, search_command
 from tests.blockqnn.runs.test_store import TRIAL
 from tests.blockqnn.searching.test_asynchronous import Workers
 from tests.blockqnn.small_searches import (
@@ -28,7 +30,15 @@ CONFIGS = {
     "reinforce": ReinforceConfig(children=4, tanh=2.5, **SMALL),
     "ppo": PPOConfig(children=5, minibatches=2, passes=2, **SMALL),
 }
-FLAGS = ("--ppo_units=8", "--ppo_children=7", "--ppo_learning_rate=0.02", "--dry_seconds=0.02")
+FLAGS = (
+    *("--agent=ppo", "--ppo_units=8", "--ppo_children=5", "--ppo_minibatches=2", "--ppo_passes=2"),
+    *(
+        "--ppo_learning_rate=0.02",
+        "--ppo_entropy=1e-05",
+        "--max_layers=5",
+        "--epsilon_schedule=1:3",
+    ),
+)
 SAMPLED = Sampled(3, (-0.5, -1.25), 2.5)
 
 
@@ -61,8 +71,8 @@ def test_a_search_that_is_stopped_anywhere_ends_as_if_it_had_not_been(tmp_path, 
 
 
 def test_a_driver_that_is_killed_goes_on_to_the_last_bit(tmp_path):
-    flags = ("--agent=ppo", *FLAGS, "--executor=local", "--workers=2", "--epsilon_schedule=1:3")
-    run_to_the_end(tmp_path / "peace", *flags)
+    assert main(search_command(tmp_path / "peace", *FLAGS, "--executor=inline")[3:]) == 0
+    flags = (*FLAGS, "--executor=local", "--workers=1", "--dry_seconds=0.02")
     killed = run_under_fire(tmp_path / "war", *flags, worker_kills=0, driver_kills=1)
     assert killed["driver"] == 1
     peace, war = result_of(tmp_path / "peace"), result_of(tmp_path / "war")
@@ -94,13 +104,25 @@ def test_what_was_handed_out_is_learned_from_as_it_was_drawn(tmp_path):
         assert agent.statistics()["stale"] == 0
 
 
-def test_a_policy_that_has_collapsed_is_told_of_once(blockqnn, monkeypatch):
-    flags = ("--preset=smoke", "--run_dir=run", "--agent=reinforce", "--reinforce_units=8")
-    assert "collapsed" not in blockqnn.search(*flags)
+def test_a_policy_that_has_collapsed_is_told_of_once_and_explained(blockqnn, monkeypatch):
     monkeypatch.setattr(policy_gradient, "COLLAPSED", 0.0)
-    printed = blockqnn.search(*flags, "--run_dir=other")
+    printed = blockqnn.search(
+        *("--preset=smoke", "--run_dir=run", "--max_layers=5", "--agent=reinforce"),
+        *("--reinforce_units=8", "--reinforce_layers=1", "--reinforce_children=4"),
+        *("--reinforce_tanh=2.5", "--reinforce_learning_rate=0.02"),
+    )
     assert printed.count("The policy has collapsed: it writes one sequence with a") == 1
     assert "Best blocks by reward" in printed
+    status, out, _ = blockqnn("explain", "run", "--format=json", "--top=999")
+    found = json.loads(out)
+    assert status == 0
+    chances = [each["probability"] for each in found["next"]]
+    assert sum(chances) + found["unvisited"]["probability"] == pytest.approx(1.0)
+    assert chances == sorted(chances, reverse=True)
+    assert found["agent"]["statistics"]["entropy"] > 0
+    status, out, _ = blockqnn("explain", "run", found["greedy"]["code"].split("),")[0] + ")]")
+    assert status == 0
+    assert "REINFORCE after" in out
 
 
 def test_what_a_policy_knew_goes_through_the_store(tmp_path):
