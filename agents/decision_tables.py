@@ -54,6 +54,12 @@ class DecisionTables:
         words: the values with vectors, as pairs of a kind and a value, in order.
     """
 
+    sizes: Sizes
+    prior: np.ndarray
+    ends: np.ndarray
+    says: np.ndarray
+    words: list[tuple[str, int]]
+
     def __init__(self, space: SearchSpace, distribution: str):
         """Asks a space.
 
@@ -76,7 +82,7 @@ class DecisionTables:
                     found[t, p, number] = list(space.fields(state, action))
         targets = [target for each in found.values() for _, _, target in each if target is not None]
         words = {(k, v) for each in found.values() for k, v, target in each if target is None}
-        self.words: list[tuple[str, int]] = sorted(words)
+        self.words = sorted(words)
         given = 1 - min(targets, default=1)
         self.sizes = Sizes(length, actions, _rounded(len(self.words), 16), max(2, given))
         self.says = self._says(found)

@@ -105,6 +105,21 @@ def options(settings: type) -> dict[str, tuple[Option, Any]]:
     }
 
 
+def typed_defaults(settings: type) -> dict[str, str]:
+    """The defaults of an agent's options, as one would type them, by name of the option.
+
+    Args:
+        settings: their dataclass.
+
+    Returns:
+        What a run says of an agent that it has not, and that a run before the agent would say.
+    """
+    return {
+        option.name: f"{default:g}" if isinstance(default, float) else str(default).lower()
+        for option, default in options(settings).values()
+    }
+
+
 def chosen(settings: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """What a user chose for settings.
 

@@ -7,7 +7,7 @@ appendix A.2; Schulman et al., "Proximal Policy Optimization Algorithms", 2017.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blockqnn.agents.contract import SearchSpace, Terms
 from blockqnn.agents.exploration import BY_TYPE
@@ -20,15 +20,26 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class PPOConfig(PolicyGradientConfig):
-    """Settings of PPO; see `PolicyGradientConfig` for the first ones.
+    """Settings of PPO.
 
-    The NASNet paper has 20 children an update, a layer of 100 units, first weights up to 0.1,
+    Zoph et al. have 20 children an update, a layer of 100 units, first weights up to 0.1,
     Adam's rate of 0.00035, 1e-5 for the entropy and 0.95 for the baseline, and the accuracy itself
-    as the reward. It does not say the rest: clip, passes and minibatches are those of NNI's tuner
+    as the reward. They do not say the rest: clip, passes and minibatches are those of NNI's tuner
     and of the PPO paper, the ratio is of each decision, the optimiser is Adam, and there is no
     temperature and no bound of logits or gradients.
 
     Attributes:
+        children: m, rewarded children of an update.
+        learning_rate: of Adam.
+        baseline_decay: d of `b <- d b + (1 - d) R`, one reward after the other.
+        entropy_weight: of the policy's entropy in what is climbed.
+        temperature: by which scores are divided.
+        tanh: the largest logit either way; 0 for no bound.
+        layers: of the controller's LSTM.
+        units: of each layer.
+        scale: first weights are uniform in [-scale, scale].
+        gradient_norm: of an update at most; 0 for no bound.
+        exponent: R is this power of the reward.
         clip: e; the ratio counts between 1 - e and 1 + e.
         passes: over the children of an update.
         minibatches: steps of a pass.
@@ -125,6 +136,10 @@ class PPOConfig(PolicyGradientConfig):
         ),
     )
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+
+    @classmethod
+    def _few(cls) -> dict[str, Any]:
+        return {"children": 2, "minibatches": 1}
 
 
 class PPO(PolicyGradient):

@@ -6,7 +6,7 @@ Zoph and Le, "Neural Architecture Search with Reinforcement Learning", ICLR 2017
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blockqnn.agents.contract import Terms
 from blockqnn.agents.exploration import BY_TYPE
@@ -19,13 +19,25 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class ReinforceConfig(PolicyGradientConfig):
-    """Settings of REINFORCE; see `PolicyGradientConfig` for what they mean.
+    """Settings of REINFORCE.
 
     The paper has m = 8, two layers of 35 units, first weights up to 0.08, Adam at 0.0006, accuracy
-    cubed, and no temperature. It does not say how fast the baseline forgets, for which NASNet's
-    0.95 is taken, nor of entropy, a bound of logits or of gradients, of which there is none here.
+    cubed, and no temperature. It does not say how fast the baseline forgets, for which the
+    0.95 of PPO's paper is taken, nor of entropy, a bound of logits or of gradients, of which
+    there is none here.
 
     Attributes:
+        children: m, rewarded children of an update.
+        learning_rate: of Adam.
+        baseline_decay: d of `b <- d b + (1 - d) R`, one reward after the other.
+        entropy_weight: of the policy's entropy in what is climbed.
+        temperature: by which scores are divided.
+        tanh: the largest logit either way; 0 for no bound.
+        layers: of the controller's LSTM.
+        units: of each layer.
+        scale: first weights are uniform in [-scale, scale].
+        gradient_norm: of an update at most; 0 for no bound.
+        exponent: R is this power of the reward.
         exploration: distribution of actions from which the policy begins, `by_type` or `uniform`.
     """
 
@@ -98,6 +110,10 @@ class ReinforceConfig(PolicyGradientConfig):
         ),
     )
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
+
+    @classmethod
+    def _few(cls) -> dict[str, Any]:
+        return {"children": 1}
 
 
 class Reinforce(PolicyGradient):

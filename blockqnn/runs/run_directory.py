@@ -13,10 +13,11 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.runs.file_system import network_file_system
+from blockqnn.runs.older_flags import BEFORE_THERE_WERE
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import FILE_NAME, Store
-from blockqnn.settings import STEPS, RunSettings
+from blockqnn.settings import RunSettings
 
 FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
@@ -24,42 +25,6 @@ _LOCK_FILE = "lock"
 _SCHEDULE = "epsilon_schedule"
 _BUDGETS = ("max_blocks", "max_hours")
 _FINALS = "finals"
-_BEFORE_THERE_WERE = {
-    "async": "false",
-    "validation_examples": "0",
-    **dict.fromkeys(_BUDGETS, "0"),
-    "own_validation": "true",
-    "resize": "0",
-    "background": "white",
-    "class_folders": "",
-    "skip_folders": "",
-    "match": "",
-    _FINALS: "off",
-    "proxy": "synaptic_flow",
-    "schedule": STEPS,
-    "first_blocks": "",
-    "cells": "0",
-    "cell_rules": "own",
-    "weights": "own",
-    "supernet_epochs": "250",
-    "supernet_batch_size": "64",
-    "supernet_optimiser": "momentum",
-    "supernet_rate": "0.025",
-    "supernet_least_rate": "0.001",
-    "supernet_momentum": "0.9",
-    "supernet_weight_decay": "0.0005",
-    "supernet_gradient_norm": "5",
-    "paths": "uniform",
-    "score_statistics": "recalibrated",
-    "recalibration_batches": "16",
-    "agent_updates": "0",
-    "agent_batch": "1",
-    "split": "",
-    "split_epochs": "0",
-    "control": "false",
-}
-"""What runs did that are older than a flag."""
-
 _KNOWN_BY_CONTENT = {"dataset": "data", "resize": "data", "table": "table"}
 """Flags that may change where what they name has stayed the same, and the fact that tells."""
 
@@ -243,7 +208,7 @@ def flag_then(before: Mapping[str, Any], name: str, default: Any) -> Any:
     Returns:
         The value then.
     """
-    return before.get(name, _BEFORE_THERE_WERE.get(name, default))
+    return before.get(name, BEFORE_THERE_WERE.get(name, default))
 
 
 def schedule_length(flags: Mapping[str, str]) -> int:

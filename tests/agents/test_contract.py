@@ -83,7 +83,6 @@ AGENTS = {
     # Updates end within iterations of six episodes, and across them.
     "REINFORCE": policy(FEW),
     "PPO": policy(PPOConfig(children=5, minibatches=2, passes=2, units=8, learning_rate=0.02)),
-    "REINFORCE behind a predictor": predicted(FEW),
 }
 
 

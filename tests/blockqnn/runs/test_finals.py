@@ -171,13 +171,13 @@ def test_finals_that_begin_anew_drop_the_earlier_ones(run_dir):
 def test_an_older_store_has_no_finals_and_may_get_some(run_dir):
     altered(run_dir, "DROP TABLE finals")
     assert read_run(run_dir).finals is None
-    for version in (4, 3):
+    for version in (5, 4, 3):
         altered(run_dir, f"PRAGMA user_version={version}")
         with contextlib.closing(Store.open_read_only(run_dir / FILE_NAME)) as store:
             if version == 3:
                 assert store.finals.trainings() == []
         assert [t.number for t in read_run(run_dir).best(2)] == [1, 2]
-    altered(run_dir, "PRAGMA user_version=4")
+    altered(run_dir, "PRAGMA user_version=5")
     with contextlib.closing(Store.create_or_open(run_dir / FILE_NAME)) as store:
         store.finals.begin(PLAN)
         assert store.finals.trainings() == []

@@ -174,7 +174,13 @@ def test_an_empty_file_is_no_store_to_read_and_becomes_one_to_write(path):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("code", "[(1,9,0,0,0)]"), ("status", "odd"), ("parameters", "x"), ("accuracies", "[")],
+    [
+        ("code", "[(1,9,0,0,0)]"),
+        ("status", "odd"),
+        ("parameters", "x"),
+        ("accuracies", "["),
+        ("sampled", "[1]"),
+    ],
 )
 def test_a_trial_that_cannot_be_read_is_named(store, path, column, value):
     store.add_trial(TRIAL)
