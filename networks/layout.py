@@ -14,6 +14,8 @@ CIFAR = "cifar"
 IMAGENET = "imagenet"
 CELLS = "cells"
 CELLS_IMAGENET = "cells_imagenet"
+WHOLE = "whole"
+"""Nothing is repeated: a design is a network but for its classifier."""
 OF_CELLS = (CELLS, CELLS_IMAGENET)
 """Layouts of cells that read the two cells before them."""
 
@@ -42,7 +44,8 @@ class Layout:
         classes: number of classes.
         cells: how many in all, reductions included, where cells are stacked; 0 for as many
             as `repeats` says.
-        rules: how cells are stacked, where there is a choice; empty for the space's own.
+        rules: how cells are stacked, or a whole network is built, where there is a choice;
+            empty for the space's own.
     """
 
     kind: str = CIFAR

@@ -28,6 +28,8 @@ class PlacedLayer:
         input_shapes: the shape of each input.
         shape: the shape of its output.
         stride: of a convolution; padding is as with stride 1.
+        across: columns of its window, where they are not as many as its rows; else 0.
+        stride_across: from column to column, where it is another one; else 0.
     """
 
     name: str
@@ -37,6 +39,8 @@ class PlacedLayer:
     input_shapes: tuple[Shape, ...]
     shape: Shape
     stride: int = 1
+    across: int = 0
+    stride_across: int = 0
 
     @property
     def normalises(self) -> bool:
@@ -49,9 +53,10 @@ class PlacedLayer:
         return self.operation.parameter_shapes(self)
 
     @property
-    def signature(self) -> tuple[OperationEntry, int, tuple[Shape, ...], Shape, int]:
+    def signature(self) -> tuple[object, ...]:
         """All that the computation depends on; equal signatures share an executable."""
-        return self.operation, self.kernel, self.input_shapes, self.shape, self.stride
+        window = self.kernel, self.across, self.stride, self.stride_across
+        return self.operation, self.input_shapes, self.shape, *window
 
 
 Plan = tuple[PlacedLayer, ...]
@@ -76,6 +81,8 @@ class PlanBuilder:
         kernel: int = 0,
         stride: int = 1,
         filters: int = 0,
+        across: int = 0,
+        stride_across: int = 0,
     ) -> int:
         """Adds a layer; its fields are those of `PlacedLayer`.
 
@@ -87,6 +94,8 @@ class PlanBuilder:
             kernel: see there.
             stride: see there.
             filters: channels of the output, for operations that leave the choice.
+            across: see there.
+            stride_across: see there.
 
         Returns:
             Its position.
@@ -97,7 +106,10 @@ class PlanBuilder:
         shapes = tuple(self.layers[i].shape for i in inputs)
         if shape is None:
             shape = operation.shape(shapes, kernel, stride, filters)
-        layer = PlacedLayer(name, operation, kernel, tuple(inputs), shapes, shape, stride)
+        layer = PlacedLayer(
+            *(name, operation, kernel, tuple(inputs), shapes, shape),
+            *(stride, across, stride_across),
+        )
         self.layers.append(layer)
         return len(self.layers) - 1
 

@@ -59,9 +59,9 @@ class Convolution(nnx.Conv):
         super().__init__(
             layer.input_shapes[0][-1],
             layer.shape[-1],
-            (layer.kernel, layer.kernel),
-            strides=layer.stride,
-            padding=layer.kernel // 2,
+            (layer.kernel, layer.across or layer.kernel),
+            strides=(layer.stride, layer.stride_across or layer.stride),
+            padding=[(side // 2,) * 2 for side in (layer.kernel, layer.across or layer.kernel)],
             use_bias=False,
             dtype=dtype,
             kernel_init=nnx.initializers.zeros,
@@ -101,4 +101,4 @@ def _lowered(
     x: jax.Array, kernel: jax.Array, strides: Sequence[int], *_: Any, **__: Any
 ) -> jax.Array:
     """The convolution that Flax asks for, whose padding is always that of stride 1."""
-    return convolved(x, kernel, strides[0])
+    return convolved(x, kernel, *strides)
