@@ -46,6 +46,8 @@ class Layout:
             as `repeats` says.
         rules: how cells are stacked, or a whole network is built, where there is a choice;
             empty for the space's own.
+        named: whether somebody chose it; else a design's usual layout may take its place. It is
+            not a part of the layout, and in no record.
     """
 
     kind: str = CIFAR
@@ -57,6 +59,7 @@ class Layout:
     classes: int = 10
     cells: int = 0
     rules: str = ""
+    named: bool = dataclasses.field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.filters:
@@ -86,6 +89,7 @@ class Layout:
         is named after them, stay what they were.
         """
         fields = dataclasses.asdict(self)
+        del fields["named"]
         return {name: value for name, value in fields.items() if value or name not in _LATER}
 
     @property

@@ -40,6 +40,7 @@ _BEFORE_THERE_WERE = {
     "first_blocks": "",
     "cells": "0",
     "cell_rules": "own",
+    "network_rules": "own",
 }
 """What runs did that are older than a flag."""
 

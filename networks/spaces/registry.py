@@ -198,21 +198,20 @@ def side_of(what: Code | Design) -> Side:
     return Side(graph, graph, {node: node for node in range(1, graph.output)})
 
 
-def fitting(code: Code, layout: Layout, named: bool = True) -> Layout:
+def fitting(code: Code, layout: Layout) -> Layout:
     """A layout that a code's network can stand in.
 
     Args:
         code: of any space.
-        layout: that is wanted.
-        named: whether somebody named it; else only its images are wanted where the space has
-            a usual layout.
+        layout: that is wanted; only its images are where nobody named it and the space
+            has a usual one.
 
     Returns:
         The layout, of the kind that the space takes where none is named if it
         cannot stand in the wanted one.
     """
     space = space_of(code)
-    if not named and (usual := space.usual_layout(code, layout)) is not None:
+    if not layout.named and (usual := space.usual_layout(code, layout)) is not None:
         return usual
     kinds = space.layouts
     return layout.of_kind(layout.kind if layout.kind in kinds else next(iter(kinds)))

@@ -121,7 +121,7 @@ class WholeSpace(SearchSpace):
     def as_usual(self, layout: Layout, filters: tuple[int, ...], rules: str = "") -> Layout:
         """A whole network's layout for the images of another one."""
         return dataclasses.replace(
-            layout, kind=WHOLE, filters=filters, repeats=1, cells=0, rules=rules
+            layout, kind=WHOLE, filters=filters, repeats=1, cells=0, rules=rules, named=True
         )
 
     def rules_of(self, layout: Layout) -> str:

@@ -53,6 +53,7 @@ OTHER_VALUES = {
     "schedule": "one_cycle",
     "cells": "5",
     "cell_rules": "darts",
+    "network_rules": "zeros_around",
     "first_blocks": "[(1,1,3,0,0),(2,7,0,0,0)]",
     "learning_rate_decay": "0.5",
     "decay_epochs": "2",
@@ -69,6 +70,7 @@ OTHER_VALUES = {
 OWNERS = {
     "cells": "cells or cells_imagenet",
     "cell_rules": "cells or cells_imagenet",
+    "network_rules": "whole",
     "ceilings": "q_learning_plus",
     "population": "evolution",
     "sample": "evolution",
