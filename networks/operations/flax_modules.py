@@ -17,6 +17,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from blockqnn.networks.operations.functions import convolved
+from blockqnn.networks.operations.steps import padding_of, strides_of, window_of
 
 if TYPE_CHECKING:
     from blockqnn.networks.plan import PlacedLayer
@@ -59,9 +60,9 @@ class Convolution(nnx.Conv):
         super().__init__(
             layer.input_shapes[0][-1],
             layer.shape[-1],
-            (layer.kernel, layer.across or layer.kernel),
-            strides=(layer.stride, layer.stride_across or layer.stride),
-            padding=[(side // 2,) * 2 for side in (layer.kernel, layer.across or layer.kernel)],
+            window_of(layer),
+            strides=strides_of(layer),
+            padding=[(half, half) for half in padding_of(layer)],
             use_bias=False,
             dtype=dtype,
             kernel_init=nnx.initializers.zeros,

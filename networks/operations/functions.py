@@ -20,7 +20,7 @@ from blockqnn.networks.convolution import (
     strided_convolution,
 )
 from blockqnn.networks.normalisation import Arrays
-from blockqnn.networks.operations.steps import Placed, Step
+from blockqnn.networks.operations.steps import Placed, Step, strides_of
 from blockqnn.networks.separable import separable_convolution
 
 DILATION = 2
@@ -36,14 +36,13 @@ def image(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
 
 def convolution_of_parts(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """Convolution of the concatenated inputs."""
-    x = jnp.concatenate(inputs, axis=-1)
-    return convolved(x, parameters["kernel"], placed.stride, placed.stride_across)
+    return convolved(jnp.concatenate(inputs, axis=-1), parameters["kernel"], *strides_of(placed))
 
 
 def relu_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """ReLU of the concatenated inputs, then convolution."""
     x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
-    return convolved(x, parameters["kernel"], placed.stride, placed.stride_across)
+    return convolved(x, parameters["kernel"], *strides_of(placed))
 
 
 def valid_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
@@ -121,13 +120,13 @@ def plain_factorised_reduction(placed: Placed, parameters: Arrays, inputs: Input
 
 
 def zeros_after(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
-    """The map with zeros at the bottom and at the right, up to the output's size."""
+    """The first map with zeros below and to the right, up to the output's size."""
     down, across = _missing(placed)
     return jnp.pad(inputs[0], ((0, 0), (0, down), (0, across), (0, 0)))
 
 
 def zeros_around(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
-    """The map with zeros around it; an odd row or column of them is at the end."""
+    """The first map with zeros around it; an odd row or column of them is at the end."""
     down, across = ((n // 2, n - n // 2) for n in _missing(placed))
     return jnp.pad(inputs[0], ((0, 0), down, across, (0, 0)))
 
@@ -209,19 +208,18 @@ def slice_of_channels(placed: Step, parameters: Arrays, inputs: Inputs) -> jax.A
     return inputs[0][..., placed.first_channel : placed.first_channel + placed.shape[-1]]
 
 
-def convolved(x: jax.Array, kernel: jax.Array, stride: int, stride_across: int = 0) -> jax.Array:
+def convolved(x: jax.Array, kernel: jax.Array, stride: int, across: int) -> jax.Array:
     """Convolution whose padding is always that of stride 1.
 
     Args:
         x: [B, H, W, I].
         kernel: [K, L, I, O], K and L odd; used in the dtype of `x`.
         stride: from row to row.
-        stride_across: from column to column; 0 for the same.
+        across: the same from column to column.
 
     Returns:
-        [B, H, W, O], or one pixel of every `stride` rows and `stride_across` columns.
+        [B, H, W, O], or one pixel of every `stride` rows and `across` columns.
     """
-    across = stride_across or stride
     if kernel.shape[0] != kernel.shape[1] or across != stride:
         return padded_convolution(x, kernel, (stride, across))
     return convolution(x, kernel) if stride == 1 else strided_convolution(x, kernel, stride)

@@ -48,6 +48,27 @@ class Placed(Protocol):
         """The shape of each trained array."""
 
 
+def window_of(placed: Placed) -> tuple[int, int]:
+    """Rows and columns of the window of what is placed."""
+    return placed.kernel, placed.across or placed.kernel
+
+
+def is_oblong(placed: Placed) -> bool:
+    """Whether its window, or how far that moves, differs down and across."""
+    return bool(placed.across or placed.stride_across)
+
+
+def strides_of(placed: Placed) -> tuple[int, int]:
+    """How far its window moves from row to row and from column to column."""
+    return placed.stride, placed.stride_across or placed.stride
+
+
+def padding_of(placed: Placed) -> tuple[int, int]:
+    """Rows above and below, and columns on both sides, as with stride 1."""
+    down, across = window_of(placed)
+    return down // 2, across // 2
+
+
 def loaded(reference: str) -> Any:
     """What a reference such as `package.module:name` names, importing its module."""
     module, _, name = reference.partition(":")
@@ -67,7 +88,7 @@ def bias_of_channels(placed: Placed) -> dict[str, Shape]:
 def window_kernel(placed: Placed) -> dict[str, Shape]:
     """The `kernel` of a convolution of all inputs' channels, HWIO."""
     read = sum(shape[-1] for shape in placed.input_shapes)
-    return {"kernel": (placed.kernel, placed.across or placed.kernel, read, placed.shape[-1])}
+    return {"kernel": (*window_of(placed), read, placed.shape[-1])}
 
 
 def matrix_kernel(placed: Placed) -> dict[str, Shape]:

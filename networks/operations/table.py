@@ -26,6 +26,7 @@ from blockqnn.networks.operations.cuts import (
 from blockqnn.networks.operations.shapes import (
     ShapeRule,
     channels,
+    grown,
     halved,
     is_given,
     of_filters,
@@ -216,10 +217,10 @@ class Operation:
         convolves=True,
     )
     ZEROS_AFTER = OperationEntry(
-        "zeros below and to the right", _FUNCTIONS + "zeros_after", shape=is_given, cut=each_part
+        "zeros below and to the right", _FUNCTIONS + "zeros_after", shape=grown, cut=each_part
     )
     ZEROS_AROUND = OperationEntry(
-        "zeros around", _FUNCTIONS + "zeros_around", shape=is_given, cut=each_part
+        "zeros around", _FUNCTIONS + "zeros_around", shape=grown, cut=each_part
     )
     MAX_POOLING = OperationEntry(
         "max pooling", _FUNCTIONS + "max_pooling", shape=thinned, cut=each_part

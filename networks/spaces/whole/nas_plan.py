@@ -112,12 +112,13 @@ class _Body:
         """What is read of several layers: all of it, in depth."""
         maps = [self._in_stage(source, stage) for source in sources]
         shapes = [self._builder.layers[each].shape for each in maps]
-        height, width = (max(sides) for sides in tuple(zip(*shapes, strict=True))[:2])
+        heights, widths, _ = zip(*shapes, strict=True)
+        tallest, widest = (maps[sides.index(max(sides))] for sides in (heights, widths))
         same = []
         for source, here, shape in zip(sources, maps, shapes, strict=True):
-            if shape[:2] != (height, width):
-                wanted = (height, width, shape[-1])
-                here = self._builder.place(f"{name}/zeros{source}", self._zeros, (here,), wanted)
+            if shape[:2] != (max(heights), max(widths)):
+                read = (here, tallest, widest)
+                here = self._builder.place(f"{name}/zeros{source}", self._zeros, read)
             same.append(here)
         if len(same) == 1:
             return same[0]
