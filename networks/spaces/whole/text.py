@@ -20,7 +20,7 @@ from blockqnn.networks.spaces.whole.families import ENAS_MACRO, Family
 BITS = ("no", "yes")
 _LAYER = re.compile(r"(\d+)\s*\(([\d\s,]*);([\d\s,]*)\)", re.ASCII)
 _BEGINNING = re.compile(r"\s*\d+\s*\(([\d\s,]*);", re.ASCII)
-_ROWS = re.compile(r"\s*\d+\s+\d+\s*:", re.ASCII)
+_ROWS = re.compile(r"\s*\d+(:[01]*)?\s+\d+\s*:", re.ASCII)
 _ROW = re.compile(r"(\d+)(?::([01]*))?", re.ASCII)
 
 
