@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 from blockqnn.agents.contract import Agent
+from blockqnn.agents.growing import Growth
 from blockqnn.agents.registry import AgentConfig, make_agent
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
@@ -25,8 +26,7 @@ class DataSettings:
         data_dir: where TFDS keeps prepared data sets; empty for its default.
         train_examples: most images to train on; 0 for all that are not held out.
         split_seed: of the choice of the images that are held out.
-        validation_examples: most images, of those held out, that children are
-            judged by; 0 for all.
+        validation_examples: most images held out that children are judged by; 0 for all.
         resize: height and width that every image is scaled to, its longer side
             cut evenly at both ends; None for images as they are.
         background: red, green and blue, 0 to 255, behind transparent pixels.
@@ -171,13 +171,12 @@ class SearchSettings:
         evaluator: `train`, `table` for measured accuracies, `dry` for made-up ones,
             or `proxy` for scores of untrained children.
         table: where `table` looks them up.
-        asynchronous: whether a worker that is free gets a new suggestion at
-            once, instead of waiting for the end of the iteration.
+        asynchronous: whether a free worker gets a new suggestion before the iteration's end.
         budget: ends the search, and scales the schedule to itself.
-        match: the size that every child is brought to by its filters; None where
-            all have those of the layout.
+        match: the size that every child is brought to by its filters; None for those it has.
         proxy: the score of `proxy`.
         first_blocks: that are tried before the agent's own, in their order.
+        growth: of the layers of the networks that the agent designs; None for none.
     """
 
     agent: AgentConfig
@@ -198,6 +197,7 @@ class SearchSettings:
     match: Match | None = None
     proxy: str = ""
     first_blocks: tuple[Code, ...] = ()
+    growth: Growth | None = None
 
     @property
     def iterations(self) -> int:
@@ -206,7 +206,8 @@ class SearchSettings:
 
     def make_agent(self) -> Agent:
         """An agent that has learned nothing, for this search."""
-        return make_agent(self.agent, space_named(self.space, self.max_layers), self.seed)
+        space = space_named(self.space, self.max_layers)
+        return make_agent(self.agent, space, self.seed, self.growth)
 
 
 @dataclasses.dataclass(frozen=True)

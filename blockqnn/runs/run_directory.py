@@ -41,6 +41,7 @@ _BEFORE_THERE_WERE = {
     "cells": "0",
     "cell_rules": "own",
     "network_rules": "own",
+    "depth_growth": "",
 }
 """What runs did that are older than a flag."""
 

@@ -10,9 +10,8 @@ each a tuple of integers; a *design* is what it means.
 from __future__ import annotations
 
 import abc
-import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,8 @@ from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.action_list import Action, ActionList
+from blockqnn.networks.spaces.designs import Design as Design
+from blockqnn.networks.spaces.designs import Promise as Promise
 
 Code = tuple[Any, ...]
 """A complete episode: all of its decisions."""
@@ -32,39 +33,6 @@ BlockQNN paper."""
 
 class CodeError(ValueError):
     """A code that breaks the rules of its space; the message is for the user."""
-
-
-class Design(Protocol):
-    """What a code means; two codes of one hash are one network to the last weight."""
-
-    @property
-    def space(self) -> str:
-        """Name of its space."""
-
-    @property
-    def hash(self) -> str:
-        """Sixteen hexadecimal digits that name it."""
-
-    @property
-    def density(self) -> float:
-        """Edges over nodes of its graph, the density of equation 7 of the BlockQNN paper."""
-
-    @property
-    def emptiness(self) -> str:
-        """Why there is nothing to train, for the user; empty where there is something."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Promise:
-    """What made-up accuracies look at.
-
-    Attributes:
-        kernels: side of each convolution's window, in pixels.
-        shortcuts: how many ways there are around convolutions.
-    """
-
-    kernels: tuple[int, ...]
-    shortcuts: int
 
 
 class SearchSpace(abc.ABC):
@@ -81,6 +49,8 @@ class SearchSpace(abc.ABC):
     where none is named."""
     rules: Sequence[str] = ()
     """Names of the rules by which its designs can be stacked or built, where there is a choice."""
+    layers: int = 0
+    """Of each of its designs, where they have as many as `limited` says; else 0."""
     whole: bool = False
     """Whether a design is a whole network, of which a layout repeats nothing."""
     example: str
