@@ -49,8 +49,14 @@ def nas_graph(design: NasNetwork, widths: Widths | None = None) -> Graph:
         if widths is not None:
             stage = widths.stages[_stage(number, count, widths.stages)]
             width = max(1, round(layer.filters * stage / NARROWEST))
-        side = max(layer.height, layer.width)
-        nodes.append(Node(graphs.CONVOLUTION, layer.label, side, layer.inputs, width=width))
+        across = layer.width if layer.width != layer.height else 0
+        nodes.append(
+            Node(
+                *(graphs.CONVOLUTION, layer.label, layer.height, layer.inputs),
+                width=width,
+                across=across,
+            )
+        )
     unread = design.unread
     total = None if widths is None else sum(nodes[each].width or 0 for each in unread)
     if len(unread) > 1:

@@ -7,9 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.inspection.selection import layer_word
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.matching import match
+from blockqnn.networks.motifs import motifs
 from blockqnn.networks.spaces.contract import MAX_LAYERS, CodeError
-from blockqnn.networks.spaces.registry import SPACES, code_of, design_of, is_code, parse, write
+from blockqnn.networks.spaces.registry import (
+    SPACES,
+    code_of,
+    design_of,
+    graph_of,
+    is_code,
+    parse,
+    side_of,
+    write,
+)
 
 NAS, STRIDES, MACRO = SPACES["nas"], SPACES["nas_strides"], SPACES["enas_macro"]
 WHOLE = (NAS, STRIDES, MACRO)
@@ -243,3 +255,17 @@ def test_a_network_alone_is_the_body_of_a_whole_one(space):
     assert [(x.name, x.operation, x.kernel, x.shape) for x in alone[1:]] == [
         (x.name, x.operation, x.kernel, x.shape) for x in body
     ]
+
+
+def test_windows_that_are_turned_are_not_the_same():
+    one, other = (
+        parse(f"1 (3,3,36;0) 2 ({window},24;1) 3 (1,1,24;2)") for window in ("1,7", "7,1")
+    )
+    graph = graph_of(one)
+    assert [node.window for node in graph.layers] == [(3, 3), (1, 7), (1, 1)]
+    assert [layer_word(node) for node in graph.layers] == ["conv3x3", "conv1x7", "conv1x1"]
+    assert match(side_of(one), side_of(other)).changed == ((2, 2),)
+    found = motifs(graph)
+    # A row of seven pixels is a larger window than one pixel.
+    assert not found["1x1 before a larger kernel"]
+    assert motifs(graph_of(parse("1 (1,1,36;0) 2 (1,7,24;1)")))["1x1 before a larger kernel"]
