@@ -196,10 +196,13 @@ def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullIn
     """
     known = reference.standing_in(_DEFAULT)
     height, width, channels = info.seen
-    if choice.kind not in (AUTO, known.kind):
-        known = dataclasses.replace(known, kind=choice.kind, cells=0, rules="")
+    kind = known.kind if choice.kind == AUTO else choice.kind
     return dataclasses.replace(
         known,
+        kind=kind,
+        # How many there are and how they are stacked belongs to the kind of layout.
+        cells=known.cells if kind == known.kind else 0,
+        rules=known.rules if kind == known.kind else "",
         filters=choice.filters or known.filters,
         repeats=choice.repeats or known.repeats,
         height=height,
