@@ -12,6 +12,7 @@ from blockqnn.full_training.settings import LayoutChoice
 from blockqnn.inspection.block_reference import BlockReference
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import published, space_named
+from blockqnn.report.reward_words import reward_in_words
 from blockqnn.runs.run_record import read_run
 
 SEARCH = [
@@ -78,6 +79,7 @@ def test_networks_grow_with_a_search(blockqnn):
         len(space_named("nas", layers).ended(())) for layers in (2, 2, 4, 4, 5) for _ in range(4)
     ]
     assert (run.space.layers, run.whole_space.layers) == (5, 5)
+    assert "FLOPs are of the whole child, for one image" in " ".join(reward_in_words(run))
     status, out, err = blockqnn("explain", "run", "--format=json")
     assert (status, err) == (0, "")
     assert json.loads(out)["agent"]["statistics"]["layers"] == 5

@@ -96,6 +96,14 @@ def layers_in(family: Family, decisions: int) -> int:
     return layers if family.length(layers) == decisions else 0
 
 
+def require_few(family: Family, layers: int) -> None:
+    """Refuses more layers than any code that is read has, by CodeError."""
+    if layers > MOST_LAYERS:
+        raise CodeError(
+            f"A code of {family.name} has at most {MOST_LAYERS} layers; given are more."
+        )
+
+
 def check(family: Family, rows: Iterable[Sequence[int]]) -> WholeCode:
     """Checks decisions that make up a code.
 
@@ -113,9 +121,7 @@ def check(family: Family, rows: Iterable[Sequence[int]]) -> WholeCode:
     most = family.length(MOST_LAYERS)
     for position, row in enumerate(rows, start=1):
         if position > most:
-            raise CodeError(
-                f"A code of {family.name} has at most {MOST_LAYERS} layers; given are more."
-            )
+            require_few(family, MOST_LAYERS + 1)
         bit = place_of(family, position).bit
         if len(row) != 4 or tuple(row[:3]) != (position, family.number, bit):
             raise CodeError(
@@ -172,13 +178,4 @@ def layers_of(family: Family, code: Sequence[Sequence[int]]) -> tuple[Layer, ...
 def code_of_layers(family: Family, layers: Iterable[Layer]) -> WholeCode:
     """The decisions that make up layers; see `check` for what is refused."""
     values = [value for layer in layers for value in (*layer.answers, *layer.bits)]
-    if not values:
-        return check(family, [])
-    most = family.length(MOST_LAYERS)
-    return check(
-        family,
-        [
-            decision(family, position, value) if position <= most else ()
-            for position, value in enumerate(values, start=1)
-        ],
-    )
+    return check(family, [decision(family, *each) for each in enumerate(values, start=1)])

@@ -10,13 +10,15 @@ scripts are read as well, `enas_macro 0 3 0 0 1 0`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.networks.spaces.whole import codes
 from blockqnn.networks.spaces.whole.codes import Layer, WholeCode
 from blockqnn.networks.spaces.whole.families import ENAS_MACRO, Family
 
+_Part = TypeVar("_Part")
 BITS = ("no", "yes")
 _LAYER = re.compile(r"(\d+)\s*\(([\d\s,]*);([\d\s,]*)\)", re.ASCII)
 _BEGINNING = re.compile(r"\s*\d+\s*\(([\d\s,]*);", re.ASCII)
@@ -72,12 +74,19 @@ def parse(family: Family, text: str) -> WholeCode:
             f"A code of {family.name} is written {_form(family)}; given: {(rest or text)[:80]!r}."
         )
     layers = []
-    for place, found in enumerate(_LAYER.finditer(body), start=1):
+    for place, found in enumerate(_few(family, _LAYER.finditer(body)), start=1):
         number, answers, inputs = found.groups()
         if int(number[:9]) != place:
             raise CodeError(f"Layer {place} is written as layer {number[:9]}.")
         layers.append(Layer(_answers(family, place, answers), _bits(place, inputs)))
     return codes.code_of_layers(family, layers)
+
+
+def _few(family: Family, parts: Iterable[_Part]) -> Iterator[_Part]:
+    """The parts of a text, one for each layer, refused where no code has so many."""
+    for count, part in enumerate(parts, start=1):
+        codes.require_few(family, count)
+        yield part
 
 
 def _answers(family: Family, layer: int, text: str) -> tuple[int, ...]:
@@ -116,7 +125,7 @@ def _rows(family: Family, body: str) -> list[Layer]:
     if ":" not in body:
         return _plain_rows(family, body)
     layers = []
-    for place, word in enumerate(body.split()):
+    for place, word in enumerate(_few(family, body.split())):
         found = _ROW.fullmatch(word)
         bits = (found[2] or "") if found else ""
         if found is None or len(bits) != place:
@@ -133,6 +142,7 @@ def _plain_rows(family: Family, body: str) -> list[Layer]:
     words = body.replace(",", " ").split()
     layers: list[Layer] = []
     while words:
+        codes.require_few(family, len(layers) + 1)
         own, words = words[: len(layers) + 1], words[len(layers) + 1 :]
         if len(own) != len(layers) + 1 or not set(own[1:]) <= {"0", "1"}:
             raise CodeError(
@@ -146,7 +156,7 @@ def _plain_rows(family: Family, body: str) -> list[Layer]:
 
 def _operation(family: Family, layer: int, word: str) -> int:
     names = family.questions[0].answers
-    if not word.isdecimal() or int(word[:9]) not in range(len(names)):
+    if not (word.isascii() and word.isdecimal()) or int(word[:9]) not in range(len(names)):
         allowed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
         raise CodeError(f"Layer {layer}: operation is {word[:20]}; allowed: {allowed}.")
     return int(word[:9])

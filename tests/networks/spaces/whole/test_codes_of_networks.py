@@ -126,8 +126,14 @@ def test_decisions_that_make_up_no_code(space, rows, message):
 def test_codes_of_very_many_layers_are_refused():
     text = " ".join(f"0:{'0' * n}" if n else "0" for n in range(101))
     assert len(parse(" ".join(text.split()[:100]))) == 100 + 50 * 99
-    with pytest.raises(CodeError, match="at most 100 layers"):
-        parse(text)
+    plain = "enas_macro " + " ".join(["0"] * (101 + 50 * 101))
+    layers = " ".join(f"{n} (3,3,24;0)" for n in range(1, 102))
+    for each in (text, plain, layers):
+        with pytest.raises(CodeError, match="at most 100 layers; given are more"):
+            parse(each)
+    rows = [tuple(row) for row in MACRO.limited(101).ended(())]
+    with pytest.raises(CodeError, match="at most 100 layers; given are more"):
+        MACRO.check(rows)
 
 
 def test_layers_may_be_exchanged_that_do_not_read_one_another():
