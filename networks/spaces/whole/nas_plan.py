@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation, Plan, PlanBuilder
-from blockqnn.networks.spaces.whole.families import NARROWEST
 from blockqnn.networks.spaces.whole.meaning import IMAGE, NasLayer, NasNetwork
 from blockqnn.networks.spaces.whole.rules import ZEROS
-from blockqnn.networks.spaces.whole.stages import BODY, stage_of
+from blockqnn.networks.spaces.whole.stages import BODY, nas_filters, stage_of
 
 _POOLED = 3
 """Side of the window of a pooling between stages."""
@@ -56,11 +55,6 @@ def nas_alone(design: NasNetwork, channels: int, filters: int, rules: str) -> Pl
     builder.place("image", Operation.IMAGE, (), (8, 8, channels))
     _Body(builder, design, (filters,), ZEROS[rules]).place()
     return tuple(builder.layers)
-
-
-def nas_filters(filters: int, stage: int) -> int:
-    """Channels of a layer from the filters of its code and those of its stage."""
-    return max(1, round(filters * stage / NARROWEST))
 
 
 class _Body:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Graph, Node
-from blockqnn.networks.spaces.whole.families import NARROWEST, Kind
-from blockqnn.networks.spaces.whole.stages import stage_of
+from blockqnn.networks.spaces.whole.families import Kind
+from blockqnn.networks.spaces.whole.stages import nas_filters, stage_of
 
 if TYPE_CHECKING:
     from blockqnn.networks.spaces.whole.meaning import MacroNetwork, NasNetwork
@@ -48,7 +48,7 @@ def nas_graph(design: NasNetwork, widths: Widths | None = None) -> Graph:
         width = None
         if widths is not None:
             stage = widths.stages[_stage(number, count, widths.stages)]
-            width = max(1, round(layer.filters * stage / NARROWEST))
+            width = nas_filters(layer.filters, stage)
         across = layer.width if layer.width != layer.height else 0
         nodes.append(
             Node(

@@ -1,8 +1,9 @@
-"""Which layers of a whole network stand in which stage."""
+"""Which layers of a whole network stand in which stage, and what that does to their channels."""
 
 from __future__ import annotations
 
 from blockqnn.networks.layout import LayoutError
+from blockqnn.networks.spaces.whole.families import NARROWEST
 
 BODY = "whole/network"
 """What the names of all layers of a design begin with."""
@@ -20,6 +21,11 @@ def stage_of(layer: int, layers: int, stages: int) -> int:
         Its number.
     """
     return min((layer - 1) // (layers // stages), stages - 1)
+
+
+def nas_filters(filters: int, stage: int) -> int:
+    """Channels of a layer of NAS, from the filters of its code and those of its stage."""
+    return max(1, round(filters * stage / NARROWEST))
 
 
 def require_layers(unit: str, layers: int, stages: int) -> None:

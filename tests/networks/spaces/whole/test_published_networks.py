@@ -77,6 +77,7 @@ def test_parts_and_neighbours_of_the_network_of_nas():
     filters = [layer.filters for layer in design_of(NAS_V1).layers]
     assert parameters(plan) + sum(filters) == 4_202_266
     assert sum(len(layer.inputs) for layer in design_of(NAS_V1).layers[1:]) == 65
+    assert sum(row.bit > 0 for row in NAS_V1) == 105
     assert parameters(network(rewired(chain), (24,))) == 809_134
     assert parameters(network(rewired(dense), (24,))) == 6_630_910
     assert parameters(network(V1.replace("(7,5,48;2,7,", "(7,5,48;7,"), (24,))) == 4_120_990
