@@ -42,7 +42,7 @@ DARTS = parse(
 )
 DARTS_LAYOUT = Layout("cells_imagenet", (4, 8), 1, 35, 32, 1, 3, cells=2, rules="nasnet")
 NAS = parse("1 (1,3,1,1,36;0) 2 (3,1,3,2,24;0) 3 (3,3,1,1,24;1,2)")
-NAS_LAYOUT = Layout("whole", (2,), 1, 9, 10, 3, 4, rules="zeros_around")
+NAS_LAYOUT = Layout("whole", (4,), 1, 9, 10, 3, 4, rules="zeros_around")
 ENAS = parse("3 4:1")
 ENAS_LAYOUT = Layout("whole", (2, 3), 1, 9, 10, 1, 3, rules="concat_skips")
 NETWORKS = {
