@@ -200,7 +200,6 @@ def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullIn
     return dataclasses.replace(
         known,
         kind=kind,
-        # How many there are and how they are stacked belongs to the kind of layout.
         cells=known.cells if kind == known.kind else 0,
         rules=known.rules if kind == known.kind else "",
         filters=choice.filters or known.filters,
