@@ -232,6 +232,14 @@ class Agent(Protocol):
 
 
 @runtime_checkable
+class Resizing(Protocol):
+    """An agent that must be told when the episodes of its space get another length."""
+
+    def space_changed(self) -> None:
+        """Learns that the space ends its episodes elsewhere from now on."""
+
+
+@runtime_checkable
 class Sampling(Protocol):
     """An agent that must be told what it knew of a suggestion when it made it.
 

@@ -107,6 +107,12 @@ class DecisionTables:
         legal = self.prior[np.arange(len(actions)), found[: len(actions)]] > ILLEGAL
         return found if legal.all() else None
 
+    def ask_for_ends(self) -> None:
+        """Asks the space again which actions end an episode."""
+        for t, number in zip(*np.nonzero(self.prior > ILLEGAL), strict=True):
+            action = self._numbered.action(int(number), int(t) + 1)
+            self.ends[t, number] = self._space.is_end(action)
+
     def episode(self, numbers: Sequence[int]) -> tuple[Any, ...]:
         """The actions of an episode up to its end.
 

@@ -52,6 +52,11 @@ class Policy:
         self._weights = jax.device_put(weights, self._device)
         self._optimiser = rule.optimiser.init(self._weights)
 
+    def follow_space(self) -> None:
+        """Ends its episodes where the space does now."""
+        self.tables.ask_for_ends()
+        self._arrays = controller.on_device(self.tables, self._device)
+
     def draw(self, random: np.random.Generator) -> tuple[Any, ...]:
         """Draws an episode.
 

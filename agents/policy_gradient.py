@@ -161,6 +161,12 @@ class PolicyGradient(abc.ABC):
             if len(self._pending) == self._config.children:
                 self._learn()
 
+    def space_changed(self) -> None:
+        """See `Resizing.space_changed`. Children of the former length teach nothing any more."""
+        self._policy.follow_space()
+        self._pending, self._figures = [], None
+        self._changed.add("pending")
+
     def warning(self) -> str:
         """See `Sampling.warning`."""
         share = self.statistics()["concentration"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent, SearchSpace
 from blockqnn.agents.evolution import EvolutionConfig, RegularisedEvolution
+from blockqnn.agents.growing import GrowingAgent, Growth
 from blockqnn.agents.local_search import LocalSearch, LocalSearchConfig
 from blockqnn.agents.options import AgentSettings
 from blockqnn.agents.ppo import PPO, PPOConfig
@@ -47,17 +48,20 @@ AGENTS: dict[str, AgentEntry] = {
 """Every agent by its name, which is what `--agent` may be."""
 
 
-def make_agent(config: AgentConfig, space: SearchSpace, seed: int) -> Agent:
+def make_agent(config: AgentConfig, space: Any, seed: int, growth: Growth | None = None) -> Agent:
     """Creates an agent that has learned nothing.
 
     Args:
         config: its settings, whose type says which agent it is.
         space: the decision process.
         seed: of all random choices.
+        growth: of a space whose networks have so many layers; None where it does not grow.
 
     Returns:
         The agent.
     """
+    if growth is not None:
+        return GrowingAgent(space, growth, lambda growing: make_agent(config, growing, seed))
     if isinstance(config, PredictorConfig):
         return PredictedAgent(space, config, seed, make_agent)
     makers = {entry.settings: entry.make for entry in AGENTS.values()}

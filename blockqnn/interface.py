@@ -96,7 +96,7 @@ def figures(code: Code | str, layout: Layout | None = None) -> dict[str, Any]:
     from blockqnn.networks.cost import cost
 
     code = code_of(code)
-    chosen = layout or fitting(code, Layout())
+    chosen = layout or fitting(code, Layout(named=False))
     return design_facts(code, cost(space_of(code).design(code), chosen))
 
 
@@ -123,7 +123,7 @@ def network(code: Code | str, layout: Layout | None = None, seed: int = 0) -> Ch
     from blockqnn.networks.child import child_network
 
     code = code_of(code)
-    return child_network(code, layout or fitting(code, Layout()), seed)
+    return child_network(code, layout or fitting(code, Layout(named=False)), seed)
 
 
 def block(code: Code | str, channels: int, filters: int, seed: int = 0) -> Block:

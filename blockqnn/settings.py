@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 from blockqnn.agents.contract import Agent
+from blockqnn.agents.growing import Growth
 from blockqnn.agents.registry import AgentConfig, make_agent
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
@@ -26,8 +27,7 @@ class DataSettings:
         data_dir: where TFDS keeps prepared data sets; empty for its default.
         train_examples: most images to train on; 0 for all that are not held out.
         split_seed: of the choice of the images that are held out.
-        validation_examples: most images, of those held out, that children are
-            judged by; 0 for all.
+        validation_examples: most images held out that children are judged by; 0 for all.
         resize: height and width that every image is scaled to, its longer side
             cut evenly at both ends; None for images as they are.
         background: red, green and blue, 0 to 255, behind transparent pixels.
@@ -173,14 +173,13 @@ class SearchSettings:
             `proxy` for scores of untrained children, or `shared` for scores by weights that
             all share.
         table: where `table` looks them up.
-        asynchronous: whether a worker that is free gets a new suggestion at
-            once, instead of waiting for the end of the iteration.
+        asynchronous: whether a free worker gets a new suggestion before the iteration's end.
         budget: ends the search, and scales the schedule to itself.
-        match: the size that every child is brought to by its filters; None where
-            all have those of the layout.
+        match: the size that every child is brought to by its filters; None for those it has.
         proxy: the score of `proxy`.
         first_blocks: that are tried before the agent's own, in their order.
         supernet: of `shared`; None where each child has weights of its own.
+        growth: of the layers of the networks that the agent designs; None for none.
     """
 
     agent: AgentConfig
@@ -202,6 +201,7 @@ class SearchSettings:
     proxy: str = ""
     first_blocks: tuple[Code, ...] = ()
     supernet: SupernetSettings | None = None
+    growth: Growth | None = None
 
     @property
     def iterations(self) -> int:
@@ -216,7 +216,8 @@ class SearchSettings:
 
     def make_agent(self) -> Agent:
         """An agent that has learned nothing, for this search."""
-        return make_agent(self.agent, space_named(self.space, self.max_layers), self.seed)
+        space = space_named(self.space, self.max_layers)
+        return make_agent(self.agent, space, self.seed, self.growth)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -120,7 +120,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
         references=value["blocks"],
         own_filters=not flags.values["filters"].present,
         max_layers=value["max_layers"],
-        layout=child_network.layout(value),
+        layout=child_network.chosen_layout(flags),
         recipe=dataclasses.replace(
             Recipe(),
             batch_size=value["batch_size"],

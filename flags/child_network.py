@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from blockqnn.flags import flag_text, parsing
-from blockqnn.networks.layout import OF_CELLS, Layout
+from blockqnn.networks.layout import OF_CELLS, WHOLE, Layout
 from blockqnn.networks.sizing import TOLERANCE
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts, stacking_rules
 
+_OF_A_LAYOUT = ("layout", "filters", "repeats", "cells", "cell_rules", "network_rules")
 OWN_RULES = "own"
 """Of the flag that says how cells are stacked."""
 
@@ -38,7 +40,7 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
 
 
 def define_cells(flags: parsing.FlagSet) -> None:
-    """Adds the flags of layouts of cells, in a group of their own.
+    """Adds the flags of layouts of cells and of whole networks, in groups of their own.
 
     Args:
         flags: that are added to.
@@ -53,6 +55,14 @@ def define_cells(flags: parsing.FlagSet) -> None:
         (OWN_RULES, *stacking_rules()),
         "whose rules cells are stacked by: preparation of their inputs, stem, and head; own for "
         "those that the search space was published with",
+    )
+    flags.group("Whole networks (--layout=whole)", parsing.Owner("layout", (WHOLE,)))
+    flags.choice(
+        "network_rules",
+        OWN_RULES,
+        (OWN_RULES, *stacking_rules(whole=True)),
+        "what papers leave open: where zeros go that bring maps to one size, or how skip "
+        "connections are joined; own for those of the search space",
     )
 
 
@@ -101,6 +111,19 @@ def define_blocks(flags: parsing.FlagSet, title: str) -> None:
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
 
 
+def chosen_layout(flags: parsing.FlagSet) -> Layout:
+    """The layout that the flags of a command line describe; see `layout`.
+
+    Args:
+        flags: read.
+
+    Returns:
+        The layout, which knows whether any of its flags was given.
+    """
+    named = any(flags.values[name].present for name in _OF_A_LAYOUT)
+    return dataclasses.replace(layout(flags.chosen()), named=named)
+
+
 def layout(
     values: dict[str, Any], shape: tuple[int, int, int] | None = None, classes: int | None = None
 ) -> Layout:
@@ -121,7 +144,8 @@ def layout(
         *(values["image_size"], values["image_size"]),
         values["channels"],
     )
-    rules = values["cell_rules"]
+    whole = values["layout"] == WHOLE or values["cell_rules"] == OWN_RULES
+    rules = values["network_rules" if whole else "cell_rules"]
     found = Layout(
         kind=values["layout"],
         filters=values["filters"],

@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str]) -> DrawSettings:
         canonical=value["canonical"],
         dots_per_inch=value["dots_per_inch"],
         max_layers=value["max_layers"],
-        layout=child_network.layout(value),
+        layout=child_network.chosen_layout(flags),
     )
 
 

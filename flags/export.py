@@ -74,7 +74,7 @@ def parse(arguments: Sequence[str]) -> ExportSettings:
         framework=value["framework"],
         fresh_weights=value["fresh_weights"],
         seed=value["seed"],
-        layout=child_network.layout(value),
+        layout=child_network.chosen_layout(flags),
         max_layers=value["max_layers"],
     )
 

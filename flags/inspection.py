@@ -104,7 +104,7 @@ def parse_show(arguments: Sequence[str]) -> ShowSettings:
     return ShowSettings(
         references=tuple(words),
         max_layers=value["max_layers"],
-        layout=child_network.layout(value),
+        layout=child_network.chosen_layout(flags),
         selection=Selection(
             sort=value["sort"],
             order=value["order"],

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from blockqnn.agents.growing import Growth
 from blockqnn.data.datasets import describe
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import OF_IMAGES, SHARED
@@ -140,6 +141,17 @@ def _define_child_network(flags: parsing.FlagSet) -> None:
         "most bytes of all layers' outputs for a training batch; 0 for no limit",
     )
     child_network.define_cells(flags)
+    growing = tuple(space.name for space in SPACES.values() if space.layers)
+    flags.group("Networks that grow", parsing.Owner("space", growing))
+    flags.special(
+        "depth_growth",
+        None,
+        "layers of the first networks, by how many they grow, and after how many blocks each time, "
+        "as in 6:2:1600; they grow to --max_layers. Empty for networks of --max_layers from the "
+        "start",
+        Growth.read,
+        "three numbers from 1 on, as in 6:2:1600",
+    )
 
 
 def parse(
@@ -269,6 +281,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         match=values["match"],
         proxy=evaluators.proxy(values),
         supernet=shared,
+        growth=values["depth_growth"],
     )
 
 

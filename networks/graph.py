@@ -63,6 +63,7 @@ class Node:
         carried: what the edge from each input carries, None for a plain edge;
             empty where none carries anything.
         width: channels of its output, or None where no filters were given.
+        across: columns of its window, where they are not as many as its rows; else 0.
     """
 
     kind: str
@@ -71,6 +72,12 @@ class Node:
     inputs: tuple[int, ...] = ()
     carried: tuple[Carried | None, ...] = ()
     width: int | None = None
+    across: int = 0
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows and columns of its window, 0 where there is none."""
+        return self.kernel, self.across or self.kernel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,8 @@ CIFAR = "cifar"
 IMAGENET = "imagenet"
 CELLS = "cells"
 CELLS_IMAGENET = "cells_imagenet"
+WHOLE = "whole"
+"""Nothing is repeated: a design is a network but for its classifier."""
 OF_CELLS = (CELLS, CELLS_IMAGENET)
 """Layouts of cells that read the two cells before them."""
 
@@ -42,7 +44,10 @@ class Layout:
         classes: number of classes.
         cells: how many in all, reductions included, where cells are stacked; 0 for as many
             as `repeats` says.
-        rules: how cells are stacked, where there is a choice; empty for the space's own.
+        rules: how cells are stacked, or a whole network is built, where there is a choice;
+            empty for the space's own.
+        named: whether somebody chose it; else a design's usual layout may take its place. It is
+            not a part of the layout, and in no record.
     """
 
     kind: str = CIFAR
@@ -54,6 +59,7 @@ class Layout:
     classes: int = 10
     cells: int = 0
     rules: str = ""
+    named: bool = dataclasses.field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.filters:
@@ -83,6 +89,7 @@ class Layout:
         is named after them, stay what they were.
         """
         fields = dataclasses.asdict(self)
+        del fields["named"]
         return {name: value for name, value in fields.items() if value or name not in _LATER}
 
     @property

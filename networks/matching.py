@@ -116,7 +116,7 @@ class _Sides:
         self.readers: list[list[int]] = [[] for _ in self.inputs]
         for source, target in graph.ends:
             self.readers[source].append(target)
-        self.labels = [(node.kind, node.kernel) for node in graph.nodes]
+        self.labels = [(node.kind, node.window) for node in graph.nodes]
         self.edges = Counter(graph.ends)
 
     def edges_at(self, node: int) -> int:
@@ -126,9 +126,9 @@ class _Sides:
 
 def _worth(one: _Sides, other: _Sides, node: int, partner: int) -> float:
     """What it is worth that two nodes are partners, in halves of an edge; 0 if they cannot be."""
-    (kind, kernel), (other_kind, other_kernel) = one.labels[node], other.labels[partner]
+    (kind, window), (other_kind, other_window) = one.labels[node], other.labels[partner]
     if kind == other_kind:
-        return 1.0 if kernel == other_kernel else 0.5
+        return 1.0 if window == other_window else 0.5
     ends = {INPUT, OUTPUT}
     if ends & {kind, other_kind} or len(one.inputs[node]) != len(other.inputs[partner]):
         return 0.0

@@ -58,7 +58,7 @@ class _View:
 
     def kernel(self, node: int) -> int:
         layer = self.layers[node]
-        return layer.kernel if layer else 0
+        return max(layer.window) if layer else 0
 
     def of(self, kind: str) -> list[Node]:
         return [layer for layer in self.layers if layer and layer.kind == kind]

@@ -29,6 +29,8 @@ class PlacedLayer:
         shape: the shape of its output.
         stride: of a convolution; padding is as with stride 1.
         shared_as: the name by which designs share its arrays, where that is not `name`.
+        across: columns of its window, where they are not as many as its rows; else 0.
+        stride_across: from column to column, where it is another one; else 0.
     """
 
     name: str
@@ -39,6 +41,8 @@ class PlacedLayer:
     shape: Shape
     stride: int = 1
     shared_as: str = ""
+    across: int = 0
+    stride_across: int = 0
 
     @property
     def normalises(self) -> bool:
@@ -50,6 +54,8 @@ class PlacedLayer:
         """Where it stands and what it is: designs that share weights share those of one key."""
         shapes = " ".join("x".join(map(str, shape)) for shape in self.input_shapes)
         window = f"{self.kernel}/{self.stride}"
+        if self.across or self.stride_across:
+            window += f" {self.across}/{self.stride_across}"
         what = f"{self.operation.name} {window} {shapes} -> {'x'.join(map(str, self.shape))}"
         return f"{self.shared_as or self.name}: {what}"
 
@@ -59,9 +65,10 @@ class PlacedLayer:
         return self.operation.parameter_shapes(self)
 
     @property
-    def signature(self) -> tuple[OperationEntry, int, tuple[Shape, ...], Shape, int]:
+    def signature(self) -> tuple[object, ...]:
         """All that the computation depends on; equal signatures share an executable."""
-        return self.operation, self.kernel, self.input_shapes, self.shape, self.stride
+        window = self.kernel, self.across, self.stride, self.stride_across
+        return self.operation, self.input_shapes, self.shape, *window
 
 
 Plan = tuple[PlacedLayer, ...]
@@ -87,6 +94,8 @@ class PlanBuilder:
         stride: int = 1,
         filters: int = 0,
         shared_as: str = "",
+        across: int = 0,
+        stride_across: int = 0,
     ) -> int:
         """Adds a layer; its fields are those of `PlacedLayer`.
 
@@ -99,6 +108,8 @@ class PlanBuilder:
             stride: see there.
             filters: channels of the output, for operations that leave the choice.
             shared_as: see there.
+            across: see there.
+            stride_across: see there.
 
         Returns:
             Its position.
@@ -110,7 +121,8 @@ class PlanBuilder:
         if shape is None:
             shape = operation.shape(shapes, kernel, stride, filters)
         layer = PlacedLayer(
-            name, operation, kernel, tuple(inputs), shapes, shape, stride, shared_as
+            *(name, operation, kernel, tuple(inputs), shapes, shape),
+            *(stride, shared_as, across, stride_across),
         )
         self.layers.append(layer)
         return len(self.layers) - 1

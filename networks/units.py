@@ -13,7 +13,7 @@ import itertools
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 
 Form = tuple[tuple[tuple[object, ...], ...], int]
-"""For each layer operation, kernel, stride and what it reads, 0 being the unit's input and i its
+"""For each layer operation, window, strides and what it reads, 0 being the unit's input and i its
 i-th layer; then the same number for the unit's output."""
 
 
@@ -43,7 +43,7 @@ class Unit:
     def form(self) -> Form:
         """What it computes, whatever its widths and wherever it stands."""
         layers = tuple(
-            (layer.operation, layer.kernel, layer.stride, inputs)
+            (layer.operation, *_window(layer), inputs)
             for layer, inputs in zip(self.layers, self.inputs, strict=True)
         )
         return layers, self.output
@@ -96,6 +96,10 @@ def alone(plan: Plan, name: str) -> Unit:
         # It joins nothing: it only says which layer is the output.
         output = plan[output].inputs[0]
     return _made(plan, name, list(range(1, len(plan))), 0, output)
+
+
+def _window(layer: PlacedLayer) -> tuple[int, int, int, int]:
+    return layer.kernel, layer.across, layer.stride, layer.stride_across
 
 
 def _unit_name(layer_name: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from blockqnn.listing import number, table
-from blockqnn.networks.operations.steps import Placed
+from blockqnn.networks.operations.steps import Placed, window_of
 
 
 class Direction(enum.StrEnum):
@@ -64,7 +64,10 @@ def kind_of(name: str, placed: Placed, arrays: Mapping[str, Sequence[int]]) -> s
     """
     if len(arrays.get("kernel", ())) == 4:
         stride = f", stride {placed.stride}" if placed.stride > 1 else ""
-        return f"convolution {placed.kernel}x{placed.kernel}{stride}"
+        if placed.stride_across:
+            stride = f", strides {placed.stride}x{placed.stride_across}"
+        rows, columns = window_of(placed)
+        return f"convolution {rows}x{columns}{stride}"
     if len(placed.shape) == 1 or name == "relu":
         return CLASSIFIER
     known = {"sum": SUMS, "sum, batch norm": SUMS, "batch norm": SUMS, "add": SUMS}

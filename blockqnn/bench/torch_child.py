@@ -18,6 +18,7 @@ from blockqnn.bench.torch_profile import TorchProfile
 from blockqnn.data.images import Images, channel_statistics
 from blockqnn.errors import UserError
 from blockqnn.networks.initial import Weights, initial_parameters
+from blockqnn.networks.operations.steps import padding_of, strides_of
 from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.settings import Recipe
@@ -243,7 +244,7 @@ def _widen(x: torch.Tensor, channels: int) -> torch.Tensor:
 # In NCHW what JAX's side computes: of a layer, its arrays, its inputs and whether it is trained.
 _FUNCTIONS: dict[OperationEntry, Callable[..., torch.Tensor]] = {
     Operation.CONVOLUTION: lambda layer, arrays, inputs, training: functional.conv2d(
-        inputs[0], arrays.kernel, None, layer.stride, layer.kernel // 2
+        inputs[0], arrays.kernel, None, strides_of(layer), padding_of(layer)
     ),
     Operation.PCC: lambda layer, arrays, inputs, training: _pcc(layer, arrays, inputs[0], training),
     Operation.BATCH_NORM: lambda layer, arrays, inputs, training: _batch_norm(

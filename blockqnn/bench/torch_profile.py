@@ -22,6 +22,7 @@ from blockqnn.bench.profile import (
     kind_of,
     median_seconds,
 )
+from blockqnn.networks.operations.steps import padding_of, strides_of
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.settings import Recipe
 
@@ -89,7 +90,7 @@ class TorchProfile:
 
     def _function(self, layer: PlacedLayer) -> Function:
         """What a layer computes before its batch norm, of its inputs and then its arrays."""
-        padding, stride = layer.kernel // 2, layer.stride
+        padding, stride = padding_of(layer), strides_of(layer)
         if layer.operation is Operation.PCC:
             return lambda x, kernel: functional.conv2d(
                 functional.relu(x), kernel, None, stride, padding

@@ -15,8 +15,11 @@ from blockqnn.export.unit_class import UnitClass, class_of, design_class, short_
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.networks.spaces.contract import Code, Design
-from blockqnn.networks.spaces.registry import design_of, design_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan, space_of
 from blockqnn.networks.units import Form, Unit, units_of
+
+_WHOLE = "Body"
+"""The class of a design that is a whole network but for what stands before and behind it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Architecture:
     parts: tuple[Use | Single, ...]
 
     @property
+    def whole(self) -> bool:
+        """Whether the design is a whole network."""
+        return self.design.name == _WHOLE
+
+    @property
     def stages(self) -> tuple[Use, ...]:
         """Lists of designs."""
         return tuple(part for part in self.parts if isinstance(part, Use) and part.as_list)
@@ -104,9 +112,14 @@ def architecture(what: Code | Design, layout: Layout) -> Architecture:
     """
     meant = design_of(what) if isinstance(what, tuple) else what
     plan = design_plan(meant, layout)
-    design = design_class(meant)
-    classes = {design.example.form: design}
     elements = units_of(plan)
+    if space_of(meant).whole:
+        # Its widths are its own, and nothing is repeated: the class is of what is there.
+        (own,) = (element for element in elements if isinstance(element, Unit))
+        design = class_of(_WHOLE, [own], same_width=False, fixed=True)
+    else:
+        design = design_class(meant)
+    classes = {design.example.form: design}
     for form, units in _by_form(e for e in elements if isinstance(e, Unit)).items():
         if form not in classes and len(units[0].layers) > 1:
             classes[form] = class_of(_class_name(units[0]), units, same_width=False)
@@ -152,8 +165,9 @@ def _parts(
         filters = of.filters_of(run[0])
         assert filters is not None, "units that do not fit were taken apart"
         stage, _, _ = run[0].name.partition("/")
-        name = stage if of is design else run[0].name
-        yield Use(_unused(_identifier(name), taken), of, tuple(run), filters, of is design)
+        repeated = of is design and of.name != _WHOLE
+        name = stage if repeated else of.name if of is design else run[0].name
+        yield Use(_unused(_identifier(name), taken), of, tuple(run), filters, repeated)
 
 
 def _runs(

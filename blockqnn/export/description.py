@@ -55,6 +55,7 @@ def _layers(plan: Plan, places: Mapping[int, str]) -> list[dict[str, Any]]:
             "name": layer.name,
             "operation": layer.operation.name,
             "kernel": layer.kernel,
+            **({"across": layer.across} if layer.across else {}),
             "inputs": [plan[i].name for i in layer.inputs],
             "shape": list(layer.shape),
             "weights": places.get(position) if layer.parameter_shapes else None,

@@ -44,7 +44,9 @@ FORMS = {
     Operation.CONVOLUTION: SourceForm(
         "{layer}({x})",
         "convolution({inputs}, {outputs}, {kernel}{stride}, rngs=rngs)",
+        oblong="window({inputs}, {outputs}, {size}, {strides}, {padding}, rngs=rngs)",
         helpers=("convolution",),
+        oblong_helpers=("window",),
     ),
     Operation.PCC: SourceForm(
         "{layer}({x})",
@@ -87,6 +89,14 @@ FORMS = {
         helpers=("FactorisedReduction",),
         weights=_halves_and_norm,
     ),
+    Operation.PLAIN_FACTORISED_REDUCTION: SourceForm(
+        "{layer}({x})",
+        "PlainFactorisedReduction({inputs}, {outputs}, rngs=rngs)",
+        helpers=("PlainFactorisedReduction",),
+        weights=_halves_and_norm,
+    ),
+    Operation.ZEROS_AFTER: SourceForm("zeros_after({inputs})", helpers=("zeros_after",)),
+    Operation.ZEROS_AROUND: SourceForm("zeros_around({inputs})", helpers=("zeros_around",)),
     Operation.BATCH_NORM: SourceForm(
         "{layer}({x})",
         "batch_norm({outputs}, rngs=rngs)",

@@ -162,6 +162,36 @@ class FactorisedReduction(nnx.Module):
         halves = [self.even(x[:, ::2, ::2]), self.odd(shifted[:, ::2, ::2])]
         return self.norm(jnp.concatenate(halves, axis=-1))
 ''',
+    "PlainFactorisedReduction": '''
+
+class PlainFactorisedReduction(nnx.Module):
+    """1x1 convolutions of even and of odd pixels side by side, batch normalisation."""
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs):
+        self.even = convolution(inputs, outputs - outputs // 2, 1, rngs=rngs)
+        self.odd = convolution(inputs, outputs // 2, 1, rngs=rngs)
+        self.norm = batch_norm(outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shifted = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
+        halves = [self.even(x[:, ::2, ::2]), self.odd(shifted[:, ::2, ::2])]
+        return self.norm(jnp.concatenate(halves, axis=-1))
+''',
+    "zeros_after": '''
+
+def zeros_after(x: jax.Array, tall: jax.Array, wide: jax.Array) -> jax.Array:
+    """A map with zeros below and to the right, as tall as one map and as wide as another."""
+    down, across = tall.shape[1] - x.shape[1], wide.shape[2] - x.shape[2]
+    return jnp.pad(x, ((0, 0), (0, down), (0, across), (0, 0)))
+''',
+    "zeros_around": '''
+
+def zeros_around(x: jax.Array, tall: jax.Array, wide: jax.Array) -> jax.Array:
+    """A map with zeros around it, as tall as one map and as wide as another."""
+    missing = (tall.shape[1] - x.shape[1], wide.shape[2] - x.shape[2])
+    down, across = ((n // 2, n - n // 2) for n in missing)
+    return jnp.pad(x, ((0, 0), down, across, (0, 0)))
+''',
     "max_pool": '''
 
 def max_pool(x: jax.Array, side: int, stride: int = 1) -> jax.Array:

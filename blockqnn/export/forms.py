@@ -19,6 +19,7 @@ NEEDS = {
     "ReluDilatedNorm": ("window", "batch_norm"),
     "ReluCrossedNorm": ("window", "batch_norm"),
     "FactorisedReduction": ("convolution", "batch_norm"),
+    "PlainFactorisedReduction": ("convolution", "batch_norm"),
 }
 """For helpers that need others, these; both frameworks have them by these names."""
 
@@ -39,16 +40,21 @@ class SourceForm:
             argument where it is not 1.
         constructor: what makes the attribute, a format of `{inputs}` and `{outputs}`, channels,
             of `{kernel}`, of `{stride}` as above, and `{step}`, its number; empty without one.
+        oblong: `constructor` where the window or its steps differ down and across, a format of
+            `{inputs}`, `{outputs}`, `{size}`, `{strides}` and `{padding}`.
         uneven: `call` where the inputs' channels differ; empty where it is the same.
         helpers: names of the framework's helpers that constructor and call need.
+        oblong_helpers: those that `oblong` needs in place of `helpers`.
         uneven_helpers: those that `uneven` needs.
         weights: from trained and running arrays to arrays by their names in the attribute.
     """
 
     call: str
     constructor: str = ""
+    oblong: str = ""
     uneven: str = ""
     helpers: tuple[str, ...] = ()
+    oblong_helpers: tuple[str, ...] = ()
     uneven_helpers: tuple[str, ...] = ()
     weights: Callable[[Arrays, Arrays], dict[str, np.ndarray]] = as_they_are
 

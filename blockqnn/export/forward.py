@@ -21,6 +21,7 @@ from blockqnn.networks.initial import Weights
 from blockqnn.networks.layers import compute
 from blockqnn.networks.normalisation import normalised
 from blockqnn.networks.operations.functions import DILATION
+from blockqnn.networks.operations.steps import strides_of
 from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.networks.separable import grouped
@@ -82,13 +83,13 @@ def compute_logits(
 def _convolution(
     layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
 ) -> jax.Array:
-    return _convolved(inputs[0], weights["kernel"], layer.stride)
+    return _convolved(inputs[0], weights["kernel"], *strides_of(layer))
 
 
 def _pcc(
     layer: PlacedLayer, weights: dict[str, jax.Array], inputs: Sequence[jax.Array]
 ) -> jax.Array:
-    convolved = _convolved(nnx.relu(inputs[0]), weights["kernel"], layer.stride)
+    convolved = _convolved(nnx.relu(inputs[0]), weights["kernel"], *strides_of(layer))
     return normalised(convolved, weights, weights)
 
 
@@ -111,7 +112,7 @@ def _separable(
     dilation: int = 1,
 ) -> jax.Array:
     x = grouped(nnx.relu(inputs[0]), weights["depthwise"], layer.stride, dilation)
-    return normalised(_convolved(x, weights["kernel"], 1), weights, weights)
+    return normalised(_convolved(x, weights["kernel"]), weights, weights)
 
 
 def _window(layer: PlacedLayer) -> tuple[tuple[int, int], tuple[int, int], Any]:
@@ -126,11 +127,11 @@ def _downsampling(
     return nnx.max_pool(inputs[0], (2, 2), strides=(2, 2))
 
 
-def _convolved(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+def _convolved(x: jax.Array, kernel: jax.Array, down: int = 1, across: int = 1) -> jax.Array:
     # Padding is always that of stride 1.
-    half = kernel.shape[0] // 2
+    padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
     return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), [(half, half)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        x, kernel, (down, across), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
 
 

@@ -37,10 +37,13 @@ def readme(subject: Subject, parts: Architecture, framework: str) -> str:
     unit = space_of(subject.code).unit
     body, trained = BODIES[framework]
     number = sum(len(use.units) for use in parts.stages)
+    title = f" of {number} {unit}{'s' * (number != 1)}" if number else f" of {stacked(layout)}"
+    if parts.whole:
+        title = ""
     words = {
         "unit": unit,
         "Unit": design.name,
-        "units": f"{number} {unit}{'s' * (number != 1)}" if number else stacked(layout),
+        "of_units": title,
         "code": "\n".join(wrapped_code(subject.code, 88)),
         "drawing": unit_drawing(design),
         "parameters": count_parameters(parts.plan),
@@ -80,6 +83,12 @@ def _origin(subject: Subject) -> str:
 
 
 def _begins(design: UnitClass, unit: str) -> str:
+    if not (design.takes_filters or design.same_width):
+        text = (
+            f"It writes maps with `out_channels` = {design.out_channels}, perhaps smaller than "
+            "those that it reads. All widths within are those of this network."
+        )
+        return textwrap.fill(text, 100)
     text = (
         f"A {unit} writes maps of the height and width that it reads, with `out_channels` = "
         f"{design.out_channels}. Its convolutions have ReLU before and batch normalisation after "

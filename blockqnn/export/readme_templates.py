@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TOP = """# A convolutional network of {units}
+TOP = """# A convolutional network{of_units}
 
 ```
 {code}

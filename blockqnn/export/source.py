@@ -6,12 +6,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from blockqnn.export.architecture import Architecture, Use
-from blockqnn.export.forms import Dialect
+from blockqnn.export.forms import Dialect, SourceForm
 from blockqnn.export.literals import background_of, numbers, strings
 from blockqnn.export.statements import WIDTH, call, statement
 from blockqnn.export.subject import Subject
 from blockqnn.export.unit_class import UnitClass
 from blockqnn.export.unit_drawing import unit_drawing
+from blockqnn.networks.operations.steps import is_oblong, padding_of, strides_of, window_of
 from blockqnn.networks.plan import PlacedLayer
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_of, write
@@ -70,7 +71,7 @@ class _Writer:
     def _head(self) -> str:
         layout, design = self._subject.layout, self._parts.design
         number = sum(len(use.units) for use in self._parts.stages)
-        of = f"{number} {self._unit}{'s' * (number != 1)}"
+        of = "" if self._parts.whole else f" of {number} {self._unit}{'s' * (number != 1)}"
         origin = f"Its {self._unit} was designed by blockqnn, and its weights were trained."
         if self._subject.training is None:
             origin = (
@@ -85,7 +86,7 @@ class _Writer:
             "weights and in training mode."
         )
         return self._dialect.head.format(
-            title=f"A convolutional network of {of} in {self._dialect.name}.",
+            title=f"A convolutional network{of} in {self._dialect.name}.",
             origin=textwrap.fill(origin, WIDTH),
             classes_text=textwrap.fill(classes, WIDTH, break_on_hyphens=False),
             pixels=self._pixels(),
@@ -236,13 +237,17 @@ class _Writer:
         form = self._dialect.form(layer)
         if not form.constructor:
             return
-        self._need(form.helpers)
-        text = form.constructor.format(
+        written = form.oblong if is_oblong(layer) else form.constructor
+        self._need(_helpers(layer, form))
+        text = written.format(
             inputs=inputs,
             outputs=outputs,
             kernel=layer.kernel,
             stride=f", stride={layer.stride}" if layer.stride > 1 else "",
             step=layer.stride,
+            size=window_of(layer),
+            strides=strides_of(layer),
+            padding=padding_of(layer),
         )
         yield from statement(f"self.{attribute} = {text}")
 
@@ -251,7 +256,7 @@ class _Writer:
     ) -> Iterator[str]:
         """The statement that computes a layer."""
         form = self._dialect.form(layer)
-        self._need(form.helpers)
+        self._need(_helpers(layer, form))
         text = form.call
         if form.uneven and not even:
             text = form.uneven
@@ -271,6 +276,10 @@ class _Writer:
         for name in helpers:
             self._helpers.add(name)
             self._need(self._dialect.needs.get(name, ()))
+
+
+def _helpers(layer: PlacedLayer, form: SourceForm) -> Sequence[str]:
+    return form.oblong_helpers if is_oblong(layer) else form.helpers
 
 
 def wrapped_code(code: Code, width: int) -> list[str]:

@@ -62,7 +62,9 @@ FORMS = {
     Operation.CONVOLUTION: SourceForm(
         "{layer}({x})",
         "convolution({inputs}, {outputs}, {kernel}{stride})",
+        oblong="window({inputs}, {outputs}, {size}, {strides}, {padding})",
         helpers=("convolution",),
+        oblong_helpers=("window",),
         weights=_convolution,
     ),
     Operation.PCC: SourceForm(
@@ -107,6 +109,14 @@ FORMS = {
         helpers=("FactorisedReduction",),
         weights=_halves_and_norm,
     ),
+    Operation.PLAIN_FACTORISED_REDUCTION: SourceForm(
+        "{layer}({x})",
+        "PlainFactorisedReduction({inputs}, {outputs})",
+        helpers=("PlainFactorisedReduction",),
+        weights=_halves_and_norm,
+    ),
+    Operation.ZEROS_AFTER: SourceForm("zeros_after({inputs})", helpers=("zeros_after",)),
+    Operation.ZEROS_AROUND: SourceForm("zeros_around({inputs})", helpers=("zeros_around",)),
     Operation.BATCH_NORM: SourceForm(
         "{layer}({x})", "batch_norm({outputs})", helpers=("batch_norm",), weights=_norm
     ),

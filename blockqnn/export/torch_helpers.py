@@ -129,6 +129,36 @@ class FactorisedReduction(nn.Module):
         halves = [self.even(x[:, :, ::2, ::2]), self.odd(shifted[:, :, ::2, ::2])]
         return self.norm(torch.cat(halves, dim=1))
 ''',
+    "PlainFactorisedReduction": '''
+
+class PlainFactorisedReduction(nn.Module):
+    """1x1 convolutions of even and of odd pixels side by side, batch normalisation."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.even = convolution(inputs, outputs - outputs // 2, 1)
+        self.odd = convolution(inputs, outputs // 2, 1)
+        self.norm = batch_norm(outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shifted = functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+        halves = [self.even(x[:, :, ::2, ::2]), self.odd(shifted[:, :, ::2, ::2])]
+        return self.norm(torch.cat(halves, dim=1))
+''',
+    "zeros_after": '''
+
+def zeros_after(x: torch.Tensor, tall: torch.Tensor, wide: torch.Tensor) -> torch.Tensor:
+    """A map with zeros below and to the right, as tall as one map and as wide as another."""
+    return functional.pad(x, (0, wide.shape[3] - x.shape[3], 0, tall.shape[2] - x.shape[2]))
+''',
+    "zeros_around": '''
+
+def zeros_around(x: torch.Tensor, tall: torch.Tensor, wide: torch.Tensor) -> torch.Tensor:
+    """A map with zeros around it, as tall as one map and as wide as another."""
+    across, down = wide.shape[3] - x.shape[3], tall.shape[2] - x.shape[2]
+    sides = (across // 2, across - across // 2, down // 2, down - down // 2)
+    return functional.pad(x, sides)
+''',
     "product": '''
 
 def product(inputs: int, outputs: int) -> nn.Linear:

@@ -28,6 +28,8 @@ SHORT = {
     Operation.AVERAGE_DOWNSAMPLING: "half",
     Operation.BATCH_NORM: "norm",
     Operation.GLOBAL_POOLING: "mean",
+    Operation.ZEROS_AFTER: "grown",
+    Operation.ZEROS_AROUND: "grown",
 }
 """Words for variables; operations without one are called by their name."""
 
@@ -110,13 +112,15 @@ def design_class(design: Design) -> UnitClass:
     return class_of(name, units, same_width=len(units) < len(_PROBES))
 
 
-def class_of(name: str, units: Sequence[Unit], same_width: bool) -> UnitClass:
+def class_of(name: str, units: Sequence[Unit], same_width: bool, fixed: bool = False) -> UnitClass:
     """A class that becomes each of some units.
 
     Args:
         name: of the class.
         units: of one form.
         same_width: see `UnitClass`.
+        fixed: whether every operation that leaves the choice of its width has that of the first
+            unit, whatever the width of what is read.
 
     Returns:
         The class.
@@ -130,6 +134,8 @@ def class_of(name: str, units: Sequence[Unit], same_width: bool) -> UnitClass:
     widths = [width(channels=1)]
     for place, (layer, inputs) in enumerate(zip(example.layers, example.inputs, strict=True), 1):
         likely = likely_widths([widths[i] for i in inputs], _takes_filters(layer))
+        if fixed and _takes_filters(layer):
+            likely = iter(())
         if same_width:
             likely = itertools.chain([width(channels=1)], likely)
         likely = itertools.chain(likely, [width(number=example.layers[place - 1].shape[-1])])

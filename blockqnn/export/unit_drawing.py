@@ -6,6 +6,7 @@ from blockqnn.drawing.terminal import in_text
 from blockqnn.export.unit_class import UnitClass, short_name
 from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Graph, Node
+from blockqnn.networks.operations.steps import strides_of, window_of
 from blockqnn.networks.plan import Operation, PlacedLayer
 
 _KIND = {
@@ -16,6 +17,7 @@ _KIND = {
     Operation.DILATED: graphs.CONVOLUTION,
     Operation.CROSSED: graphs.CONVOLUTION,
     Operation.FACTORISED_REDUCTION: graphs.CONVOLUTION,
+    Operation.PLAIN_FACTORISED_REDUCTION: graphs.CONVOLUTION,
     Operation.MAX_POOLING: graphs.MAX_POOLING,
     Operation.AVERAGE_POOLING: graphs.AVERAGE_POOLING,
     Operation.DOWNSAMPLING: graphs.MAX_POOLING,
@@ -52,7 +54,13 @@ def unit_drawing(of: UnitClass) -> str:
     return in_text(Graph(tuple(nodes)))
 
 
+def _in_pixels(sides: tuple[int, int]) -> str:
+    return "x".join(map(str, sides))
+
+
 def _label(layer: PlacedLayer) -> str:
-    size = f" {layer.kernel}x{layer.kernel}" if layer.kernel else ""
+    size = f" {_in_pixels(window_of(layer))}" if layer.kernel else ""
     stride = f", stride {layer.stride}" if layer.stride > 1 else ""
+    if layer.stride_across:
+        stride = f", strides {_in_pixels(strides_of(layer))}"
     return short_name(layer) + size + stride

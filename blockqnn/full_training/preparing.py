@@ -20,7 +20,7 @@ from blockqnn.networks.spaces.registry import MOST_LAYERS, design_of, designs_ev
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.spending import none_trained
 
-_DEFAULT = Layout(repeats=2)
+_DEFAULT = Layout(repeats=2, named=False)
 _SHARE_OF_DEVICE = 4
 """With `auto`, images are kept on a device if they take at most one part in so many of it."""
 
@@ -196,8 +196,12 @@ def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullIn
     """
     known = reference.standing_in(_DEFAULT)
     height, width, channels = info.seen
-    return Layout(
-        kind=known.kind if choice.kind == AUTO else choice.kind,
+    kind = known.kind if choice.kind == AUTO else choice.kind
+    return dataclasses.replace(
+        known,
+        kind=kind,
+        cells=known.cells if kind == known.kind else 0,
+        rules=known.rules if kind == known.kind else "",
         filters=choice.filters or known.filters,
         repeats=choice.repeats or known.repeats,
         height=height,

@@ -30,7 +30,11 @@ def recorded_agent(run: RunRecord, space: Any, state: Mapping[str, Any], iterati
     Raises:
         KeyError, TypeError, ValueError: if flags or state are none of such a run.
     """
-    agent = make_agent(config_of(run.flags), space, int(run.flags.get("seed", "0")))
+    seed = int(run.flags.get("seed", "0"))
+    if run.growth is not None:
+        # What is known of the space now was known of it when it had all its layers.
+        space = run.whole_space
+    agent = make_agent(config_of(run.flags), space, seed, run.growth)
     put_back(agent, state, run.trials, iterations)
     return agent
 

@@ -105,7 +105,8 @@ def features(trial: Trial) -> frozenset[str]:
 def layer_word(layer: Node) -> str:
     """A short name of what a layer computes, such as conv3x3."""
     word = _WORDS.get(layer.kind, layer.kind)
-    return f"{word}{layer.kernel}x{layer.kernel}" if layer.kernel else word
+    rows, columns = layer.window
+    return f"{word}{rows}x{columns}" if rows else word
 
 
 _WORDS = {

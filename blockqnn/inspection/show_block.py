@@ -86,7 +86,8 @@ def in_words(title: str, code: Code, layout: Layout, spent: Cost) -> list[str]:
 def layout_in_words(layout: Layout) -> str:
     """A layout in one phrase."""
     stages = ",".join(map(str, layout.filters))
+    rules = f"rules {layout.rules}, " if layout.rules else ""
     return (
-        f"{layouts()[layout.kind]} layout, filters {stages}, {stacked(layout)}, "
+        f"{layouts()[layout.kind]} layout, filters {stages}, {stacked(layout)}, {rules}"
         f"images {layout.height}x{layout.width}x{layout.channels}, {layout.classes} classes"
     )

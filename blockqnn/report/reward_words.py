@@ -50,13 +50,15 @@ def reward_in_words(run: RunRecord) -> list[str]:
     )
     notes = []
     if found.mu:
-        notes.append("FLOPs are of one block at the first stage, for one image")
+        own = any(trial.flops != trial.block_flops for trial in run.trials)
+        what = "one block at the first stage" if own or not run.trials else "the whole child"
+        notes.append(f"FLOPs are of {what}, for one image")
     if found.rho:
         notes.append("density is the block's edges over its nodes")
-    what = "; ".join(notes)
+    noted = "; ".join(notes)
     return [
         sentence,
-        f"{what[0].upper()}{what[1:]}. So a reward can be above 100, and what cannot be trained "
+        f"{noted[0].upper()}{noted[1:]}. So a reward can be above 100, and what cannot be trained "
         "earns what guessing would.",
     ]
 

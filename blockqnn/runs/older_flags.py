@@ -23,6 +23,8 @@ BEFORE_THERE_WERE = {
     "first_blocks": "",
     "cells": "0",
     "cell_rules": "own",
+    "network_rules": "own",
+    "depth_growth": "",
     "weights": "own",
     "supernet_epochs": "250",
     "supernet_batch_size": "64",

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from blockqnn.agents.growing import Growth
 from blockqnn.errors import UserError
 from blockqnn.listing import DRY_NOTICE, SHARED_NOTICE, proxy_notice
 from blockqnn.networks.layout import Layout
@@ -72,11 +73,24 @@ class RunRecord:
 
     @property
     def space(self) -> SearchSpace:
-        """The search space, by the name in the store; the limit of its layers is the run's.
+        """The search space as it is now: where it grows, with the layers that it has reached.
 
         Raises:
             CodeError, ValueError: if there is no such space, or the limit is no number.
         """
+        found = self.whole_space
+        if self.growth is None:
+            return found
+        return found.limited(self.growth.layers(len(self.trials), found.layers))
+
+    @property
+    def growth(self) -> Growth | None:
+        """How the networks of the search grow; None where they do not."""
+        return Growth.read(self.flags.get("depth_growth", ""))
+
+    @property
+    def whole_space(self) -> SearchSpace:
+        """The search space, by the name in the store; the limit of its layers is the run's."""
         most = self.flags.get("max_layers")
         return space_named(self.flags.get("space", DEFAULT), None if most is None else int(most))
 

@@ -62,7 +62,9 @@ def warning_beforehand(settings: SearchSettings) -> str | None:
     """
     if not any(dataclasses.astuple(settings.limits)) and settings.match is None:
         return None
-    space = space_named(settings.space, settings.max_layers)
+    # The first networks are those that are suggested next.
+    layers = settings.growth.first if settings.growth else settings.max_layers
+    space = space_named(settings.space, layers)
     agent = RandomSearch(space, RandomSearchConfig(settings.agent.exploration), settings.seed)
     return _warning(settings, agent.suggest(_SAMPLE), f"Of {_SAMPLE} random suggestions")
 

@@ -79,6 +79,8 @@ class Cutter:
                 kernel=layer.kernel,
                 layer=number,
                 stride=layer.stride,
+                across=layer.across,
+                stride_across=layer.stride_across,
                 rows=rows,
             )
             for group, rows in self.groups(parts, MAP_GROUPS)

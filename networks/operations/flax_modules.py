@@ -17,6 +17,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from blockqnn.networks.operations.functions import convolved
+from blockqnn.networks.operations.steps import padding_of, strides_of, window_of
 
 if TYPE_CHECKING:
     from blockqnn.networks.plan import PlacedLayer
@@ -59,9 +60,9 @@ class Convolution(nnx.Conv):
         super().__init__(
             layer.input_shapes[0][-1],
             layer.shape[-1],
-            (layer.kernel, layer.kernel),
-            strides=layer.stride,
-            padding=layer.kernel // 2,
+            window_of(layer),
+            strides=strides_of(layer),
+            padding=[(half, half) for half in padding_of(layer)],
             use_bias=False,
             dtype=dtype,
             kernel_init=nnx.initializers.zeros,
@@ -101,4 +102,4 @@ def _lowered(
     x: jax.Array, kernel: jax.Array, strides: Sequence[int], *_: Any, **__: Any
 ) -> jax.Array:
     """The convolution that Flax asks for, whose padding is always that of stride 1."""
-    return convolved(x, kernel, strides[0])
+    return convolved(x, kernel, *strides)

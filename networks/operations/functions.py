@@ -20,7 +20,7 @@ from blockqnn.networks.convolution import (
     strided_convolution,
 )
 from blockqnn.networks.normalisation import Arrays
-from blockqnn.networks.operations.steps import Placed, Step
+from blockqnn.networks.operations.steps import Placed, Step, strides_of
 from blockqnn.networks.separable import separable_convolution
 
 DILATION = 2
@@ -36,13 +36,13 @@ def image(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
 
 def convolution_of_parts(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """Convolution of the concatenated inputs."""
-    return convolved(jnp.concatenate(inputs, axis=-1), parameters["kernel"], placed.stride)
+    return convolved(jnp.concatenate(inputs, axis=-1), parameters["kernel"], *strides_of(placed))
 
 
 def relu_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """ReLU of the concatenated inputs, then convolution."""
     x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
-    return convolved(x, parameters["kernel"], placed.stride)
+    return convolved(x, parameters["kernel"], *strides_of(placed))
 
 
 def valid_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
@@ -102,13 +102,38 @@ def factorised_reduction(placed: Placed, parameters: Arrays, inputs: Inputs) -> 
     The first reads the pixels of even rows and columns, the second those of odd ones; each
     writes half of the channels. Beyond an odd last row or column there are zeros.
     """
-    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return _halves(jax.nn.relu(jnp.concatenate(inputs, axis=-1)), parameters)
+
+
+def _halves(x: jax.Array, parameters: Arrays) -> jax.Array:
     shifted = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
     halves = (x, parameters["kernel"]), (shifted, parameters["kernel_shifted"])
     return jnp.concatenate(
         [pointwise_convolution(half[:, ::2, ::2], k.astype(x.dtype)) for half, k in halves],
         axis=-1,
     )
+
+
+def plain_factorised_reduction(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """The same as `factorised_reduction` without the ReLU."""
+    return _halves(jnp.concatenate(inputs, axis=-1), parameters)
+
+
+def zeros_after(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """The first map with zeros below and to the right, up to the output's size."""
+    down, across = _missing(placed)
+    return jnp.pad(inputs[0], ((0, 0), (0, down), (0, across), (0, 0)))
+
+
+def zeros_around(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """The first map with zeros around it; an odd row or column of them is at the end."""
+    down, across = ((n // 2, n - n // 2) for n in _missing(placed))
+    return jnp.pad(inputs[0], ((0, 0), down, across, (0, 0)))
+
+
+def _missing(placed: Placed) -> tuple[int, int]:
+    (height, width, _), shape = placed.input_shapes[0], placed.shape
+    return shape[0] - height, shape[1] - width
 
 
 def downsampling(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
@@ -183,17 +208,20 @@ def slice_of_channels(placed: Step, parameters: Arrays, inputs: Inputs) -> jax.A
     return inputs[0][..., placed.first_channel : placed.first_channel + placed.shape[-1]]
 
 
-def convolved(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+def convolved(x: jax.Array, kernel: jax.Array, stride: int, across: int) -> jax.Array:
     """Convolution whose padding is always that of stride 1.
 
     Args:
         x: [B, H, W, I].
-        kernel: [K, K, I, O], K odd; used in the dtype of `x`.
-        stride: in both directions.
+        kernel: [K, L, I, O], K and L odd; used in the dtype of `x`.
+        stride: from row to row.
+        across: the same from column to column.
 
     Returns:
-        [B, H, W, O], or one pixel of every `stride` by `stride`.
+        [B, H, W, O], or one pixel of every `stride` rows and `across` columns.
     """
+    if kernel.shape[0] != kernel.shape[1] or across != stride:
+        return padded_convolution(x, kernel, (stride, across))
     return convolution(x, kernel) if stride == 1 else strided_convolution(x, kernel, stride)
 
 

@@ -54,6 +54,11 @@ def side_by_side(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: i
     return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
 
 
+def grown(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The first input's channels, the second's rows and the third's columns."""
+    return (inputs[1][0], inputs[2][1], inputs[0][-1])
+
+
 def channels(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
     """The input's channels alone."""
     return inputs[0][-1:]

@@ -28,6 +28,14 @@ class Placed(Protocol):
         """Of a convolution, in both directions."""
 
     @property
+    def across(self) -> int:
+        """Columns of its window, where they are not as many as its rows; else 0."""
+
+    @property
+    def stride_across(self) -> int:
+        """Of a convolution from column to column, where it is another one; else 0."""
+
+    @property
     def input_shapes(self) -> tuple[Shape, ...]:
         """The shape of each input."""
 
@@ -38,6 +46,27 @@ class Placed(Protocol):
     @property
     def parameter_shapes(self) -> dict[str, Shape]:
         """The shape of each trained array."""
+
+
+def window_of(placed: Placed) -> tuple[int, int]:
+    """Rows and columns of the window of what is placed."""
+    return placed.kernel, placed.across or placed.kernel
+
+
+def is_oblong(placed: Placed) -> bool:
+    """Whether its window, or how far that moves, differs down and across."""
+    return bool(placed.across or placed.stride_across)
+
+
+def strides_of(placed: Placed) -> tuple[int, int]:
+    """How far its window moves from row to row and from column to column."""
+    return placed.stride, placed.stride_across or placed.stride
+
+
+def padding_of(placed: Placed) -> tuple[int, int]:
+    """Rows above and below, and columns on both sides, as with stride 1."""
+    down, across = window_of(placed)
+    return down // 2, across // 2
 
 
 def loaded(reference: str) -> Any:
@@ -59,7 +88,7 @@ def bias_of_channels(placed: Placed) -> dict[str, Shape]:
 def window_kernel(placed: Placed) -> dict[str, Shape]:
     """The `kernel` of a convolution of all inputs' channels, HWIO."""
     read = sum(shape[-1] for shape in placed.input_shapes)
-    return {"kernel": (placed.kernel, placed.kernel, read, placed.shape[-1])}
+    return {"kernel": (*window_of(placed), read, placed.shape[-1])}
 
 
 def matrix_kernel(placed: Placed) -> dict[str, Shape]:
@@ -167,6 +196,8 @@ class Step:
         stride: of a convolution.
         rows: for each input, where its channels begin in that layer's kernel, as
             often as it occurs there. Empty where the step has no kernel.
+        across: columns of its window, where they are not as many as its rows; else 0.
+        stride_across: from column to column, where it is another one; else 0.
     """
 
     kind: Computation
@@ -178,6 +209,8 @@ class Step:
     layer: int = 0
     stride: int = 1
     rows: tuple[tuple[int, ...], ...] = ()
+    across: int = 0
+    stride_across: int = 0
 
     @property
     def signature(self) -> Step:

@@ -26,6 +26,7 @@ from blockqnn.networks.operations.cuts import (
 from blockqnn.networks.operations.shapes import (
     ShapeRule,
     channels,
+    grown,
     halved,
     is_given,
     of_filters,
@@ -205,6 +206,21 @@ class Operation:
         "factorised_reduction",
         half_kernels,
         shape=thinned_once,
+    )
+    PLAIN_FACTORISED_REDUCTION = OperationEntry(
+        "factorised reduction, batch norm",
+        _FUNCTIONS + "plain_factorised_reduction",
+        half_kernels,
+        normalises=True,
+        shape=thinned_once,
+        multiply_accumulates=of_all_kernels,
+        convolves=True,
+    )
+    ZEROS_AFTER = OperationEntry(
+        "zeros below and to the right", _FUNCTIONS + "zeros_after", shape=grown, cut=each_part
+    )
+    ZEROS_AROUND = OperationEntry(
+        "zeros around", _FUNCTIONS + "zeros_around", shape=grown, cut=each_part
     )
     MAX_POOLING = OperationEntry(
         "max pooling", _FUNCTIONS + "max_pooling", shape=thinned, cut=each_part

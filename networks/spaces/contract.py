@@ -48,7 +48,11 @@ class SearchSpace(Sharing, abc.ABC):
     """The kinds of layout that its designs can stand in, with their titles; the first is taken
     where none is named."""
     rules: Sequence[str] = ()
-    """Names of the rules by which its designs can be stacked, where there is a choice."""
+    """Names of the rules by which its designs can be stacked or built, where there is a choice."""
+    layers: int = 0
+    """Of each of its designs, where they have as many as `limited` says; else 0."""
+    whole: bool = False
+    """Whether a design is a whole network, of which a layout repeats nothing."""
     example: str
     """A code as text, for messages."""
     feature_names: Sequence[str]
@@ -79,7 +83,16 @@ class SearchSpace(Sharing, abc.ABC):
         """Whether the episode ends with this action."""
 
     def limited(self, max_layers: int) -> SearchSpace:
-        """The space with at most so many layers, where it has such a limit."""
+        """The space with at most so many layers, where it has such a limit.
+
+        Args:
+            max_layers: most layers, or exactly as many where a design is a whole network. Of
+                such a one `MAX_LAYERS`, which is what flags say where nobody names a number,
+                stands for the space's own.
+
+        Returns:
+            The space.
+        """
         return self
 
     @abc.abstractmethod
@@ -216,26 +229,44 @@ class SearchSpace(Sharing, abc.ABC):
             LayoutError: if there is no such design.
         """
 
+    def usual_layout(self, code: Code, layout: Layout) -> Layout | None:
+        """The layout in which a code is shown where nobody names one.
+
+        Args:
+            code: of this space.
+            layout: for whose images.
+
+        Returns:
+            The layout, of a published network that of its publication; None where the space has
+            no layout that is more usual than others.
+        """
+        return None
+
     @abc.abstractmethod
     def promise(self, design: Any) -> Promise:
         """What the dry evaluator makes its accuracy up from."""
 
     # Pictures and words.
 
+    def drawn(self, layout: Layout) -> Any:
+        """What `graph` takes for the widths of a layout: the filters of its first stage."""
+        return layout.filters[0]
+
     @abc.abstractmethod
-    def graph(self, code: Code, filters: int | None = None) -> Graph:
+    def graph(self, code: Code, filters: Any = None) -> Graph:
         """A code as it was written.
 
         Args:
             code: of this space.
-            filters: of the stage, for the widths; None for a graph without widths.
+            filters: of the stage, or what `drawn` gives, for the widths; None for a graph
+                without widths.
 
         Returns:
             The graph.
         """
 
     @abc.abstractmethod
-    def design_graph(self, design: Any, filters: int | None = None) -> Graph:
+    def design_graph(self, design: Any, filters: Any = None) -> Graph:
         """What a code means; it has as many edges as the density says. See `graph`."""
 
     @abc.abstractmethod

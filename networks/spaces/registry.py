@@ -14,6 +14,9 @@ from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.networks.spaces.pairs.families import FAMILIES
 from blockqnn.networks.spaces.pairs.space import PairSpace
+from blockqnn.networks.spaces.whole.families import NAS, NAS_STRIDES
+from blockqnn.networks.spaces.whole.macro_space import MacroSpace
+from blockqnn.networks.spaces.whole.nas_space import NasSpace
 
 SPACES: dict[str, SearchSpace] = {
     space.name: space
@@ -21,6 +24,9 @@ SPACES: dict[str, SearchSpace] = {
         BlockSpace(),
         CellSpace(),
         *(PairSpace(family) for family in FAMILIES.values()),
+        NasSpace(NAS),
+        NasSpace(NAS_STRIDES),
+        MacroSpace(),
     )
 }
 """Name to space. A new space is a line here; the first is the one of runs that name none."""
@@ -171,13 +177,13 @@ def graph_of(what: Code | Design, layout: Layout | None = None) -> Graph:
 
     Args:
         what: a code or a design.
-        layout: whose first stage gives the widths; None for a graph without widths.
+        layout: that gives the widths, its first stage's as a rule; None for a graph without.
 
     Returns:
         The graph, with a node for each operation.
     """
     space = space_of(what)
-    filters = None if layout is None else layout.filters[0]
+    filters = None if layout is None else space.drawn(layout)
     if isinstance(what, tuple):
         return expanded(space.graph(what, filters))
     return expanded(space.design_graph(what, filters))
@@ -197,13 +203,17 @@ def fitting(code: Code, layout: Layout) -> Layout:
 
     Args:
         code: of any space.
-        layout: that is wanted.
+        layout: that is wanted; only its images are where nobody named it and the space
+            has a usual one.
 
     Returns:
         The layout, of the kind that the space takes where none is named if it
         cannot stand in the wanted one.
     """
-    kinds = space_of(code).layouts
+    space = space_of(code)
+    if not layout.named and (usual := space.usual_layout(code, layout)) is not None:
+        return usual
+    kinds = space.layouts
     return layout.of_kind(layout.kind if layout.kind in kinds else next(iter(kinds)))
 
 
@@ -221,14 +231,24 @@ def units(kind: str) -> str:
 def stacked(layout: Layout) -> str:
     """How often a design stands in a network, in words."""
     unit = units(layout.kind)
+    if any(space.whole for space in SPACES.values() if layout.kind in space.layouts):
+        return f"one {unit[:-1]}"
     if layout.cells:
         return f"{layout.cells} {unit}"
     return f"{layout.repeats} {unit if layout.repeats > 1 else unit[:-1]} a stage"
 
 
-def stacking_rules() -> tuple[str, ...]:
-    """The names of all rules by which some space can stack its designs."""
-    return tuple(dict.fromkeys(name for space in SPACES.values() for name in space.rules))
+def stacking_rules(whole: bool = False) -> tuple[str, ...]:
+    """The names of all rules by which some space can stack its designs.
+
+    Args:
+        whole: those by which designs are built that are whole networks, in their place.
+
+    Returns:
+        The names.
+    """
+    spaces = (space for space in SPACES.values() if space.whole == whole)
+    return tuple(dict.fromkeys(name for space in spaces for name in space.rules))
 
 
 def published() -> Mapping[str, Code]:

@@ -41,14 +41,25 @@ DARTS = parse(
     "reduction 2 dil3(0)+id(1) 3 avg3(1)+dil5(0) 4 sep5(1)+max3(2) 5 id(3)+id(4)"
 )
 DARTS_LAYOUT = Layout("cells_imagenet", (4, 8), 1, 35, 32, 1, 3, cells=2, rules="nasnet")
+NAS = parse("1 (1,3,1,1,36;0) 2 (3,1,3,2,24;0) 3 (3,3,1,1,24;1,2)")
+NAS_LAYOUT = Layout("whole", (4,), 1, 9, 10, 3, 4, rules="zeros_around")
+ENAS = parse("3 4:1")
+ENAS_LAYOUT = Layout("whole", (2, 3), 1, 9, 10, 1, 3, rules="concat_skips")
 NETWORKS = {
     "cifar": (ALL, CIFAR),
     "imagenet": (PUBLISHED["residual"], IMAGE),
     "cells": (CELL, CELLS),
     "pairs": (NASNET, NASNET_LAYOUT),
     "pairs on imagenet": (DARTS, DARTS_LAYOUT),
+    "whole of layers": (NAS, NAS_LAYOUT),
+    "whole of operations": (ENAS, ENAS_LAYOUT),
 }
 """A block and a layout of each kind."""
+NOT_REPEATED = tuple(
+    write(code) for name, (code, _) in NETWORKS.items() if name.startswith(("pairs", "whole"))
+)
+"""Codes of those whose designs stand in no list of which one could be taken: cells that read two
+maps, and whole networks."""
 
 
 def trained_weights(plan, seed=0):

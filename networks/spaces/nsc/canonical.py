@@ -11,7 +11,7 @@ do not become tensors without number, another Concat reads one of more than
 
 What remains is a labelled multigraph with explicit outputs. Two codes have equal
 canonical forms if and only if these graphs are isomorphic;
-`blockqnn.networks.spaces.nsc.labelling` finds the order that makes this exact.
+`blockqnn.networks.spaces.labelling` finds the order that makes this exact.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import hashlib
 import itertools
 from typing import NamedTuple
 
+from blockqnn.networks.spaces.labelling import canonical_order
 from blockqnn.networks.spaces.nsc.codes import Code, LayerCode, LayerType
-from blockqnn.networks.spaces.nsc.labelling import canonical_order
 
 MOST_TENSORS = 256
 """What a Concat that another one reads may name and still dissolve; random codes of 23 layers

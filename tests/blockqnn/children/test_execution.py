@@ -36,7 +36,7 @@ from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe
-from tests.blockqnn.trained import DARTS, NASNET
+from tests.blockqnn.trained import DARTS, ENAS, NAS, NASNET
 
 # Maps of 4x4 and 2x2 pixels, smaller than the larger kernels.
 ONE_STAGE = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)
@@ -95,6 +95,10 @@ PLANS = {
     "cells of DARTS": design_plan(
         design_of(DARTS), Layout("cells", (2, 4), 1, 4, 4, 2, 3, cells=2, rules="darts")
     ),
+    "whole of NAS": design_plan(
+        design_of(NAS), Layout("whole", (2,), 1, 4, 4, 2, 3, rules="zeros_around")
+    ),
+    "whole of ENAS": design_plan(design_of(ENAS), Layout("whole", (2, 3), 1, 4, 4, 2, 3)),
 } | {f"random {n}": plan_of(code) for n, code in enumerate(feasible_random_blocks(3))}
 
 
@@ -162,9 +166,9 @@ def test_both_ways_train_alike(name, parts, compiled):
     )
     np.testing.assert_allclose(losses, whole_losses, rtol=1e-3)
     np.testing.assert_allclose(accuracies, whole_accuracies, atol=1e-6)
-    if not name.startswith("cell"):
-        # The norm before the head takes away what a cell's last biases add: nothing but rounding
-        # moves them, and Adam makes whole steps of that.
+    if not name.startswith(("cell", "whole of ENAS")):
+        # The norm before the head, or in a reduction, takes away what the biases before it add:
+        # nothing but rounding moves them, and Adam makes whole steps of that.
         assert_close(arrays, whole_arrays)
     initial = jax.tree.leaves((initial_parameters(plan, SEED), initial_statistics(plan)))
     moved = max(np.abs(a - b).max() for a, b in zip(arrays, initial, strict=True))

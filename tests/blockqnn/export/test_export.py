@@ -32,6 +32,7 @@ from tests.blockqnn.trained import (
     CIFAR,
     IMAGE,
     NETWORKS,
+    NOT_REPEATED,
     pixels,
     trained_weights,
     write_trained,
@@ -98,8 +99,7 @@ def test_the_code_of_the_page_gives_the_same_logits_without_the_project(blockqnn
     )
     # What the page says, on other images than zeros.
     programs = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
-    if checkpoint.metadata.code.startswith(("nasnet", "darts")):
-        # Cells that read two maps stand in no list of which one could be taken.
+    if checkpoint.metadata.code in NOT_REPEATED:
         programs.insert(2, "")
     assert len(programs) == 5
     if checkpoint.metadata.title != "cifar":

@@ -19,7 +19,7 @@ from blockqnn.export.torch_forms import TORCH
 from blockqnn.export.weights import named_weights
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, design_plan
-from tests.blockqnn.trained import NETWORKS, pixels, trained_weights, write_trained
+from tests.blockqnn.trained import NETWORKS, NOT_REPEATED, pixels, trained_weights, write_trained
 from tests.strategies import blocks
 
 torch = pytest.importorskip("torch")
@@ -62,8 +62,7 @@ def test_the_code_of_the_page_gives_the_same_logits(blockqnn, checkpoint, monkey
     image = Image.frombytes(mode, images.shape[2:0:-1], images[0].tobytes())
     image.save(folder / "photo.jpg", format="png")
     classify, own, *more = run_page(folder, monkeypatch)
-    # Cells that read two maps stand in no list of which one could be taken.
-    assert len(more) == (0 if checkpoint.metadata.code.startswith(("nasnet", "darts")) else 1)
+    assert len(more) == (0 if checkpoint.metadata.code in NOT_REPEATED else 1)
     wanted = np.asarray(checkpoint.network()(checkpoint.normalised(images)))
     assert np.ptp(wanted) > 1
     np.testing.assert_allclose(classify["logits"], wanted[:1], **TOLERANCE)

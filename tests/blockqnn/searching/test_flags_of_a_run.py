@@ -3,6 +3,7 @@
 import re
 
 from blockqnn.flags import search as search_flags
+from blockqnn.networks.spaces.registry import SPACES
 from tests.blockqnn.searching.test_command import SMOKE, result_in
 
 # A value of each flag that is not the one of `SMOKE`.
@@ -80,6 +81,8 @@ OTHER_VALUES = {
     "schedule": "one_cycle",
     "cells": "5",
     "cell_rules": "darts",
+    "network_rules": "zeros_around",
+    "depth_growth": "6:2:1600",
     "first_blocks": "[(1,1,3,0,0),(2,7,0,0,0)]",
     "learning_rate_decay": "0.5",
     "decay_epochs": "2",
@@ -112,6 +115,8 @@ OTHER_VALUES = {
 OWNERS = {
     "cells": "cells or cells_imagenet",
     "cell_rules": "cells or cells_imagenet",
+    "network_rules": "whole",
+    "depth_growth": " or ".join(space.name for space in SPACES.values() if space.layers),
     "ceilings": "q_learning_plus",
     "population": "evolution",
     "sample": "evolution",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blockqnn.networks.spaces.labelling import canonical_order
 from blockqnn.networks.spaces.nsc.canonical import canonical_form, dissolve
 from blockqnn.networks.spaces.nsc.codes import check
-from blockqnn.networks.spaces.nsc.labelling import canonical_order
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 from tests.strategies import blocks, near_misses, rewritings
 
