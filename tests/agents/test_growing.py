@@ -9,11 +9,13 @@ from blockqnn.agents.evolution import EvolutionConfig
 from blockqnn.agents.growing import GrowingAgent, Growth
 from blockqnn.agents.local_search import LocalSearchConfig
 from blockqnn.agents.pacing import Paced
+from blockqnn.agents.ppo import PPOConfig
 from blockqnn.agents.predictor import PredictorConfig
 from blockqnn.agents.q_learning import QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlusConfig
 from blockqnn.agents.random_search import RandomSearchConfig
 from blockqnn.agents.registry import make_agent
+from blockqnn.agents.reinforce import ReinforceConfig
 from blockqnn.networks.spaces.registry import space_named
 
 GROWTH = Growth(2, 2, 6)
@@ -94,3 +96,31 @@ def test_episodes_of_other_lengths_are_described_alike():
     short, long = (space_named("nas", n).ended(()) for n in (2, 5))
     assert len(space.features(short)) == len(space.features(long))
     assert space.identity(short) != space.identity(long)
+
+
+@pytest.mark.parametrize("config", [ReinforceConfig(children=2), PPOConfig(children=2)])
+def test_a_controller_writes_networks_that_grow(config):
+    agents = [make_agent(config, space_named("nas", 5), 3, GROWTH) for _ in range(2)]
+    learned, depths = [], []
+    for _ in range(6):
+        depths += iteration(agents[0], learned)
+    assert depths == [2] * 6 + [4] * 6 + [5] * 6
+    # Another process goes on with it, whose space has grown by then.
+    state = json.loads(json.dumps(agents[0].get_state()))
+    agents[1].set_state(state, learned)
+    assert agents[1].suggest(4) == agents[0].suggest(4)
+    assert agents[0].statistics() == pytest.approx(agents[1].statistics())
+
+
+def test_children_of_a_smaller_network_teach_a_grown_controller_nothing():
+    # Updates come after four children, and the space grows after six.
+    agent = make_agent(ReinforceConfig(children=4), space_named("nas", 5), 3, GROWTH)
+    learned = []
+    iteration(agent, learned)
+    iteration(agent, learned)
+    assert agent.statistics()["updates"] == 1 and agent.statistics()["layers"] == 4
+    # The two that waited are gone, so that three more are too few for an update.
+    iteration(agent, learned)
+    assert agent.statistics()["updates"] == 1
+    iteration(agent, learned)
+    assert agent.statistics()["updates"] == 2
