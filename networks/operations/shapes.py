@@ -33,6 +33,16 @@ def within(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) ->
     return ((height - kernel) // stride + 1, (width - kernel) // stride + 1, filters)
 
 
+def thinned_within(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The places at which the whole window lies within the map, of the input's channels."""
+    return within(inputs, kernel, stride, inputs[0][-1])
+
+
+def one_place(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """One pixel of so many channels."""
+    return (1, 1, filters)
+
+
 def thinned(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
     """The input's pixels, thinned by the stride."""
     height, width, channels = inputs[0]

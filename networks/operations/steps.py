@@ -68,6 +68,12 @@ def matrix_kernel(placed: Placed) -> dict[str, Shape]:
     return {"kernel": (read, placed.shape[-1])}
 
 
+def whole_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a convolution whose window is as large as its input, HWIO."""
+    height, width, read = placed.input_shapes[0]
+    return {"kernel": (height, width, read, placed.shape[-1])}
+
+
 def separable_kernels(placed: Placed) -> dict[str, Shape]:
     """A `depthwise` kernel [K, K, 1, I], and the `kernel` [1, 1, I, O] that follows it."""
     read, written = sum(shape[-1] for shape in placed.input_shapes), placed.shape[-1]

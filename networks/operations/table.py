@@ -28,11 +28,13 @@ from blockqnn.networks.operations.shapes import (
     channels,
     halved,
     is_given,
+    one_place,
     of_filters,
     same_shape,
     side_by_side,
     thinned,
     thinned_once,
+    thinned_within,
     vector_of_filters,
     widest,
     within,
@@ -47,6 +49,7 @@ from blockqnn.networks.operations.steps import (
     loaded,
     matrix_kernel,
     separable_kernels,
+    whole_kernel,
     window_kernel,
 )
 
@@ -170,6 +173,22 @@ class Operation:
         multiply_accumulates=of_the_kernel,
         convolves=True,
     )
+    WHOLE = OperationEntry(
+        "convolution of the whole map",
+        _FUNCTIONS + "whole_convolution",
+        whole_kernel,
+        shape=one_place,
+        multiply_accumulates=of_the_kernel,
+        convolves=True,
+    )
+    WHOLE_PADDED = OperationEntry(
+        "convolution by a window as large as the map",
+        _FUNCTIONS + "whole_padded_convolution",
+        whole_kernel,
+        shape=of_filters,
+        multiply_accumulates=of_the_kernel,
+        convolves=True,
+    )
     PCC = OperationEntry(
         "relu, convolution, batch norm",
         _FUNCTIONS + "relu_convolution",
@@ -211,6 +230,12 @@ class Operation:
     )
     AVERAGE_POOLING = OperationEntry(
         "average pooling", _FUNCTIONS + "average_pooling", shape=thinned, cut=each_part
+    )
+    POOLING_WITHIN = OperationEntry(
+        "average pooling without padding",
+        _FUNCTIONS + "average_pooling_within",
+        shape=thinned_within,
+        cut=each_part,
     )
     ADD = OperationEntry("add", _FUNCTIONS + "add", shape=widest, cut=sum_by_parts, joins=True)
     CONCAT = OperationEntry(

@@ -161,6 +161,11 @@ def design_plan(design: Design, layout: Layout) -> Plan:
     return space_of(design).plan(design, layout)
 
 
+def auxiliary_head(design: Design, layout: Layout) -> Plan:
+    """The layers of a network's auxiliary head; see `SearchSpace.auxiliary_head`."""
+    return space_of(design).auxiliary_head(design, layout)
+
+
 def rewarded_plan(design: Design, layout: Layout) -> Plan:
     """The plan whose FLOPs equation 7 takes; see `SearchSpace.rewarded_plan`."""
     return space_of(design).rewarded_plan(design, layout)

@@ -27,7 +27,15 @@ _POOLING = {
 class Placing:
     """Places one cell."""
 
-    def __init__(self, builder: PlanBuilder, name: str, rules: Rules, filters: int, reduces: bool):
+    def __init__(
+        self,
+        builder: PlanBuilder,
+        name: str,
+        rules: Rules,
+        filters: int,
+        reduces: bool,
+        share: float = 0.0,
+    ):
         """Prepares to place.
 
         Args:
@@ -36,9 +44,10 @@ class Placing:
             rules: what is done with the inputs, and for identities.
             filters: channels of every operation.
             reduces: whether operations on the inputs have stride 2.
+            share: where in the network the cell stands, as `PlacedLayer.path` has it.
         """
         self._builder, self._name, self._rules = builder, name, rules
-        self._filters, self._stride = filters, 2 if reduces else 1
+        self._filters, self._stride, self._share = filters, 2 if reduces else 1, share
 
     def place(self, cell: Cell, older: int | None, newer: int) -> int:
         """Places a cell.
@@ -112,7 +121,10 @@ class Placing:
         halves = []
         for side, (state, operation) in zip(("first", "second"), pair.halves, strict=True):
             stride = self._stride if state < INPUTS else 1
-            halves.append(self._half(f"{name}/{side}", operation, states[state], stride))
+            half = self._half(f"{name}/{side}", operation, states[state], stride)
+            if operation.kind is not Kind.IDENTITY or (stride > 1 and self._rules.drops_reductions):
+                self._builder.end_path(half, self._share)
+            halves.append(half)
         kind = Operation.CONCAT if pair.combination == CONCAT else Operation.ADD
         return self._add(f"{name}/output", kind, halves)
 

@@ -27,6 +27,14 @@ class Rules:
         stem_cells: on ImageNet two reduction cells with a quarter and a half of the filters
             follow a convolution of `stem_filters`; else three convolutions stand there.
         stem_filters: channels of that convolution.
+        auxiliary: which cell the auxiliary head reads, counted from the second reduction: -1 for
+            the cell before it, 0 for it, 1 for the cell after it.
+        auxiliary_stride: of the pooling that this head begins with, for small images and for
+            large ones.
+        auxiliary_norms: whether batch norm follows the head's second convolution, likewise.
+        auxiliary_pooling: the second convolution has as many outputs as inputs, whose mean is
+            taken; else there is one place at which its window fits.
+        drops_reductions: whether drop-path may leave out an identity with a stride.
         skips_reduction: the older input of the cell after a reduction is the reduction's older
             input; else its newer one.
     """
@@ -40,6 +48,11 @@ class Rules:
     stem_cells: bool = False
     stem_filters: int = 0
     skips_reduction: bool = False
+    auxiliary: int = -1
+    auxiliary_stride: tuple[int, int] = (3, 3)
+    auxiliary_norms: tuple[bool, bool] = (True, True)
+    auxiliary_pooling: bool = False
+    drops_reductions: bool = False
 
 
 _NASNET = Rules(stem_twice=False, factorises=False, stem_cells=True, stem_filters=32)
@@ -48,8 +61,22 @@ RULES: Mapping[str, Rules] = MappingProxyType(
     {
         "nasnet": _NASNET,
         "nasnet_large": dataclasses.replace(_NASNET, stem_filters=96, skips_reduction=True),
-        "darts": Rules(prepares_older=True, rectifies=False),
-        "enas": Rules(adapts_newer=True, classifier=Operation.PRODUCT),
+        # On ImageNet the published code leaves the head's last batch norm out, by accident, and
+        # keeps it so.
+        "darts": Rules(
+            prepares_older=True,
+            rectifies=False,
+            auxiliary=0,
+            auxiliary_stride=(3, 2),
+            auxiliary_norms=(True, False),
+            drops_reductions=True,
+        ),
+        "enas": Rules(
+            adapts_newer=True,
+            classifier=Operation.PRODUCT,
+            auxiliary=1,
+            auxiliary_pooling=True,
+        ),
     }
 )
 """Name to rules. Those of NASNet are of the published networks' code, for small images and the
