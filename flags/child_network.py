@@ -37,22 +37,28 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
     flags.integer("repeats", default.repeats, "blocks in a stage (N)", 1)
 
 
-def define_cells(flags: parsing.FlagSet) -> None:
+def define_cells(
+    flags: parsing.FlagSet, owners: tuple[str, ...] = OF_CELLS, otherwise: str = ""
+) -> None:
     """Adds the flags of layouts of cells, in a group of their own.
 
     Args:
         flags: that are added to.
+        owners: values of `--layout` with which they have an effect.
+        otherwise: what holds first where a flag is not given, in words.
     """
-    flags.group("Layouts of cells (--layout=cells)", parsing.Owner("layout", OF_CELLS))
+    flags.group("Layouts of cells (--layout=cells)", parsing.Owner("layout", owners))
     flags.integer(
-        "cells", 0, "cells in all, reductions included; 0 for --repeats in a stage and reductions"
+        "cells",
+        0,
+        f"cells in all, reductions included; 0 for {otherwise}--repeats in a stage and reductions",
     )
     flags.choice(
         "cell_rules",
         OWN_RULES,
         (OWN_RULES, *stacking_rules()),
         "whose rules cells are stacked by: preparation of their inputs, stem, and head; own for "
-        "those that the search space was published with",
+        f"{otherwise}those that the search space was published with",
     )
 
 
