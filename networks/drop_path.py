@@ -89,7 +89,7 @@ class CellDropPath(Chance):
     def keep(self, path: float) -> jax.Array:
         """The probability that a path is kept.
 
-        With the final one p, the cell c of L and the step t of T, in NASNet's published code
+        With the final one p, the cell c of L and the step t of T, as the published code has it,
         `1 - min(1, t / T) (c + 1) / L (1 - p)`; here the rate is `min(1, t / T) (1 - p)`.
 
         Args:

@@ -22,7 +22,7 @@ class SquaresState(NamedTuple):
 def root_mean_square(decay: float, epsilon: float) -> optax.GradientTransformation:
     """Divides gradients by `sqrt(s + epsilon)`, where `s <- decay s + (1 - decay) g^2`.
 
-    As TensorFlow has it, with which NASNet was trained on ImageNet: s begins with 1, and epsilon
+    As TensorFlow has it, with which Zoph et al. (CVPR 2018) trained: s begins with 1, and epsilon
     stands under the root. Its 1.0 there is large and meant: where gradients are small, it makes
     this SGD.
 

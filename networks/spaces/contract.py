@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from blockqnn.networks.graph import Graph
-from blockqnn.networks.layout import CELLS, Layout, LayoutError
+from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.action_list import Action, ActionList
 
@@ -208,23 +208,8 @@ class SearchSpace(abc.ABC):
         """
 
     def auxiliary_head(self, design: Any, layout: Layout) -> Plan:
-        """A second classifier in the middle of a network, which only helps to train it.
-
-        Args:
-            design: as for `plan`.
-            layout: likewise.
-
-        Returns:
-            Its layers. They stand behind those of the plan, whose positions they read, and
-            their names begin with `AUXILIARY`.
-
-        Raises:
-            LayoutError: if the space has none, or the network no place for it.
-        """
-        raise LayoutError(
-            f"The space {self.name} has no auxiliary head; no --auxiliary_weight, or cells that "
-            f"are stacked by published rules (--layout={CELLS})."
-        )
+        """See `registry.auxiliary_head`; LayoutError where there is no place for one."""
+        raise LayoutError(f"The space {self.name} has no auxiliary head (--auxiliary_weight=0).")
 
     @abc.abstractmethod
     def rewarded_plan(self, design: Any, layout: Layout) -> Plan:

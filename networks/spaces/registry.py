@@ -162,7 +162,19 @@ def design_plan(design: Design, layout: Layout) -> Plan:
 
 
 def auxiliary_head(design: Design, layout: Layout) -> Plan:
-    """The layers of a network's auxiliary head; see `SearchSpace.auxiliary_head`."""
+    """A second classifier in the middle of a network, which only helps to train it.
+
+    Args:
+        design: of any space.
+        layout: of the network.
+
+    Returns:
+        Its layers. They stand behind those of the network's plan, whose positions they read,
+        and their names begin with `AUXILIARY`.
+
+    Raises:
+        LayoutError: if the space has none, or the network no place for it.
+    """
     return space_of(design).auxiliary_head(design, layout)
 
 

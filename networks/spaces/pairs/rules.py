@@ -27,6 +27,8 @@ class Rules:
         stem_cells: on ImageNet two reduction cells with a quarter and a half of the filters
             follow a convolution of `stem_filters`; else three convolutions stand there.
         stem_filters: channels of that convolution.
+        skips_reduction: the older input of the cell after a reduction is the reduction's older
+            input; else its newer one.
         auxiliary: which cell the auxiliary head reads, counted from the second reduction: -1 for
             the cell before it, 0 for it, 1 for the cell after it.
         auxiliary_stride: of the pooling that this head begins with, for small images and for
@@ -35,8 +37,6 @@ class Rules:
         auxiliary_pooling: the second convolution has as many outputs as inputs, whose mean is
             taken; else there is one place at which its window fits.
         drops_reductions: whether drop-path may leave out an identity with a stride.
-        skips_reduction: the older input of the cell after a reduction is the reduction's older
-            input; else its newer one.
     """
 
     stem_twice: bool = True
