@@ -123,6 +123,18 @@ def relu_crossed_convolutions(placed: Placed, parameters: Arrays, inputs: Inputs
     return padded_convolution(across, parameters["kernel_down"], (placed.stride, 1))
 
 
+def relu_row_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then a convolution of 1xK pixels."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return padded_convolution(x, parameters["kernel"], (1, placed.stride))
+
+
+def relu_column_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then a convolution of Kx1 pixels."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return padded_convolution(x, parameters["kernel"], (placed.stride, 1))
+
+
 def factorised_reduction(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """ReLU of the concatenated inputs, then 1x1 convolutions of two of every four pixels.
 

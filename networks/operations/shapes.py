@@ -49,6 +49,16 @@ def thinned(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -
     return (-(-height // stride), -(-width // stride), channels)
 
 
+def thinned_across(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's rows, and its columns thinned by the stride, of so many channels."""
+    return (inputs[0][0], *of_filters(inputs, kernel, stride, filters)[1:])
+
+
+def thinned_down(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's rows thinned by the stride, and its columns, of so many channels."""
+    return (of_filters(inputs, kernel, stride, filters)[0], inputs[0][1], filters)
+
+
 def thinned_once(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
     """Half of the input's rows and columns, rounded up, of so many channels."""
     return of_filters(inputs, kernel, 2, filters)

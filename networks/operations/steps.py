@@ -88,6 +88,17 @@ def crossed_kernels(placed: Placed) -> dict[str, Shape]:
     return {"kernel": (1, side, read, written), "kernel_down": (side, 1, written, written)}
 
 
+def row_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a convolution of one row, [1, K, I, O]."""
+    return {"kernel": (1, *window_kernel(placed)["kernel"][1:])}
+
+
+def column_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a convolution of one column, [K, 1, I, O]."""
+    side, _, *channels = window_kernel(placed)["kernel"]
+    return {"kernel": (side, 1, *channels)}
+
+
 def half_kernels(placed: Placed) -> dict[str, Shape]:
     """Two 1x1 kernels, `kernel` and `kernel_shifted`, each for half of the output's channels."""
     read, written = sum(shape[-1] for shape in placed.input_shapes), placed.shape[-1]

@@ -33,6 +33,8 @@ from blockqnn.networks.operations.shapes import (
     same_shape,
     side_by_side,
     thinned,
+    thinned_across,
+    thinned_down,
     thinned_once,
     thinned_within,
     vector_of_filters,
@@ -44,10 +46,12 @@ from blockqnn.networks.operations.steps import (
     Placed,
     Shape,
     bias_of_channels,
+    column_kernel,
     crossed_kernels,
     half_kernels,
     loaded,
     matrix_kernel,
+    row_kernel,
     separable_kernels,
     whole_kernel,
     window_kernel,
@@ -218,6 +222,12 @@ class Operation:
         "relu_crossed_convolutions",
         crossed_kernels,
         multiply_accumulates=of_crossed_kernels,
+    )
+    ROW = _relu_and_norm(
+        "relu, 1xK convolution, batch norm", "relu_row_convolution", row_kernel, thinned_across
+    )
+    COLUMN = _relu_and_norm(
+        "relu, Kx1 convolution, batch norm", "relu_column_convolution", column_kernel, thinned_down
     )
     FACTORISED_REDUCTION = _relu_and_norm(
         "relu, factorised reduction, batch norm",

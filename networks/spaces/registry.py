@@ -231,8 +231,11 @@ def layouts() -> Mapping[str, str]:
 
 
 def units(kind: str) -> str:
-    """What is stacked in a layout, such as `blocks`."""
-    return next(f"{space.unit}s" for space in SPACES.values() if kind in space.layouts)
+    """What is usually stacked in a layout, such as `blocks`."""
+    able = [space for space in SPACES.values() if kind in space.layouts]
+    # Blocks can stand in for cells, whose name the layout has.
+    usual = (space for space in able if kind == next(iter(space.layouts)))
+    return f"{next(usual, able[0]).unit}s"
 
 
 def stacked(layout: Layout) -> str:

@@ -37,6 +37,8 @@ class Rules:
         auxiliary_pooling: the second convolution has as many outputs as inputs, whose mean is
             taken; else there is one place at which its window fits.
         drops_reductions: whether drop-path may leave out an identity with a stride.
+        narrows: whether full convolutions of more than one pixel work on a quarter of the
+            filters (of 1x3 and 3x1, three eighths), between convolutions of 1x1.
     """
 
     stem_twice: bool = True
@@ -53,6 +55,7 @@ class Rules:
     auxiliary_norms: tuple[bool, bool] = (True, True)
     auxiliary_pooling: bool = False
     drops_reductions: bool = False
+    narrows: bool = False
 
 
 _NASNET = Rules(stem_twice=False, factorises=False, stem_cells=True, stem_filters=32)
@@ -61,6 +64,7 @@ RULES: Mapping[str, Rules] = MappingProxyType(
     {
         "nasnet": _NASNET,
         "nasnet_large": dataclasses.replace(_NASNET, stem_filters=96, skips_reduction=True),
+        "amoeba": dataclasses.replace(_NASNET, narrows=True),
         # On ImageNet the published code leaves the head's last batch norm out, by accident, and
         # keeps it so.
         "darts": Rules(
@@ -80,4 +84,4 @@ RULES: Mapping[str, Rules] = MappingProxyType(
     }
 )
 """Name to rules. Those of NASNet are of the published networks' code, for small images and the
-mobile network, and for the large one."""
+mobile network, and for the large one; those of AmoebaNet are NASNet's with narrow convolutions."""
