@@ -35,7 +35,6 @@ OWN = "train_own"
 _RECIPES = (OWN, "train_modern")
 """Presets that say how to train, and leave it to the block's run on what."""
 
-_RUNS_LAYOUT = ["--layout=auto", "--filters=", "--repeats=0", "--cells=0", "--cell_rules=own"]
 _OF_DATA = (
     *("dataset", "resize", "background", "class_folders", "skip_folders"),
     "split_seed",
@@ -187,7 +186,7 @@ def _choose(
 
 def _layout(asked: str, record: RunRecord | None) -> list[str]:
     """A preset that nobody has named leaves the layout to the block's run."""
-    return [] if asked or record is None else _RUNS_LAYOUT
+    return [] if asked or record is None else ["--layout=auto", "--filters=", "--repeats=0"]
 
 
 def _of_run(record: RunRecord, searched: SearchedData) -> list[str]:

@@ -209,7 +209,9 @@ class SearchSpace(abc.ABC):
 
     def auxiliary_head(self, design: Any, layout: Layout) -> Plan:
         """See `registry.auxiliary_head`; LayoutError where there is no place for one."""
-        raise LayoutError(f"The space {self.name} has no auxiliary head (--auxiliary_weight=0).")
+        raise LayoutError(
+            f"The space {self.name} has no auxiliary head; --auxiliary_weight=0 trains without one."
+        )
 
     @abc.abstractmethod
     def rewarded_plan(self, design: Any, layout: Layout) -> Plan:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from blockqnn.errors import UserError
 from blockqnn.flags import training
-from blockqnn.full_training.heading import beside
+from blockqnn.full_training.command import _bytes_on_disk
+from blockqnn.full_training.heading import beside, training_heading
+from blockqnn.full_training.memory import training_bytes
 from blockqnn.full_training.network_layout import check_paths, network_layout
 from blockqnn.full_training.preparing import prepare
 from blockqnn.full_training.schedule import learning_rates, optimiser, restarts
@@ -171,6 +173,52 @@ def test_what_belongs_together_is_said_before_the_first_step():
         "gradients clipped at 5",
     ]
     assert beside(FullRecipe()) == []
+    recipe = training.parse(["nasnet-a", "--preset=train_nasnet_imagenet_large"]).recipe
+    assert beside(recipe) == [
+        "drop-path 0.3 by cell and step",
+        "auxiliary head of weight 0.4",
+        "dropout 0.5",
+        "label smoothing 0.1",
+        "gradients clipped at 10",
+        "average of weights 0.9999",
+        "RMSProp with epsilon 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--schedule=cosine"], "learning rate 0.1 along half a cosine;"),
+        (["--schedule=cosine_by_epoch"], "learning rate 0.1 along half a cosine by epochs;"),
+        (["--schedule=restarts"], "learning rate 0.1 along cosines with restarts;"),
+        (["--schedule=exponential"], "learning rate 0.1, times 0.1 each epoch;"),
+        (["--schedule=exponential", "--decay_epochs=2.4"], "0.1, times 0.1 every 2.4 epochs;"),
+    ],
+)
+def test_every_schedule_is_said_in_words(tmp_path, flags, words):
+    words_of = ["residual", "--preset=train_cifar10", "--dataset=synthetic:8x8x3:3:200"]
+    settings = training.parse([*words_of, *flags, f"--out_dir={tmp_path / 'none'}"])
+    assert words in training_heading(settings, prepare(settings))
+
+
+def test_a_head_and_mean_squares_need_memory_too(tmp_path):
+    words = ["darts-v2", "--dataset=synthetic:32x32x3:10:99", "--layout=cells", "--cells=3"]
+    words += ["--filters=2", "--batch_size=10", f"--out_dir={tmp_path / 'none'}"]
+    plain, headed = (
+        prepare(training.parse([*words, *more]))[0] for more in ((), ("--auxiliary_weight=0.4",))
+    )
+    assert plain.trained_cost == plain.cost == headed.cost
+    # 32 channels of 8x8 pixels: see the sizes of published heads.
+    head = 32 * 128 + 256 + 4 * 128 * 768 + 1536 + 7690
+    assert headed.trained_cost.parameters == plain.cost.parameters + head
+    maps = 32 * 64 + 32 * 4 + 3 * 128 * 4 + 3 * 768 + 768 + 10
+    assert headed.trained_cost.activations == plain.cost.activations + maps
+    sgd, rms = FullRecipe(), FullRecipe(optimiser="rmsprop")
+    needed = [training_bytes(plain.cost, recipe, 1, 0) for recipe in (sgd, rms)]
+    assert needed[1] - needed[0] == 4 * plain.cost.parameters
+    # Two checkpoints that are kept and the next one, of weights, momentum and squares.
+    settings = training.parse([*words, "--auxiliary_weight=0.4", "--optimiser=rmsprop"])
+    assert _bytes_on_disk(headed, settings) == 3 * 3 * 4 * headed.trained_cost.parameters
 
 
 def test_records_of_recipes_stay_what_they_were():
