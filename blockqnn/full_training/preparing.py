@@ -12,7 +12,7 @@ from blockqnn.errors import UserError
 from blockqnn.full_training.network_layout import check_paths, network_layout
 from blockqnn.full_training.parts import holds_out, judge_of, training_examples
 from blockqnn.full_training.searched import data_digest, described_data, refuse_changed
-from blockqnn.full_training.settings import AUTO, TEST, FullRecipe, TrainSettings
+from blockqnn.full_training.settings import AUTO, COSINES, TEST, FullRecipe, TrainSettings
 from blockqnn.full_training.splits import FullInfo
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.networks.cost import Cost, cost
@@ -284,10 +284,15 @@ def _check_numbers(settings: TrainSettings, one: Prepared) -> None:
                 "--split_seed chooses the images that are held out, and here none are; "
                 "--hold_out holds some out."
             )
-    _refuse_odd_milestones(recipe)
+    _refuse_odd_rates(recipe)
 
 
-def _refuse_odd_milestones(recipe: FullRecipe) -> None:
+def _refuse_odd_rates(recipe: FullRecipe) -> None:
     if list(recipe.milestones) != sorted(set(recipe.milestones)):
         given = ",".join(map(str, recipe.milestones))
         raise UserError(f"--milestones is {given}; allowed: epochs in ascending order.")
+    if recipe.schedule in COSINES and recipe.least_learning_rate > recipe.learning_rate:
+        raise UserError(
+            f"--least_learning_rate is {recipe.least_learning_rate:g}; allowed: at most the "
+            f"--learning_rate, {recipe.learning_rate:g}."
+        )

@@ -262,6 +262,8 @@ def test_a_flag_without_effect_is_refused(flags, sentence):
          "--drop_path_by is step, but no operation of this network in the layout cifar"),
         (["residual", "--auxiliary_weight=0.4"], LayoutError, "nsc has no auxiliary head"),
         (["darts-v2", "--auxiliary_weight=0.4"], LayoutError, "are 2x2; larger images"),
+        (["residual", "--schedule=cosine", "--least_learning_rate=0.5"], UserError,
+         "--least_learning_rate is 0.5; allowed: at most the --learning_rate, 0.05."),
     ],
 )  # fmt: skip
 def test_a_recipe_that_does_not_suit_the_network_is_refused(tmp_path, words, error, sentence):
