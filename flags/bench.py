@@ -76,6 +76,7 @@ def define() -> parsing.FlagSet:
     child_network.define_images(flags, layout)
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_cells(flags)
+    child_network.define_whole(flags)
     flags.group("Training of a child")
     flags.integer("batch_size", 64, "images in a step", 1)
     flags.switch("bfloat16", recipe.bfloat16, "compute in bfloat16; weights stay float32")

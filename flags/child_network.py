@@ -39,23 +39,37 @@ def define_layout(flags: parsing.FlagSet, default: Layout) -> None:
     flags.integer("repeats", default.repeats, "blocks in a stage (N)", 1)
 
 
-def define_cells(flags: parsing.FlagSet) -> None:
-    """Adds the flags of layouts of cells and of whole networks, in groups of their own.
+def define_cells(
+    flags: parsing.FlagSet, owners: tuple[str, ...] = OF_CELLS, otherwise: str = ""
+) -> None:
+    """Adds the flags of layouts of cells, in a group of their own.
 
     Args:
         flags: that are added to.
+        owners: values of `--layout` with which they have an effect.
+        otherwise: what holds first where a flag is not given, in words.
     """
-    flags.group("Layouts of cells (--layout=cells)", parsing.Owner("layout", OF_CELLS))
+    flags.group("Layouts of cells (--layout=cells)", parsing.Owner("layout", owners))
     flags.integer(
-        "cells", 0, "cells in all, reductions included; 0 for --repeats in a stage and reductions"
+        "cells",
+        0,
+        f"cells in all, reductions included; 0 for {otherwise}--repeats in a stage and reductions",
     )
     flags.choice(
         "cell_rules",
         OWN_RULES,
         (OWN_RULES, *stacking_rules()),
         "whose rules cells are stacked by: preparation of their inputs, stem, and head; own for "
-        "those that the search space was published with",
+        f"{otherwise}those that the search space was published with",
     )
+
+
+def define_whole(flags: parsing.FlagSet) -> None:
+    """Adds the flags of layouts of whole networks, in a group of their own.
+
+    Args:
+        flags: that are added to.
+    """
     flags.group("Whole networks (--layout=whole)", parsing.Owner("layout", (WHOLE,)))
     flags.choice(
         "network_rules",
@@ -107,6 +121,7 @@ def define_blocks(flags: parsing.FlagSet, title: str) -> None:
     define_layout(flags, default)
     define_images(flags, default)
     define_cells(flags)
+    define_whole(flags)
     flags.group("Rules")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
 

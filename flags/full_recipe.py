@@ -6,7 +6,17 @@ from typing import Any
 
 from blockqnn.flags import parsing
 from blockqnn.flags.parsing import Owner
-from blockqnn.full_training.settings import SCHEDULES, STEPS, FullRecipe
+from blockqnn.full_training.settings import (
+    COSINES,
+    DROPPED_BY,
+    EXPONENTIAL,
+    RESTARTS,
+    RMSPROP,
+    SCHEDULES,
+    SGD,
+    STEPS,
+    FullRecipe,
+)
 
 
 def define(flags: parsing.FlagSet) -> None:
@@ -19,14 +29,14 @@ def define(flags: parsing.FlagSet) -> None:
     flags.group("Recipe")
     flags.integer("epochs", paper.epochs, "passes over the training part", 1)
     flags.integer("batch_size", paper.batch_size, "images in a step, on all devices together", 1)
-    flags.number(
-        "learning_rate", paper.learning_rate, "learning rate of SGD, at its highest", above=0
-    )
+    flags.number("learning_rate", paper.learning_rate, "learning rate, at its highest", above=0)
     flags.choice(
         "schedule",
         paper.schedule,
         SCHEDULES,
-        "reduce the learning rate at milestones, or along half a cosine",
+        "reduce the learning rate at milestones, along half a cosine from step to step or from "
+        "epoch to epoch, along several of these, each longer than the one before, or by a factor "
+        "every few epochs",
     )
     flags.integer(
         "warmup_epochs",
@@ -71,10 +81,39 @@ def define(flags: parsing.FlagSet) -> None:
     flags.number(
         "drop_path",
         paper.drop_path,
-        "probability, in the last step, that a path into an Add or Concat is dropped; grows "
-        "linearly from 0",
+        "probability, in the last step, that a path is dropped; grows linearly from 0 unless "
+        "--drop_path_by says otherwise",
         least=0,
         most=0.95,
+    )
+    flags.choice(
+        "drop_path_by",
+        paper.drop_path_by,
+        DROPPED_BY,
+        "which paths are dropped, and what the probability follows: paths into an Add or Concat, "
+        "by step, of which one survives; or operations of cells but identities, by cell and step "
+        "(ScheduledDropPath), by step, epoch or cell alone, or always the same",
+    )
+    flags.number(
+        "auxiliary_weight",
+        paper.auxiliary_weight,
+        "weight of the loss of an auxiliary head, beside that of the network; 0 for no head. It "
+        "stands where the rules say by which cells are stacked, and is not kept",
+        least=0,
+    )
+    flags.number(
+        "dropout",
+        paper.dropout,
+        "probability that the classifier does not see a feature in a step",
+        least=0,
+        most=0.95,
+    )
+    flags.choice(
+        "optimiser",
+        paper.optimiser,
+        (SGD, RMSPROP),
+        "follow the gradients, or the gradients over the root of their mean square; either with "
+        "momentum",
     )
     flags.number(
         "ema_decay",
@@ -98,12 +137,54 @@ def define(flags: parsing.FlagSet) -> None:
         parse_milestones,
         "epochs with commas between them, as in 150,225, or nothing",
     )
+    flags.group(
+        "Factors on the learning rate (--schedule=steps, --schedule=exponential)",
+        Owner("schedule", (STEPS, EXPONENTIAL)),
+    )
     flags.number(
         "learning_rate_decay",
         paper.learning_rate_decay,
-        "factor on the learning rate at each milestone",
+        "factor on the learning rate at each milestone, or every --decay_epochs",
         above=0,
         most=1,
+    )
+    flags.group(
+        "Learning rate by a factor every few epochs (--schedule=exponential)",
+        Owner("schedule", (EXPONENTIAL,)),
+    )
+    flags.number(
+        "decay_epochs",
+        paper.decay_epochs,
+        "epochs between two factors on the learning rate",
+        above=0,
+    )
+    flags.group("Learning rate along a cosine", Owner("schedule", COSINES))
+    flags.number(
+        "least_learning_rate",
+        paper.least_learning_rate,
+        "learning rate with which a cosine ends",
+        least=0,
+    )
+    flags.group("Learning rate with restarts (--schedule=restarts)", Owner("schedule", (RESTARTS,)))
+    flags.integer(
+        "first_period", paper.first_period, "epochs before the first restart, after a warm-up", 1
+    )
+    flags.integer(
+        "period_factor", paper.period_factor, "by which each period is longer than the last", 1
+    )
+    flags.group("RMSProp (--optimiser=rmsprop)", Owner("optimiser", (RMSPROP,)))
+    flags.number(
+        "rms_decay",
+        paper.rms_decay,
+        "decay of the mean square of gradients",
+        least=0,
+        most=0.999999,
+    )
+    flags.number(
+        "rms_epsilon",
+        paper.rms_epsilon,
+        "what is added to the mean square under the root; 1 is what was published",
+        above=0,
     )
 
 
@@ -137,6 +218,16 @@ def recipe(values: dict[str, Any]) -> FullRecipe:
         ema_decay=values["ema_decay"],
         bfloat16=values["bfloat16"],
         sync_batch_norm=values["sync_batch_norm"],
+        drop_path_by=values["drop_path_by"],
+        auxiliary_weight=values["auxiliary_weight"],
+        dropout=values["dropout"],
+        optimiser=values["optimiser"],
+        rms_decay=values["rms_decay"],
+        rms_epsilon=values["rms_epsilon"],
+        least_learning_rate=values["least_learning_rate"],
+        decay_epochs=values["decay_epochs"],
+        first_period=values["first_period"],
+        period_factor=values["period_factor"],
     )
 
 

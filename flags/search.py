@@ -141,6 +141,7 @@ def _define_child_network(flags: parsing.FlagSet) -> None:
         "most bytes of all layers' outputs for a training batch; 0 for no limit",
     )
     child_network.define_cells(flags)
+    child_network.define_whole(flags)
     growing = tuple(space.name for space in SPACES.values() if space.layers)
     flags.group("Networks that grow", parsing.Owner("space", growing))
     flags.special(

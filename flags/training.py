@@ -7,8 +7,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from blockqnn.flags import (
+    child_network,
+    flag_text,
+    full_recipe,
+    parsing,
+    preset_files,
+    training_start,
+)
 from blockqnn.flags import data as data_flags
-from blockqnn.flags import flag_text, full_recipe, parsing, preset_files, training_start
 from blockqnn.flags.verb import Verb
 from blockqnn.full_training import directory
 from blockqnn.full_training.settings import (
@@ -21,6 +28,7 @@ from blockqnn.full_training.settings import (
     Saving,
     TrainSettings,
 )
+from blockqnn.networks.layout import OF_CELLS
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
 
@@ -139,6 +147,7 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     )
     flags.integer("repeats", choice.repeats, "blocks in a stage (N); 0 for those of the run, or 2")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
+    child_network.define_cells(flags, (AUTO, *OF_CELLS), "as in the run, or ")
     flags.group("Data")
     data_flags.define_source(
         flags, data.source.dataset, "unless named, what the block's run searched on"
@@ -200,7 +209,7 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
         reference=given.words[0],
         top=values["top"],
         max_layers=values["max_layers"],
-        layout=LayoutChoice(values["layout"], values["filters"], values["repeats"]),
+        layout=_layout(values),
         data=_data(values),
         recipe=full_recipe.recipe(values),
         seed=values["seed"],
@@ -228,6 +237,17 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
         data_origin=begin.origin,
         searched=begin.searched,
         preset=given.preset,
+    )
+
+
+def _layout(values: dict[str, Any]) -> LayoutChoice:
+    rules = values["cell_rules"]
+    return LayoutChoice(
+        kind=values["layout"],
+        filters=values["filters"],
+        repeats=values["repeats"],
+        cells=values["cells"],
+        rules="" if rules == child_network.OWN_RULES else rules,
     )
 
 

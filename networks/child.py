@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from blockqnn.networks.drop_path import DropPath
+from blockqnn.networks.drop_path import CellDropPath, Dropout, DropPath
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.normalisation import (
@@ -102,6 +102,7 @@ class ChildNetwork(nnx.Module):
         seed: int = 0,
         dtype: DTypeLike = jnp.float32,
         *,
+        head: Plan = (),
         rngs: nnx.Rngs | None = None,
     ):
         """Creates the network with He initialisation.
@@ -110,10 +111,14 @@ class ChildNetwork(nnx.Module):
             plan: the layers, as a search space returns them.
             seed: of the initial weights.
             dtype: of the computation; weights are float32.
+            head: of an auxiliary classifier, whose layers stand behind the plan.
             rngs: given by a subclass that sets the weights itself, in place of the seed.
         """
         self.dtype = dtype
+        self.classifier, self.has_head = len(plan) - 1, bool(head)
+        plan = (*plan, *head)
         self.inputs = tuple(layer.inputs for layer in plan[1:])
+        self.paths = tuple(layer.path for layer in plan[1:])
         made_by = nnx.Rngs(seed) if rngs is None else rngs
         self.layers = nnx.List([Unit(layer, made_by, dtype) for layer in plan[1:]])
         if rngs is None:
@@ -122,10 +127,31 @@ class ChildNetwork(nnx.Module):
     def __call__(
         self,
         images: jax.Array,
-        drop_path: DropPath | None = None,
+        drop_path: DropPath | CellDropPath | None = None,
         norm_devices: str | None = None,
+        dropout: Dropout | None = None,
     ) -> jax.Array:
         """Computes the logits.
+
+        Args:
+            images: [B, H, W, C], normalised.
+            drop_path: which paths to leave out in a training step; None for none.
+            norm_devices: as for `all_logits`.
+            dropout: as for `all_logits`.
+
+        Returns:
+            [B, classes], float32.
+        """
+        return self.all_logits(images, drop_path, norm_devices, dropout)[0]
+
+    def all_logits(
+        self,
+        images: jax.Array,
+        drop_path: DropPath | CellDropPath | None = None,
+        norm_devices: str | None = None,
+        dropout: Dropout | None = None,
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """Computes the logits of the network and of its auxiliary head.
 
         Args:
             images: [B, H, W, C], normalised.
@@ -133,17 +159,22 @@ class ChildNetwork(nnx.Module):
             norm_devices: name of the axis of devices (`jax.shard_map`) that share a batch,
                 over all of which batch norm takes its statistics while training; None for
                 statistics of these images alone.
+            dropout: which features the classifier does not see in a training step; None for
+                none. That of the head sees all.
 
         Returns:
-            [B, classes], float32.
+            [B, classes], float32, each; None where there is no head.
         """
         outputs = [images.astype(self.dtype)]
-        for layer, inputs in zip(self.layers, self.inputs, strict=True):
-            read = [outputs[i] for i in inputs]
-            if drop_path is not None and layer.operation.joins:
-                read = drop_path.apply(len(outputs), read)
-            outputs.append(layer(*read, norm_devices=norm_devices))
-        return outputs[-1]
+        for layer, inputs, path in zip(self.layers, self.inputs, self.paths, strict=True):
+            position, read = len(outputs), [outputs[i] for i in inputs]
+            if drop_path is not None:
+                read = drop_path.before(position, layer.operation.joins, read)
+            if dropout is not None and position == self.classifier:
+                read = [dropout.apply(read[0])]
+            output = layer(*read, norm_devices=norm_devices)
+            outputs.append(output if drop_path is None else drop_path.after(position, path, output))
+        return outputs[self.classifier], outputs[-1] if self.has_head else None
 
     def weights(self) -> tuple[list[dict[str, jax.Array]], list[dict[str, jax.Array]]]:
         """All weights, in the form that `set_weights` takes.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan_counts import depth, flops, parameters
 from blockqnn.networks.spaces.contract import Design
-from blockqnn.networks.spaces.registry import design_plan, rewarded_plan
+from blockqnn.networks.spaces.registry import auxiliary_head, design_plan, rewarded_plan
 
 _ALLOWED = ", allowed are "
 
@@ -67,6 +67,22 @@ def cost(design: Design, layout: Layout) -> Cost:
         depth=depth(plan),
         activations=sum(math.prod(layer.shape) for layer in plan),
     )
+
+
+def auxiliary_parameters(design: Design, layout: Layout) -> int:
+    """What an auxiliary head adds to the trained numbers while a network is trained.
+
+    Args:
+        design: a block in canonical form, or a cell.
+        layout: of the network.
+
+    Returns:
+        Its trained numbers, which `Cost` does not count; 0 where there is no place for a head.
+    """
+    try:
+        return parameters(auxiliary_head(design, layout))
+    except LayoutError:
+        return 0
 
 
 def infeasible_reason(

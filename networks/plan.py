@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from blockqnn.networks.operations.steps import Shape
 from blockqnn.networks.operations.table import Operation, OperationEntry
 
-__all__ = ["Operation", "PlacedLayer", "Plan", "PlanBuilder", "Shape"]
+__all__ = ["AUXILIARY", "Operation", "PlacedLayer", "Plan", "PlanBuilder", "Shape"]
+
+AUXILIARY = "auxiliary"
+"""What the names of all layers of an auxiliary head begin with, and of no other."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,8 @@ class PlacedLayer:
         shared_as: the name by which designs share its arrays, where that is not `name`.
         across: columns of its window, where they are not as many as its rows; else 0.
         stride_across: from column to column, where it is another one; else 0.
+        path: where in the network the path lies that ends here, from above 0 to 1 at the last
+            of its cells: what drop-path by cells may leave out. 0 where none ends.
     """
 
     name: str
@@ -43,6 +48,7 @@ class PlacedLayer:
     shared_as: str = ""
     across: int = 0
     stride_across: int = 0
+    path: float = 0.0
 
     @property
     def normalises(self) -> bool:
@@ -150,6 +156,10 @@ class PlanBuilder:
             Its position.
         """
         return self.place(name, operation, (source,), kernel=kernel, stride=stride, filters=filters)
+
+    def end_path(self, here: int, share: float) -> None:
+        """Says that a path ends with a layer; see `PlacedLayer.path`."""
+        self.layers[here] = dataclasses.replace(self.layers[here], path=share)
 
     def downsampling(
         self, name: str, source: int, operation: OperationEntry = Operation.DOWNSAMPLING

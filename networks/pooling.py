@@ -47,6 +47,24 @@ def average_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
     return _window_sum(x, side, stride) / _window_sum(ones, side, stride)
 
 
+def average_pooling_within(x: jax.Array, side: int, stride: int) -> jax.Array:
+    """Average pooling where the whole window lies within the map.
+
+    Args:
+        x: [B, H, W, C].
+        side: of the window, at most H and W.
+        stride: in both directions.
+
+    Returns:
+        [B, (H - side) // stride + 1, (W - side) // stride + 1, C].
+    """
+    height, width = ((length - side) // stride * stride + 1 for length in x.shape[1:3])
+    rows = [x[:, row : row + height : stride] for row in range(side)]
+    tall = sum(rows[1:], rows[0])
+    columns = [tall[:, :, column : column + width : stride] for column in range(side)]
+    return sum(columns[1:], columns[0]) / (side * side)
+
+
 def downsampling(x: jax.Array) -> jax.Array:
     """Max pooling of 2x2 pixels with stride 2; an odd last row or column is left out.
 

@@ -130,6 +130,27 @@ class ReluDilatedNorm(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.norm(self.conv(nnx.relu(x)))
 ''',
+    "ReluWindowNorm": '''
+
+class ReluWindowNorm(nnx.Module):
+    """ReLU, convolution by a window that need not be square, batch normalisation."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        sides: tuple[int, int],
+        strides: tuple[int, int],
+        *,
+        rngs: nnx.Rngs,
+    ):
+        halves = (sides[0] // 2, sides[1] // 2)
+        self.conv = window(inputs, outputs, sides, strides, halves, rngs=rngs)
+        self.norm = batch_norm(outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.norm(self.conv(nnx.relu(x)))
+''',
     "ReluCrossedNorm": '''
 
 class ReluCrossedNorm(nnx.Module):

@@ -18,6 +18,7 @@ NEEDS = {
     "ReluSeparableNorm": ("depthwise", "convolution", "batch_norm"),
     "ReluDilatedNorm": ("window", "batch_norm"),
     "ReluCrossedNorm": ("window", "batch_norm"),
+    "ReluWindowNorm": ("window", "batch_norm"),
     "FactorisedReduction": ("convolution", "batch_norm"),
     "PlainFactorisedReduction": ("convolution", "batch_norm"),
 }

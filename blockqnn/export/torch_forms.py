@@ -103,6 +103,18 @@ FORMS = {
         helpers=("ReluCrossedNorm",),
         weights=_crossed_and_norm,
     ),
+    Operation.ROW: SourceForm(
+        "{layer}({x})",
+        "ReluWindowNorm({inputs}, {outputs}, (1, {kernel}), (1, {step}))",
+        helpers=("ReluWindowNorm",),
+        weights=_convolution_and_norm,
+    ),
+    Operation.COLUMN: SourceForm(
+        "{layer}({x})",
+        "ReluWindowNorm({inputs}, {outputs}, ({kernel}, 1), ({step}, 1))",
+        helpers=("ReluWindowNorm",),
+        weights=_convolution_and_norm,
+    ),
     Operation.FACTORISED_REDUCTION: SourceForm(
         "{layer}({x})",
         "FactorisedReduction({inputs}, {outputs})",

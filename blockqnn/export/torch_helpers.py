@@ -97,6 +97,22 @@ class ReluDilatedNorm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(functional.relu(x)))
 ''',
+    "ReluWindowNorm": '''
+
+class ReluWindowNorm(nn.Module):
+    """ReLU, convolution by a window that need not be square, batch normalisation."""
+
+    def __init__(
+        self, inputs: int, outputs: int, sides: tuple[int, int], strides: tuple[int, int]
+    ):
+        super().__init__()
+        halves = (sides[0] // 2, sides[1] // 2)
+        self.conv = window(inputs, outputs, sides, strides, halves)
+        self.norm = batch_norm(outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(functional.relu(x)))
+''',
     "ReluCrossedNorm": '''
 
 class ReluCrossedNorm(nn.Module):

@@ -16,6 +16,8 @@ _KIND = {
     Operation.DILATED_SEPARABLE: graphs.CONVOLUTION,
     Operation.DILATED: graphs.CONVOLUTION,
     Operation.CROSSED: graphs.CONVOLUTION,
+    Operation.ROW: graphs.CONVOLUTION,
+    Operation.COLUMN: graphs.CONVOLUTION,
     Operation.FACTORISED_REDUCTION: graphs.CONVOLUTION,
     Operation.PLAIN_FACTORISED_REDUCTION: graphs.CONVOLUTION,
     Operation.MAX_POOLING: graphs.MAX_POOLING,

@@ -17,6 +17,7 @@ from blockqnn.full_training.parts import Parts, open_parts, training_examples
 from blockqnn.full_training.preparing import Prepared, keeps_on_device, prepare
 from blockqnn.full_training.settings import (
     HELD_OUT,
+    RMSPROP,
     TEST,
     VALIDATION,
     FullRecipe,
@@ -233,7 +234,9 @@ def _check_memory(
     for one in unfinished:
         images = stored_bytes(one, settings)
         kept = keeps_on_device(settings.machine.data_on_device, images, device_bytes(devices))
-        needed = training_bytes(one.cost, settings.recipe, len(devices), images if kept else 0)
+        needed = training_bytes(
+            one.trained_cost, settings.recipe, len(devices), images if kept else 0
+        )
         try:
             check_memory(needed, settings.machine.memory_gigabytes, devices)
         except UserError as error:
@@ -267,5 +270,6 @@ def stored_bytes(one: Prepared, settings: TrainSettings) -> int:
 
 def _bytes_on_disk(one: Prepared, settings: TrainSettings) -> int:
     """Of all checkpoints that are kept, and of the next one before the oldest is deleted."""
-    copies = 3 if settings.recipe.ema_decay else 2
-    return (settings.saving.keep + 1) * copies * _FLOAT * one.cost.parameters
+    recipe = settings.recipe
+    copies = 2 + bool(recipe.ema_decay) + (recipe.optimiser == RMSPROP)
+    return (settings.saving.keep + 1) * copies * _FLOAT * one.trained_cost.parameters

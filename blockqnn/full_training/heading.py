@@ -12,11 +12,30 @@ from blockqnn.evaluation.contract import TRAIN
 from blockqnn.full_training.parts import Parts, by_size, holds_out
 from blockqnn.full_training.preparing import Prepared
 from blockqnn.full_training.searched import same_as_searched
-from blockqnn.full_training.settings import HELD_OUT, STEPS, TEST, VALIDATION, TrainSettings
+from blockqnn.full_training.settings import (
+    CELL,
+    CELL_AND_STEP,
+    CONSTANT,
+    COSINE,
+    COSINE_BY_EPOCH,
+    EPOCH,
+    EXPONENTIAL,
+    HELD_OUT,
+    JOINS,
+    RESTARTS,
+    RMSPROP,
+    STEP,
+    STEPS,
+    TEST,
+    VALIDATION,
+    FullRecipe,
+    TrainSettings,
+)
 from blockqnn.full_training.splits import tfds_source_reads
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import BEST, BEST_EARLY, is_run
 from blockqnn.listing import counted, in_units, number
+from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.registry import stacked
 from blockqnn.workers.machine import can_use_gpus, described, unused_gpus
 from blockqnn.workers.placement import has_tpu, visible_gpus
@@ -24,6 +43,19 @@ from blockqnn.workers.placement import has_tpu, visible_gpus
 if TYPE_CHECKING:
     import jax
 
+_COSINE_WORDS = {
+    COSINE: " along half a cosine",
+    COSINE_BY_EPOCH: " along half a cosine by epochs",
+    RESTARTS: " along cosines with restarts",
+}
+_DROPPED_WORDS = {
+    JOINS: " into joins",
+    CELL_AND_STEP: " by cell and step",
+    STEP: " of operations by step",
+    EPOCH: " of operations by epoch",
+    CELL: " by cell",
+    CONSTANT: " of operations from the first step on",
+}
 _NAMES_SHOWN = 8
 _WIDTH = 100
 
@@ -68,8 +100,9 @@ def block_line(one: Prepared, place: int, total: int) -> str:
 def network(one: Prepared) -> str:
     """A network's size and layout in words, and how its block did in the search."""
     stages = ",".join(map(str, one.layout.filters))
+    beside = f", {parameters(one.head):,} more in the auxiliary head" if one.head else ""
     return (
-        f"{one.cost.parameters:,} parameters, {in_units(one.cost.flops)} FLOPs: "
+        f"{one.cost.parameters:,} parameters{beside}, {in_units(one.cost.flops)} FLOPs: "
         f"{one.layout.kind} layout, filters {stages}, {stacked(one.layout)}{_in_search(one)}"
     )
 
@@ -165,14 +198,43 @@ def _recipe(settings: TrainSettings) -> str:
         at = " and ".join(map(str, recipe.milestones))
         which = "epoch" if len(recipe.milestones) == 1 else "epochs"
         rate += f", times {recipe.learning_rate_decay:g} after {which} {at}"
+    elif recipe.schedule == EXPONENTIAL:
+        every = (
+            "each epoch" if recipe.decay_epochs == 1 else f"every {recipe.decay_epochs:g} epochs"
+        )
+        rate += f", times {recipe.learning_rate_decay:g} {every}"
     elif recipe.schedule != STEPS:
-        rate += " along half a cosine"
+        rate += _COSINE_WORDS[recipe.schedule]
     mirrored = "mirrored at random" if recipe.flip else "not mirrored"
     named = f"{settings.preset}; " if settings.preset else ""
+    more = "".join(f", {words}" for words in beside(recipe))
     return (
         f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {rate}; crops padded "
-        f"by {recipe.crop_padding}, {mirrored} ({named}each is a flag)"
+        f"by {recipe.crop_padding}, {mirrored}{more} ({named}each is a flag)"
     )
+
+
+def beside(recipe: FullRecipe) -> list[str]:
+    """What a recipe has beside the paper's, which belongs together where it was published.
+
+    Args:
+        recipe: how a network is trained.
+
+    Returns:
+        Phrases; none of what is off.
+    """
+    by = _DROPPED_WORDS[recipe.drop_path_by]
+    wanted: list[tuple[float, str]] = [
+        (recipe.cutout, f"cutout of {recipe.cutout} pixels"),
+        (recipe.drop_path, f"drop-path {recipe.drop_path:g}{by}"),
+        (recipe.auxiliary_weight, f"auxiliary head of weight {recipe.auxiliary_weight:g}"),
+        (recipe.dropout, f"dropout {recipe.dropout:g}"),
+        (recipe.label_smoothing, f"label smoothing {recipe.label_smoothing:g}"),
+        (recipe.clip_norm, f"gradients clipped at {recipe.clip_norm:g}"),
+        (recipe.ema_decay, f"average of weights {recipe.ema_decay:g}"),
+        (recipe.optimiser == RMSPROP, f"RMSProp with epsilon {recipe.rms_epsilon:g}"),
+    ]
+    return [words for value, words in wanted if value]
 
 
 def _in_search(one: Prepared) -> str:

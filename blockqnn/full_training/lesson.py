@@ -16,9 +16,9 @@ from flax import nnx
 from jax.sharding import Mesh, PartitionSpec
 
 from blockqnn.children.named_weights import Arrays, by_layer, by_name
-from blockqnn.full_training.settings import FullRecipe
+from blockqnn.full_training.settings import CELL, CELL_AND_STEP, JOINS, FullRecipe
 from blockqnn.networks.child import ChildNetwork
-from blockqnn.networks.drop_path import DropPath
+from blockqnn.networks.drop_path import CellDropPath, Dropout, DropPath
 from blockqnn.networks.plan import Plan
 
 DATA = "data"
@@ -27,7 +27,7 @@ WHOLE, PARTS = PartitionSpec(), PartitionSpec(DATA)
 """What every device has, and what each has a part of."""
 
 Drop = tuple[jax.Array, jax.Array] | None
-"""The key and the rate of a step's drop-path."""
+"""The key of what a step leaves out at random, and its rate of drop-path."""
 Learned = tuple[jax.Array, jax.Array, Arrays, Arrays]
 """Loss, right answers, running statistics of batch norm after the batch, and gradients."""
 
@@ -35,18 +35,19 @@ Learned = tuple[jax.Array, jax.Array, Arrays, Arrays]
 class Lesson:
     """A network, and what a batch teaches it."""
 
-    def __init__(self, plan: Plan, recipe: FullRecipe, mesh: Mesh):
+    def __init__(self, plan: Plan, head: Plan, recipe: FullRecipe, mesh: Mesh):
         """Prepares, without compiling.
 
         Args:
             plan: of the network.
+            head: of its auxiliary classifier, empty for none.
             recipe: how it is trained.
             mesh: the devices, along the axis `DATA`.
         """
-        self._plan, self._recipe, self._mesh = plan, recipe, mesh
+        self._plan, self._recipe, self._mesh = (*plan, *head), recipe, mesh
         dtype = jnp.bfloat16 if recipe.bfloat16 else jnp.float32
         self._graph, self._empty = nnx.split(
-            nnx.eval_shape(lambda: ChildNetwork(plan, dtype=dtype))
+            nnx.eval_shape(lambda: ChildNetwork(plan, dtype=dtype, head=head))
         )
 
     def network(self, weights: Arrays) -> ChildNetwork:
@@ -72,7 +73,7 @@ class Lesson:
             weights: `parameters` and `statistics`, by name.
             images: normalised, float [B, H, W, C].
             labels: int32 [B].
-            drop: of drop-path; None for none.
+            drop: of drop-path and dropout; None for neither.
 
         Returns:
             See `Learned`.
@@ -99,14 +100,17 @@ class Lesson:
     ) -> Learned:
         """What one device computes of its part, in the mean over devices."""
         norm_devices = devices if self._recipe.sync_batch_norm else None
-        drop_path = None if drop is None else DropPath(*drop, devices)
+        drop_path, dropout = self._chances(drop, devices)
 
         def loss_of(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
             network = self.network({**weights, "parameters": parameters})
             network.train()
-            logits = network(images, drop_path, norm_devices)
+            logits, auxiliary = network.all_logits(images, drop_path, norm_devices, dropout)
             _, statistics = network.weights()
             loss = smoothed_cross_entropy(logits, labels, self._recipe.label_smoothing)
+            if auxiliary is not None:
+                beside = smoothed_cross_entropy(auxiliary, labels, self._recipe.label_smoothing)
+                loss = loss + self._recipe.auxiliary_weight * beside
             return loss, (logits, by_name(self._plan, statistics))
 
         (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
@@ -118,6 +122,26 @@ class Lesson:
         # Each device has the gradient of the sum of all losses for its own copy of the weights.
         loss, statistics, gradients = jax.lax.pmean((loss, statistics, gradients), devices)
         return loss, jax.lax.psum(correct, devices), statistics, gradients
+
+    def _chances(
+        self, drop: Drop, devices: str | None
+    ) -> tuple[DropPath | CellDropPath | None, Dropout | None]:
+        """Drop-path and dropout of a step, which choose independently; None for what is off."""
+        if drop is None:
+            return None, None
+        recipe, (key, rate) = self._recipe, drop
+        paths: DropPath | CellDropPath | None = None
+        if recipe.drop_path and recipe.drop_path_by == JOINS:
+            paths = DropPath(key, rate, devices)
+        elif recipe.drop_path:
+            by_cell = recipe.drop_path_by in (CELL_AND_STEP, CELL)
+            paths = CellDropPath(key, rate, devices, by_cell)
+        features = None
+        if recipe.dropout:
+            # Positions of layers, which choose paths, count from 0.
+            key = jax.random.fold_in(key, len(self._plan))
+            features = Dropout(key, jnp.float32(recipe.dropout), devices)
+        return paths, features
 
 
 def smoothed_cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:

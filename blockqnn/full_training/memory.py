@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from blockqnn.errors import UserError
-from blockqnn.full_training.settings import FullRecipe
+from blockqnn.full_training.settings import RMSPROP, FullRecipe
 from blockqnn.networks.cost import Cost
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def training_bytes(cost: Cost, recipe: FullRecipe, devices: int, image_bytes: in
     Returns:
         Bytes, an estimate.
     """
-    copies = 4 if recipe.ema_decay else 3
+    copies = 3 + bool(recipe.ema_decay) + (recipe.optimiser == RMSPROP)
     weights = copies * _FLOAT * cost.parameters
     number = 2 if recipe.bfloat16 else _FLOAT
     maps = _MAPS * number * cost.activations * recipe.batch_size // devices

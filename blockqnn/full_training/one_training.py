@@ -25,6 +25,7 @@ from blockqnn.full_training.settings import VALIDATION, TrainSettings
 from blockqnn.full_training.splits import Part, in_memory
 from blockqnn.full_training.trainer import DivergedError, StopRequest, Trainer
 from blockqnn.listing import counted
+from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.registry import design_plan
 
 
@@ -187,6 +188,7 @@ def _program(
         start.steps_per_epoch,
         settings.seed,
         devices,
+        one.head,
     )
 
 
@@ -216,6 +218,7 @@ def _result(one: Prepared, start: Metadata, history: list[dict[str, Any]]) -> di
         "code": start.code,
         "hash": start.hash,
         "parameters": one.cost.parameters,
+        **({"auxiliary_parameters": parameters(one.head)} if one.head else {}),
         "flops": one.cost.flops,
         "depth": one.cost.depth,
         "seed": start.seed,

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 
 from blockqnn.children.checkpoint import checkpoints
 from blockqnn.children.checkpoint_metadata import Metadata, read_metadata
 from blockqnn.errors import UserError
+from blockqnn.full_training.network_layout import check_paths, network_layout
 from blockqnn.full_training.parts import holds_out, judge_of, training_examples
 from blockqnn.full_training.searched import data_digest, described_data, refuse_changed
-from blockqnn.full_training.settings import AUTO, TEST, FullRecipe, LayoutChoice, TrainSettings
+from blockqnn.full_training.settings import AUTO, COSINES, TEST, FullRecipe, TrainSettings
 from blockqnn.full_training.splits import FullInfo
 from blockqnn.inspection.block_reference import BlockReference, is_run, resolve
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.plan import Plan
+from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.contract import Code, Design
-from blockqnn.networks.spaces.registry import MOST_LAYERS, design_of, designs_ever, parse, write
+from blockqnn.networks.spaces.registry import (
+    MOST_LAYERS,
+    auxiliary_head,
+    design_of,
+    design_plan,
+    designs_ever,
+    parse,
+    write,
+)
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.spending import none_trained
 
-_DEFAULT = Layout(repeats=2, named=False)
 _SHARE_OF_DEVICE = 4
 """With `auto`, images are kept on a device if they take at most one part in so many of it."""
 
@@ -38,6 +49,8 @@ class Prepared:
         directory: where the training is written.
         judge: what it is judged on, as `parts.judge_of` returns it.
         digest: of the data, as `data.datasets.digest` has it.
+        head: layers of an auxiliary classifier, which is trained with the network and no part
+            of it; empty for none.
     """
 
     reference: BlockReference
@@ -48,6 +61,16 @@ class Prepared:
     directory: pathlib.Path
     judge: str = TEST
     digest: str = ""
+    head: Plan = ()
+
+    @property
+    def trained_cost(self) -> Cost:
+        """Of the network and its auxiliary classifier."""
+        return dataclasses.replace(
+            self.cost,
+            parameters=self.cost.parameters + parameters(self.head),
+            activations=self.cost.activations + sum(math.prod(each.shape) for each in self.head),
+        )
 
 
 def prepare(settings: TrainSettings) -> list[Prepared]:
@@ -75,9 +98,10 @@ def prepare(settings: TrainSettings) -> list[Prepared]:
         begun = begun_with(directory)
         block = design_begun(reference.code, begun)
         judge = judge_of(settings.data, info, begun)
-        one = Prepared(
-            reference, block, layout, cost(block, layout), info, directory, judge, digest
-        )
+        head = auxiliary_head(block, layout) if settings.recipe.auxiliary_weight else ()
+        spent = cost(block, layout)
+        check_paths(settings.recipe, design_plan(block, layout), layout)
+        one = Prepared(reference, block, layout, spent, info, directory, judge, digest, head)
         _check_numbers(settings, one)
         prepared.append(one)
     return prepared
@@ -180,37 +204,6 @@ def blocks(settings: TrainSettings) -> list[BlockReference]:
     ]
 
 
-def network_layout(choice: LayoutChoice, reference: BlockReference, info: FullInfo) -> Layout:
-    """The layout of a network: as chosen, else as in the block's run, else the default.
-
-    Args:
-        choice: what was chosen.
-        reference: the block.
-        info: of the data set.
-
-    Returns:
-        The layout.
-
-    Raises:
-        LayoutError: if it does not fit the images.
-    """
-    known = reference.standing_in(_DEFAULT)
-    height, width, channels = info.seen
-    kind = known.kind if choice.kind == AUTO else choice.kind
-    return dataclasses.replace(
-        known,
-        kind=kind,
-        cells=known.cells if kind == known.kind else 0,
-        rules=known.rules if kind == known.kind else "",
-        filters=choice.filters or known.filters,
-        repeats=choice.repeats or known.repeats,
-        height=height,
-        width=width,
-        channels=channels,
-        classes=info.classes,
-    )
-
-
 def keeps_on_device(wanted: str, image_bytes: int, device_bytes: int) -> bool:
     """Whether all training images are kept on every device.
 
@@ -254,7 +247,7 @@ def described(
         hash=prepared.block.hash,
         title=prepared.reference.title,
         layout=_as_json(prepared.layout.as_json()),
-        recipe=_as_json(dataclasses.asdict(settings.recipe)),
+        recipe=_as_json(settings.recipe.as_json()),
         data=data,
         mean=normalisation[0],
         deviation=normalisation[1],
@@ -291,10 +284,15 @@ def _check_numbers(settings: TrainSettings, one: Prepared) -> None:
                 "--split_seed chooses the images that are held out, and here none are; "
                 "--hold_out holds some out."
             )
-    _refuse_odd_milestones(recipe)
+    _refuse_odd_rates(recipe)
 
 
-def _refuse_odd_milestones(recipe: FullRecipe) -> None:
+def _refuse_odd_rates(recipe: FullRecipe) -> None:
     if list(recipe.milestones) != sorted(set(recipe.milestones)):
         given = ",".join(map(str, recipe.milestones))
         raise UserError(f"--milestones is {given}; allowed: epochs in ascending order.")
+    if recipe.schedule in COSINES and recipe.least_learning_rate > recipe.learning_rate:
+        raise UserError(
+            f"--least_learning_rate is {recipe.least_learning_rate:g}; allowed: at most the "
+            f"--learning_rate, {recipe.learning_rate:g}."
+        )

@@ -19,20 +19,21 @@ from jax.sharding import Mesh, NamedSharding
 from blockqnn.children.named_weights import Arrays, by_name
 from blockqnn.full_training.augmentation import augmented, central_crop
 from blockqnn.full_training.lesson import DATA, PARTS, WHOLE, Lesson
+from blockqnn.full_training.root_mean_square import SquaresState
 from blockqnn.full_training.schedule import (
     averaging_decay,
     drop_path_rate,
     learning_rates,
     optimiser,
 )
-from blockqnn.full_training.settings import FullRecipe
+from blockqnn.full_training.settings import RMSPROP, FullRecipe
 from blockqnn.networks.initial import initial_parameters, initial_statistics
-from blockqnn.networks.plan import Plan
+from blockqnn.networks.plan import AUXILIARY, Plan
 
 State = dict[str, Any]
-"""A training between two steps: `step`; `parameters`, `statistics` and `momentum`; `average`,
-the moving averages of the first two, where the recipe has them; `sums`, of the epoch's losses
-and right answers."""
+"""A training between two steps: `step`; `parameters`, `statistics` and `momentum`, and `squares`
+with RMSProp; `average`, the moving averages of the first two, where the recipe has them; `sums`,
+of the epoch's losses and right answers."""
 
 
 class Program:
@@ -46,6 +47,7 @@ class Program:
         steps_per_epoch: int,
         seed: int,
         devices: Sequence[jax.Device],
+        head: Plan = (),
     ):
         """Prepares, without compiling.
 
@@ -56,8 +58,11 @@ class Program:
             steps_per_epoch: steps of an epoch.
             seed: of the weights and of the random choices in a step.
             devices: that share each batch.
+            head: layers of an auxiliary classifier, behind those of the plan; they are trained,
+                and no part of what is evaluated.
         """
-        self._plan, self._recipe, self._seed = plan, recipe, seed
+        self._plan, self._recipe, self._seed = (*plan, *head), recipe, seed
+        self._has_head = bool(head)
         self._steps_per_epoch = steps_per_epoch
         self._mean, self._deviation = (np.asarray(n, np.float32) for n in normalisation)
         self._optimiser = optimiser(recipe)
@@ -66,7 +71,7 @@ class Program:
         mesh = Mesh(np.array(devices), (DATA,))
         self.everywhere = NamedSharding(mesh, WHOLE)
         self.in_parts = NamedSharding(mesh, PARTS)
-        self._lesson = Lesson(plan, recipe, mesh)
+        self._lesson = Lesson(plan, head, recipe, mesh)
         self._step = jax.jit(self._train_step, donate_argnums=0, out_shardings=self.everywhere)
         self._step_of = jax.jit(
             self._train_step_of, donate_argnums=0, out_shardings=self.everywhere
@@ -84,6 +89,8 @@ class Program:
             "momentum": jax.tree.map(np.zeros_like, parameters),
             "sums": {"loss": np.float32(0), "correct": np.int32(0)},
         }
+        if self._recipe.optimiser == RMSPROP:
+            state["squares"] = jax.tree.map(np.ones_like, parameters)
         if self._recipe.ema_decay:
             state["average"] = {"parameters": parameters, "statistics": statistics}
         return self.place(state)
@@ -150,13 +157,21 @@ class Program:
             state: of the training.
 
         Returns:
-            What is evaluated, and what going on needs besides, as NumPy arrays.
+            What is evaluated, without an auxiliary head, and what going on needs besides, as
+            NumPy arrays.
         """
         held = jax.device_get(state)
-        training = {name: held[name] for name in ("momentum", "sums")}
+        training = {name: held[name] for name in ("momentum", "squares", "sums") if name in held}
         if "average" in held:
             training |= {name: held[name] for name in ("parameters", "statistics")}
-        return self.weights(held), training
+        weights = self.weights(held)
+        if self._has_head:
+            training[AUXILIARY] = {name: of.get(AUXILIARY, {}) for name, of in weights.items()}
+            weights = {
+                name: {word: array for word, array in of.items() if word != AUXILIARY}
+                for name, of in weights.items()
+            }
+        return weights, training
 
     def restored(self, step: int, weights: Arrays, training: Arrays) -> State:
         """The inverse of `saved`, on the devices.
@@ -169,6 +184,10 @@ class Program:
         Returns:
             The state.
         """
+        if self._has_head:
+            training = dict(training)
+            head = training.pop(AUXILIARY)
+            weights = {name: {**of, AUXILIARY: head[name]} for name, of in weights.items()}
         state: State = {"step": np.int32(step), **weights, **training}
         if self._recipe.ema_decay:
             state["average"] = weights
@@ -207,10 +226,11 @@ class Program:
         augmentation_key, drop_key = jax.random.split(key)
         inputs = augmented(augmentation_key, self._normalised(images), self._side, recipe)
         total = recipe.epochs * self._steps_per_epoch
-        drop = (drop_key, drop_path_rate(recipe, step, total)) if recipe.drop_path else None
+        chances = recipe.drop_path or recipe.dropout
+        drop = (drop_key, drop_path_rate(recipe, step, total)) if chances else None
         weights = {name: state[name] for name in ("parameters", "statistics")}
         loss, correct, statistics, gradients = self._lesson.learned(weights, inputs, labels, drop)
-        direction, momentum = self._descent(gradients, state["momentum"], state["parameters"])
+        direction, remembered = self._descent(gradients, state)
         rate = self._rate(step)
         parameters = jax.tree.map(lambda p, d: p - rate * d, state["parameters"], direction)
         begins = step % self._steps_per_epoch == 0
@@ -223,7 +243,7 @@ class Program:
             "step": step + 1,
             "parameters": parameters,
             "statistics": statistics,
-            "momentum": momentum,
+            **remembered,
             "sums": sums,
         }
         if recipe.ema_decay:
@@ -235,13 +255,17 @@ class Program:
             )
         return after, loss
 
-    def _descent(
-        self, gradients: Arrays, momentum: Arrays, parameters: Arrays
-    ) -> tuple[Arrays, Arrays]:
-        """The direction of a step, and the momentum after it."""
-        before = (*self._optimiser.init(parameters)[:-1], optax.TraceState(momentum))
-        direction, after = self._optimiser.update(gradients, before, parameters)
-        return direction, after[-1].trace
+    def _descent(self, gradients: Arrays, state: State) -> tuple[Arrays, Arrays]:
+        """The direction of a step, and what the optimiser remembers after it."""
+        before = list(self._optimiser.init(state["parameters"]))
+        before[-1] = optax.TraceState(state["momentum"])
+        if "squares" in state:
+            before[-2] = SquaresState(state["squares"])
+        direction, after = self._optimiser.update(gradients, tuple(before), state["parameters"])
+        remembered = {"momentum": after[-1].trace}
+        if "squares" in state:
+            remembered["squares"] = after[-2].squares
+        return direction, remembered
 
     def _evaluate(self, weights: Arrays, images: jax.Array) -> jax.Array:
         with jax.numpy_dtype_promotion("standard"):

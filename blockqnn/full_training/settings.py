@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Any
 
 from blockqnn.settings import DataSettings
 
 TEST, VALIDATION, HELD_OUT, NOTHING = "test", "validation", "held_out", "nothing"
 """What a finished training is judged on; see `full_training.parts`."""
 
-STEPS, COSINE = "steps", "cosine"
-SCHEDULES = (STEPS, COSINE)
+STEPS, COSINE, COSINE_BY_EPOCH = "steps", "cosine", "cosine_by_epoch"
+RESTARTS, EXPONENTIAL = "restarts", "exponential"
+SCHEDULES = (STEPS, COSINE, COSINE_BY_EPOCH, RESTARTS, EXPONENTIAL)
+COSINES = (COSINE, COSINE_BY_EPOCH, RESTARTS)
+"""Schedules that have a least learning rate."""
+SGD, RMSPROP = "sgd", "rmsprop"
+JOINS, CELL_AND_STEP, STEP, EPOCH = "joins", "cell_and_step", "step", "epoch"
+CELL, CONSTANT = "cell", "constant"
+DROPPED_BY = (JOINS, CELL_AND_STEP, STEP, EPOCH, CELL, CONSTANT)
+"""Of what the probability of a dropped path depends; `joins` are paths of another kind."""
 AUTO, YES, NO = "auto", "yes", "no"
 
 
@@ -44,9 +53,11 @@ class FullRecipe:
         epochs: passes over the training part.
         batch_size: images in a step, on all devices together.
         learning_rate: of SGD with momentum, at its highest.
-        schedule: `steps` for factors at milestones, or `cosine` for half a cosine to 0.
+        schedule: `steps` for factors at milestones, `cosine` for half a cosine from step to
+            step, `cosine_by_epoch` for one from epoch to epoch, `restarts` for several of these,
+            or `exponential` for a factor every few epochs.
         milestones: epochs after which the learning rate is reduced, with `steps`.
-        learning_rate_decay: factor on it at each milestone.
+        learning_rate_decay: factor on it at each milestone, or with `exponential`.
         warmup_epochs: over which it grows linearly from 0 before the schedule.
         momentum: of SGD.
         nesterov: whether the momentum is Nesterov's.
@@ -58,12 +69,25 @@ class FullRecipe:
         crop_padding: pixels of zeros around an image before a random crop of its size.
         flip: whether images are mirrored at random.
         cutout: side of the square that is blanked in each image, in pixels; 0 for none.
-        drop_path: probability that a path into a join is dropped in the last step,
-            to which it grows linearly from 0; see `blockqnn.networks.drop_path`.
+        drop_path: probability that a path is dropped in the last step, to which it grows
+            linearly from 0 unless `drop_path_by` says otherwise; see
+            `blockqnn.networks.drop_path`.
         ema_decay: of the moving average of the weights that is evaluated; 0 for none.
         bfloat16: compute in bfloat16; weights and statistics stay float32.
         sync_batch_norm: whether batch norm's statistics are those of the whole batch,
             or each device's of its own part.
+        drop_path_by: `joins` for paths into joins; the others for operations of cells, whose
+            probability depends on the cell and the step, one of them, the epoch, or neither.
+        auxiliary_weight: of the loss of an auxiliary head beside that of the network; 0 for
+            no head.
+        dropout: probability that the classifier does not see a feature.
+        optimiser: `sgd`, or `rmsprop` for gradients over the root of their mean square.
+        rms_decay: of that mean square.
+        rms_epsilon: that is added to it under the root.
+        least_learning_rate: with which a cosine ends.
+        decay_epochs: between two factors of `exponential`.
+        first_period: epochs before the first of the `restarts`.
+        period_factor: by which each period is longer than the one before.
     """
 
     epochs: int = 300
@@ -86,6 +110,31 @@ class FullRecipe:
     ema_decay: float = 0.0
     bfloat16: bool = False
     sync_batch_norm: bool = True
+    drop_path_by: str = JOINS
+    auxiliary_weight: float = 0.0
+    dropout: float = 0.0
+    optimiser: str = SGD
+    rms_decay: float = 0.9
+    rms_epsilon: float = 1.0
+    least_learning_rate: float = 0.0
+    decay_epochs: float = 1.0
+    first_period: int = 10
+    period_factor: int = 2
+
+    def as_json(self) -> dict[str, Any]:
+        """The recipe for a record.
+
+        What recipes have not always had is left out where it is as usual, so that records of
+        trainings stay what they were.
+        """
+        usual, fields = dataclasses.asdict(FullRecipe()), dataclasses.asdict(self)
+        return {k: v for k, v in fields.items() if k not in _LATER or v != usual[k]}
+
+
+_LATER = (
+    *("drop_path_by", "auxiliary_weight", "dropout", "optimiser", "rms_decay", "rms_epsilon"),
+    *("least_learning_rate", "decay_epochs", "first_period", "period_factor"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,11 +200,16 @@ class LayoutChoice:
         kind: `cifar` or `imagenet`; `auto` for that of the block's run, or `cifar`.
         filters: of each stage; empty for those of the run, or 32, 64, 128.
         repeats: blocks in a stage; 0 for those of the run, or 2.
+        cells: how many in all, where cells are stacked; 0 for as in the run, or as `repeats`
+            says where that is given.
+        rules: how cells are stacked; empty for as in the run, or the space's own.
     """
 
     kind: str = AUTO
     filters: tuple[int, ...] = ()
     repeats: int = 0
+    cells: int = 0
+    rules: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

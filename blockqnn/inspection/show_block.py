@@ -54,7 +54,7 @@ def design_facts(code: Code, spent: Cost) -> dict[str, Any]:
     }
 
 
-def in_words(title: str, code: Code, layout: Layout, spent: Cost) -> list[str]:
+def in_words(title: str, code: Code, layout: Layout, spent: Cost, head: int = 0) -> list[str]:
     """A code for people.
 
     Args:
@@ -62,6 +62,7 @@ def in_words(title: str, code: Code, layout: Layout, spent: Cost) -> list[str]:
         code: as it was written.
         layout: of its child network.
         spent: cost of its child network.
+        head: trained numbers of its auxiliary head; 0 where it has no place for one.
 
     Returns:
         Lines: its decisions, what it means, and its figures.
@@ -75,6 +76,8 @@ def in_words(title: str, code: Code, layout: Layout, spent: Cost) -> list[str]:
         f"  parameters   {spent.parameters:,}",
         f"  FLOPs        {in_units(spent.flops)}  (2 x multiply-accumulate, one image, forward)",
     ]
+    if head:
+        lines.insert(-1, f"  beside       {head:,} in an auxiliary head, in training only")
     if spent.block_flops != spent.flops:
         lines.append(
             f"  {f'{space.unit} FLOPs':12} {in_units(spent.block_flops)}  "

@@ -17,6 +17,7 @@ from blockqnn.inspection.show_run import show_run
 from blockqnn.inspection.show_trial import story_in_words
 from blockqnn.inspection.story import story, story_facts
 from blockqnn.inspection.trials_command import trial_facts
+from blockqnn.networks.cost import auxiliary_parameters
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, graph_of
 from blockqnn.runs.run_record import read_run
@@ -81,15 +82,17 @@ def _block(reference: str, settings: ShowSettings) -> BlockReference:
 
 def _show_block(found: BlockReference, settings: ShowSettings, stream: TextIO) -> None:
     layout = found.standing_in(settings.layout)
-    spent = writable_cost(design_of(found.code), layout)
+    design = design_of(found.code)
+    spent, head = writable_cost(design, layout), auxiliary_parameters(design, layout)
     told = story(found.run, found.trial) if found.run and found.trial else None
     if settings.as_json:
         facts = design_facts(found.code, spent) | {"layout": layout.as_json()}
+        facts |= {"auxiliary_parameters": head} if head else {}
         if told is not None and found.run is not None:
             facts |= {"trial": trial_facts(told.trial, found.run) | story_facts(told)}
         print(json.dumps(facts), file=stream)
         return
-    lines = in_words(found.title, found.code, layout, spent)
+    lines = in_words(found.title, found.code, layout, spent, head)
     lines += ["", for_stream(graph_of(found.code, layout), stream)]
     if told is not None:
         lines += ["", *story_in_words(told, terminal_of(stream))]

@@ -35,7 +35,7 @@ class OwnArrays(nnx.Module):
             rngs: not used.
         """
         # Layers that differ in nothing but their places are one to `nnx.jit`.
-        self.placed = dataclasses.replace(layer, name="", inputs=())
+        self.placed = dataclasses.replace(layer, name="", inputs=(), path=0.0)
         for name, shape in layer.operation.arrays(layer).items():
             setattr(self, name, nnx.Param(jnp.zeros(shape)))
 

@@ -57,6 +57,33 @@ def valid_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax
     )
 
 
+def whole_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """Convolution by a window as large as the map, at the one place where it fits."""
+    x = inputs[0]
+    flat = parameters["kernel"].astype(x.dtype).reshape(-1, placed.shape[-1])
+    return (x.reshape(x.shape[0], -1) @ flat)[:, None, None, :]
+
+
+def whole_padded_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """Convolution by a window as large as the map, at as many places as it has pixels.
+
+    Of the padding that an even window needs, one pixel more is at the bottom and the right.
+    """
+    x = inputs[0]
+    return jax.lax.conv_general_dilated(
+        x,
+        parameters["kernel"].astype(x.dtype),
+        (1, 1),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def average_pooling_within(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """Average pooling where the whole window lies within the map."""
+    return pooling.average_pooling_within(inputs[0], placed.kernel, placed.stride)
+
+
 def max_pooling(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """Max pooling; padding is always that of stride 1."""
     return pooling.max_pooling(inputs[0], placed.kernel, placed.stride)
@@ -94,6 +121,18 @@ def relu_crossed_convolutions(placed: Placed, parameters: Arrays, inputs: Inputs
     x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
     across = padded_convolution(x, parameters["kernel"], (1, placed.stride))
     return padded_convolution(across, parameters["kernel_down"], (placed.stride, 1))
+
+
+def relu_row_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then a convolution of 1xK pixels."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return padded_convolution(x, parameters["kernel"], (1, placed.stride))
+
+
+def relu_column_convolution(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """ReLU of the concatenated inputs, then a convolution of Kx1 pixels."""
+    x = jax.nn.relu(jnp.concatenate(inputs, axis=-1))
+    return padded_convolution(x, parameters["kernel"], (placed.stride, 1))
 
 
 def factorised_reduction(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:

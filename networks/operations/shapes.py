@@ -33,10 +33,30 @@ def within(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) ->
     return ((height - kernel) // stride + 1, (width - kernel) // stride + 1, filters)
 
 
+def thinned_within(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The places at which the whole window lies within the map, of the input's channels."""
+    return within(inputs, kernel, stride, inputs[0][-1])
+
+
+def one_place(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """One pixel of so many channels."""
+    return (1, 1, filters)
+
+
 def thinned(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
     """The input's pixels, thinned by the stride."""
     height, width, channels = inputs[0]
     return (-(-height // stride), -(-width // stride), channels)
+
+
+def thinned_across(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's rows, and its columns thinned by the stride, of so many channels."""
+    return (inputs[0][0], *of_filters(inputs, kernel, stride, filters)[1:])
+
+
+def thinned_down(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's rows thinned by the stride, and its columns, of so many channels."""
+    return (of_filters(inputs, kernel, stride, filters)[0], inputs[0][1], filters)
 
 
 def thinned_once(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:

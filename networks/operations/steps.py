@@ -97,6 +97,12 @@ def matrix_kernel(placed: Placed) -> dict[str, Shape]:
     return {"kernel": (read, placed.shape[-1])}
 
 
+def whole_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a convolution whose window is as large as its input, HWIO."""
+    height, width, read = placed.input_shapes[0]
+    return {"kernel": (height, width, read, placed.shape[-1])}
+
+
 def separable_kernels(placed: Placed) -> dict[str, Shape]:
     """A `depthwise` kernel [K, K, 1, I], and the `kernel` [1, 1, I, O] that follows it."""
     read, written = sum(shape[-1] for shape in placed.input_shapes), placed.shape[-1]
@@ -109,6 +115,17 @@ def crossed_kernels(placed: Placed) -> dict[str, Shape]:
     read, written = sum(shape[-1] for shape in placed.input_shapes), placed.shape[-1]
     side = placed.kernel
     return {"kernel": (1, side, read, written), "kernel_down": (side, 1, written, written)}
+
+
+def row_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a convolution of one row, [1, K, I, O]."""
+    return {"kernel": (1, *window_kernel(placed)["kernel"][1:])}
+
+
+def column_kernel(placed: Placed) -> dict[str, Shape]:
+    """The `kernel` of a convolution of one column, [K, 1, I, O]."""
+    side, _, *channels = window_kernel(placed)["kernel"]
+    return {"kernel": (side, 1, *channels)}
 
 
 def half_kernels(placed: Placed) -> dict[str, Shape]:

@@ -30,10 +30,14 @@ from blockqnn.networks.operations.shapes import (
     halved,
     is_given,
     of_filters,
+    one_place,
     same_shape,
     side_by_side,
     thinned,
+    thinned_across,
+    thinned_down,
     thinned_once,
+    thinned_within,
     vector_of_filters,
     widest,
     within,
@@ -43,11 +47,14 @@ from blockqnn.networks.operations.steps import (
     Placed,
     Shape,
     bias_of_channels,
+    column_kernel,
     crossed_kernels,
     half_kernels,
     loaded,
     matrix_kernel,
+    row_kernel,
     separable_kernels,
+    whole_kernel,
     window_kernel,
 )
 
@@ -171,6 +178,22 @@ class Operation:
         multiply_accumulates=of_the_kernel,
         convolves=True,
     )
+    WHOLE = OperationEntry(
+        "convolution of the whole map",
+        _FUNCTIONS + "whole_convolution",
+        whole_kernel,
+        shape=one_place,
+        multiply_accumulates=of_the_kernel,
+        convolves=True,
+    )
+    WHOLE_PADDED = OperationEntry(
+        "convolution by a window as large as the map",
+        _FUNCTIONS + "whole_padded_convolution",
+        whole_kernel,
+        shape=of_filters,
+        multiply_accumulates=of_the_kernel,
+        convolves=True,
+    )
     PCC = OperationEntry(
         "relu, convolution, batch norm",
         _FUNCTIONS + "relu_convolution",
@@ -201,6 +224,12 @@ class Operation:
         crossed_kernels,
         multiply_accumulates=of_crossed_kernels,
     )
+    ROW = _relu_and_norm(
+        "relu, 1xK convolution, batch norm", "relu_row_convolution", row_kernel, thinned_across
+    )
+    COLUMN = _relu_and_norm(
+        "relu, Kx1 convolution, batch norm", "relu_column_convolution", column_kernel, thinned_down
+    )
     FACTORISED_REDUCTION = _relu_and_norm(
         "relu, factorised reduction, batch norm",
         "factorised_reduction",
@@ -227,6 +256,12 @@ class Operation:
     )
     AVERAGE_POOLING = OperationEntry(
         "average pooling", _FUNCTIONS + "average_pooling", shape=thinned, cut=each_part
+    )
+    POOLING_WITHIN = OperationEntry(
+        "average pooling without padding",
+        _FUNCTIONS + "average_pooling_within",
+        shape=thinned_within,
+        cut=each_part,
     )
     ADD = OperationEntry("add", _FUNCTIONS + "add", shape=widest, cut=sum_by_parts, joins=True)
     CONCAT = OperationEntry(

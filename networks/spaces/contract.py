@@ -209,6 +209,12 @@ class SearchSpace(Sharing, abc.ABC):
             LayoutError: if the space cannot stand in such a layout.
         """
 
+    def auxiliary_head(self, design: Any, layout: Layout) -> Plan:
+        """See `registry.auxiliary_head`; LayoutError where there is no place for one."""
+        raise LayoutError(
+            f"The space {self.name} has no auxiliary head; --auxiliary_weight=0 trains without one."
+        )
+
     @abc.abstractmethod
     def rewarded_plan(self, design: Any, layout: Layout) -> Plan:
         """The plan whose FLOPs equation 7 of the BlockQNN paper takes; see `plan`."""

@@ -167,6 +167,23 @@ def design_plan(design: Design, layout: Layout) -> Plan:
     return space_of(design).plan(design, layout)
 
 
+def auxiliary_head(design: Design, layout: Layout) -> Plan:
+    """A second classifier in the middle of a network, which only helps to train it.
+
+    Args:
+        design: of any space.
+        layout: of the network.
+
+    Returns:
+        Its layers. They stand behind those of the network's plan, whose positions they read,
+        and their names begin with `AUXILIARY`.
+
+    Raises:
+        LayoutError: if the space has none, or the network no place for it.
+    """
+    return space_of(design).auxiliary_head(design, layout)
+
+
 def rewarded_plan(design: Design, layout: Layout) -> Plan:
     """The plan whose FLOPs equation 7 takes; see `SearchSpace.rewarded_plan`."""
     return space_of(design).rewarded_plan(design, layout)
@@ -224,8 +241,11 @@ def layouts() -> Mapping[str, str]:
 
 
 def units(kind: str) -> str:
-    """What is stacked in a layout, such as `blocks`."""
-    return next(f"{space.unit}s" for space in SPACES.values() if kind in space.layouts)
+    """What is usually stacked in a layout, such as `blocks`."""
+    able = [space for space in SPACES.values() if kind in space.layouts]
+    # Blocks can stand in for cells, whose name the layout has.
+    usual = (space for space in able if kind == next(iter(space.layouts)))
+    return f"{next(usual, able[0]).unit}s"
 
 
 def stacked(layout: Layout) -> str:

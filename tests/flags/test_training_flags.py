@@ -58,7 +58,9 @@ def test_every_flag_reaches_its_setting():
         "--readers=5",
         "--memory_gigabytes=3",
         "--compilation_cache=off",
-        "--layout=imagenet",
+        "--layout=cells_imagenet",
+        "--cells=25",
+        "--cell_rules=enas",
         "--filters=1,2",
         "--repeats=6",
         "--max_layers=8",
@@ -94,10 +96,17 @@ def test_every_flag_reaches_its_setting():
         "--ema_decay=0.24",
         "--bfloat16",
         "--nosync_batch_norm",
+        "--drop_path_by=cell",
+        "--auxiliary_weight=0.26",
+        "--dropout=0.27",
+        "--optimiser=rmsprop",
+        "--rms_decay=0.28",
+        "--rms_epsilon=0.29",
     ]
     given = {word[2:].partition("=")[0].removeprefix("no") for word in words[1:]}
     given = {name if name in training.define().values else f"no{name}" for name in given}
-    assert given | {"preset", "flagfile"} == set(training.define().values)
+    others = {"least_learning_rate", "decay_epochs", "first_period", "period_factor"}
+    assert given | {"preset", "flagfile"} | others == set(training.define().values)
     found = training.parse(words)
     recipe = found.recipe
     assert (found.top, found.seed, found.out_dir, found.max_layers) == (
@@ -108,7 +117,7 @@ def test_every_flag_reaches_its_setting():
     )
     assert found.saving == training.Saving(4, 7, 1.5)
     assert found.machine == training.Machine(2, "no", 5, 3.0, "off")
-    assert found.layout == training.LayoutChoice("imagenet", (1, 2), 6)
+    assert found.layout == training.LayoutChoice("cells_imagenet", (1, 2), 6, 25, "enas")
     assert found.data == training.FullData(
         DataSettings(
             dataset="cifar10",
@@ -127,8 +136,18 @@ def test_every_flag_reaches_its_setting():
     )
     assert recipe == FullRecipe(
         13, 14, 0.15, "steps", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.195, 0.2, 21, False, 22,
-        0.23, 0.24, True, False,
+        0.23, 0.24, True, False, "cell", 0.26, 0.27, "rmsprop", 0.28, 0.29,
     )  # fmt: skip
+
+
+def test_every_flag_of_other_schedules_reaches_its_setting():
+    words = ["--schedule=restarts", "--least_learning_rate=0.01", "--first_period=3"]
+    recipe = training.parse(["residual", *words, "--period_factor=4"]).recipe
+    assert (recipe.schedule, recipe.least_learning_rate) == ("restarts", 0.01)
+    assert (recipe.first_period, recipe.period_factor) == (3, 4)
+    words = ["--schedule=exponential", "--decay_epochs=2.5", "--learning_rate_decay=0.9"]
+    recipe = training.parse(["residual", *words]).recipe
+    assert (recipe.decay_epochs, recipe.learning_rate_decay) == (2.5, 0.9)
 
 
 def test_milestones_belong_to_the_schedule_of_steps(tmp_path):
@@ -137,8 +156,9 @@ def test_milestones_belong_to_the_schedule_of_steps(tmp_path):
         with pytest.raises(UserError) as refusal:
             training.parse(["residual", "--schedule=cosine", flag])
         name = flag[2:].partition("=")[0]
+        owners = "steps" if name == "milestones" else "steps or exponential"
         assert str(refusal.value) == (
-            f"--{name} belongs to steps; this training's schedule is cosine."
+            f"--{name} belongs to {owners}; this training's schedule is cosine."
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from blockqnn.networks.graph import Graph
-from blockqnn.networks.layout import CIFAR, IMAGENET, Layout
+from blockqnn.networks.layout import CELLS, CIFAR, IMAGENET, Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.action_list import Field
 from blockqnn.networks.spaces.contract import Promise, SearchSpace
@@ -29,6 +29,7 @@ from blockqnn.networks.spaces.nsc.canonical import (
     computes_nothing,
     former_form,
 )
+from blockqnn.networks.spaces.nsc.cells import cells_plan
 from blockqnn.networks.spaces.nsc.codes import MAX_LAYERS, Code, LayerCode, LayerType, terminal
 from blockqnn.networks.spaces.nsc.features import BLOCK_FEATURES, block_features
 from blockqnn.networks.spaces.nsc.graph import block_graph
@@ -46,7 +47,7 @@ class BlockSpace(SearchSpace):
     name = "nsc"
     title = "blocks in Network Structure Codes"
     unit = "block"
-    layouts: Mapping[str, str] = {CIFAR: "CIFAR", IMAGENET: "ImageNet"}
+    layouts: Mapping[str, str] = {CIFAR: "CIFAR", IMAGENET: "ImageNet", CELLS: "cells"}
     example = "[(1,1,3,0,0),(2,7,0,0,0)]"
     feature_names = BLOCK_FEATURES
 
@@ -151,7 +152,7 @@ class BlockSpace(SearchSpace):
     def plan(self, design: CanonicalBlock, layout: Layout) -> Plan:
         """See `SearchSpace.plan`."""
         self.require_layout(layout)
-        return make_plan(design, layout)
+        return (cells_plan if layout.kind == CELLS else make_plan)(design, layout)
 
     def rewarded_plan(self, design: CanonicalBlock, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: one block at the first stage."""

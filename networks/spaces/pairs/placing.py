@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation, PlanBuilder, Shape
@@ -18,6 +18,14 @@ _LAYERS = {
     Kind.DILATED_SEPARABLE: (Operation.DILATED_SEPARABLE,),
 }
 """The layers of an operation, the first of which has its stride."""
+_NARROWED: Mapping[Kind, tuple[float, tuple[OperationEntry, ...]]] = {
+    Kind.CONVOLUTION: (1 / 4, (Operation.PCC,)),
+    Kind.DILATED: (1 / 4, (Operation.DILATED,)),
+    Kind.CROSSED: (1 / 4, (Operation.ROW, Operation.COLUMN)),
+}
+"""The share of the filters on which an operation works, and its layers, each with the stride."""
+_SMALL_CROSS, _SMALL_CROSS_SHARE = 3, 3 / 8
+"""The share of 1x3 and 3x1."""
 _POOLING = {
     Kind.MAX_POOLING: Operation.MAX_POOLING,
     Kind.AVERAGE_POOLING: Operation.AVERAGE_POOLING,
@@ -27,7 +35,15 @@ _POOLING = {
 class Placing:
     """Places one cell."""
 
-    def __init__(self, builder: PlanBuilder, name: str, rules: Rules, filters: int, reduces: bool):
+    def __init__(
+        self,
+        builder: PlanBuilder,
+        name: str,
+        rules: Rules,
+        filters: int,
+        reduces: bool,
+        share: float = 0.0,
+    ):
         """Prepares to place.
 
         Args:
@@ -36,9 +52,10 @@ class Placing:
             rules: what is done with the inputs, and for identities.
             filters: channels of every operation.
             reduces: whether operations on the inputs have stride 2.
+            share: where in the network the cell stands, as `PlacedLayer.path` has it.
         """
         self._builder, self._name, self._rules = builder, name, rules
-        self._filters, self._stride = filters, 2 if reduces else 1
+        self._filters, self._stride, self._share = filters, 2 if reduces else 1, share
         self._half_name = self._shared = ""
 
     def place(self, cell: Cell, older: int | None, newer: int) -> int:
@@ -123,7 +140,10 @@ class Placing:
             # Which half is the first says nothing; only of two that are alike one is another.
             again = side == "second" and pair.halves[0] == pair.halves[1]
             self._shared = f"{name}/from{state}{'again' if again else ''}"
-            halves.append(self._half(self._half_name, operation, states[state], stride))
+            half = self._half(self._half_name, operation, states[state], stride)
+            if operation.kind is not Kind.IDENTITY or (stride > 1 and self._rules.drops_reductions):
+                self._builder.end_path(half, self._share)
+            halves.append(half)
         self._half_name = ""
         kind = Operation.CONCAT if pair.combination == CONCAT else Operation.ADD
         return self._add(f"{name}/output", kind, halves)
@@ -159,6 +179,8 @@ class Placing:
                 stride=stride,
             )
             return self._to_width(name, here)
+        if self._rules.narrows and operation.kind in _NARROWED and operation.kernel > 1:
+            return self._narrowed(name, operation, here, stride)
         layers = _LAYERS[operation.kind]
         for number, layer in enumerate(layers, start=1):
             own = f"{name}/layer{number}" if len(layers) > 1 else name
@@ -171,6 +193,18 @@ class Placing:
                 filters=self._filters,
             )
         return here
+
+    def _narrowed(self, name: str, operation: CellOperation, here: int, stride: int) -> int:
+        """A convolution between two of 1x1 that narrow and widen."""
+        share, layers = _NARROWED[operation.kind]
+        if operation.kind is Kind.CROSSED and operation.kernel == _SMALL_CROSS:
+            share = _SMALL_CROSS_SHARE
+        between = max(1, int(self._filters * share))
+        here = self._add(f"{name}/before", Operation.PCC, (here,), 1, filters=between)
+        for number, layer in enumerate(layers, start=1):
+            own = f"{name}/layer{number}"
+            here = self._add(own, layer, (here,), operation.kernel, stride, between)
+        return self._pointwise(f"{name}/after", here)
 
     def _identity(self, name: str, here: int, stride: int) -> int:
         if stride == 1 and self._width(here) == self._filters:

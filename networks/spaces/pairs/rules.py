@@ -31,6 +31,16 @@ class Rules:
             input; else its newer one.
         squeezes: what goes out is brought to the filters of the cell by a 1x1 convolution, so
             that the width of a cell does not depend on how many states go out.
+        auxiliary: which cell the auxiliary head reads, counted from the second reduction: -1 for
+            the cell before it, 0 for it, 1 for the cell after it.
+        auxiliary_stride: of the pooling that this head begins with, for small images and for
+            large ones.
+        auxiliary_norms: whether batch norm follows the head's second convolution, likewise.
+        auxiliary_pooling: the second convolution has as many outputs as inputs, whose mean is
+            taken; else there is one place at which its window fits.
+        drops_reductions: whether drop-path may leave out an identity with a stride.
+        narrows: whether full convolutions of more than one pixel work on a quarter of the
+            filters (of 1x3 and 3x1, three eighths), between convolutions of 1x1.
     """
 
     stem_twice: bool = True
@@ -43,19 +53,40 @@ class Rules:
     stem_filters: int = 0
     skips_reduction: bool = False
     squeezes: bool = False
+    auxiliary: int = -1
+    auxiliary_stride: tuple[int, int] = (3, 3)
+    auxiliary_norms: tuple[bool, bool] = (True, True)
+    auxiliary_pooling: bool = False
+    drops_reductions: bool = False
+    narrows: bool = False
 
 
 _NASNET = Rules(stem_twice=False, factorises=False, stem_cells=True, stem_filters=32)
-_ENAS = Rules(adapts_newer=True, classifier=Operation.PRODUCT)
+_ENAS = Rules(
+    adapts_newer=True,
+    classifier=Operation.PRODUCT,
+    auxiliary=1,
+    auxiliary_pooling=True,
+)
 
 RULES: Mapping[str, Rules] = MappingProxyType(
     {
         "nasnet": _NASNET,
         "nasnet_large": dataclasses.replace(_NASNET, stem_filters=96, skips_reduction=True),
-        "darts": Rules(prepares_older=True, rectifies=False),
+        "amoeba": dataclasses.replace(_NASNET, narrows=True),
+        # On ImageNet the published code leaves the head's last batch norm out, by accident, and
+        # keeps it so.
+        "darts": Rules(
+            prepares_older=True,
+            rectifies=False,
+            auxiliary=0,
+            auxiliary_stride=(3, 2),
+            auxiliary_norms=(True, False),
+            drops_reductions=True,
+        ),
         "enas": _ENAS,
         "enas_search": dataclasses.replace(_ENAS, squeezes=True),
     }
 )
 """Name to rules. Those of NASNet are of the published networks' code, for small images and the
-mobile network, and for the large one."""
+mobile network, and for the large one; those of AmoebaNet are NASNet's with narrow convolutions."""

@@ -21,7 +21,12 @@ from blockqnn.networks.spaces.pairs.meaning import Cells, kept_states, meaning, 
 from blockqnn.networks.spaces.pairs.picture import OLDER, OUT, WHOLE, Tag, cells_graph
 from blockqnn.networks.spaces.pairs.published import PUBLISHED
 from blockqnn.networks.spaces.pairs.rules import RULES
-from blockqnn.networks.spaces.pairs.stacking import alone_plan, cells_plan, number_of_cells
+from blockqnn.networks.spaces.pairs.stacking import (
+    alone_plan,
+    auxiliary_head,
+    cells_plan,
+    number_of_cells,
+)
 
 _STATES = ("older input", "newer input")
 _WINDOWLESS = (Kind.IDENTITY, Kind.MAX_POOLING, Kind.AVERAGE_POOLING)
@@ -132,6 +137,14 @@ class PairSpace(SearchSpace):
 
     def plan(self, design: Cells, layout: Layout) -> Plan:
         """See `SearchSpace.plan`."""
+        return cells_plan(design, layout, self._rules(design, layout))
+
+    def auxiliary_head(self, design: Cells, layout: Layout) -> Plan:
+        """See `SearchSpace.auxiliary_head`."""
+        return auxiliary_head(design, layout, self._rules(design, layout))
+
+    def _rules(self, design: Cells, layout: Layout) -> str:
+        """By which rules cells are stacked; raises LayoutError where they cannot be."""
         self.require_layout(layout)
         rules = layout.rules or self.family.rules
         if rules not in RULES:
@@ -144,7 +157,7 @@ class PairSpace(SearchSpace):
             raise LayoutError(
                 f"A network of {stages} stages has at least as many cells, given {count} (--cells)."
             )
-        return cells_plan(design, layout, rules)
+        return rules
 
     def unshared(self, layout: Layout) -> str:
         """See `Sharing.unshared`: the next cell must find as many channels, whatever goes out."""

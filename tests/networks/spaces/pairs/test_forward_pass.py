@@ -4,6 +4,7 @@ The second implementation reads the table form of a code by itself and has loops
 it shares names of layers with the plan and nothing else.
 """
 
+import itertools
 import re
 
 import numpy as np
@@ -16,6 +17,7 @@ from blockqnn.networks.spaces.registry import design_of, design_plan, parse, pub
 
 EPSILON = 1e-5
 SIDE, FILTERS = 10, 4
+LIKE_NASNET = ("nasnet", "amoeba")
 NASNET = (
     "nasnet normal 2 c13(1)&dconv3(0) 3 max5(2)+c17(1) 4 conv1(0)+max7(3) 5 id(2)&conv3(4) "
     "6 sep7(5)+avg3(1) reduction 2 id(1)&c17(0) 3 dconv3(0)+avg3(1) 4 c13(1)+max5(0) "
@@ -24,6 +26,11 @@ NASNET = (
 DARTS = (
     "darts normal 2 dil5(0)+max3(1) 3 avg3(2)+sep5(0) 4 id(1)+dil3(3) 5 sep3(4)+id(0) "
     "reduction 2 dil3(0)+id(1) 3 avg3(1)+dil5(0) 4 sep5(1)+max3(2) 5 id(3)+id(4)"
+)
+_SUM = "4 id(2)+id(3) 5 id(4)+id(4) 6 id(5)+id(5)"
+NARROW = (
+    f"nasnet normal 2 c13(1)+dconv3(0) 3 conv3(1)+id(0) {_SUM} "
+    f"reduction 2 c17(0)+dconv3(1) 3 conv3(0)+c13(1) {_SUM}"
 )
 CODES = {"nasnet-a": "", "darts-v2": "", "enas-micro": "", "pnasnet-5": "", "own nasnet": NASNET,
          "own darts": DARTS}  # fmt: skip
@@ -109,7 +116,7 @@ def operated(net, name, word, x, stride, filters, rules):
     if kind == "id":
         if stride == 1 and x.shape[-1] == filters:
             return x
-        factorises = stride > 1 and rules != "nasnet"
+        factorises = stride > 1 and rules not in LIKE_NASNET
         return net.factorised(name, x) if factorises else net.pointwise(name, x, stride)
     if kind == "max":
         return to_width(net, name, net.pooled(x, side, stride, np.max, -np.inf), filters)
@@ -122,12 +129,26 @@ def operated(net, name, word, x, stride, filters, rules):
         return net.separable(f"{name}/layer2", first, 1)
     if kind == "dil":
         return net.separable(name, x, stride, 2)
+    if rules == "amoeba" and side > 1:
+        return narrowed(net, name, kind, side, x, stride, filters)
     kernel = net.of[name]["kernel"]
     if kind == "c":
         across = net.convolved(relu(x), kernel, (1, stride))
         return net.norm(name, net.convolved(across, net.of[name]["kernel_down"], (stride, 1)))
     dilation = 2 if kind == "dconv" else 1
     return net.norm(name, net.convolved(relu(x), kernel, (stride, stride), dilation))
+
+
+def narrowed(net, name, kind, side, x, stride, filters):
+    """A convolution between two of 1x1, each after a ReLU and before a norm."""
+    x = net.pointwise(f"{name}/before", x)
+    assert x.shape[-1] == (filters * 3 // 8 if (kind, side) == ("c", 13) else filters // 4)
+    passes = [((1, stride), 1), ((stride, 1), 1)] if kind == "c" else [((stride, stride), 1)]
+    for number, (strides, dilation) in enumerate(passes, start=1):
+        own = f"{name}/layer{number}"
+        dilation = 2 if kind == "dconv" else dilation
+        x = net.norm(own, net.convolved(relu(x), net.of[own]["kernel"], strides, dilation))
+    return net.pointwise(f"{name}/after", x)
 
 
 def to_width(net, name, x, filters):
@@ -187,7 +208,7 @@ def logits(net, text, cells, images, rules):
     normal, reduction = parts[0], parts[-1]
     kernel = net.of["stem/convolution/convolution"]["kernel"]
     stem = net.norm("stem/convolution/norm", net.convolved(images, kernel))
-    older, newer = (None if rules == "nasnet" else stem), stem
+    older, newer = (None if rules in LIKE_NASNET else stem), stem
     stage, place, filters = 1, 0, FILTERS
     for number in range(cells):
         reduces = number in (cells // 3, 2 * cells // 3)
@@ -203,17 +224,23 @@ def logits(net, text, cells, images, rules):
     return x.mean((1, 2)) @ own["kernel"] + own.get("bias", 0)
 
 
-@pytest.mark.parametrize("name", CODES)
-@pytest.mark.parametrize("rules", ["nasnet", "darts", "enas"])
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [*itertools.product(CODES, ("nasnet", "darts", "enas")), ("narrow", "amoeba")],
+)
 def test_networks_compute_what_numpy_computes(name, rules):
-    code = parse(CODES[name]) if CODES[name] else published()[name]
-    layout = Layout("cells", (FILTERS,), 1, SIDE, SIDE, 3, 7, cells=5, rules=rules).of_kind("cells")
+    text = NARROW if name == "narrow" else CODES[name]
+    code = parse(text) if text else published()[name]
+    count = 3 if name == "narrow" else 5
+    layout = Layout("cells", (FILTERS,), 1, SIDE, SIDE, 3, 7, cells=count, rules=rules).of_kind(
+        "cells"
+    )
     design = design_of(code)
     plan = design_plan(design, layout)
     net = Network(plan, seed=1)
     images = np.random.default_rng(2).standard_normal((2, SIDE, SIDE, 3)).astype(np.float32)
     found, _ = forward(plan, net.parameters, net.statistics, images, training=False)
-    wanted = logits(net, write(code), 5, images.astype(np.float64), rules)
+    wanted = logits(net, write(code), count, images.astype(np.float64), rules)
     np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=2e-3 * np.abs(wanted).max())
 
 

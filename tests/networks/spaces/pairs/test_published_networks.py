@@ -26,6 +26,8 @@ def network(name, filters, cells=0, repeats=1, rules="", classes=10, size=None):
         ("nasnet-a-paper", {"filters": 32, "cells": 20}, 3_076_906, None),
         ("nasnet-a-paper", {"filters": 36, "cells": 20, "rules": "darts"}, 3_830_950, 603_452_448),
         ("nasnet-a-paper", {"filters": 32, "cells": 20, "rules": "darts"}, 3_061_738, None),
+        ("amoebanet-a", {"filters": 36, "repeats": 6, "rules": "amoeba"}, 3_218_266, None),
+        ("amoebanet-a", {"filters": 32, "repeats": 6, "rules": "amoeba"}, 2_567_754, None),
         ("pnasnet-5", {"filters": 48, "repeats": 3}, 3_189_082, None),
         ("pnasnet-5", {"filters": 36, "cells": 20, "rules": "darts"}, 4_481_110, 706_026_528),
         ("pnasnet-5", {"filters": 36, "cells": 20, "rules": "darts", "classes": 100}, 4_546_000,
