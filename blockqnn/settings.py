@@ -15,6 +15,9 @@ from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.worker_settings import DrySettings as DrySettings
+from blockqnn.worker_settings import RaySettings as RaySettings
+from blockqnn.worker_settings import WorkerSettings as WorkerSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,55 +224,6 @@ class SearchSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class DrySettings:
-    """How long a child takes whose accuracies are made up.
-
-    Attributes:
-        seconds: median.
-        spread: standard deviation of the logarithm of the seconds.
-    """
-
-    seconds: float = 0.0
-    spread: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class WorkerSettings:
-    """How a process that trains uses its machine, which does not change what it finds.
-
-    Attributes:
-        devices: that train different children at the same time; 0 for all on a
-            TPU and one elsewhere.
-        compilation_cache: directory of compiled programs, `off` for none, or
-            empty for one per user.
-        compile_threads: children compiled at once while others train.
-        dry: how long children take whose accuracies are made up.
-    """
-
-    devices: int = 0
-    compilation_cache: str = ""
-    compile_threads: int = 1
-    dry: DrySettings = DrySettings()
-
-
-@dataclasses.dataclass(frozen=True)
-class RaySettings:
-    """Which Ray cluster, and what a worker takes of it.
-
-    Attributes:
-        address: of the cluster, `auto` for the one that runs here, `local` to start one.
-        cpus: CPUs set aside for a worker; 0 for as many as it is bound to, at least one.
-        gpus: GPUs or a part of one; 0 for one where the cluster has any.
-        tpus: TPU chips; 0 for all of a machine where the cluster has any.
-    """
-
-    address: str = "auto"
-    cpus: float = 0.0
-    gpus: float = 0.0
-    tpus: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
 class RunSettings:
     """How and where a search is carried out, which does not change what it finds.
 
@@ -305,7 +259,7 @@ class RunSettings:
     tensorboard: bool = False
     child_retries: int = 0
     children_per_worker: int = 0
-    ray: RaySettings = RaySettings()
+    ray: RaySettings = dataclasses.field(default_factory=RaySettings)
     notes: tuple[str, ...] = ()
     from_python: bool = False
     finals: str = ""

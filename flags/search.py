@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from blockqnn.flags import (
 )
 from blockqnn.flags.agents import agent_config, define_agents
 from blockqnn.flags.contradictions import refuse_contradictions
+from blockqnn.flags.searching import carry_out
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.cost import Limits
@@ -33,7 +33,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
-from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
+from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical
 from blockqnn.settings import STEPS, Budget, RunSettings, SearchSettings
 
 _OF_A_RUN = ("agent", "finals", "schedule", "learning_rate", "decay_epochs")
@@ -286,24 +286,4 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     )
 
 
-def _run(settings: tuple[SearchSettings, RunSettings]) -> int:
-    search, run = settings
-    status = _searched(search, run)
-    if not status and search.supernet is not None and run.check:
-        from blockqnn.finals.shared_check import check_scores
-
-        return check_scores(search, run, run.check, sys.stdout)
-    return status
-
-
-def _searched(search: SearchSettings, run: RunSettings) -> int:
-    if parse_rounds(run.finals):
-        from blockqnn.finals.command import search_and_finals
-
-        return search_and_finals(search, run, sys.stdout)
-    from blockqnn.searching.command import run_search
-
-    return run_search(search, run, sys.stdout)
-
-
-SEARCH = Verb("search", define, parse, _run, preset_files.PRESETS)
+SEARCH = Verb("search", define, parse, carry_out, preset_files.PRESETS)

@@ -25,6 +25,7 @@ GROUPS = {
         "reward",
         "settings",
         "supernet_settings",
+        "worker_settings",
         "terminal",
         "trial",
     ),

@@ -13,11 +13,12 @@ from blockqnn.agents.pacing import Paced
 from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.learning import as_stored, episodes, put_back, sampled_by
 from blockqnn.runs.store import Store
 from blockqnn.runs.store_schema import RENAMED_UNTIL
 from blockqnn.searching.pace import SECONDS, Pace, Plan, plan_under_way
+from blockqnn.searching.rewards import reward_of
 from blockqnn.searching.size import Size, size_of
 from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, Status, Trial, child_seed, job_of
@@ -77,10 +78,8 @@ class Search:
 
     def _job(self, trial: Trial) -> Job:
         """What an executor is asked for."""
-        job = job_of(trial)
-        if self._bank_of is None:
-            return job
-        return dataclasses.replace(job, bank=self._bank_of(trial.code))
+        bank = self._bank_of(trial.code) if self._bank_of else ""
+        return dataclasses.replace(job_of(trial), bank=bank)
 
     def run(self, executor: Executor) -> Iterator[Trial]:
         """Carries the search to the end of its schedule.
@@ -267,25 +266,13 @@ class Search:
         return self._finish(trial, reward=reward)
 
     def _finish_evaluated(self, trial: Trial, outcome: Outcome) -> Trial:
-        reward = self._guessing
-        if outcome.score is not None:
-            # Equation 7 corrects accuracies.
-            reward = outcome.score
-        elif outcome.status is Status.COMPLETED:
-            reward = corrected_reward(
-                outcome.accuracies[-1], trial.block_flops, trial.density, self._settings.reward
-            )
+        reward = reward_of(trial, outcome, self._settings.reward, self._guessing)
         return self._finish(trial, status=outcome.status, reward=reward, **outcome.of_trial)
 
     def _finish_known(self, trial: Trial) -> Trial:
         source = self._trials[self._source[trial.hash]]
-        return self._finish(
-            trial,
-            status=Status.KNOWN,
-            source=source.number,
-            accuracies=source.accuracies,
-            reward=source.reward,
-        )
+        known = {"accuracies": source.accuracies, "reward": source.reward}
+        return self._finish(trial, status=Status.KNOWN, source=source.number, **known)
 
     def _finish_like(self, trial: Trial, repeat: Trial) -> Trial:
         """Finishes one that waited for another one like it."""
@@ -293,11 +280,7 @@ class Search:
             return self._finish_known(repeat)
         reason = f"the same block failed as trial {trial.number}"
         return self._finish(
-            repeat,
-            status=Status.FAILED,
-            source=trial.number,
-            reason=reason,
-            reward=self._guessing,
+            repeat, status=Status.FAILED, source=trial.number, reason=reason, reward=self._guessing
         )
 
     def _finish(self, trial: Trial, **changes: Any) -> Trial:

@@ -18,7 +18,8 @@ import numpy as np
 from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.action_list import Action, ActionList, Field
+from blockqnn.networks.spaces.action_list import Action
+from blockqnn.networks.spaces.decisions import Decisions
 from blockqnn.networks.spaces.design import Design, Promise
 from blockqnn.networks.spaces.sharing import Sharing
 
@@ -35,7 +36,7 @@ class CodeError(ValueError):
     """A code that breaks the rules of its space; the message is for the user."""
 
 
-class SearchSpace(Sharing, abc.ABC):
+class SearchSpace(Decisions, Sharing, abc.ABC):
     """A decision process, and what its codes mean."""
 
     name: str
@@ -57,70 +58,6 @@ class SearchSpace(Sharing, abc.ABC):
     """A code as text, for messages."""
     feature_names: Sequence[str]
     """What the numbers of `features` are, in order."""
-    fields_by_state: bool = False
-    """Whether `fields` depends on the state, and not on the action alone."""
-
-    # The decision process.
-
-    @property
-    @abc.abstractmethod
-    def start(self) -> Action:
-        """The state in which every episode begins."""
-
-    @abc.abstractmethod
-    def choices(self, state: Action) -> tuple[tuple[Action, ...], ...]:
-        """The legal actions of a state, in groups of one kind each.
-
-        Args:
-            state: the start, or any action that does not end an episode.
-
-        Returns:
-            The groups.
-        """
-
-    @abc.abstractmethod
-    def is_end(self, action: Action) -> bool:
-        """Whether the episode ends with this action."""
-
-    def limited(self, max_layers: int) -> SearchSpace:
-        """The space with at most so many layers, where it has such a limit.
-
-        Args:
-            max_layers: most layers, or exactly as many where a design is a whole network. Of
-                such a one `MAX_LAYERS`, which is what flags say where nobody names a number,
-                stands for the space's own.
-
-        Returns:
-            The space.
-        """
-        return self
-
-    @abc.abstractmethod
-    def numbered(self) -> ActionList:
-        """The decisions by numbers."""
-
-    def fields(self, state: Action, action: Action) -> tuple[Field, ...]:
-        """What an action says, for agents that learn a vector for each value.
-
-        A field that points to an earlier decision is known by that decision. Unless a space
-        says otherwise, no field does, and all that follow the position have a kind of their own.
-
-        Args:
-            state: in which it is taken.
-            action: a legal one.
-
-        Returns:
-            Its fields, at least one.
-        """
-        names = getattr(action, "_fields", range(len(action)))
-        return tuple(
-            Field(str(name), int(value))
-            for name, value in list(zip(names, action, strict=True))[1:]
-        )
-
-    @abc.abstractmethod
-    def ended(self, actions: Sequence[Any]) -> Code | Design:
-        """What an episode would be if it ended here: a code, or a design that has none."""
 
     # Codes.
 

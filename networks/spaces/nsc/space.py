@@ -82,11 +82,8 @@ class BlockSpace(SearchSpace):
         return action[1] == LayerType.TERMINAL
 
     def unshared(self, layout: Layout) -> str:
-        """See `Sharing.unshared`."""
-        return (
-            "Concatenations give the layers of blocks widths of their own, so the blocks of the "
-            f"space {self.name} hardly share a layer"
-        )
+        """See `Sharing.unshared`: concatenations give layers widths of their own."""
+        return f"Blocks of {self.name} hardly share a layer"
 
     def limited(self, max_layers: int) -> BlockSpace:
         """See `SearchSpace.limited`."""
@@ -280,8 +277,7 @@ _canonical = functools.lru_cache(100_000)(canonical_form)
 @functools.cache
 def _choices(index: int, may_continue: bool) -> tuple[tuple[LayerCode, ...], ...]:
     """The groups of codes that may stand at `index`."""
-    groups: list[tuple[LayerCode, ...]] = []
-    earlier = range(index)
+    groups, earlier = [], range(index)
     if may_continue:
         groups += [
             tuple(
@@ -293,10 +289,9 @@ def _choices(index: int, may_continue: bool) -> tuple[tuple[LayerCode, ...], ...
             if kind.arity == 1
         ]
         if index > 1:
+            pairs = list(itertools.combinations(earlier, 2))
             groups += [
-                tuple(
-                    LayerCode(index, kind, 0, *pair) for pair in itertools.combinations(earlier, 2)
-                )
+                tuple(LayerCode(index, kind, 0, *pair) for pair in pairs)
                 for kind in LayerType
                 if kind.arity == 2
             ]

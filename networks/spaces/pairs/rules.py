@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from blockqnn.networks.operations.table import Operation, OperationEntry
+from blockqnn.networks.spaces.pairs.families import Family, Outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,3 +91,14 @@ RULES: Mapping[str, Rules] = MappingProxyType(
 )
 """Name to rules. Those of NASNet are of the published networks' code, for small images and the
 mobile network, and for the large one; those of AmoebaNet are NASNet's with narrow convolutions."""
+
+
+def unshared(family: Family, rules: str) -> str:
+    """Why cells of a family cannot share weights under some rules; empty where they can."""
+    if RULES[rules].squeezes or family.outputs is Outputs.ALL_NODES:
+        return ""
+    squeezing = " or ".join(name for name, each in RULES.items() if each.squeezes)
+    return (
+        f"Cells of the space {family.name} differ in how many states go out, so the cells after "
+        f"them share weights only under --cell_rules={squeezing}"
+    )

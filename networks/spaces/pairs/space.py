@@ -16,11 +16,11 @@ from blockqnn.networks.spaces.contract import Promise, SearchSpace
 from blockqnn.networks.spaces.pairs import codes, text
 from blockqnn.networks.spaces.pairs.actions import PairActions
 from blockqnn.networks.spaces.pairs.codes import Cell, Decision, PairCode
-from blockqnn.networks.spaces.pairs.families import INPUTS, OPERATIONS, Family, Kind, Outputs
+from blockqnn.networks.spaces.pairs.families import INPUTS, OPERATIONS, Family, Kind
 from blockqnn.networks.spaces.pairs.meaning import Cells, kept_states, meaning, sides_in_order
 from blockqnn.networks.spaces.pairs.picture import OLDER, OUT, WHOLE, Tag, cells_graph
 from blockqnn.networks.spaces.pairs.published import PUBLISHED
-from blockqnn.networks.spaces.pairs.rules import RULES
+from blockqnn.networks.spaces.pairs.rules import RULES, unshared
 from blockqnn.networks.spaces.pairs.stacking import (
     alone_plan,
     auxiliary_head,
@@ -161,14 +161,7 @@ class PairSpace(SearchSpace):
 
     def unshared(self, layout: Layout) -> str:
         """See `Sharing.unshared`: the next cell must find as many channels, whatever goes out."""
-        rules = RULES[layout.rules or self.family.rules]
-        if rules.squeezes or self.family.outputs is Outputs.ALL_NODES:
-            return ""
-        squeezing = " or ".join(name for name, each in RULES.items() if each.squeezes)
-        return (
-            f"Cells of the space {self.name} differ in how many states go out, so the cells after "
-            f"them share weights only under --cell_rules={squeezing}"
-        )
+        return unshared(self.family, layout.rules or self.family.rules)
 
     def rewarded_plan(self, design: Cells, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: the whole child, of which no cell is a part alone."""
@@ -195,11 +188,8 @@ class PairSpace(SearchSpace):
     def places(self, code: PairCode) -> dict[int, int]:
         """See `SearchSpace.places`."""
         written = codes.cells_of(self.family, code)
-        here = cells_graph(written).tags
-        return {
-            position: here[self._written(tag, written)]
-            for tag, position in cells_graph(self.design(code).cells).tags.items()
-        }
+        here, there = (cells_graph(cells).tags for cells in (written, self.design(code).cells))
+        return {place: here[self._written(tag, written)] for tag, place in there.items()}
 
     def _written(self, tag: Tag, written: Sequence[Cell]) -> Tag:
         """What a part of the design is called in the code as it was written."""
