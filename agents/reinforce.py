@@ -22,9 +22,8 @@ class ReinforceConfig(PolicyGradientConfig):
     """Settings of REINFORCE.
 
     The paper has m = 8, two layers of 35 units, first weights up to 0.08, Adam at 0.0006, accuracy
-    cubed, and no temperature. It does not say how fast the baseline forgets, for which the
-    0.95 of PPO's paper is taken, nor of entropy, a bound of logits or of gradients, of which
-    there is none here.
+    cubed, and no temperature. It does not say how fast the baseline forgets, for which the 0.95 of
+    `ppo` is taken, nor of entropy, of a bound of logits or of gradients: there is none here.
 
     Attributes:
         children: m, rewarded children of an update.

@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument(
         "--dry_spread", type=float, default=0.5, help="standard deviation of their logarithm"
     )
+    parser.add_argument("--agent", default="q_learning", help="who suggests blocks")
     own = parser.parse_args()
     workers, trials = own.workers, own.trials
     iterations = -(-trials // 64)
@@ -148,6 +149,7 @@ def main() -> None:
                 "--preset=cifar100_paper",
                 "--evaluator=dry",
                 "--async",
+                f"--agent={own.agent}",
                 # Half of it at random, the other half greedier, as the paper's.
                 f"--epsilon_schedule=1.0:{iterations // 2},0.5:{iterations - iterations // 2}",
                 f"--run_dir={directory}",
