@@ -1,0 +1,169 @@
+"""How well the supernets of a run rank cells that a table has measured, beside their parameters.
+
+RUN_DIR is a run with shared weights, split or not (`search --preset=few_shot_nasbench201`),
+whose trials are the cells; TABLE has their accuracies. Each bank of the run, the whole
+supernet, the parts that own the cells and the control, scores every cell with each kind of
+batch norm's statistics; the table has Kendall's tau with the accuracy after 200 epochs, of
+all connected cells and of the truly best tenth, the accuracy of the cell that a
+score would choose, and paired differences with bootstrap intervals. What is scored is kept in
+--out, and the same command goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks._arguments import listed, make_parser
+from blockqnn.calibration.rank_correlation import bootstrap, kendall
+from blockqnn.evaluation.table import read_table
+from blockqnn.flags.recorded_run import parse_recorded
+from blockqnn.listing import number, table
+from blockqnn.networks.plan_counts import parameters
+from blockqnn.networks.spaces.registry import design_of, design_plan, space_named, write
+from blockqnn.runs.run_record import read_run
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, part_name, parts_of
+from blockqnn.supernet_settings import OF_BATCH, RECALIBRATED, RUNNING
+from blockqnn.trial import Job
+from blockqnn.workers.choice import banks_of
+
+FINAL = "cifar10_test_hp200_mean"
+PARAMETERS, PARTS = "number of parameters", "parts"
+CONNECTED = 11.0
+"""Cells that compute nothing stay at the accuracy of guessing, in percent."""
+
+
+def banks_for(settings: Any, code: Any) -> dict[str, str]:
+    """The banks that can score a cell, by what they are."""
+    own, space = settings.supernet, space_named(settings.space)
+    parts = {part.name: part for part in parts_of(own, space)}
+    found = {WHOLE: parts[WHOLE].last_bank}
+    if own.split:
+        on = space.on_edges(code)
+        found[PARTS] = parts[part_name({edge: on[edge] for edge in own.split})].last_bank
+    if CONTROL in parts:
+        found[CONTROL] = parts[CONTROL].last_bank
+    return found
+
+
+def scored(own: Any, settings: Any, run: Any, codes: list[Any]) -> dict[str, dict[str, float]]:
+    """The scores of every cell: {what: {code: percent}}, of the file or made now."""
+    found: dict[str, dict[str, float]] = {}
+    if own.out.exists():
+        found = json.loads(own.out.read_text(encoding="utf-8"))
+    for statistics in own.statistics:
+        missing = [
+            (what, code, bank)
+            for code in codes
+            for what, bank in banks_for(settings, code).items()
+            if write(code) not in found.get(f"{what}, {statistics}", {})
+        ]
+        if not missing:
+            continue
+        from blockqnn.evaluation.shared import SharedEvaluator
+
+        supernet = dataclasses.replace(settings.supernet, statistics=statistics)
+        evaluator = SharedEvaluator(
+            settings.data, supernet, settings.layout, run.worker, banks_of(run)
+        )
+        # One bank after another: each is read once.
+        for place, (what, code, bank) in enumerate(sorted(missing, key=lambda one: one[2]), 1):
+            outcome = evaluator.evaluate(Job(place, code, "", 0, bank=bank), 0)
+            if outcome.reason:
+                sys.exit(f"{write(code)}: {outcome.reason}")
+            found.setdefault(f"{what}, {statistics}", {})[write(code)] = outcome.accuracies[-1]
+            if place % 100 == 0 or place == len(missing):
+                print(f"  {statistics}: {place} of {len(missing)} scores", flush=True)
+                own.out.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def in_words(scores: Mapping[str, np.ndarray], truth: np.ndarray) -> str:
+    """The tables.
+
+    Args:
+        scores: [N] by what they are, parameters among them.
+        truth: [N] accuracies in percent.
+
+    Returns:
+        Ranks, and paired differences.
+    """
+    best = truth >= np.quantile(truth, 0.9)
+    rows = []
+    for what, values in scores.items():
+        tau, top = (bootstrap(kendall, values[of], truth[of]) for of in (truth > 0, best))
+        rows.append(
+            [
+                *(f"{number(t.value)} [{number(t.low)}, {number(t.high)}]" for t in (tau, top)),
+                number(truth[int(np.argmax(values))]),
+                what,
+            ]
+        )
+    lines = [
+        f"{len(truth)} connected cells, whose best has {number(truth.max())} % and whose mean is "
+        f"{number(truth.mean())} %:",
+        table(["tau, all", "tau, best tenth", "first choice %", "of"], rows),
+    ]
+    random = np.random.default_rng(0)
+    drawn = random.integers(0, len(truth), (1000, len(truth)))
+    pairs = []
+    for statistics in (RECALIBRATED, OF_BATCH, RUNNING):
+        name = f"{PARTS}, {statistics}"
+        for other in (f"{CONTROL}, {statistics}", f"{WHOLE}, {statistics}", PARAMETERS):
+            if name in scores and other in scores:
+                pairs.append((name, other))
+    for name, other in pairs or [(w, PARAMETERS) for w in scores if w != PARAMETERS]:
+        gains = kendall(scores[name][drawn], truth[drawn]) - kendall(
+            scores[other][drawn], truth[drawn]
+        )
+        low, high = np.nanpercentile(gains, (2.5, 97.5))
+        whole = kendall(scores[name], truth) - kendall(scores[other], truth)
+        lines.append(
+            f"{name} minus {other}: {number(float(whole), 3)} [{number(low, 3)}, {number(high, 3)}]"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Scores, and prints the table."""
+    parser = make_parser("supernets", __doc__)
+    parser.add_argument("run_dir", type=pathlib.Path, help="the run")
+    parser.add_argument("table", help="CSV file of accuracies")
+    parser.add_argument("--column", default=FINAL, help="of the table, the truth")
+    parser.add_argument("--cells", type=int, default=0, help="of the run's; 0 for all")
+    parser.add_argument(
+        "--statistics",
+        type=listed(str),
+        default=f"{RECALIBRATED},{OF_BATCH},{RUNNING}",
+        help="of batch norm",
+    )
+    parser.add_argument("--out", type=pathlib.Path, help="file; RUN_DIR/scores.json if not given")
+    own = parser.parse_args()
+    own.out = own.out or own.run_dir / "scores.json"
+    record = read_run(own.run_dir)
+    settings, run = parse_recorded(own.run_dir, record.flags, [f"--run_dir={own.run_dir}"])
+    if settings.supernet is None:
+        sys.exit(f"{own.run_dir} has no shared weights.")
+    accuracies = read_table(own.table, (own.column,))
+    codes = list(dict.fromkeys(trial.code for trial in record.trials))
+    codes = codes[: own.cells or len(codes)]
+    truth = {code: accuracies.find(code)[1][0] for code in codes}
+    found = scored(own, settings, run, codes)
+    connected = [code for code in codes if truth[code] > CONNECTED]
+    scores = {
+        what: np.array([these[write(code)] for code in connected]) for what, these in found.items()
+    }
+    scores[PARAMETERS] = np.array(
+        [float(parameters(design_plan(design_of(c), settings.layout))) for c in connected]
+    )
+    print(in_words(scores, np.array([truth[code] for code in connected])))
+
+
+if __name__ == "__main__":
+    main()
