@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from blockqnn.settings import RewardSettings
@@ -62,6 +63,19 @@ def corrected_reward(
     """
     terms = reward_terms(accuracy, block_flops, density, settings)
     return terms.accuracy + terms.flops + terms.density
+
+
+def rewarded_accuracy(accuracies: Sequence[float], settings: RewardSettings) -> float:
+    """The accuracy that a reward is made of.
+
+    Args:
+        accuracies: validation accuracy after each epoch, in percent.
+        settings: how many of the last count; NAS takes five.
+
+    Returns:
+        The highest of these.
+    """
+    return max(accuracies[-settings.last_epochs :])
 
 
 def guessing_accuracy(classes: int) -> float:

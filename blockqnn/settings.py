@@ -14,7 +14,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.supernet_settings import ADAM, SupernetSettings
 from blockqnn.worker_settings import DrySettings as DrySettings
 from blockqnn.worker_settings import RaySettings as RaySettings
 from blockqnn.worker_settings import WorkerSettings as WorkerSettings
@@ -59,7 +59,7 @@ class DataSettings:
             object.__setattr__(self, name, value if value is None else tuple(value))
 
 
-STEPS, ONE_CYCLE = "steps", "one_cycle"
+STEPS, ONE_CYCLE, COSINE = "steps", "one_cycle", "cosine"
 """Schedules of a child's learning rate, see `blockqnn.children.schedule`."""
 
 
@@ -70,8 +70,9 @@ class Recipe:
     Attributes:
         epochs: passes over the training part.
         batch_size: images in a step.
-        learning_rate: Adam's: at the start of steps, at the top of a cycle.
-        schedule: `steps`, or `one_cycle` for a learning rate that rises and ends at zero.
+        learning_rate: at the start of steps and of a cosine, at the top of a cycle.
+        schedule: `steps`, `one_cycle` for a learning rate that rises and ends at zero, or
+            `cosine` for one that only falls to it.
         learning_rate_decay: factor on the learning rate after every `decay_epochs` of steps.
         decay_epochs: epochs between two reductions.
         beta1: Adam's decay of the first moment.
@@ -83,6 +84,9 @@ class Recipe:
         bfloat16: compute in bfloat16; weights and statistics stay float32.
         execution: `layers`, `whole`, or `auto` for the first on a CPU and the
             second elsewhere.
+        optimiser: `adam`, or `momentum` for gradient descent with that of Nesterov.
+        momentum: of the latter.
+        weight_decay: of the latter, on all that is trained.
     """
 
     epochs: int = 12
@@ -98,6 +102,9 @@ class Recipe:
     restart_factor: float = 0.4
     bfloat16: bool = False
     execution: str = "auto"
+    optimiser: str = ADAM
+    momentum: float = 0.9
+    weight_decay: float = 0.0
 
     def drawn_out(self, epochs: int) -> Recipe:
         """The same recipe with other epochs, its schedule of learning rates in proportion."""
@@ -112,10 +119,12 @@ class RewardSettings:
     Attributes:
         mu: weight of log(FLOPs in millions), in percent of accuracy.
         rho: weight of log(density), in percent of accuracy.
+        last_epochs: of a training, whose highest accuracy counts.
     """
 
     mu: float = 1.0
     rho: float = 8.0
+    last_epochs: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.flags.parsing import FlagSet, Owner
-from blockqnn.settings import ONE_CYCLE, STEPS, Recipe, RewardSettings
+from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, Recipe, RewardSettings
+from blockqnn.supernet_settings import ADAM, MOMENTUM
 
 _HIGHEST_RATE = 3e-3
 """Of Adam in a cycle."""
@@ -31,10 +32,13 @@ def define(flags: FlagSet) -> None:
     flags.choice(
         "schedule",
         recipe.schedule,
-        (STEPS, ONE_CYCLE),
-        "of the learning rate: the paper's reduction in steps, or a rise during the first quarter "
-        "of the training and a cosine from there to zero, which tells blocks apart more surely "
-        "(docs/results.md) with a --learning_rate of about 0.003",
+        (STEPS, ONE_CYCLE, COSINE),
+        "of the learning rate: the paper's reduction in steps, a cosine to zero, or a rise during "
+        "the first quarter of the training and a cosine from there to zero, which tells blocks "
+        "apart more surely (docs/results.md) with a --learning_rate of about 0.003",
+    )
+    flags.choice(
+        "optimiser", recipe.optimiser, (ADAM, MOMENTUM), "of children; momentum is Nesterov's"
     )
     flags.number("beta1", recipe.beta1, "decay of Adam's first moment", least=0, most=0.999999)
     flags.number("beta2", recipe.beta2, "decay of Adam's second moment", least=0, most=0.999999)
@@ -69,7 +73,19 @@ def define(flags: FlagSet) -> None:
     )
     flags.integer("decay_epochs", recipe.decay_epochs, "epochs between two reductions", 1)
 
+    flags.group("Momentum (--optimiser=momentum)", Owner("optimiser", (MOMENTUM,)))
+    flags.number("momentum", recipe.momentum, "share of the last step that stays", least=0, most=1)
+    flags.number(
+        "weight_decay", recipe.weight_decay, "of every array that is trained, per step", least=0
+    )
+
     flags.group("Reward")
+    flags.integer(
+        "reward_epochs",
+        RewardSettings.last_epochs,
+        "last epochs of a training, whose highest accuracy is rewarded",
+        1,
+    )
     flags.number("mu", RewardSettings.mu, "percent that each e-fold of the block's FLOPs costs")
     flags.number("rho", RewardSettings.rho, "percent that each e-fold of the block's density costs")
 
@@ -97,6 +113,9 @@ def recipe(values: dict[str, Any]) -> Recipe:
         restart_factor=values["restart_factor"],
         bfloat16=values["bfloat16"],
         execution=values["execution"],
+        optimiser=values["optimiser"],
+        momentum=values["momentum"],
+        weight_decay=values["weight_decay"],
     )
 
 
@@ -129,4 +148,4 @@ def reward(values: dict[str, Any]) -> RewardSettings:
     Returns:
         The settings.
     """
-    return RewardSettings(mu=values["mu"], rho=values["rho"])
+    return RewardSettings(values["mu"], values["rho"], values["reward_epochs"])

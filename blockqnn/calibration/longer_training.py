@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from blockqnn.evaluation.recorded import DATA, TABLE_FACT, checked_facts, data_as_recorded
-from blockqnn.reward import corrected_reward, guessing_accuracy
+from blockqnn.reward import corrected_reward, guessing_accuracy, rewarded_accuracy
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.runs.store import Store
 from blockqnn.settings import SearchSettings
@@ -91,6 +91,5 @@ def train_longer(
 def _reward(trial: Trial, outcome: Outcome, settings: SearchSettings) -> float:
     if outcome.status is not Status.COMPLETED:
         return guessing_accuracy(settings.layout.classes)
-    return corrected_reward(
-        outcome.accuracies[-1], trial.block_flops, trial.density, settings.reward
-    )
+    accuracy = rewarded_accuracy(outcome.accuracies, settings.reward)
+    return corrected_reward(accuracy, trial.block_flops, trial.density, settings.reward)

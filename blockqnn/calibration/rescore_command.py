@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from blockqnn.errors import FAILED, UserError
 from blockqnn.listing import counted, in_units, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
-from blockqnn.reward import corrected_reward
+from blockqnn.reward import corrected_reward, rewarded_accuracy
 from blockqnn.runs.run_record import RunRecord, read_run, refuse_scores
 from blockqnn.runs.spending import nothing_trained
 from blockqnn.settings import RewardSettings
@@ -73,6 +73,7 @@ def rescore(settings: RescoreSettings, stream: TextIO) -> int:
     new = RewardSettings(
         mu=old.mu if settings.mu is None else settings.mu,
         rho=old.rho if settings.rho is None else settings.rho,
+        last_epochs=old.last_epochs,
     )
     ranked = rescored(run, new)
     shown = ranked[: settings.top or None]
@@ -118,7 +119,7 @@ def rescored(run: RunRecord, reward: RewardSettings) -> list[Rescored]:
     old_rank = {trial.number: rank for rank, trial in enumerate(trained, start=1)}
     rewards = {
         trial.number: corrected_reward(
-            trial.accuracies[-1], trial.block_flops, trial.density, reward
+            rewarded_accuracy(trial.accuracies, reward), trial.block_flops, trial.density, reward
         )
         for trial in trained
     }
@@ -144,7 +145,9 @@ def run_reward(run: RunRecord) -> RewardSettings:
     usual = RewardSettings()
     try:
         return RewardSettings(
-            mu=float(run.flags.get("mu", usual.mu)), rho=float(run.flags.get("rho", usual.rho))
+            mu=float(run.flags.get("mu", usual.mu)),
+            rho=float(run.flags.get("rho", usual.rho)),
+            last_epochs=int(run.flags.get("reward_epochs", usual.last_epochs)),
         )
     except ValueError as error:
         raise UserError(f"The run in {run.path} has a --mu or --rho that is no number.") from error

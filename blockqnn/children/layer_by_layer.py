@@ -14,7 +14,7 @@ from blockqnn.children.optimiser import compiled_by
 from blockqnn.children.small_programs import count_correct_of
 from blockqnn.children.step_weights import copies, own_parameters, put_back
 from blockqnn.networks.initial import Weights
-from blockqnn.networks.parts import cut_into_steps
+from blockqnn.networks.parts import cut_into_layers, cut_into_steps
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
 
@@ -31,7 +31,11 @@ class LayerByLayer:
             batch_size: images in a step.
         """
         self._compiled, self._batch_size = compiled_by(recipe), batch_size
-        self._chain = Chain(cut_into_steps(plan), self._compiled, batch_size)
+        steps = cut_into_steps(plan)
+        if recipe.weight_decay and any(n > 1 for step in steps for n in step.copies):
+            # A sum of rows that decay is not a row that decays.
+            steps = cut_into_layers(plan)
+        self._chain = Chain(steps, self._compiled, batch_size)
         self._initial: Weights = []
         self._initial_statistics: Weights = []
         self._held: list[Held] = []

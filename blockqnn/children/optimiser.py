@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from blockqnn.settings import Recipe
+from blockqnn.supernet_settings import MOMENTUM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,4 +75,6 @@ class Compiled:
 
 def compiled_by(recipe: Recipe) -> Compiled:
     """What a child's recipe compiles."""
+    if recipe.optimiser == MOMENTUM:
+        return Compiled(Momentum(recipe.momentum, True, recipe.weight_decay), recipe.bfloat16)
     return Compiled(Adam(recipe.beta1, recipe.beta2, recipe.adam_epsilon), recipe.bfloat16)

@@ -10,7 +10,6 @@ import numpy as np
 
 from blockqnn.children.execution import (
     DeviceImages,
-    adam,
     compute_dtype,
     count_correct,
     descend,
@@ -19,6 +18,7 @@ from blockqnn.children.execution import (
     mean_cross_entropy,
     take_batch,
 )
+from blockqnn.children.optimiser import compiled_by
 from blockqnn.networks.initial import Weights, initial_parameters, initial_statistics
 from blockqnn.networks.layers import compute
 from blockqnn.networks.normalisation import Arrays
@@ -72,7 +72,7 @@ class WholeProgram:
         """
         self._plan, self._batch_size = plan, batch_size
         self._dtype = compute_dtype(recipe)
-        self._optimiser = adam(recipe)
+        self._optimiser = compiled_by(recipe).optimiser.transformation()
         self._scan = jax.default_backend() != "cpu"
         self._state: Any = None
         self._epoch: Any = jax.jit(self._train_steps, donate_argnums=0)

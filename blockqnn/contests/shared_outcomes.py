@@ -11,6 +11,7 @@ import sqlite3
 
 from blockqnn.errors import UserError
 from blockqnn.settings import STEPS, SearchSettings
+from blockqnn.supernet_settings import ADAM
 from blockqnn.trial import Job, Outcome, Status
 from blockqnn.workers.contract import Executor
 
@@ -33,6 +34,9 @@ def children_digest(settings: SearchSettings) -> str:
     recipe = dataclasses.asdict(settings.recipe)
     if recipe["schedule"] == STEPS:
         del recipe["schedule"]
+    if recipe["optimiser"] == ADAM:
+        for name in ("optimiser", "momentum", "weight_decay"):
+            del recipe[name]
     what: list[object] = [
         settings.evaluator,
         data,

@@ -10,11 +10,14 @@ from blockqnn.listing import counted, number
 from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
 from blockqnn.searching.supernet_paths import CONTROL, WHOLE, parts_of
-from blockqnn.settings import ONE_CYCLE, RunSettings, SearchSettings
+from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, RunSettings, SearchSettings
 from blockqnn.supernet_settings import BY_AGENT
 from blockqnn.workers.choice import local_places
 from blockqnn.workers.contract import INLINE, RAY
 from blockqnn.workers.machine import described, unused_gpus
+
+SCHEDULES = {ONE_CYCLE: "one cycle", COSINE: "a cosine"}
+"""Schedules of a child in words, but for the paper's."""
 
 
 def search_heading(settings: SearchSettings, run: RunSettings) -> str:
@@ -100,8 +103,8 @@ def _children(settings: SearchSettings) -> str | None:
         taught = "scored by the supernet's weights on validation images"
     elif settings.proxy:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
-    elif recipe.schedule == ONE_CYCLE:
-        taught += ", one cycle of the learning rate"
+    elif recipe.schedule != STEPS:
+        taught += f", {SCHEDULES[recipe.schedule]} of the learning rate"
     return f"{stacked(layout)} with filters {filters}, layout {layout.kind}; {taught}"
 
 

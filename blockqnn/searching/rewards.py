@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockqnn.reward import corrected_reward
+from blockqnn.reward import corrected_reward, rewarded_accuracy
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Outcome, Status, Trial
 
@@ -19,10 +19,11 @@ def reward_of(
         failed: what failure earns.
 
     Returns:
-        The score, or the accuracy after the last epoch, corrected, in percent.
+        The score, or the accuracy that counts, corrected, in percent.
     """
     if outcome.score is not None:
         return outcome.score
     if outcome.status is not Status.COMPLETED:
         return failed
-    return corrected_reward(outcome.accuracies[-1], trial.block_flops, trial.density, settings)
+    accuracy = rewarded_accuracy(outcome.accuracies, settings)
+    return corrected_reward(accuracy, trial.block_flops, trial.density, settings)

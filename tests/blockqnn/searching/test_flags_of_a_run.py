@@ -92,6 +92,10 @@ OTHER_VALUES = {
     "restarts": "0",
     "restart_factor": "0.5",
     "bfloat16": "true",
+    "optimiser": "momentum",
+    "momentum": "0.5",
+    "weight_decay": "0.25",
+    "reward_epochs": "3",
     "supernet_epochs": "3",
     "supernet_batch_size": "65",
     "supernet_optimiser": "adam",
@@ -126,6 +130,8 @@ OWNERS = {
     "predictor_after": "forest",
     "table": "table",
     "proxy": "proxy",
+    "momentum": "momentum",
+    "weight_decay": "momentum",
     **dict.fromkeys(
         (
             "supernet_epochs",
