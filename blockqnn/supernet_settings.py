@@ -21,6 +21,8 @@ class SupernetSettings:
         optimiser: `momentum` or `adam`.
         learning_rate: of the first step; it falls along a cosine.
         least_rate: of the last step.
+        first_period: epochs after which the cosine begins anew for the first time, each later
+            period being twice as long as the one before; 0 for one cosine over all epochs.
         momentum: of the optimiser `momentum`, in the form of Nesterov.
         weight_decay: of the same, on every array of the step's design.
         gradient_norm: to which the norm of a step's gradients is cut; 0 for no bound.
@@ -43,6 +45,7 @@ class SupernetSettings:
     optimiser: str = MOMENTUM
     learning_rate: float = 0.025
     least_rate: float = 0.001
+    first_period: int = 0
     momentum: float = 0.9
     weight_decay: float = 5e-4
     gradient_norm: float = 5.0

@@ -57,6 +57,12 @@ def define_each(flags: FlagSet) -> None:
         above=0,
     )
     flags.number("supernet_least_rate", usual.least_rate, "learning rate of the last step", least=0)
+    flags.integer(
+        "supernet_first_period",
+        usual.first_period,
+        "epochs after which the cosine begins anew, then after twice as many, and so on; 0 for "
+        "one over all epochs",
+    )
     flags.number("supernet_momentum", usual.momentum, "of the optimiser momentum", least=0, most=1)
     flags.number("supernet_weight_decay", usual.weight_decay, "of the optimiser momentum", least=0)
     flags.number(
@@ -170,6 +176,7 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         optimiser=values["supernet_optimiser"],
         learning_rate=values["supernet_rate"],
         least_rate=values["supernet_least_rate"],
+        first_period=values["supernet_first_period"],
         momentum=values["supernet_momentum"],
         weight_decay=values["supernet_weight_decay"],
         gradient_norm=values["supernet_gradient_norm"],

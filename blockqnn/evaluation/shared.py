@@ -23,7 +23,7 @@ from blockqnn.settings import DataSettings, WorkerSettings
 from blockqnn.supernet_settings import RECALIBRATED, SupernetSettings
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
-from blockqnn.supernets.paths import Paths, accuracy, cosine, train
+from blockqnn.supernets.paths import Paths, accuracy, cosine, restarted, train
 from blockqnn.trial import BankEpoch, Job, Outcome
 
 _KEPT_BANKS = 8
@@ -106,12 +106,14 @@ class SharedEvaluator:
         paths = self._paths(bank)
         random = np.random.default_rng([seed, work.epoch])
         order = random.permutation(len(self._train.labels))[: steps * settings.batch_size]
-        first = work.epoch * steps
+        epoch, epochs = work.epoch, work.epochs
+        if settings.first_period:
+            epoch, epochs = restarted(epoch, settings.first_period)
         rates = cosine(
             settings.learning_rate,
             settings.least_rate,
-            np.arange(first, first + steps),
-            work.epochs * steps,
+            np.arange(epoch * steps, (epoch + 1) * steps),
+            epochs * steps,
         )
         losses = train(
             bank,

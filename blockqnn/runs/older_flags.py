@@ -35,6 +35,7 @@ BEFORE_THERE_WERE = {
     "supernet_optimiser": "momentum",
     "supernet_rate": "0.025",
     "supernet_least_rate": "0.001",
+    "supernet_first_period": "0",
     "supernet_momentum": "0.9",
     "supernet_weight_decay": "0.0005",
     "supernet_gradient_norm": "5",

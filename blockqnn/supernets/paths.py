@@ -135,6 +135,24 @@ def cosine(first: float, last: float, step: np.ndarray, steps: int) -> np.ndarra
     return last + (first - last) * (1 + np.cos(math.pi * step / steps)) / 2
 
 
+def restarted(epoch: int, first_period: int) -> tuple[int, int]:
+    """Where an epoch lies in a schedule that begins anew, each period twice as long as before.
+
+    Loshchilov and Hutter, "SGDR", ICLR 2017, with T_mult = 2.
+
+    Args:
+        epoch: from 0.
+        first_period: epochs of the first period.
+
+    Returns:
+        The epoch's place in its period, from 0, and the epochs of that.
+    """
+    period = first_period
+    while epoch >= period:
+        epoch, period = epoch - period, 2 * period
+    return epoch, period
+
+
 def _batches(
     examples: int, batch_size: int, chosen: range | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -13,7 +13,7 @@ from blockqnn.networks.spaces.whole.families import ENAS_MACRO, Family, Kind
 from blockqnn.networks.spaces.whole.macro_plan import macro_alone, macro_plan, stage_filters
 from blockqnn.networks.spaces.whole.meaning import MacroNetwork, macro_meaning
 from blockqnn.networks.spaces.whole.picture import Widths, macro_graph
-from blockqnn.networks.spaces.whole.rules import AS_IN_CODE, MACRO_RULES
+from blockqnn.networks.spaces.whole.rules import AS_IN_CODE, MACRO_RULES, SUM_SKIPS
 from blockqnn.networks.spaces.whole.space import WholeSpace
 from blockqnn.networks.spaces.whole.stages import require_layers
 
@@ -49,6 +49,12 @@ class MacroSpace(WholeSpace):
         stages = len(stage_filters(layout.filters, rules))
         require_layers(self.unit, len(design.layers), stages)
         return macro_plan(design, layout, rules)
+
+    def unshared(self, layout: Layout) -> str:
+        """See `Sharing.unshared`: joined maps must have one width, however many they are."""
+        if not MACRO_RULES[self.rules_of(layout)].concatenates:
+            return ""
+        return f"Layers of {self.name} have one width only under --network_rules={SUM_SKIPS}"
 
     def rewarded_plan(self, design: MacroNetwork, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: the whole child."""

@@ -36,6 +36,10 @@ class NasSpace(WholeSpace):
         strides = ",1,1" if len(self.family.questions) > 3 else ""
         return f"1 (3,3{strides},36;0) 2 (3,3{strides},48;1) 3 (5,7{strides},24;1,2)"
 
+    def unshared(self, layout: Layout) -> str:
+        """See `Sharing.unshared`: a layer concatenates what it reads."""
+        return f"Layers of {self.name} read widths of their own, so networks hardly share a layer"
+
     def _of(self, layers: int) -> Self:
         return type(self)(self.family, layers)
 

@@ -31,14 +31,15 @@ class MacroRules:
     doubles: bool = True
 
 
+AS_IN_CODE, SUM_SKIPS = "as_in_code", "sum_skips"
+
 MACRO_RULES: Mapping[str, MacroRules] = MappingProxyType(
     {
         "concat_skips": MacroRules(),
-        "sum_skips": MacroRules(concatenates=False, doubles=False),
-        "as_in_code": MacroRules(separates=False),
+        SUM_SKIPS: MacroRules(concatenates=False, doubles=False),
+        AS_IN_CODE: MacroRules(separates=False),
     }
 )
 """The text of the paper, which the authors' code follows when it trains a network to the end; what
 that code does while it searches; and what it builds in truth at the end, where the operations
 named separable are none."""
-AS_IN_CODE = "as_in_code"

@@ -113,6 +113,8 @@ def test_scores_are_checked_by_networks_of_their_own(blockqnn):
     [
         (("--space=nsc", "--layout=cifar"), "hardly share a layer; --weights=shared does not go"),
         (("--space=nasnet", "--layout=cells"), "only under --cell_rules=enas_search"),
+        (("--space=nas", "--layout=whole"), "hardly share a layer"),
+        (("--space=enas_macro", "--layout=whole"), "only under --network_rules=sum_skips"),
         (("--split=1<-0",), "--split and --split_epochs go together"),
         (("--split=9<-0", "--split_epochs=1"), "--split names the edge '9<-0'; allowed: 1<-0, 2<-"),
         (("--split=1<-0,1<-0", "--split_epochs=1"), "names an edge twice"),

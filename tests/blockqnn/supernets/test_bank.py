@@ -27,7 +27,7 @@ from blockqnn.settings import Recipe
 from blockqnn.supernet_settings import ADAM, OF_BATCH, RECALIBRATED, RUNNING, SupernetSettings
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
-from blockqnn.supernets.paths import Paths, accuracy, cosine, train
+from blockqnn.supernets.paths import Paths, accuracy, cosine, restarted, train
 
 LAYOUT = Layout(
     filters=(4, 6), repeats=1, height=4, width=4, channels=1, classes=3, kind="nasbench201"
@@ -278,6 +278,16 @@ def test_rates_fall_along_a_cosine():
     # Of max 0.05 and min 0.0005, half way is 0.02525.
     found = cosine(0.05, 0.0005, np.array([0, 5, 9, 10]), 10)
     assert found == pytest.approx([0.05, 0.02525, 0.0017114, 0.0005], abs=1e-7)
+
+
+def test_the_schedule_of_enas_begins_anew_after_10_30_70_and_150_epochs():
+    for epoch, place, period in [(0, 0, 10), (9, 9, 10), (10, 0, 20), (20, 10, 20), (150, 0, 160)]:
+        assert restarted(epoch, 10) == (place, period)
+    rates = [
+        float(cosine(0.05, 0.0005, np.array(place), period))
+        for place, period in (restarted(epoch, 10) for epoch in (0, 5, 9, 10, 20))
+    ]
+    assert rates == pytest.approx([0.05, 0.02525, 0.0017114, 0.05, 0.02525], abs=1e-7)
 
 
 def test_all_paths_of_the_benchmark_have_the_published_number_of_parameters():
