@@ -175,11 +175,30 @@ def test_both_ways_train_alike(name, parts, compiled):
     assert moved > 0.02, "training has moved the weights far beyond the tolerance"
 
 
-def trained_by_flax(plan, parts):
+# In the second, rows of a kernel are summed up, which decay must not.
+@pytest.mark.parametrize("name", ["short", "every type", "cells of pairs"])
+def test_momentum_and_decay_are_those_of_optax_in_both_ways(name, parts):
+    recipe = dataclasses.replace(RECIPE, optimiser="momentum", momentum=0.8, weight_decay=0.05)
+    direction = optax.chain(optax.add_decayed_weights(0.05), optax.trace(0.8, nesterov=True))
+    transformation = optax.chain(direction, optax.scale(-RATE))
+    with jax.numpy_dtype_promotion("standard"):
+        wanted, _ = trained_by_flax(PLANS[name], parts, transformation)
+    found = []
+    for way in WAYS:
+        execution = way(PLANS[name], recipe, 8)
+        execution.compile(*parts, STEPS)
+        losses, _, arrays = trained(execution, PLANS[name], parts)
+        np.testing.assert_allclose(losses, wanted, rtol=5e-3)
+        found.append(arrays)
+    np.testing.assert_allclose(*(sum(np.abs(a).sum() for a in each) for each in found), rtol=1e-3)
+
+
+def trained_by_flax(plan, parts, transformation=None):
     """What Flax's module and optax's Adam make of the same batches: losses and accuracies."""
     train, validation = parts
     network = ChildNetwork(plan, SEED)
-    optimiser = nnx.Optimizer(network, optax.adam(RATE, 0.9, 0.999, 1e-8), wrt=nnx.Param)
+    transformation = transformation or optax.adam(RATE, 0.9, 0.999, 1e-8)
+    optimiser = nnx.Optimizer(network, transformation, wrt=nnx.Param)
 
     def normalised(part):
         images = np.asarray(part.images, np.float32)

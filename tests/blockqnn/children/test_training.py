@@ -107,6 +107,14 @@ def test_one_cycle_rises_for_a_quarter_and_falls_to_zero(train):
     assert execution.step_rates[-1] == pytest.approx(0.05 * (1 - math.cos(math.pi / 48)))
 
 
+def test_a_cosine_falls_from_the_first_step_to_zero(train):
+    recipe = Recipe(epochs=2, batch_size=5, learning_rate=0.1, schedule="cosine")
+    _, execution = train(recipe, PretendedExecution())
+    # Four steps an epoch, each for the middle of its eighth of the training.
+    wanted = [0.05 * (1 + math.cos(math.pi * (2 * step + 1) / 16)) for step in range(8)]
+    assert execution.step_rates == pytest.approx(wanted)
+
+
 def test_one_cycle_that_starts_again_is_lower_as_a_whole(train):
     recipe = Recipe(epochs=2, batch_size=20, schedule="one_cycle", restart_factor=0.5)
     _, execution = train(recipe, PretendedExecution([0.05, 0.3, 0.4]))

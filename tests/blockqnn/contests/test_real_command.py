@@ -110,6 +110,8 @@ def test_the_digest_names_what_children_depend_on():
     assert children_digest(one) == "eaaef74e5da96103"
     cycle = dataclasses.replace(one.recipe, schedule="one_cycle")
     assert children_digest(dataclasses.replace(one, recipe=cycle)) != children_digest(one)
+    momentum = dataclasses.replace(one.recipe, optimiser="momentum")
+    assert children_digest(dataclasses.replace(one, recipe=momentum)) != children_digest(one)
     recipe = dataclasses.replace(one.recipe, epochs=9)
     assert children_digest(dataclasses.replace(one, recipe=recipe)) != children_digest(one)
     few = dataclasses.replace(one.data, validation_examples=9)
