@@ -1,0 +1,76 @@
+"""The presets of the field's methods have the numbers that their papers print."""
+
+import pytest
+
+from blockqnn.agents.growing import Growth
+from blockqnn.agents.ppo import PPOConfig
+from blockqnn.agents.reinforce import ReinforceConfig
+from blockqnn.flags.search import parse
+
+
+def settings_of(preset, *flags):
+    # Digits stand in for CIFAR-10, which a test machine need not have.
+    return parse([f"--preset={preset}", "--dataset=digits", *flags])[0]
+
+
+def test_nas_has_12800_children_of_networks_that_grow():
+    found = settings_of("nas")
+    assert found.iterations * found.blocks_per_iteration == 12_800
+    assert found.growth == Growth(6, 2, 1_600) and found.max_layers == 20
+    assert (found.recipe.epochs, found.reward.last_epochs) == (50, 5)
+    recipe = found.recipe
+    assert (recipe.optimiser, recipe.learning_rate, recipe.momentum) == ("momentum", 0.1, 0.9)
+    assert recipe.weight_decay == 1e-4
+    agent = found.agent
+    assert isinstance(agent, ReinforceConfig) and found.asynchronous
+    assert (agent.children, agent.layers, agent.units, agent.scale) == (8, 2, 35, 0.08)
+    assert (agent.learning_rate, agent.exponent) == (0.0006, 3.0)
+
+
+def test_nasnet_has_20000_children_and_trains_the_best_250():
+    found = settings_of("nasnet")
+    assert found.iterations * found.blocks_per_iteration == 20_000
+    assert (found.recipe.epochs, found.recipe.schedule, found.layout.repeats) == (20, "cosine", 2)
+    agent = found.agent
+    assert isinstance(agent, PPOConfig) and found.asynchronous
+    assert (agent.children, agent.layers, agent.units, agent.scale) == (20, 1, 100, 0.1)
+    assert (agent.learning_rate, agent.entropy_weight, agent.baseline_decay) == (3.5e-4, 1e-5, 0.95)
+    assert parse(["--preset=nasnet", "--dataset=digits"])[1].finals.startswith("250:")
+
+
+@pytest.mark.parametrize(
+    ("preset", "epochs", "batch", "decay"),
+    [("enas_macro", 310, 128, 5e-4), ("enas_micro", 150, 160, 2e-4)],
+)
+def test_enas_learns_2000_times_after_each_epoch(preset, epochs, batch, decay):
+    found = settings_of(preset)
+    own = found.supernet
+    assert (own.epochs, own.batch_size, own.weight_decay) == (epochs, batch, decay)
+    assert (own.learning_rate, own.least_rate, own.first_period) == (0.05, 0.0005, 10)
+    assert (own.paths, own.agent_updates, own.agent_batch) == ("agent", 2_000, 1)
+    agent = found.agent
+    assert isinstance(agent, ReinforceConfig)
+    assert (agent.layers, agent.units, agent.scale, agent.learning_rate) == (1, 100, 0.1, 3.5e-4)
+    assert (agent.temperature, agent.tanh, agent.baseline_decay) == (5.0, 2.5, 0.99)
+
+
+def test_supernets_of_nas_bench_201_are_trained_as_by_its_authors():
+    one, few = (settings_of(f"{way}_shot_nasbench201") for way in ("one", "few"))
+    for found in (one, few):
+        own = found.supernet
+        assert (own.epochs, own.batch_size, own.optimiser) == (250, 64, "momentum")
+        assert (own.learning_rate, own.least_rate, own.weight_decay) == (0.025, 0.001, 5e-4)
+        assert (own.gradient_norm, own.paths) == (5.0, "uniform")
+        assert (found.layout.filters, found.layout.repeats) == ((16, 32, 64), 5)
+        assert found.data.train_examples == 25_000
+    assert (one.supernet.split, few.supernet.split) == ((), ("1<-0",))
+    assert few.supernet.split_epochs * 2 == few.supernet.epochs and few.supernet.control
+
+
+@pytest.mark.parametrize(
+    "preset", ["nas_digits", "nasnet_digits", "enas_digits", "few_shot_digits"]
+)
+def test_small_ones_are_of_digits(preset):
+    found, run = parse([f"--preset={preset}"])
+    assert found.data.dataset == "digits"
+    assert (found.supernet is None) == (not run.check)
