@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, TextIO
 
 import numpy as np
@@ -21,9 +22,15 @@ from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
-from blockqnn.searching.supernet_paths import CONTROL, WHOLE, parts_of
+from blockqnn.searching.supernet_paths import (
+    CONTROL,
+    WHOLE,
+    part_name,
+    parts_of,
+    uniform_path,
+)
 from blockqnn.settings import RunSettings, SearchSettings
-from blockqnn.trial import Status, Trial, child_seed, job_of
+from blockqnn.trial import Job, Status, Trial, child_seed, job_of
 from blockqnn.workers.choice import make_executor
 
 FACT = "shared_check"
@@ -61,12 +68,40 @@ def check_scores(search: SearchSettings, run: RunSettings, count: int, stream: T
         try:
             sample = _train(store, scored, own, run, min(count, len(scored)), stream)
             others = _scored_by_others(sample, search, run)
+            drawn = _scores_of_random(len(scored), search, run)
         except KeyboardInterrupt:
             print(f"\nStopped; what has finished is in {run.run_dir}.", file=stream)
             return INTERRUPTED
         found = store.facts()[FACT]
     print(f"\n{in_words(sample, found, others)}", file=stream)
+    if drawn:
+        own_scores = [trial.accuracies[-1] for trial in scored]
+        print(
+            f"{counted(len(drawn), 'design')} drawn at random score {number(fmean(drawn))} % on "
+            f"average and {number(max(drawn))} % at best; the {len(own_scores)} of the search "
+            f"{number(fmean(own_scores))} and {number(max(own_scores))} %.",
+            file=stream,
+        )
     return 0
+
+
+def _scores_of_random(count: int, search: SearchSettings, run: RunSettings) -> list[float]:
+    """Scores of as many designs drawn at random, in percent; none where the agent draws so."""
+    assert search.supernet is not None
+    if run.flag_values["agent"] == "random":
+        return []
+    space = space_named(search.space, search.max_layers)
+    parts = {part.name: part.last_bank for part in parts_of(search.supernet, space)}
+    random = np.random.default_rng([search.seed, count])
+    jobs = []
+    for place in range(count):
+        code = uniform_path(space, {}, random)
+        on = space.on_edges(code)
+        owner = part_name({edge: on[edge] for edge in search.supernet.split}) or WHOLE
+        jobs.append(Job(place, code, "", 0, bank=parts[owner]))
+    with contextlib.closing(make_executor(search, run)) as executor:
+        found = [outcome.accuracies for _, outcome in outcomes(jobs, executor)]
+    return [accuracies[-1] for accuracies in found if accuracies]
 
 
 def _scored_by_others(

@@ -98,6 +98,10 @@ class SupernetPhase:
         """Whether all banks are trained."""
         return len(self._ended) >= self.epochs
 
+    def spent(self) -> tuple[int, float]:
+        """Images and seconds of all epochs that have ended."""
+        return sum(e["images"] for e in self._ended), sum(e["seconds"] for e in self._ended)
+
     def bank_of(self, code: Code) -> str:
         """The bank that scores a design: that of the part which has its operations."""
         return self._owner(code).last_bank

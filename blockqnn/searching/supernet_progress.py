@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-from blockqnn.listing import about, counted, number
+from blockqnn.listing import about, counted, duration, number
 from blockqnn.searching.supernet import SupernetPhase
 from blockqnn.workers.contract import Executor
 
@@ -48,3 +48,5 @@ def train_banks(phase: SupernetPhase, executor: Executor, stream: TextIO) -> Non
             file=stream,
             flush=True,
         )
+    images, seconds = phase.spent()
+    print(f"Trained on {images:,} images in {duration(seconds)} of workers.", file=stream)

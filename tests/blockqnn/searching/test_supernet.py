@@ -253,8 +253,11 @@ def test_a_killed_supernet_goes_on_as_one_that_was_never_killed(tmp_path, name):
 
 
 def test_an_agent_learns_from_scores_between_epochs(blockqnn):
-    status, _, err = blockqnn("search", *BY_AGENT, "--agent=reinforce", "--run_dir=run")
+    flags = (*BY_AGENT, "--agent=reinforce", "--check=4", "--epochs=1")
+    status, out, err = blockqnn("search", *flags, "--run_dir=run")
     assert (status, err) == (0, "")
+    assert "Trained on 960 images in" in out
+    assert re.search(r"\n\d designs drawn at random score [\d.]+ % on average and", out)
     records = epochs_of(blockqnn.directory / "run")
     assert [record["part"] for record in records] == [WHOLE] * 5
     assert all(0 <= record["reward"] <= 1 for record in records)
