@@ -6,12 +6,12 @@ from blockqnn.data.datasets import contents
 from blockqnn.data.images import VALIDATION_SHARE
 from blockqnn.evaluation.contract import DRY, OF_IMAGES, TABLE
 from blockqnn.heading import heading
-from blockqnn.listing import counted, number
+from blockqnn.listing import counted, in_units, number
 from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
-from blockqnn.searching.supernet_paths import CONTROL, WHOLE, parts_of
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, parts_of
 from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, RunSettings, SearchSettings
-from blockqnn.supernet_settings import BY_AGENT
+from blockqnn.supernet_settings import ADAM, BY_AGENT
 from blockqnn.workers.choice import local_places
 from blockqnn.workers.contract import INLINE, RAY
 from blockqnn.workers.machine import described, unused_gpus
@@ -118,6 +118,13 @@ def _supernet(settings: SearchSettings) -> str | None:
         f"{own.optimiser} from {own.learning_rate:g}",
         f"Scores with {own.statistics} statistics; the test split is never looked at.",
     ]
+    numbers = bank_numbers(space_named(settings.space, settings.max_layers), settings.layout)
+    # Adam keeps two moments of each number, momentum one.
+    arrays = 3 if own.optimiser == ADAM else 2
+    lines.append(
+        f"{in_units(numbers)} parameters, {in_units(4 * arrays * numbers)}B with the optimiser's "
+        f"state{' for each part' if own.split else ''}."
+    )
     if own.split:
         parts = parts_of(own, space_named(settings.space))
         count = sum(part.name not in (WHOLE, CONTROL) for part in parts)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from blockqnn.errors import UserError
+from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code, SearchSpace
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.places import bank_name
 
 WHOLE, CONTROL = "whole", "control"
 """Names of banks: of all paths, and of those trained on for as long as all parts have been."""
+
+
+_LOOKED_AT = 60
+"""Designs that are drawn to see how large a bank becomes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +81,30 @@ def part_name(fixed: Mapping[str, str]) -> str:
     return "_".join(
         f"{edge.replace('<-', 'from')}-{operation}" for edge, operation in fixed.items()
     )
+
+
+def bank_numbers(space: SearchSpace, layout: Layout) -> int:
+    """How many trained numbers a bank has.
+
+    Args:
+        space: of the designs.
+        layout: they stand in.
+
+    Returns:
+        Those of all designs where a space has edges; else of some drawn ones, which are most.
+    """
+    random = np.random.default_rng(0)
+    if space.edges:
+        most = max(len(operations) for operations in space.edges.values())
+        codes = fair_paths(space, {}, most, random)
+    else:
+        codes = tuple(uniform_path(space, {}, random) for _ in range(_LOOKED_AT))
+    layers = {
+        layer.bank_key: sum(map(math.prod, layer.parameter_shapes.values()))
+        for code in codes
+        for layer in space.plan(space.design(code), layout)
+    }
+    return sum(layers.values())
 
 
 def uniform_path(space: SearchSpace, fixed: Mapping[str, str], random: np.random.Generator) -> Code:

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import dataclasses
 import json
 import re
 import signal
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from blockqnn.errors import UserError
+from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import parse, published, space_named
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
@@ -21,6 +23,7 @@ from blockqnn.searching.supernet import FACT
 from blockqnn.searching.supernet_paths import (
     CONTROL,
     WHOLE,
+    bank_numbers,
     fair_paths,
     part_name,
     parts_of,
@@ -69,6 +72,7 @@ def test_designs_are_scored_by_a_supernet_that_was_trained_first(blockqnn):
     assert (status, err) == (0, "")
     assert "Supernet:  2 epochs in batches of 32, uniform paths, momentum from 0.025" in out
     assert "the test split is never looked at" in out
+    assert re.search(r"[\d.]+ k parameters, [\d.]+ kB with the optimiser's state\.", out)
     assert re.search(r"epoch 2 of 2, loss \d", out)
     assert "5 trials: 5 scored, 0 known, 0 infeasible, 0 failed" in out
     assert "SHARED WEIGHTS" in out
@@ -144,6 +148,15 @@ def test_flags_of_a_supernet_belong_to_it(blockqnn):
     status, _, err = blockqnn("search", "--preset=smoke", "--supernet_epochs=3")
     assert status == 2
     assert "--supernet_epochs belongs to shared; this search's weights is own." in err
+
+
+def test_a_bank_has_the_published_number_of_parameters():
+    layout = Layout(filters=(16, 32, 64), repeats=5, kind="nasbench201")
+    # With scale and shift in all cells.
+    assert bank_numbers(CELLS, layout) == 1_699_546
+    small = dataclasses.replace(layout, repeats=1, filters=(8, 16, 32))
+    # 99,378 without scale and shift in its cells, which are two times 12 norms for each stage.
+    assert bank_numbers(CELLS, small) == 99_378 + 2 * 12 * (8 + 16 + 32)
 
 
 def test_parts_are_the_product_of_the_operations_on_the_edges():
