@@ -6,7 +6,7 @@ supernet, the parts that own the cells and the control, scores every cell with e
 batch norm's statistics; the table has Kendall's tau with the accuracy after 200 epochs, of
 all connected cells and of the truly best tenth, the accuracy of the cell that a
 score would choose, and paired differences with bootstrap intervals. What is scored is kept in
---out, and the same command goes on.
+--out, and the same command goes on; `--kept=FILE` makes the table of such a file alone.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from blockqnn.calibration.rank_correlation import bootstrap, kendall
 from blockqnn.evaluation.table import read_table
 from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.listing import number, table
+from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan_counts import parameters
-from blockqnn.networks.spaces.registry import design_of, design_plan, space_named, write
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse, space_named, write
 from blockqnn.runs.run_record import read_run
 from blockqnn.searching.supernet_paths import CONTROL, WHOLE, part_name, parts_of
 from blockqnn.supernet_settings import OF_BATCH, RECALIBRATED, RUNNING
@@ -56,7 +57,7 @@ def scored(own: Any, settings: Any, run: Any, codes: list[Any]) -> dict[str, dic
     """The scores of every cell: {what: {code: percent}}, of the file or made now."""
     found: dict[str, dict[str, float]] = {}
     if own.out.exists():
-        found = json.loads(own.out.read_text(encoding="utf-8"))
+        found = read_scores(json.loads(own.out.read_text(encoding="utf-8")))
     for statistics in own.statistics:
         missing = [
             (what, code, bank)
@@ -80,8 +81,24 @@ def scored(own: Any, settings: Any, run: Any, codes: list[Any]) -> dict[str, dic
             found.setdefault(f"{what}, {statistics}", {})[write(code)] = outcome.accuracies[-1]
             if place % 100 == 0 or place == len(missing):
                 print(f"  {statistics}: {place} of {len(missing)} scores", flush=True)
-                own.out.write_text(json.dumps(found), encoding="utf-8")
+                kept = {"layout": settings.layout.as_json(), **as_lists(found)}
+                own.out.write_text(json.dumps(kept), encoding="utf-8")
     return found
+
+
+def as_lists(found: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Scores as a file has them: the cells once, then a number for each, if it is known."""
+    codes = list(dict.fromkeys(code for these in found.values() for code in these))
+    lists = {what: [these.get(code) for code in codes] for what, these in found.items()}
+    return {"cells": codes, "scores": lists}
+
+
+def read_scores(kept: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The inverse of `as_lists`."""
+    return {
+        what: {c: v for c, v in zip(kept["cells"], these, strict=True) if v is not None}
+        for what, these in kept["scores"].items()
+    }
 
 
 def in_words(scores: Mapping[str, np.ndarray], truth: np.ndarray) -> str:
@@ -130,11 +147,31 @@ def in_words(scores: Mapping[str, np.ndarray], truth: np.ndarray) -> str:
     return "\n".join(lines)
 
 
+def show(own: Any, found: Mapping[str, Mapping[str, float]], layout: Layout) -> None:
+    """Prints the table of some scores: {what: {code: percent}}."""
+    accuracies = read_table(own.table, (own.column,))
+    truth = {}
+    for text in next(iter(found.values())):
+        accuracy = accuracies.find(parse(text))[1][0]
+        if accuracy > CONNECTED:
+            truth[text] = accuracy
+    scores = {what: np.array([these[text] for text in truth]) for what, these in found.items()}
+    plans = [design_plan(design_of(parse(text)), layout) for text in truth]
+    scores[PARAMETERS] = np.array([float(parameters(plan)) for plan in plans])
+    print(in_words(scores, np.array(list(truth.values()))))
+
+
+def layout_from(fields: Mapping[str, Any]) -> Layout:
+    """A layout that was kept."""
+    return Layout(**{**fields, "filters": tuple(fields["filters"])})
+
+
 def main() -> None:
     """Scores, and prints the table."""
     parser = make_parser("supernets", __doc__)
-    parser.add_argument("run_dir", type=pathlib.Path, help="the run")
     parser.add_argument("table", help="CSV file of accuracies")
+    parser.add_argument("run_dir", nargs="?", type=pathlib.Path, help="the run")
+    parser.add_argument("--kept", type=pathlib.Path, help="file of scores, instead of a run")
     parser.add_argument("--column", default=FINAL, help="of the table, the truth")
     parser.add_argument("--cells", type=int, default=0, help="of the run's; 0 for all")
     parser.add_argument(
@@ -145,24 +182,20 @@ def main() -> None:
     )
     parser.add_argument("--out", type=pathlib.Path, help="file; RUN_DIR/scores.json if not given")
     own = parser.parse_args()
+    if (own.run_dir is None) == (own.kept is None):
+        sys.exit("Name a RUN_DIR, or --kept.")
+    if own.kept is not None:
+        kept = json.loads(own.kept.read_text(encoding="utf-8"))
+        show(own, read_scores(kept), layout_from(kept["layout"]))
+        return
     own.out = own.out or own.run_dir / "scores.json"
     record = read_run(own.run_dir)
     settings, run = parse_recorded(own.run_dir, record.flags, [f"--run_dir={own.run_dir}"])
     if settings.supernet is None:
         sys.exit(f"{own.run_dir} has no shared weights.")
-    accuracies = read_table(own.table, (own.column,))
     codes = list(dict.fromkeys(trial.code for trial in record.trials))
-    codes = codes[: own.cells or len(codes)]
-    truth = {code: accuracies.find(code)[1][0] for code in codes}
-    found = scored(own, settings, run, codes)
-    connected = [code for code in codes if truth[code] > CONNECTED]
-    scores = {
-        what: np.array([these[write(code)] for code in connected]) for what, these in found.items()
-    }
-    scores[PARAMETERS] = np.array(
-        [float(parameters(design_plan(design_of(c), settings.layout))) for c in connected]
-    )
-    print(in_words(scores, np.array([truth[code] for code in connected])))
+    found = scored(own, settings, run, codes[: own.cells or len(codes)])
+    show(own, found, settings.layout)
 
 
 if __name__ == "__main__":
