@@ -147,8 +147,9 @@ def parse_blocks(text: str) -> tuple[str, ...]:
 
 
 def _children(preset: str) -> PresetChildren:
-    # A dry search reads no images, so the data set of the preset need not be prepared.
-    settings, _ = search.parse([f"--preset={preset}", "--evaluator=dry"])
+    # A dry search reads no images, so the data set of the preset need not be prepared; and with
+    # shared weights nothing can be made up.
+    settings, _ = search.parse([f"--preset={preset}", "--evaluator=dry", "--weights=own"])
     training, validation = search_part_sizes(settings.data)
     return PresetChildren(preset, settings.recipe.epochs, training, validation)
 

@@ -42,7 +42,10 @@ def fields(class_):
     return [
         statement.target.id
         for statement in class_.body
-        if isinstance(statement, ast.AnnAssign) and not statement.target.id.startswith("_")
+        if isinstance(statement, ast.AnnAssign)
+        and not statement.target.id.startswith("_")
+        # What all of a class have in common says for itself what it is.
+        and not ast.unparse(statement.annotation).startswith("ClassVar")
     ]
 
 

@@ -46,7 +46,7 @@ def test_of_a_pool_the_promising_one_is_passed_on():
     mean = np.mean([convolutions(actions) for actions in agent.suggest(20)])
     # Of 30 random cells the best has about four; one alone has 1.2.
     assert mean > 2.8
-    known = {actions for actions, _ in episodes}
+    known = {episode.actions for episode in episodes}
     assert not known & set(agent.suggest(20))
 
 
@@ -65,7 +65,7 @@ def test_it_is_fitted_at_fixed_numbers_of_different_episodes():
 def test_repetitions_are_not_fitted_to():
     agent, episodes = learned(39)
     agent.update(episodes)
-    assert agent.statistics()["different"] == len({a for a, _ in episodes}) < 40
+    assert agent.statistics()["different"] == len({episode.actions for episode in episodes}) < 40
     plain = make_agent(RandomSearchConfig(), SPACE, 0)
     assert agent.suggest(3) == plain.suggest(3)
 

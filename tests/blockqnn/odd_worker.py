@@ -63,7 +63,7 @@ def wait_for_file(variable):
         time.sleep(0.005)
 
 
-def make_evaluator(name, data, recipe, layout, worker, table, proxy):
+def make_evaluator(name, data, recipe, layout, worker, table, proxy, shared):
     """Stands in for `blockqnn.evaluation.contract.make_evaluator`."""
     wait_for_file("ODD_WORKER_START")
     if data.dataset == "refused":

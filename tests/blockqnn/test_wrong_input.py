@@ -108,7 +108,7 @@ def test_a_wrong_value_is_refused_by_the_flags_name(blockqnn, flag):
         ("--alpha=2", "a number above 0 and of at most 1"),
         ("--gamma=2", "of at least 0 and of at most 1"),
         ("--mu=x", "a number"),
-        ("--layout=x", "cifar or imagenet or nasbench201"),
+        ("--layout=x", "cifar or imagenet or cells or nasbench201"),
         ("--filters=x", "as in 32,64,128"),
         ("--epsilon_schedule=x", "as in 1.0:95,0.9:7"),
     ],

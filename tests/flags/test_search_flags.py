@@ -19,6 +19,19 @@ from blockqnn.settings import DataSettings, Recipe, RewardSettings, WorkerSettin
 CIFAR = ["cifar10", "cifar100_paper", "cifar10_cpu", "cifar10_small"]
 OWN = "own"
 PRESETS = [*CIFAR, "digits", "nasbench201", OWN, "smoke"]
+# Their numbers have a test module of their own, `test_method_presets`.
+OF_METHODS = [
+    "enas_digits",
+    "enas_macro",
+    "enas_micro",
+    "few_shot_digits",
+    "few_shot_nasbench201",
+    "nas",
+    "nas_digits",
+    "nasnet",
+    "nasnet_digits",
+    "one_shot_nasbench201",
+]
 
 
 def settings(*arguments):
@@ -114,7 +127,7 @@ def test_every_preset_can_be_used_and_is_for_its_data_set(preset, dataset, class
 
 
 def test_these_are_all_presets():
-    assert preset_names() == PRESETS
+    assert sorted(preset_names()) == sorted([*PRESETS, *OF_METHODS])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
