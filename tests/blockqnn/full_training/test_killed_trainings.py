@@ -42,14 +42,18 @@ def command(directory, *arguments):
     ]
 
 
+def environment(devices):
+    """That of a process with so many devices: sums over others end in other bits."""
+    flags = re.sub(r"(device_count=)\d+", rf"\g<1>{devices}", os.environ["XLA_FLAGS"])
+    return os.environ | {"XLA_FLAGS": flags}
+
+
 def finish(directory, *arguments, devices=1):
     """Trains to the end; returns what was printed."""
-    flags = os.environ["XLA_FLAGS"]
-    flags = re.sub(r"(device_count=)\d+", rf"\g<1>{devices}", flags)
     done = subprocess.run(
         command(directory, *arguments),
         cwd=ROOT,
-        env=os.environ | {"XLA_FLAGS": flags},
+        env=environment(devices),
         capture_output=True,
         text=True,
         check=False,
@@ -89,7 +93,11 @@ def unfinished(directory):
 def kill_when(directory, ready):
     """Starts or continues a training and kills it as soon as `ready`; whether it was running."""
     with subprocess.Popen(
-        command(directory), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command(directory),
+        cwd=ROOT,
+        env=environment(1),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     ) as process:
         while process.poll() is None and not ready():
             time.sleep(0.0005)
