@@ -122,10 +122,12 @@ def test_what_a_step_does_not_use_stays_as_it_was(parts, settings):
 
 def test_a_path_is_an_ordinary_child(parts):
     codes = [ONE] * 6
-    settings = dataclasses.replace(ADAM_SETTINGS, gradient_norm=0.0)
+    # Adam would make whole steps of the rounding that moves a bias before a norm.
+    settings = dataclasses.replace(MOMENTUM_SETTINGS, gradient_norm=0.0)
+    recipe = Recipe(batch_size=BATCH, optimiser="momentum", weight_decay=settings.weight_decay)
     bank, losses, order = trained(settings, parts[0], codes, seed=3)
     plan = design_plan(design_of(ONE), LAYOUT)
-    child = LayerByLayer(plan, Recipe(batch_size=BATCH), BATCH)
+    child = LayerByLayer(plan, recipe, BATCH)
     child.compile(*parts, 1)
     child.start([shared_arrays(layer, 3) for layer in plan], initial_statistics(plan))
     wanted = [child.train_epoch(parts[0], indices[None], 0.01) for indices in order]
