@@ -103,6 +103,7 @@ class Lesson:
         drop_path, dropout = self._chances(drop, devices)
 
         def loss_of(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
+            """The loss, with the auxiliary head's share; logits and statistics beside it."""
             network = self.network({**weights, "parameters": parameters})
             network.train()
             logits, auxiliary = network.all_logits(images, drop_path, norm_devices, dropout)

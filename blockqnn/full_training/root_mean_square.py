@@ -35,11 +35,13 @@ def root_mean_square(decay: float, epsilon: float) -> optax.GradientTransformati
     """
 
     def init(parameters: Any) -> SquaresState:
+        """Mean squares of 1."""
         return SquaresState(jax.tree.map(jnp.ones_like, parameters))
 
     def update(
         gradients: Any, state: SquaresState, parameters: Any = None
     ) -> tuple[Any, SquaresState]:
+        """One step; gradients over the root of their mean square, and that mean square."""
         del parameters
         squares = jax.tree.map(
             lambda s, g: decay * s + (1 - decay) * g * g, state.squares, gradients

@@ -20,8 +20,18 @@ class Sharing:
         return {}
 
     def of_edges(self, operations: Mapping[str, str]) -> Any:
-        """The code with these operations, one for each of the space's `edges`."""
-        raise NotImplementedError("a space without edges")
+        """The code with these operations, one for each of the space's `edges`.
+
+        Args:
+            operations: by edge.
+
+        Returns:
+            The code.
+
+        Raises:
+            ValueError: if the space has no edges, so that operations on them say no design.
+        """
+        raise ValueError("there are no edges in this space, whose operations could be a design")
 
     def unshared(self, layout: Layout) -> str:
         """Why designs in a layout cannot share weights, as a sentence; empty where they can."""
