@@ -38,6 +38,9 @@ CANDIDATES = {
 _MARGIN = 0.9
 """Of the time of XLA's own: what saves less is not worth its compilation, or is noise."""
 
+_TABLES = pathlib.Path(__file__).parent / "lowering_tables"
+"""A table for each kind of processor that was measured, as `bench --measure_lowerings` made it."""
+
 
 class LoweringError(ValueError):
     """A table of lowerings that cannot be used; the message says why."""
@@ -79,7 +82,8 @@ class LoweringTable:
     """Which candidate to take where.
 
     Attributes:
-        name: `usual`, or `own` for one that a user has measured.
+        name: the kind of processor that it was measured on, `usual`, or `own` for one that a
+            user has measured.
         rows: what was measured; without any, XLA's own is taken everywhere.
     """
 
@@ -187,8 +191,9 @@ def in_use() -> LoweringTable:
     """The table by which this process lowers convolutions on a processor.
 
     Returns:
-        The own table of this machine's user, or the usual one where there is none, or none that
-        this user may read; from the first call on always the same.
+        The own table of this machine's user. Where there is none, or none that this user may
+        read, the one that was measured on this kind of processor, or the usual one. From the
+        first call on always the same.
 
     Raises:
         LoweringError: if the own table is damaged.
@@ -204,9 +209,9 @@ def _found() -> LoweringTable:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        return USUAL
+        return measured_on(kind_of_processor()) or USUAL
     try:
-        return _read(json.loads(text))
+        return _read("own", json.loads(text))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LoweringError(
             f"{path} is no table of lowerings ({error}); measure it again, by blockqnn bench "
@@ -214,7 +219,22 @@ def _found() -> LoweringTable:
         ) from error
 
 
-def _read(content: Mapping[str, Any]) -> LoweringTable:
+def measured_on(kind: str) -> LoweringTable | None:
+    """The table that was measured on a kind of processor.
+
+    Args:
+        kind: see `kind_of_processor`.
+
+    Returns:
+        The table; None for a kind that nobody has measured.
+    """
+    path = _TABLES / f"{kind}.json"
+    if not path.exists():
+        return None
+    return _read(kind, json.loads(path.read_text(encoding="utf-8")))
+
+
+def _read(name: str, content: Mapping[str, Any]) -> LoweringTable:
     rows = []
     for row in content["rows"]:
         shape = Shape(*(int(number) for number in row["shape"]))
@@ -225,4 +245,4 @@ def _read(content: Mapping[str, Any]) -> LoweringTable:
             for unknown in found.keys() - set(CANDIDATES[direction]):
                 raise ValueError(f"{unknown!r} is no candidate")
         rows.append(Row(shape, **ratios))
-    return LoweringTable("own", tuple(rows))
+    return LoweringTable(name, tuple(rows))

@@ -15,10 +15,11 @@ def kind_of_processor(facts: pathlib.Path = _CPU_FACTS) -> str:
         facts: where Linux lists its processors.
 
     Returns:
-        `avx512`, `avx2`, or the name of the architecture.
+        `amx`, `avx512`, `avx2`, or the name of the architecture.
     """
     flags = _fact("flags", facts).split()
-    known = {"avx512f": "avx512", "avx2": "avx2"}
+    # AMX marks the processors of another maker with other caches, beside AVX-512.
+    known = {"amx_tile": "amx", "avx512f": "avx512", "avx2": "avx2"}
     return next((kind for flag, kind in known.items() if flag in flags), platform.machine())
 
 

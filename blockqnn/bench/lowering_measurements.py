@@ -159,7 +159,10 @@ def _candidates(shape: Shape) -> dict[str, dict[str, Program]]:
 def _ratios(
     programs: Mapping[str, Program], arrays: tuple[jax.Array, ...], rounds: int
 ) -> tuple[dict[str, float], float]:
-    """Each candidate's time over XLA's own, and the seconds of that; measured in turn."""
+    """Each candidate's time over XLA's own, and the seconds of that; measured in turn.
+
+    The time is the processor's, so that others who use the machine count for less.
+    """
     options = compiler_options()
     jitted = {name: jax.jit(f, compiler_options=options) for name, f in programs.items()}
     seconds: dict[str, list[float]] = {name: [] for name in jitted}
@@ -167,9 +170,9 @@ def _ratios(
         jax.block_until_ready(program(*arrays))
     for _ in range(rounds):
         for name, program in jitted.items():
-            start = time.perf_counter()
+            start = time.process_time()
             jax.block_until_ready(program(*arrays))
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(time.process_time() - start)
     found = {name: statistics.median(values) for name, values in seconds.items()}
     return {name: found[name] / found[PLAIN] for name in found}, found[PLAIN]
 

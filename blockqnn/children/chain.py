@@ -25,8 +25,10 @@ from blockqnn.children.optimiser import Compiled
 from blockqnn.children.small_programs import (
     batch_of,
     clipping_factor,
+    first_channels,
     lose_zeros,
     loss_and_gradient,
+    narrow_zeros,
     normalise_zeros,
     sum_zeros,
     total,
@@ -192,7 +194,9 @@ class Chain:
             gradient = total(gradients.pop(number))
             outputs[number] = None  # Nobody reads it any more: its memory can be used again.
             passed: tuple[jax.Array, ...] = (gradient,)
-            if step.kind is not StepKind.SUM:
+            if step.kind is StepKind.SUM:
+                passed = tuple(first_channels(gradient, s[-1]) for s in step.input_shapes)
+            else:
                 own, inputs = weights[number], tuple(outputs[i] for i in step.inputs)
                 if most_norm and own.parameters:
                     found, passed, square = programs.gradients(
@@ -205,7 +209,8 @@ class Chain:
                         own.parameters, saved[number], inputs, gradient, own.moments, own.rates
                     )
             if len(passed) == 1:
-                passed = passed * len(step.inputs)  # All summands get the gradient of the sum.
+                # A norm of summands passes one gradient, which is that of each.
+                passed = passed * len(step.inputs)
             # The image gets no gradient, so its reader passes none.
             for source, its in zip(step.inputs, passed, strict=False):
                 gradients.setdefault(source, []).append(its)
@@ -247,9 +252,12 @@ class Chain:
             source for _, step, _ in self.steps for source in step.inputs if source > 0
         )
         for number, step, _ in self.steps:
+            # Global pooling widens, so vectors are float32.
+            wide = dtype if len(step.shape) > 1 else jnp.dtype(jnp.float32)
+            for shape in step.input_shapes if step.kind is StepKind.SUM else ():
+                if shape != step.shape:
+                    yield narrow_zeros, (self.batch_size, *step.shape), wide, shape[-1]
             if readers[number] > 1:
-                # Global pooling widens, so vectors are float32.
-                wide = dtype if len(step.shape) > 1 else jnp.dtype(jnp.float32)
                 yield sum_zeros, (self.batch_size, *step.shape), wide, readers[number]
 
 

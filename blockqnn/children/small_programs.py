@@ -28,6 +28,16 @@ def sum_zeros(shape: tuple[int, ...], dtype: jnp.dtype, count: int) -> jax.Array
     return total([jax.device_put(np.zeros(shape, dtype))] * count)
 
 
+def first_channels(gradient: jax.Array, channels: int) -> jax.Array:
+    """What of the gradient for a sum belongs to a summand of so many channels."""
+    return gradient if gradient.shape[-1] == channels else _first_channels(gradient, channels)
+
+
+def narrow_zeros(shape: tuple[int, ...], dtype: jnp.dtype, channels: int) -> jax.Array:
+    """Compiles `first_channels` of a map of a shape."""
+    return first_channels(jax.device_put(np.zeros(shape, dtype)), channels)
+
+
 def normalise_zeros(batch_size: int, shape: tuple[int, ...], dtype: jnp.dtype) -> object:
     """Compiles what makes batches of images of a shape."""
     images = jax.device_put(np.zeros((batch_size, *shape), np.uint8))
@@ -69,4 +79,5 @@ _take_batch = jax.jit(take_batch, static_argnames="dtype")
 count_correct_of = jax.jit(count_correct)
 clipping_factor = jax.jit(_factor)
 loss_and_gradient = jax.jit(jax.value_and_grad(mean_cross_entropy))
+_first_channels = jax.jit(lambda gradient, n: gradient[..., :n], static_argnums=1)
 _sum_few = jax.jit(lambda *arrays: sum(arrays[1:], arrays[0]))

@@ -201,15 +201,21 @@ def batch_norm_of_one(
 
 
 def sum_by_parts(cutter: Cutter, number: int, layer: PlacedLayer, inputs: Sequence[Parts]) -> Parts:
-    """Adds channel by channel; beyond the narrower map, the other's parts are the sum."""
+    """Adds channel by channel; beyond the narrower map, the other's parts are the sum.
+
+    Where one map ends within a part of the other, that part stays whole, and the end counts as
+    followed by zeros. Cut in two, it would be read in pieces by all that comes after.
+    """
     left, right = inputs
     # Both are queues of parts still to be added, the next one last.
     a, b = list(reversed(left)), list(reversed(right))
     output = []
     while a and b:
-        width = min(cutter.width(a[-1]), cutter.width(b[-1]))
-        pair = cutter.take(a, width), cutter.take(b, width)
-        output.append(cutter.place(StepKind.SUM, pair, cutter.steps[pair[0]].shape))
+        wide, narrow = (a, b) if cutter.width(a[-1]) >= cutter.width(b[-1]) else (b, a)
+        width = cutter.width(narrow[-1])
+        part = wide.pop() if len(narrow) == 1 else cutter.take(wide, width)
+        pair = part, narrow.pop()
+        output.append(cutter.place(StepKind.SUM, pair, cutter.steps[part].shape))
     return (*output, *reversed(a or b))
 
 

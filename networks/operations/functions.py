@@ -228,8 +228,10 @@ def linear(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
 
 
 def total(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
-    """Sum of all inputs, which have one shape."""
-    return sum(inputs[1:], inputs[0])
+    """Sum of all inputs; a map with fewer channels than the output ends with zeros."""
+    channels = placed.shape[-1]
+    wide = [x if x.shape[-1] == channels else _widen(x, channels) for x in inputs]
+    return sum(wide[1:], wide[0])
 
 
 def biased_total(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:

@@ -62,14 +62,24 @@ def test_a_narrow_map_is_added_to_a_wide_one_part_by_part():
     ]
 
 
-def test_parts_of_unequal_width_are_cut_where_they_meet():
-    """In the second stage an 8-channel part is added to 4-channel ones."""
+def test_a_map_that_ends_within_a_part_leaves_it_whole():
+    """In the second stage the 4 channels of the first are added to a part of 8."""
     layout = Layout(filters=(4, 8), repeats=1, height=4, width=4, channels=1, classes=3)
     steps = cut_into_steps(plan_of("[(1,1,3,0,0),(2,5,0,0,1),(3,7,0,0,0)]", layout))
+    assert not [step for step in steps if step.kind is StepKind.SLICE]
+    sums = [step for step in steps if step.kind is StepKind.SUM]
+    assert [[shape[-1] for shape in step.input_shapes] for step in sums] == [[4, 4], [8, 4]]
+    total = next(step for step in steps if step.kind is StepKind.LOGITS)
+    assert [shape[-1] for shape in total.input_shapes] == [8]
+
+
+def test_parts_of_unequal_width_are_cut_where_they_meet():
+    """A part of 8 channels is added to two of 4, of which the first ends within it."""
+    layout = Layout(filters=(4, 8), repeats=1, height=4, width=4, channels=1, classes=3)
+    text = "[(1,1,3,0,0),(2,4,0,0,0),(3,6,0,0,2),(4,5,0,1,3),(5,7,0,0,0)]"
+    steps = cut_into_steps(plan_of(text, layout))
     slices = [step for step in steps if step.kind is StepKind.SLICE]
     assert [(step.first_channel, step.shape[-1]) for step in slices] == [(0, 4), (4, 4)]
-    total = next(step for step in steps if step.kind is StepKind.LOGITS)
-    assert [shape[-1] for shape in total.input_shapes] == [4, 4]
 
 
 def test_a_part_that_occurs_twice_is_read_once():
