@@ -47,6 +47,8 @@ class Unit(nnx.Module):
                 layer.shape[-1],
                 momentum=BATCH_NORM_MOMENTUM,
                 epsilon=BATCH_NORM_EPSILON,
+                use_scale=layer.operation.scales,
+                use_bias=layer.operation.scales,
                 dtype=dtype,
                 rngs=rngs,
             )
@@ -80,8 +82,7 @@ class Unit(nnx.Module):
 
     def _norm_parameters(self) -> dict[str, nnx.Variable]:
         scale, bias = self.norm.scale, self.norm.bias
-        assert scale is not None and bias is not None, "Flax's batch norm has both by default"
-        return {"scale": scale, "bias": bias}
+        return {} if scale is None or bias is None else {"scale": scale, "bias": bias}
 
     def _normalised(self, x: jax.Array, devices: str | None) -> jax.Array:
         if devices is None or self.norm.use_running_average:

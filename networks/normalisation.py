@@ -26,7 +26,7 @@ def batch_norm(
 
     Args:
         x: [B, H, W, C].
-        parameters: `scale` and `bias`, [C].
+        parameters: `scale` and `bias`, [C], or neither.
         statistics: running `mean` and `variance`, [C].
         training: whether to normalise by the batch and update the statistics.
         devices: as for `batch_statistics`.
@@ -63,18 +63,21 @@ def running_statistics(statistics: Arrays, batch: Arrays) -> Arrays:
 
 
 def normalised(x: jax.Array, parameters: Arrays, statistics: Arrays) -> jax.Array:
-    """Normalises by given statistics, then scales and shifts.
+    """Normalises by given statistics, then scales and shifts where there is what to do it by.
 
     Args:
         x: [B, H, W, C].
-        parameters: `scale` and `bias`, [C].
+        parameters: `scale` and `bias`, [C], or neither.
         statistics: `mean` and `variance`, [C].
 
     Returns:
         [B, H, W, C] in the dtype of `x`.
     """
-    factor = parameters["scale"] * jax.lax.rsqrt(statistics["variance"] + BATCH_NORM_EPSILON)
+    inverse = jax.lax.rsqrt(statistics["variance"] + BATCH_NORM_EPSILON)
     centred = x.astype(jnp.float32) - _row(statistics["mean"])
+    if "scale" not in parameters:
+        return (centred * _row(inverse)).astype(x.dtype)
+    factor = parameters["scale"] * inverse
     return (centred * _row(factor) + _row(parameters["bias"])).astype(x.dtype)
 
 
@@ -90,12 +93,12 @@ def batch_norm_gradients(
 
     Args:
         x: the input, [B, H, W, C].
-        parameters: `scale` and `bias`, [C].
+        parameters: `scale` and `bias`, [C], or neither.
         batch: what `batch_statistics` gives for `x`.
         gradient: g, for the output, [B, H, W, C].
 
     Returns:
-        The gradients for `scale` and `bias`, and that for `x`.
+        The gradients for `scale` and `bias` where there are these, and that for `x`.
     """
     inverse = jax.lax.rsqrt(batch["variance"] + BATCH_NORM_EPSILON)
     unit = (x.astype(jnp.float32) - _row(batch["mean"])) * _row(inverse)
@@ -106,6 +109,8 @@ def batch_norm_gradients(
     scale = jnp.einsum("bhw,bhwc->c", ones, wide * unit)
     pixels = x.size // x.shape[-1]
     centred = wide - _row(bias / pixels) - unit * _row(scale / pixels)
+    if "scale" not in parameters:
+        return {}, (_row(inverse) * centred).astype(x.dtype)
     dx = (_row(parameters["scale"] * inverse) * centred).astype(x.dtype)
     return {"scale": scale, "bias": bias}, dx
 

@@ -61,7 +61,8 @@ class SharedEvaluator:
         """
         begin_cache(worker.compilation_cache)
         lowerings_record()
-        self._settings, self._layout, self._directory = settings, layout, banks
+        self._settings, self._directory = settings, banks
+        self._layout = settings.layout_of(layout)
         self._train, self._validation = on_device(*load_search_parts(data))
         images = len(self._train.labels)
         if images < settings.batch_size:

@@ -242,3 +242,17 @@ def padded_sum(x: jax.Array, y: jax.Array) -> jax.Array:
     return x + y
 ''',
 }
+
+UNSCALED_NORM = f'''
+
+def unscaled_norm(channels: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """A batch normalisation without scale and shift."""
+    return nnx.BatchNorm(
+        channels,
+        momentum={BATCH_NORM_MOMENTUM},
+        epsilon={BATCH_NORM_EPSILON},
+        use_scale=False,
+        use_bias=False,
+        rngs=rngs,
+    )
+'''

@@ -6,15 +6,21 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from blockqnn.export.forms import NEEDS, Arrays, Dialect, SourceForm
-from blockqnn.export.torch_helpers import HELPERS
+from blockqnn.export.forms import (
+    Arrays,
+    Dialect,
+    SourceForm,
+    needs_with_unscaled,
+    with_unscaled,
+)
+from blockqnn.export.torch_helpers import HELPERS, UNSCALED_NORM
 from blockqnn.networks.plan import Operation
 
 
 def _norm(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    names = {"scale": "weight", "bias": "bias"}
     return {
-        "weight": trained["scale"],
-        "bias": trained["bias"],
+        **{name: trained[own] for own, name in names.items() if own in trained},
         "running_mean": running["mean"],
         "running_var": running["variance"],
         # PyTorch counts steps here, and uses the number only without a momentum.
@@ -235,8 +241,8 @@ def stage({parameters}, {units}: int) -> nn.Sequential:
 TORCH = Dialect(
     name="PyTorch",
     forms=FORMS,
-    helpers=HELPERS,
-    needs=NEEDS,
+    helpers=with_unscaled(HELPERS, UNSCALED_NORM),
+    needs=needs_with_unscaled(),
     head=HEAD,
     read_image=READ_IMAGE,
     load=LOAD,

@@ -47,6 +47,7 @@ BEFORE_THERE_WERE = {
     "split": "",
     "split_epochs": "0",
     "control": "false",
+    "norm_scale": "true",
     **typed_defaults(AGENTS["reinforce"].settings),
     **typed_defaults(AGENTS["ppo"].settings),
 }

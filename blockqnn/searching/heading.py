@@ -118,7 +118,8 @@ def _supernet(settings: SearchSettings) -> str | None:
         f"{own.optimiser} from {own.learning_rate:g}",
         f"Scores with {own.statistics} statistics; the test split is never looked at.",
     ]
-    numbers = bank_numbers(space_named(settings.space, settings.max_layers), settings.layout)
+    space, layout = space_named(settings.space, settings.max_layers), own.layout_of(settings.layout)
+    numbers = bank_numbers(space, layout)
     # Adam keeps two moments of each number, momentum one.
     arrays = 3 if own.optimiser == ADAM else 2
     lines.append(

@@ -178,6 +178,8 @@ class Placing:
                 kernel=operation.kernel,
                 stride=stride,
             )
+            if not self._builder.scales and self._rules.norms_pools:
+                here = self._add(f"{name}/pooling_norm", Operation.BATCH_NORM, (here,))
             return self._to_width(name, here)
         if self._rules.narrows and operation.kind in _NARROWED and operation.kernel > 1:
             return self._narrowed(name, operation, here, stride)

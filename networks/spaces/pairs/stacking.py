@@ -66,7 +66,7 @@ def _stacked(design: Cells, layout: Layout, rules: Rules) -> _Stack:
     builder.place("image", Operation.IMAGE, (), layout.image_shape)
     filters, count = layout.filters, number_of_cells(design, layout)
     stem_cells = _STEM_CELLS if layout.kind == CELLS_IMAGENET and rules.stem_cells else 0
-    stack = _Stack(builder, design, rules, count + stem_cells)
+    stack = _Stack(builder, design, rules, count + stem_cells, scales=not layout.unscaled)
     if layout.kind != CELLS_IMAGENET:
         stack.small_stem(_STEM_WIDTH * filters[0])
     elif rules.stem_cells:
@@ -86,8 +86,11 @@ def _stacked(design: Cells, layout: Layout, rules: Rules) -> _Stack:
 class _Stack:
     """Places stem, cells and head; holds the last two outputs."""
 
-    def __init__(self, builder: PlanBuilder, design: Cells, rules: Rules, cells: int):
+    def __init__(
+        self, builder: PlanBuilder, design: Cells, rules: Rules, cells: int, scales: bool = True
+    ):
         self._builder, self._design, self._rules = builder, design, rules
+        self._scales = scales
         self._cells, self._outputs, self._reductions = cells, list[int](), list[int]()
         self._older: int | None = None
         self._newer = 0
@@ -130,7 +133,8 @@ class _Stack:
         cell = self._design.cells[-1 if reduces else 0]
         share = (len(self._outputs) + 1) / self._cells
         placing = Placing(self._builder, name, self._rules, filters, reduces, share)
-        output = placing.place(cell, self._older, self._newer)
+        with self._builder.norms(self._scales):
+            output = placing.place(cell, self._older, self._newer)
         if reduces and not name.startswith(_STEM):
             self._reductions.append(len(self._outputs))
         self._outputs.append(output)
