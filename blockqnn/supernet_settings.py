@@ -42,6 +42,7 @@ class SupernetSettings:
         control: train the whole supernet on for as many steps as all parts have together.
         norm_scale: whether batch norms of what is designed have scale and shift in the supernet;
             networks of their own always have them.
+        augmentation: of training images, as `Recipe.augmentation` has it.
     """
 
     epochs: int = 250
@@ -62,6 +63,7 @@ class SupernetSettings:
     split_epochs: int = 0
     control: bool = False
     norm_scale: bool = True
+    augmentation: str = "none"
 
     def __post_init__(self) -> None:
         """Makes a tuple of what JSON has as a list."""

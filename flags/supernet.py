@@ -195,4 +195,5 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         split_epochs=values["split_epochs"],
         control=values["control"],
         norm_scale=values["norm_scale"],
+        augmentation=values["augmentation"],
     )

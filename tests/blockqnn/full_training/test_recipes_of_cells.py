@@ -183,6 +183,7 @@ def test_what_belongs_together_is_said_before_the_first_step():
         "gradients clipped at 10",
         "average of weights 0.9999",
         "RMSProp with epsilon 1",
+        "batch norm of 0.9997 and 0.001",
     ]
 
 

@@ -114,6 +114,7 @@ OTHER_VALUES = {
     "split_epochs": "2",
     "control": "true",
     "norm_scale": "false",
+    "augmentation": "padded",
     "mu": "0",
     "rho": "0",
 }
