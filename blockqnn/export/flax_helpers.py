@@ -198,6 +198,18 @@ class PlainFactorisedReduction(nnx.Module):
         halves = [self.even(x[:, ::2, ::2]), self.odd(shifted[:, ::2, ::2])]
         return self.norm(jnp.concatenate(halves, axis=-1))
 ''',
+    "group_norm": f'''
+
+def group_norm(channels: int, groups: int, *, rngs: nnx.Rngs) -> nnx.GroupNorm:
+    """Normalises each image by itself: all of it for one group, each channel for as many."""
+    return nnx.GroupNorm(
+        channels,
+        num_groups=groups,
+        epsilon={BATCH_NORM_EPSILON},
+        use_fast_variance=False,
+        rngs=rngs,
+    )
+''',
     "zeros_after": '''
 
 def zeros_after(x: jax.Array, tall: jax.Array, wide: jax.Array) -> jax.Array:

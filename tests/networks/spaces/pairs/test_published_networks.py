@@ -7,7 +7,14 @@ import pytest
 
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan_counts import flops, parameters
-from blockqnn.networks.spaces.registry import design_of, design_plan, published
+from blockqnn.networks.spaces.registry import (
+    auxiliary_head,
+    design_of,
+    design_plan,
+    parse,
+    published,
+    space_named,
+)
 
 
 def network(name, filters, cells=0, repeats=1, rules="", classes=10, size=None):
@@ -154,3 +161,25 @@ def test_what_cannot_be_stacked_is_refused():
         network("darts-v2", 4, 5, rules="x")
     with pytest.raises(LayoutError, match="cannot stand in the layout cifar"):
         design_plan(design_of(published()["darts-v2"]), Layout())
+
+
+@pytest.mark.parametrize(("filters", "wanted", "size"), [(72, 1_152, None), (96, 1_536, 224)])
+def test_four_nodes_of_nasnet_b_have_the_published_width_before_the_last_pooling(
+    filters, wanted, size
+):
+    """4 @ 1152 on CIFAR-10 and 4 @ 1536 on ImageNet: four nodes of four times the filters."""
+    code = space_named("nasnet_b").example.replace("&", "+")
+    kind, side = ("cells", 32) if size is None else ("cells_imagenet", size)
+    layout = Layout("cifar", (filters,), 4, side, side, 3, 10).of_kind(kind)
+    plan = design_plan(design_of(parse(code)), layout)
+    assert plan[-1].parameter_shapes["kernel"] == (wanted, 10)
+    cells = {layer.name.rpartition("/node")[0] for layer in plan if "/node" in layer.name}
+    # Four normal cells a stage and two reductions; on ImageNet two more in the stem.
+    assert len(cells) == 14 + 2 * (size is not None)
+    # Each cell prepares four maps, and nothing but the classifier reads them as one.
+    assert sum("/input" in layer.name for layer in plan) == 4 * len(cells)
+    assert [layer.name for layer in plan if layer.name.endswith("joined")] == ["head/joined"]
+    joined, *_, last = auxiliary_head(design_of(parse(code)), layout)
+    assert joined.name == "auxiliary/joined" and joined.shape[-1] == wanted // 2
+    assert {plan[i].name.split("/node")[0] for i in joined.inputs} == {"stage2/cell5"}
+    assert last.shape == (10,)
