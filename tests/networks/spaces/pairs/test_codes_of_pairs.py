@@ -37,6 +37,24 @@ def test_there_are_as_many_codes_as_the_papers_count():
     assert sequences("darts", 16) == 1_037_664_180 * 2**4
 
 
+def test_there_are_as_many_cells_of_enas_up_to_swapped_halves_as_the_reference_counts():
+    family = FAMILIES["enas_micro"]
+    forms = []
+    for node in range(family.nodes):
+        options = codes.choices(family, 4 * node + 1) * len(family.operations)
+        forms.append(options * (options + 1) // 2)
+    assert math.prod(forms) == 209_459_250_000
+    # The first node's are counted by what they mean.
+    rest = " ".join(f"{node} id(0)+id(2)" for node in range(3, 7))
+    halves = [f"{name}({state})" for name in family.operations for state in (0, 1)]
+    hashes = {
+        design_of(parse(f"enas_micro normal 2 {a}+{b} {rest} reduction 2 {a}+{b} {rest}")).hash
+        for a in halves
+        for b in halves
+    }
+    assert len(hashes) == forms[0] == 55
+
+
 def test_there_are_as_many_codes_of_nasnet_b_and_c_as_their_spaces_say():
     """Appendix B: four ways to combine; a node of B reads four inputs or an earlier node."""
     per_cell = {"nasnet_b": 4 * 5 * 6 * 7, "nasnet_c": 2 * 3 * 4 * 5}
