@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from blockqnn.networks.layout import Layout
+
 UNIFORM, FAIR, BY_AGENT = "uniform", "fair", "agent"
 """Who chooses the design that a step of training uses."""
 MOMENTUM, ADAM = "momentum", "adam"
@@ -38,6 +40,9 @@ class SupernetSettings:
         split: edges along which the supernet is split into one for each operation.
         split_epochs: for which each of these is trained on.
         control: train the whole supernet on for as many steps as all parts have together.
+        norm_scale: whether batch norms of what is designed have scale and shift in the supernet;
+            networks of their own always have them.
+        augmentation: of training images, as `Recipe.augmentation` has it.
     """
 
     epochs: int = 250
@@ -57,7 +62,20 @@ class SupernetSettings:
     split: tuple[str, ...] = ()
     split_epochs: int = 0
     control: bool = False
+    norm_scale: bool = True
+    augmentation: str = "none"
 
     def __post_init__(self) -> None:
         """Makes a tuple of what JSON has as a list."""
         object.__setattr__(self, "split", tuple(self.split))
+
+    def layout_of(self, layout: Layout) -> Layout:
+        """The layout in which the supernet has its designs.
+
+        Args:
+            layout: of networks of their own.
+
+        Returns:
+            The same, with or without scale and shift of batch norms.
+        """
+        return dataclasses.replace(layout, unscaled=not self.norm_scale)

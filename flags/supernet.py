@@ -71,6 +71,12 @@ def define_each(flags: FlagSet) -> None:
         "to which the norm of a step's gradients is cut; 0 for no bound",
         least=0,
     )
+    flags.switch(
+        "norm_scale",
+        usual.norm_scale,
+        "batch norms of cells have scale and shift in the supernet; networks with weights of their "
+        "own always have them",
+    )
     flags.choice(
         "paths",
         usual.paths,
@@ -188,4 +194,6 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         split=split,
         split_epochs=values["split_epochs"],
         control=values["control"],
+        norm_scale=values["norm_scale"],
+        augmentation=values["augmentation"],
     )

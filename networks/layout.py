@@ -22,7 +22,7 @@ OF_CELLS = (CELLS, CELLS_IMAGENET)
 _HALVINGS = {IMAGENET: 2, CELLS_IMAGENET: 3}
 """How often a stem halves height and width, where it does."""
 _CELL_STAGES = 3
-_LATER = ("cells", "rules")
+_LATER = ("cells", "rules", "unscaled")
 
 
 class LayoutError(ValueError):
@@ -46,6 +46,8 @@ class Layout:
             as `repeats` says.
         rules: how cells are stacked, or a whole network is built, where there is a choice;
             empty for the space's own.
+        unscaled: whether the batch norms of what is designed have no scale and shift, as in the
+            supernets of papers; those around it keep them.
         named: whether somebody chose it; else a design's usual layout may take its place. It is
             not a part of the layout, and in no record.
     """
@@ -59,6 +61,7 @@ class Layout:
     classes: int = 10
     cells: int = 0
     rules: str = ""
+    unscaled: bool = False
     named: bool = dataclasses.field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:

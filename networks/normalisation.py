@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-BATCH_NORM_MOMENTUM = 0.9
-"""Share of the old running statistics that a training step keeps."""
-BATCH_NORM_EPSILON = 1e-5
+from blockqnn.networks.norm_settings import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    USUAL_NORMS,
+    NormSettings,
+)
 
 Arrays = Mapping[str, jax.Array]
 """Arrays by name: of a layer's parameters, statistics or gradients."""
@@ -21,21 +24,27 @@ def batch_norm(
     statistics: Arrays,
     training: bool,
     devices: str | None = None,
+    settings: NormSettings = USUAL_NORMS,
 ) -> tuple[jax.Array, Arrays]:
     """Batch normalisation over all axes but the last, computed in float32.
 
     Args:
         x: [B, H, W, C].
-        parameters: `scale` and `bias`, [C].
+        parameters: `scale` and `bias`, [C], or neither.
         statistics: running `mean` and `variance`, [C].
         training: whether to normalise by the batch and update the statistics.
         devices: as for `batch_statistics`.
+        settings: of training.
 
     Returns:
         The normalised array in the dtype of `x`, and the statistics after it.
     """
-    used = batch_statistics(x, devices) if training else statistics
-    after = running_statistics(statistics, used) if training else statistics
+    if not training:
+        return normalised(x, parameters, statistics), statistics
+    used = batch_statistics(x, devices)
+    if settings.more:
+        used = {**used, "variance": used["variance"] + settings.more}
+    after = running_statistics(statistics, used, settings.momentum)
     return normalised(x, parameters, used), after
 
 
@@ -56,25 +65,29 @@ def batch_statistics(x: jax.Array, devices: str | None = None) -> Arrays:
     return {"mean": mean, "variance": variance}
 
 
-def running_statistics(statistics: Arrays, batch: Arrays) -> Arrays:
-    """The running statistics after one more batch."""
-    keep = BATCH_NORM_MOMENTUM
+def running_statistics(
+    statistics: Arrays, batch: Arrays, keep: float = BATCH_NORM_MOMENTUM
+) -> Arrays:
+    """The running statistics after one more batch, a share of the old ones being kept."""
     return {name: keep * statistics[name] + (1 - keep) * batch[name] for name in statistics}
 
 
 def normalised(x: jax.Array, parameters: Arrays, statistics: Arrays) -> jax.Array:
-    """Normalises by given statistics, then scales and shifts.
+    """Normalises by given statistics, then scales and shifts where there is what to do it by.
 
     Args:
         x: [B, H, W, C].
-        parameters: `scale` and `bias`, [C].
+        parameters: `scale` and `bias`, [C], or neither.
         statistics: `mean` and `variance`, [C].
 
     Returns:
         [B, H, W, C] in the dtype of `x`.
     """
-    factor = parameters["scale"] * jax.lax.rsqrt(statistics["variance"] + BATCH_NORM_EPSILON)
+    inverse = jax.lax.rsqrt(statistics["variance"] + BATCH_NORM_EPSILON)
     centred = x.astype(jnp.float32) - _row(statistics["mean"])
+    if "scale" not in parameters:
+        return (centred * _row(inverse)).astype(x.dtype)
+    factor = parameters["scale"] * inverse
     return (centred * _row(factor) + _row(parameters["bias"])).astype(x.dtype)
 
 
@@ -90,12 +103,12 @@ def batch_norm_gradients(
 
     Args:
         x: the input, [B, H, W, C].
-        parameters: `scale` and `bias`, [C].
+        parameters: `scale` and `bias`, [C], or neither.
         batch: what `batch_statistics` gives for `x`.
         gradient: g, for the output, [B, H, W, C].
 
     Returns:
-        The gradients for `scale` and `bias`, and that for `x`.
+        The gradients for `scale` and `bias` where there are these, and that for `x`.
     """
     inverse = jax.lax.rsqrt(batch["variance"] + BATCH_NORM_EPSILON)
     unit = (x.astype(jnp.float32) - _row(batch["mean"])) * _row(inverse)
@@ -106,6 +119,8 @@ def batch_norm_gradients(
     scale = jnp.einsum("bhw,bhwc->c", ones, wide * unit)
     pixels = x.size // x.shape[-1]
     centred = wide - _row(bias / pixels) - unit * _row(scale / pixels)
+    if "scale" not in parameters:
+        return {}, (_row(inverse) * centred).astype(x.dtype)
     dx = (_row(parameters["scale"] * inverse) * centred).astype(x.dtype)
     return {"scale": scale, "bias": bias}, dx
 

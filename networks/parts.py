@@ -64,7 +64,8 @@ def cut_into_layers(plan: Plan) -> tuple[Step, ...]:
     cutter = Cutter(plan)
     maps: list[Parts] = []
     for number, layer in enumerate(plan):
-        cut = one_step if layer.parameter_shapes else layer.operation.cut
+        holds = layer.parameter_shapes or layer.normalises
+        cut = one_step if holds else layer.operation.cut
         maps.append(cut(cutter, number, layer, [maps[i] for i in layer.inputs]))
     return _without_unread(cutter.steps)
 

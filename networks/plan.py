@@ -7,8 +7,9 @@ module, and every way of executing it. Nothing computes a shape twice.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from blockqnn.networks.operations.steps import Shape
 from blockqnn.networks.operations.table import Operation, OperationEntry
@@ -52,7 +53,7 @@ class PlacedLayer:
 
     @property
     def normalises(self) -> bool:
-        """Whether it has the scale, bias and running statistics of a batch norm."""
+        """Whether it has the running statistics of a batch norm, and as a rule its scale."""
         return self.operation.normalises
 
     @property
@@ -85,10 +86,23 @@ The first is the image, the last the linear classifier.
 
 
 class PlanBuilder:
-    """Places layers one after the other; `layers` are those that stand already."""
+    """Places layers one after the other; `layers` are those that stand already.
+
+    `scales` says whether the batch norms of what is placed have scale and shift.
+    """
 
     def __init__(self) -> None:
         self.layers: list[PlacedLayer] = []
+        self.scales = True
+
+    @contextlib.contextmanager
+    def norms(self, scale: bool) -> Iterator[None]:
+        """Says for a while whether batch norms have scale and shift."""
+        before, self.scales = self.scales, scale
+        try:
+            yield
+        finally:
+            self.scales = before
 
     def place(
         self,
@@ -123,6 +137,8 @@ class PlanBuilder:
         Raises:
             ValueError: if the image is given no shape.
         """
+        if not self.scales:
+            operation = operation.without_scale
         shapes = tuple(self.layers[i].shape for i in inputs)
         if shape is None:
             shape = operation.shape(shapes, kernel, stride, filters)

@@ -44,7 +44,7 @@ class TorchNetwork(nn.Module):
         """
         super().__init__()
         for layer in plan[1:]:
-            if layer.operation not in _FUNCTIONS:
+            if layer.operation.with_scale not in _FUNCTIONS:
                 raise UserError(
                     f"The child in PyTorch does not know the operation {layer.operation.name!r} "
                     f"of {layer.name}; allowed: "
@@ -52,7 +52,7 @@ class TorchNetwork(nn.Module):
                 )
         self._plan = plan
         # Looked up here, so that nothing but their calls is left to `torch.compile`.
-        self._functions = [_FUNCTIONS[layer.operation] for layer in plan[1:]]
+        self._functions = [_FUNCTIONS[layer.operation.with_scale] for layer in plan[1:]]
         self.layers = nn.ModuleList(
             _arrays(layer, own) for layer, own in zip(plan, weights, strict=True)
         )
@@ -228,8 +228,8 @@ def _batch_norm(x: torch.Tensor, arrays: nn.Module, training: bool) -> torch.Ten
         x,
         arrays.mean,
         arrays.variance,
-        arrays.scale,
-        arrays.bias,
+        getattr(arrays, "scale", None),
+        getattr(arrays, "bias", None),
         training,
         BATCH_NORM_MOMENTUM,
         BATCH_NORM_EPSILON,

@@ -137,7 +137,7 @@ class StepPrograms:
             passed = (gradient,)
         if self._step.kind is StepKind.BIAS:
             own = {"bias": jnp.sum(gradient, axis=0)}
-        elif self._step.kind is not StepKind.BATCH_NORM:
+        elif self._step.kind.with_scale is not StepKind.BATCH_NORM:
             run = self._before_norm
             before = {name: array for name, array in parameters.items() if name not in own}
             if self._passes_gradient:

@@ -118,7 +118,7 @@ def architecture(what: Code | Design, layout: Layout) -> Architecture:
         (own,) = (element for element in elements if isinstance(element, Unit))
         design = class_of(_WHOLE, [own], same_width=False, fixed=True)
     else:
-        design = design_class(meant)
+        design = design_class(meant, layout.unscaled)
     classes = {design.example.form: design}
     for form, units in _by_form(e for e in elements if isinstance(e, Unit)).items():
         if form not in classes and len(units[0].layers) > 1:

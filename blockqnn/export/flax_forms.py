@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from blockqnn.export.flax_helpers import HELPERS
-from blockqnn.export.forms import NEEDS, Arrays, Dialect, SourceForm
+from blockqnn.export.flax_helpers import HELPERS, UNSCALED_NORM
+from blockqnn.export.forms import (
+    Arrays,
+    Dialect,
+    SourceForm,
+    needs_with_unscaled,
+    with_unscaled,
+)
 from blockqnn.networks.plan import Operation
 
 
 def _norm(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
-    return {
-        "scale": trained["scale"],
-        "bias": trained["bias"],
-        "mean": running["mean"],
-        "var": running["variance"],
-    }
+    own = {name: trained[name] for name in ("scale", "bias") if name in trained}
+    return own | {"mean": running["mean"], "var": running["variance"]}
 
 
 def _convolution_and_norm(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
@@ -114,6 +116,12 @@ FORMS = {
         "batch_norm({outputs}, rngs=rngs)",
         helpers=("batch_norm",),
         weights=_norm,
+    ),
+    Operation.LAYER_NORM: SourceForm(
+        "{layer}({x})", "group_norm({outputs}, 1, rngs=rngs)", helpers=("group_norm",)
+    ),
+    Operation.INSTANCE_NORM: SourceForm(
+        "{layer}({x})", "group_norm({outputs}, {outputs}, rngs=rngs)", helpers=("group_norm",)
     ),
     Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel}{stride})", helpers=("max_pool",)),
     Operation.AVERAGE_POOLING: SourceForm(
@@ -232,8 +240,8 @@ def stage({parameters}, {units}: int, *, rngs: nnx.Rngs) -> nnx.List:
 FLAX = Dialect(
     name="Flax",
     forms=FORMS,
-    helpers=HELPERS,
-    needs=NEEDS,
+    helpers=with_unscaled(HELPERS, UNSCALED_NORM),
+    needs=needs_with_unscaled(),
     head=HEAD,
     read_image=READ_IMAGE,
     load=LOAD,

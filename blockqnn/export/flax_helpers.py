@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.networks.norm_settings import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
 HELPERS = {
     "convolution": '''
@@ -198,6 +198,18 @@ class PlainFactorisedReduction(nnx.Module):
         halves = [self.even(x[:, ::2, ::2]), self.odd(shifted[:, ::2, ::2])]
         return self.norm(jnp.concatenate(halves, axis=-1))
 ''',
+    "group_norm": f'''
+
+def group_norm(channels: int, groups: int, *, rngs: nnx.Rngs) -> nnx.GroupNorm:
+    """Normalises each image by itself: all of it for one group, each channel for as many."""
+    return nnx.GroupNorm(
+        channels,
+        num_groups=groups,
+        epsilon={BATCH_NORM_EPSILON},
+        use_fast_variance=False,
+        rngs=rngs,
+    )
+''',
     "zeros_after": '''
 
 def zeros_after(x: jax.Array, tall: jax.Array, wide: jax.Array) -> jax.Array:
@@ -242,3 +254,17 @@ def padded_sum(x: jax.Array, y: jax.Array) -> jax.Array:
     return x + y
 ''',
 }
+
+UNSCALED_NORM = f'''
+
+def unscaled_norm(channels: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """A batch normalisation without scale and shift."""
+    return nnx.BatchNorm(
+        channels,
+        momentum={BATCH_NORM_MOMENTUM},
+        epsilon={BATCH_NORM_EPSILON},
+        use_scale=False,
+        use_bias=False,
+        rngs=rngs,
+    )
+'''

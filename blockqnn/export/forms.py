@@ -24,6 +24,44 @@ NEEDS = {
 }
 """For helpers that need others, these; both frameworks have them by these names."""
 
+_NORM, _UNSCALED_NORM = "batch_norm", "unscaled_norm"
+_UNSCALED = {_NORM: _UNSCALED_NORM} | {
+    name: f"Unscaled{name}" for name, needs in NEEDS.items() if _NORM in needs
+}
+"""What helpers are called whose batch norm has neither scale nor shift."""
+
+
+def with_unscaled(helpers: Mapping[str, str], norm: str) -> dict[str, str]:
+    """Helpers, and those of them that normalise once more without scale and shift.
+
+    Args:
+        helpers: definitions by name, in the order in which they stand in the source.
+        norm: the definition of `unscaled_norm`.
+
+    Returns:
+        Definitions by name.
+    """
+    found: dict[str, str] = {}
+    for name, text in helpers.items():
+        found[name] = text
+        if name == _NORM:
+            found[_UNSCALED_NORM] = norm
+        elif name in _UNSCALED:
+            text = text.replace(f"class {name}(", f"class {_UNSCALED[name]}(")
+            text = text.replace("batch normalisation.", "unscaled batch norm.")
+            found[_UNSCALED[name]] = text.replace(f"{_NORM}(", f"{_UNSCALED_NORM}(")
+    return found
+
+
+def needs_with_unscaled() -> dict[str, tuple[str, ...]]:
+    """`NEEDS`, and those of the helpers without scale and shift."""
+    unscaled = {
+        _UNSCALED[name]: tuple(_UNSCALED.get(each, each) for each in needs)
+        for name, needs in NEEDS.items()
+        if name in _UNSCALED
+    }
+    return NEEDS | unscaled
+
 
 def as_they_are(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
     """Arrays under the names that they have in the plan."""
@@ -58,6 +96,15 @@ class SourceForm:
     oblong_helpers: tuple[str, ...] = ()
     uneven_helpers: tuple[str, ...] = ()
     weights: Callable[[Arrays, Arrays], dict[str, np.ndarray]] = as_they_are
+
+    @property
+    def without_scale(self) -> SourceForm:
+        """The form of the operation whose batch norm has neither scale nor shift."""
+        constructor = self.constructor
+        for name in self.helpers:
+            constructor = constructor.replace(f"{name}(", f"{_UNSCALED.get(name, name)}(")
+        helpers = tuple(_UNSCALED.get(name, name) for name in self.helpers)
+        return dataclasses.replace(self, constructor=constructor, helpers=helpers)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -113,10 +160,12 @@ class Dialect:
         Raises:
             UserError: if the export does not know the operation.
         """
-        if layer.operation not in self.forms:
-            known = ", ".join(operation.name for operation in self.forms)
+        operation = layer.operation.with_scale
+        if operation not in self.forms:
+            known = ", ".join(each.name for each in self.forms)
             raise UserError(
                 f"{layer.name} is {layer.operation.name!r}, which the export cannot write as "
                 f"source code in {self.name}; allowed: {known}."
             )
-        return self.forms[layer.operation]
+        form = self.forms[operation]
+        return form if layer.operation.scales else form.without_scale

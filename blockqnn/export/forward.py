@@ -73,8 +73,9 @@ def compute_logits(
     for layer, arrays, running in zip(plan[1:], parameters[1:], statistics[1:], strict=True):
         inputs = [outputs[i] for i in layer.inputs]
         own, norm = ({name: jnp.asarray(a) for name, a in x.items()} for x in (arrays, running))
-        if layer.operation in _IN_XLA:
-            outputs.append(_IN_XLA[layer.operation](layer, own | norm, inputs))
+        operation = layer.operation.with_scale
+        if operation in _IN_XLA:
+            outputs.append(_IN_XLA[operation](layer, own | norm, inputs))
         else:
             outputs.append(compute(layer, own, norm, inputs, training=False)[0])
     return outputs[-1]

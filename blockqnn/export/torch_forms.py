@@ -6,20 +6,30 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from blockqnn.export.forms import NEEDS, Arrays, Dialect, SourceForm
-from blockqnn.export.torch_helpers import HELPERS
+from blockqnn.export.forms import (
+    Arrays,
+    Dialect,
+    SourceForm,
+    needs_with_unscaled,
+    with_unscaled,
+)
+from blockqnn.export.torch_helpers import HELPERS, UNSCALED_NORM
 from blockqnn.networks.plan import Operation
 
 
 def _norm(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    names = {"scale": "weight", "bias": "bias"}
     return {
-        "weight": trained["scale"],
-        "bias": trained["bias"],
+        **{name: trained[own] for own, name in names.items() if own in trained},
         "running_mean": running["mean"],
         "running_var": running["variance"],
         # PyTorch counts steps here, and uses the number only without a momentum.
         "num_batches_tracked": np.zeros((), np.int64),
     }
+
+
+def _scale_and_bias(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    return {"weight": trained["scale"], "bias": trained["bias"]}
 
 
 def _convolution(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
@@ -132,6 +142,12 @@ FORMS = {
     Operation.BATCH_NORM: SourceForm(
         "{layer}({x})", "batch_norm({outputs})", helpers=("batch_norm",), weights=_norm
     ),
+    Operation.LAYER_NORM: SourceForm(
+        "{layer}({x})", "nn.GroupNorm(1, {outputs})", weights=_scale_and_bias
+    ),
+    Operation.INSTANCE_NORM: SourceForm(
+        "{layer}({x})", "nn.GroupNorm({outputs}, {outputs})", weights=_scale_and_bias
+    ),
     Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel}{stride})", helpers=("max_pool",)),
     Operation.AVERAGE_POOLING: SourceForm(
         "average_pool({x}, {kernel}{stride})", helpers=("average_pool",)
@@ -235,8 +251,8 @@ def stage({parameters}, {units}: int) -> nn.Sequential:
 TORCH = Dialect(
     name="PyTorch",
     forms=FORMS,
-    helpers=HELPERS,
-    needs=NEEDS,
+    helpers=with_unscaled(HELPERS, UNSCALED_NORM),
+    needs=needs_with_unscaled(),
     head=HEAD,
     read_image=READ_IMAGE,
     load=LOAD,

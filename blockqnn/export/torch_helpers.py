@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.networks.norm_settings import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
 HELPERS = {
     "convolution": '''
@@ -206,3 +206,11 @@ def padded_sum(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return x + y
 ''',
 }
+
+UNSCALED_NORM = f'''
+
+def unscaled_norm(channels: int) -> nn.BatchNorm2d:
+    """A batch normalisation without scale and shift."""
+    momentum = {1 - BATCH_NORM_MOMENTUM:g}
+    return nn.BatchNorm2d(channels, eps={BATCH_NORM_EPSILON}, momentum=momentum, affine=False)
+'''

@@ -85,15 +85,17 @@ class UnitClass:
 
 def short_name(layer: PlacedLayer) -> str:
     """A word for what a layer computes, fit for a variable."""
-    name = SHORT.get(layer.operation, layer.operation.name)
+    operation = layer.operation.with_scale
+    name = SHORT.get(operation, operation.name)
     return re.sub(r"\W+", "_", name.lower()).strip("_") or "layer"
 
 
-def design_class(design: Design) -> UnitClass:
+def design_class(design: Design, unscaled: bool = False) -> UnitClass:
     """The class of a design.
 
     Args:
         design: of any space.
+        unscaled: whether its batch norms have neither scale nor shift.
 
     Returns:
         The class, called as the space calls one of its designs.
@@ -106,9 +108,15 @@ def design_class(design: Design) -> UnitClass:
     units = []
     for channels, filters in _PROBES:
         try:
-            units.append(alone(space.alone(design, channels, filters), space.unit))
+            plan = space.alone(design, channels, filters)
         except LayoutError:  # Designs whose nodes are sums have as many filters as channels.
             continue
+        if unscaled:
+            plan = tuple(
+                dataclasses.replace(layer, operation=layer.operation.without_scale)
+                for layer in plan
+            )
+        units.append(alone(plan, space.unit))
     return class_of(name, units, same_width=len(units) < len(_PROBES))
 
 

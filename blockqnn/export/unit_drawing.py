@@ -49,7 +49,12 @@ def unit_drawing(of: UnitClass) -> str:
         layers.pop()
     nodes = [Node(graphs.INPUT, graphs.INPUT)]
     nodes += [
-        Node(_KIND.get(layer.operation, graphs.IDENTITY), _label(layer), layer.kernel, inputs)
+        Node(
+            _KIND.get(layer.operation.with_scale, graphs.IDENTITY),
+            _label(layer),
+            layer.kernel,
+            inputs,
+        )
         for layer, inputs in layers
     ]
     nodes.append(Node(graphs.OUTPUT, label, 0, outputs))

@@ -47,6 +47,8 @@ BEFORE_THERE_WERE = {
     "split": "",
     "split_epochs": "0",
     "control": "false",
+    "norm_scale": "true",
+    "augmentation": "none",
     **typed_defaults(AGENTS["reinforce"].settings),
     **typed_defaults(AGENTS["ppo"].settings),
 }

@@ -156,8 +156,8 @@ def one_step(cutter: Cutter, number: int, layer: PlacedLayer, inputs: Sequence[P
         whole,
         layer.shape,
         kernel=layer.kernel,
-        # What has no arrays is the same wherever it stands.
-        layer=number if layer.parameter_shapes else 0,
+        # What has neither arrays nor statistics is the same wherever it stands.
+        layer=number if layer.parameter_shapes or layer.normalises else 0,
         stride=layer.stride,
         rows=((0,),) if layer.operation.by_rows else (),
     )
@@ -189,7 +189,7 @@ def pcc_by_groups(
     if len(cutter.groups(inputs[0], MAP_GROUPS)) == 1:
         return tuple(cutter.place_convolutions(number, layer, inputs[0], layer.operation))
     sums = cutter.place_convolutions(number, layer, inputs[0], StepKind.RELU_CONVOLUTION)
-    return (cutter.place_sum(StepKind.BATCH_NORM, sums, layer.shape, layer=number),)
+    return (cutter.place_sum(_norm_of(layer), sums, layer.shape, layer=number),)
 
 
 def batch_norm_of_one(
@@ -197,7 +197,12 @@ def batch_norm_of_one(
 ) -> Parts:
     """The same step as after the convolutions of several groups, here of one summand."""
     part = cutter.joined(inputs[0])
-    return (cutter.place(StepKind.BATCH_NORM, (part,), layer.shape, layer=number),)
+    return (cutter.place(_norm_of(layer), (part,), layer.shape, layer=number),)
+
+
+def _norm_of(layer: PlacedLayer) -> Computation:
+    """A step of a layer's batch norm alone."""
+    return StepKind.BATCH_NORM if layer.operation.scales else StepKind.BATCH_NORM.without_scale
 
 
 def sum_by_parts(cutter: Cutter, number: int, layer: PlacedLayer, inputs: Sequence[Parts]) -> Parts:

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import importlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 Shape = tuple[int, ...]
 """Height, width and channels of a feature map, or channels of a vector."""
@@ -85,6 +85,11 @@ def bias_of_channels(placed: Placed) -> dict[str, Shape]:
     return {"bias": placed.shape[-1:]}
 
 
+def scale_and_bias(placed: Placed) -> dict[str, Shape]:
+    """A `scale` and a `bias` for each channel of the output."""
+    return {"scale": placed.shape[-1:], "bias": placed.shape[-1:]}
+
+
 def window_kernel(placed: Placed) -> dict[str, Shape]:
     """The `kernel` of a convolution of all inputs' channels, HWIO."""
     read = sum(shape[-1] for shape in placed.input_shapes)
@@ -152,6 +157,10 @@ class Computation:
             and running statistics are not among `arrays`.
         by_rows: whether a step holds those rows of its layer's `kernel` that
             belong to its inputs, rather than the layer's arrays as they are.
+        scales: whether that batch norm has a `scale` and a `bias`.
+        without_scale: the same whose batch norm has neither; itself where there is nothing to
+            leave out.
+        with_scale: what it was before these were left out; itself as a rule.
     """
 
     name: str
@@ -159,6 +168,18 @@ class Computation:
     arrays: Callable[[Placed], dict[str, Shape]] = no_arrays
     normalises: bool = False
     by_rows: bool = False
+    scales: bool = True
+    without_scale: Self = dataclasses.field(init=False)
+    with_scale: Self = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        """Makes the form without scale and shift, once, since entries are known by identity."""
+        plain = self
+        if self.normalises and self.scales:
+            plain = dataclasses.replace(self, name=f"{self.name} without scale", scales=False)
+            object.__setattr__(plain, "with_scale", self)
+        object.__setattr__(self, "without_scale", plain)
+        object.__setattr__(self, "with_scale", self)
 
     @functools.cached_property
     def compute(self) -> Callable[..., Any]:
@@ -168,7 +189,7 @@ class Computation:
     def parameter_shapes(self, placed: Placed) -> dict[str, Shape]:
         """The shape of each trained array, those of batch norm included."""
         shapes = self.arrays(placed)
-        if self.normalises:
+        if self.normalises and self.scales:
             shapes |= {"scale": placed.shape[-1:], "bias": placed.shape[-1:]}
         return shapes
 
@@ -183,7 +204,7 @@ class StepKind:
     """What a step computes that is no operation of its own.
 
     A PCC of one group is one step, of several a convolution for each and then
-    a batch norm of their sum.
+    a batch norm of their sum, which has a scale where the PCC has one.
     """
 
     RELU_CONVOLUTION = Computation(
@@ -236,7 +257,7 @@ class Step:
 
     @property
     def normalises(self) -> bool:
-        """Whether it has the scale, bias and running statistics of a batch norm."""
+        """Whether it has the running statistics of a batch norm, and as a rule its scale."""
         return self.kind.normalises
 
     @property

@@ -58,6 +58,7 @@ from blockqnn.networks.operations.steps import (
     loaded,
     matrix_kernel,
     row_kernel,
+    scale_and_bias,
     separable_kernels,
     whole_kernel,
     window_kernel,
@@ -252,6 +253,8 @@ class Operation:
     BATCH_NORM = OperationEntry(
         "batch norm", _FUNCTIONS + "identity", normalises=True, cut=batch_norm_of_one
     )
+    LAYER_NORM = OperationEntry("layer norm", _FUNCTIONS + "layer_norm", scale_and_bias)
+    INSTANCE_NORM = OperationEntry("instance norm", _FUNCTIONS + "instance_norm", scale_and_bias)
     DOWNSAMPLING = OperationEntry(
         "2x2 max pooling, stride 2", _FUNCTIONS + "downsampling", shape=halved, cut=each_part
     )

@@ -38,7 +38,8 @@ def cell_plan(cell: Cell, layout: Layout) -> Plan:
         if stage > 1:
             here = _reduction(builder, f"stage{stage}/reduction", here, filters)
         for repeat in range(1, layout.repeats + 1):
-            here = _cell(builder, f"stage{stage}/cell{repeat}", cell.code, here)
+            with builder.norms(scale=not layout.unscaled):
+                here = _cell(builder, f"stage{stage}/cell{repeat}", cell.code, here)
     here = _norm(builder, "head/norm", here)
     builder.head(here, layout.classes)
     return tuple(builder.layers)

@@ -51,9 +51,10 @@ def cells_plan(block: CanonicalBlock, layout: Layout) -> Plan:
         if stage > 1:
             here = builder.downsampling(f"stage{stage}/pooling", here)
         for number in range(1, first[stage] - first[stage - 1] + (stage == 1)):
-            here = builder.convolution(
-                f"stage{stage}/input{number}", Operation.PCC, here, 1, filters
-            )
-            here = place_block(builder, f"stage{stage}/block{number}", block, here, filters)
+            with builder.norms(scale=not layout.unscaled):
+                here = builder.convolution(
+                    f"stage{stage}/input{number}", Operation.PCC, here, 1, filters
+                )
+                here = place_block(builder, f"stage{stage}/block{number}", block, here, filters)
     builder.head(here, layout.classes)
     return tuple(builder.layers)

@@ -47,7 +47,8 @@ def make_plan(block: CanonicalBlock, layout: Layout) -> Plan:
         if stage > 1:
             here = builder.downsampling(f"stage{stage}/pooling", here)
         for repeat in range(1, layout.repeats + 1):
-            here = place_block(builder, f"stage{stage}/block{repeat}", block, here, filters)
+            with builder.norms(scale=not layout.unscaled):
+                here = place_block(builder, f"stage{stage}/block{repeat}", block, here, filters)
     builder.head(here, layout.classes)
     return tuple(builder.layers)
 

@@ -42,6 +42,8 @@ class Rules:
         drops_reductions: whether drop-path may leave out an identity with a stride.
         narrows: whether full convolutions of more than one pixel work on a quarter of the
             filters (of 1x3 and 3x1, three eighths), between convolutions of 1x1.
+        norms_pools: whether batch norm follows each pooling where batch norms of cells have no
+            scale and shift, that is in a supernet.
     """
 
     stem_twice: bool = True
@@ -60,6 +62,7 @@ class Rules:
     auxiliary_pooling: bool = False
     drops_reductions: bool = False
     narrows: bool = False
+    norms_pools: bool = False
 
 
 _NASNET = Rules(stem_twice=False, factorises=False, stem_cells=True, stem_filters=32)
@@ -84,6 +87,7 @@ RULES: Mapping[str, Rules] = MappingProxyType(
             auxiliary_stride=(3, 2),
             auxiliary_norms=(True, False),
             drops_reductions=True,
+            norms_pools=True,
         ),
         "enas": _ENAS,
         "enas_search": dataclasses.replace(_ENAS, squeezes=True),
@@ -95,7 +99,7 @@ mobile network, and for the large one; those of AmoebaNet are NASNet's with narr
 
 def unshared(family: Family, rules: str) -> str:
     """Why cells of a family cannot share weights under some rules; empty where they can."""
-    if RULES[rules].squeezes or family.outputs is Outputs.ALL_NODES:
+    if RULES[rules].squeezes or family.outputs in (Outputs.ALL_NODES, Outputs.EACH_NODE):
         return ""
     squeezing = " or ".join(name for name, each in RULES.items() if each.squeezes)
     return (

@@ -55,7 +55,8 @@ def macro_plan(design: MacroNetwork, layout: Layout, rules: str) -> Plan:
     filters = stage_filters(layout.filters, rules)
     here = builder.convolution("stem/convolution", Operation.CONVOLUTION, 0, 3, filters[0])
     here = builder.place("stem/norm", Operation.BATCH_NORM, (here,))
-    here = _Body(builder, design, filters, MACRO_RULES[rules]).place(here)
+    with builder.norms(scale=not layout.unscaled):
+        here = _Body(builder, design, filters, MACRO_RULES[rules]).place(here)
     here = builder.place("head/pooling", Operation.GLOBAL_POOLING, (here,))
     builder.place("head/linear", Operation.PRODUCT, (here,), filters=layout.classes)
     return tuple(builder.layers)

@@ -33,7 +33,8 @@ def nas_plan(design: NasNetwork, layout: Layout, rules: str) -> Plan:
     """
     builder = PlanBuilder()
     builder.place("image", Operation.IMAGE, (), layout.image_shape)
-    here = _Body(builder, design, layout.filters, ZEROS[rules]).place()
+    with builder.norms(scale=not layout.unscaled):
+        here = _Body(builder, design, layout.filters, ZEROS[rules]).place()
     here = builder.place("head/pooling", Operation.GLOBAL_POOLING, (here,))
     builder.place("head/linear", Operation.LINEAR, (here,), filters=layout.classes)
     return tuple(builder.layers)

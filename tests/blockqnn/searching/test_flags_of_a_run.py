@@ -113,6 +113,8 @@ OTHER_VALUES = {
     "split": "1<-0",
     "split_epochs": "2",
     "control": "true",
+    "norm_scale": "false",
+    "augmentation": "padded",
     "mu": "0",
     "rho": "0",
 }
@@ -152,6 +154,7 @@ OWNERS = {
             "split",
             "split_epochs",
             "control",
+            "norm_scale",
         ),
         "shared",
     ),

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from blockqnn.errors import UserError
+from blockqnn.networks.cost import cost
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import parse, published, space_named
+from blockqnn.networks.spaces.registry import design_of, parse, published, space_named
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
 from blockqnn.searching.supernet import FACT
@@ -86,6 +87,35 @@ def test_designs_are_scored_by_a_supernet_that_was_trained_first(blockqnn):
     # The same command ends at once, and says the same.
     again = blockqnn("search", *SMALL, "--run_dir=run")
     assert again[0] == 0 and "Training the supernet" not in again[1]
+
+
+def test_a_supernet_may_be_without_scale_and_shift_and_its_designs_are_with_them(blockqnn):
+    status, _out, err = blockqnn(
+        "search", *SMALL, "--run_dir=run", "--norm_scale=false", "--check=2", "--epochs=1"
+    )
+    assert (status, err) == (0, "")
+    (bank,) = (blockqnn.directory / "run" / "banks").glob("whole-0002")
+    keys = json.loads((bank / "bank.json").read_text())["keys"]
+    norms = [key for key in keys if "batch norm" in key]
+    assert {"without scale" in key for key in norms if "/cell" in key} == {True}
+    assert {"without scale" in key for key in norms if "/cell" not in key} == {False}
+    # The trial says what the design costs by itself, with scale and shift.
+    layout = Layout("nasbench201", (2, 4), 1, 8, 8, 1, 3)
+    for trial in read_run(blockqnn.directory / "run").by_reward:
+        assert trial.parameters == cost(design_of(trial.code), layout).parameters
+    status, _out, err = blockqnn("search", *SMALL, "--run_dir=run")
+    assert status == 2 and "norm_scale" in err
+
+
+def test_images_of_a_supernet_may_be_changed_before_each_epoch(blockqnn):
+    losses = []
+    for number, flags in enumerate([(), ("--augmentation=padded",), ("--augmentation=padded",)]):
+        status, out, err = blockqnn("search", *SMALL, f"--run_dir=run{number}", *flags)
+        assert (status, err) == (0, "")
+        assert ("images padded and mirrored at random" in out) == bool(flags)
+        epochs = epochs_of(blockqnn.directory / f"run{number}")
+        losses.append([each["loss"] for each in epochs])
+    assert losses[0] != losses[1] == losses[2]
 
 
 def test_a_split_supernet_scores_each_design_by_the_part_that_owns_it(blockqnn):

@@ -33,6 +33,7 @@ LAYOUT = Layout(
     filters=(4, 6), repeats=1, height=4, width=4, channels=1, classes=3, kind="nasbench201"
 )
 CELLS = dataclasses.replace(LAYOUT, kind="cells", filters=(4,))
+UNSCALED = dataclasses.replace(CELLS, unscaled=True)
 BATCH = 8
 ONE = parse("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_3x3~1|none~2|")
 OTHER = parse("|nor_conv_1x1~0|+|none~0|nor_conv_3x3~1|+|avg_pool_3x3~0|nor_conv_3x3~1|none~2|")
@@ -142,7 +143,7 @@ def test_a_path_is_an_ordinary_child(parts):
                 assert entry.statistics[name] == pytest.approx(array, abs=2e-4)
 
 
-@pytest.mark.parametrize(("code", "layout"), [(ONE, LAYOUT), (DARTS, CELLS)])
+@pytest.mark.parametrize(("code", "layout"), [(ONE, LAYOUT), (DARTS, CELLS), (DARTS, UNSCALED)])
 def test_scores_are_those_of_the_module(parts, code, layout):
     bank, _, _ = trained(ADAM_SETTINGS, parts[0], [code] * 3, layout=layout)
     (path,) = paths_of(bank, parts[0], code, layout=layout)
@@ -261,6 +262,26 @@ def test_a_bank_on_disk_goes_on_as_the_one_in_memory(parts, tmp_path, settings):
     assert same(list(arrays_of(bank).values()), list(arrays_of(read).values()))
     for one in (bank, read):
         trained(settings, parts[0], [OTHER, ONE], bank=one)
+    assert same(list(arrays_of(bank).values()), list(arrays_of(read).values()))
+
+
+def test_a_bank_whose_norms_have_neither_scale_nor_shift_is_kept_too(parts, tmp_path):
+    """Norms behind poolings have no arrays, and their statistics are the bank's all the same."""
+    code = parse(
+        "darts normal 2 max3(0)+avg3(1) 3 max3(0)+sep3(1) 4 id(0)+dil3(1) 5 sep5(0)+max3(2) "
+        "reduction 2 max3(0)+max3(1) 3 id(2)+max3(1) 4 max3(0)+id(2) 5 id(2)+max3(1)"
+    )
+    bank, _, _ = trained(MOMENTUM_SETTINGS, parts[0], [code] * 2, layout=UNSCALED)
+    pools = [key for key in bank.entries if "/pooling_norm: " in key]
+    assert len(pools) == 4 and all("without scale" in key for key in pools)
+    for key in pools:
+        assert not bank.entries[key].parameters
+        assert np.any(np.asarray(bank.entries[key].statistics["mean"]) != 0)
+    write_bank(tmp_path / "bank", bank, 1.0, 1.0)
+    read = read_bank(tmp_path / "bank", Bank(compiled_for(MOMENTUM_SETTINGS), 9))
+    assert same(list(arrays_of(bank).values()), list(arrays_of(read).values()))
+    for one in (bank, read):
+        trained(MOMENTUM_SETTINGS, parts[0], [code], bank=one, layout=UNSCALED)
     assert same(list(arrays_of(bank).values()), list(arrays_of(read).values()))
 
 
