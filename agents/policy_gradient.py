@@ -138,10 +138,9 @@ class PolicyGradient(abc.ABC):
 
     def sampled(self, actions: Sequence[Action]) -> Sampled | None:
         """See `Sampling.sampled`."""
-        numbers = self._policy.tables.numbers(actions)
-        if numbers is None:
+        written = self._policy.score_episode(actions)
+        if written is None:
             return None
-        written = self._policy.score(numbers)
         old = written.log_probabilities[: len(actions)].tolist()
         return Sampled(self._updates, tuple(old), float(written.entropies.sum()))
 

@@ -208,7 +208,7 @@ def test_only_flags_import_absl(module):
     assert "absl" not in distributions_imported(module)
 
 
-CONTROLLERS = {"controller", "cpu_device", "policy", "policy_updates"}
+CONTROLLERS = {"controller", "cpu_device", "matrix_gradients", "policy", "policy_updates"}
 """Modules of the agents that compute with JAX, which a search imports for such an agent alone."""
 
 
