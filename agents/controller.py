@@ -296,5 +296,5 @@ def scored_with_offsets(
     return _write(form, weights, tables, lambda distribution, t: numbers[t], offsets)
 
 
-# One at a time, as a batch is rounded otherwise; one program draws and scores, to the last bit alike.
+# One at a time, as a batch is rounded otherwise; one program draws and scores, so both agree.
 write_one = jax.jit(written_with, static_argnums=0)

@@ -22,6 +22,7 @@ from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
+from blockqnn.runs.supernet_record import CHECK
 from blockqnn.searching.supernet_paths import (
     CONTROL,
     WHOLE,
@@ -33,8 +34,6 @@ from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.trial import Job, Status, Trial, child_seed, job_of
 from blockqnn.workers.choice import make_executor
 
-FACT = "shared_check"
-"""The fact in a store: for the number of each trial what its own training came to."""
 SCORE, PARAMETERS = "score by shared weights", "number of parameters"
 LEAST = 4
 """Designs without which a rank correlation says nothing."""
@@ -72,7 +71,7 @@ def check_scores(search: SearchSettings, run: RunSettings, count: int, stream: T
         except KeyboardInterrupt:
             print(f"\nStopped; what has finished is in {run.run_dir}.", file=stream)
             return INTERRUPTED
-        found = store.facts()[FACT]
+        found = store.facts()[CHECK]
     print(f"\n{in_words(sample, found, others)}", file=stream)
     if drawn:
         own_scores = [trial.accuracies[-1] for trial in scored]
@@ -137,7 +136,7 @@ def _train(
     """Trains what is missing, and returns the sample."""
     from blockqnn.calibration.sample import stratified_sample
 
-    found: dict[str, Any] = store.facts().get(FACT, {})
+    found: dict[str, Any] = store.facts().get(CHECK, {})
     known = [int(number) for number in found]
     sample = stratified_sample(scored, count, search.seed, preferred=known)
     missing = [trial for trial in sample if str(trial.number) not in found]
@@ -165,7 +164,7 @@ def _train(
                 "reason": outcome.reason,
             }
             found = {**found, str(place): own}
-            store.set_facts({FACT: found})
+            store.set_facts({CHECK: found})
             said = outcome.reason or f"{number(accuracy)} %"
             print(f"  {done:3} of {len(jobs)}: trial {place}, {said}", file=stream, flush=True)
     return sample

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs.learning import sampled_by
 from blockqnn.runs.store import Store
+from blockqnn.runs.supernet_record import EPOCHS, PLAN, EpochEnded
 from blockqnn.searching.supernet_paths import (
     Part,
     fair_paths,
@@ -30,34 +30,6 @@ from blockqnn.supernet_settings import BY_AGENT, FAIR
 from blockqnn.supernets.places import bank_name, remove_bank
 from blockqnn.trial import BankEpoch, Job, Outcome
 from blockqnn.workers.contract import Executor
-
-FACT = "supernet"
-"""The fact in a store: the epochs that have ended."""
-
-
-@dataclasses.dataclass(frozen=True)
-class EpochEnded:
-    """An epoch of a bank.
-
-    Attributes:
-        part: name of the bank.
-        epoch: from 1.
-        epochs: of its training.
-        loss: mean over its steps.
-        seconds: that a worker took.
-        images: that were trained on.
-        done: epochs of all banks that have ended.
-        total: that all banks will have.
-    """
-
-    part: str
-    epoch: int
-    epochs: int
-    loss: float
-    seconds: float
-    images: int
-    done: int
-    total: int
 
 
 class SupernetPhase:
@@ -83,7 +55,7 @@ class SupernetPhase:
         self._own, self._directory = settings.supernet, directory
         self._space = space_named(settings.space, settings.max_layers)
         self.parts = parts_of(self._own, self._space)
-        self._ended: list[dict[str, Any]] = list(store.facts().get(FACT, []))
+        self._ended: list[dict[str, Any]] = list(store.facts().get(EPOCHS, []))
         train, validation = search_part_sizes(settings.data)
         self._steps = max(1, train // self._own.batch_size)
         self._scored_batches = max(1, -(-validation // self._own.batch_size))
@@ -126,6 +98,7 @@ class SupernetPhase:
             UserError: if an epoch cannot be trained.
         """
         whole, *others = self.parts
+        self._store.set_facts({PLAN: {part.name: part.epochs for part in self.parts}})
         yield from self._train([whole], executor)
         yield from self._train(others, executor)
 
@@ -178,7 +151,7 @@ class SupernetPhase:
         if outcome.reason or outcome.score is None:
             raise UserError(f"Epoch {epoch} of the supernet failed: {outcome.reason}")
         images = self._steps * self._own.batch_size
-        record = {
+        record: dict[str, Any] = {
             "part": part.name,
             "loss": outcome.score,
             "seconds": outcome.train_seconds,
@@ -186,9 +159,9 @@ class SupernetPhase:
         }
         if self._own.paths == BY_AGENT:
             record |= self._teach(bank_name(part.name, epoch), epoch, executor)
-            self._store.end_phase({FACT: [*self._ended, record]}, self._agent.get_state(True))
+            self._store.end_phase({EPOCHS: [*self._ended, record]}, self._agent.get_state(True))
         else:
-            self._store.set_facts({FACT: [*self._ended, record]})
+            self._store.set_facts({EPOCHS: [*self._ended, record]})
         self._ended.append(record)
         if epoch > 2:
             # The one before is what an interrupted epoch begins with.
@@ -202,6 +175,10 @@ class SupernetPhase:
             images,
             len(self._ended),
             self.epochs,
+            all_seconds=self.spent()[1],
+            all_images=self.spent()[0],
+            reward=record.get("reward"),
+            agent=record.get("agent", {}),
         )
 
     def _teach(self, bank: str, epoch: int, executor: Executor) -> dict[str, Any]:

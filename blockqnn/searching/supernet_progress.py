@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from blockqnn.listing import about, counted, duration, number
+from blockqnn.runs.supernet_record import EpochEnded
 from blockqnn.searching.supernet import SupernetPhase
 from blockqnn.workers.contract import Executor
 
@@ -13,13 +15,19 @@ _SECONDS = 10.0
 """Between two lines, but for the first and the last."""
 
 
-def train_banks(phase: SupernetPhase, executor: Executor, stream: TextIO) -> None:
+def train_banks(
+    phase: SupernetPhase,
+    executor: Executor,
+    stream: TextIO,
+    listeners: Sequence[Callable[[EpochEnded], None]] = (),
+) -> None:
     """Trains what is missing, with a line now and then.
 
     Args:
         phase: whose banks.
         executor: that trains them.
         stream: for the lines.
+        listeners: are told of each epoch.
     """
     if phase.finished:
         return
@@ -34,6 +42,8 @@ def train_banks(phase: SupernetPhase, executor: Executor, stream: TextIO) -> Non
     ended = 0
     for epoch in phase.run(executor):
         ended += 1
+        for listener in listeners:
+            listener(epoch)
         now = time.monotonic()
         last = epoch.done == epoch.total
         if ended > 1 and not last and epoch.epoch < epoch.epochs and now - said < _SECONDS:

@@ -19,7 +19,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import parse, published, space_named
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
-from blockqnn.searching.supernet import FACT
+from blockqnn.runs.supernet_record import EPOCHS
 from blockqnn.searching.supernet_paths import (
     CONTROL,
     WHOLE,
@@ -64,7 +64,7 @@ def facts_of(run_dir):
 
 
 def epochs_of(run_dir):
-    return facts_of(run_dir).get(FACT, [])
+    return facts_of(run_dir).get(EPOCHS, [])
 
 
 def test_designs_are_scored_by_a_supernet_that_was_trained_first(blockqnn):
@@ -234,7 +234,7 @@ def ended(run_dir):
         contextlib.suppress(sqlite3.OperationalError, TypeError),
         contextlib.closing(sqlite3.connect(path, uri=True)) as connection,
     ):
-        query = f"SELECT value FROM facts WHERE name = '{FACT}'"
+        query = f"SELECT value FROM facts WHERE name = '{EPOCHS}'"
         return len(json.loads(connection.execute(query).fetchone()[0]))
     return 0
 
