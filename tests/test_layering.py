@@ -64,7 +64,7 @@ ROOMS = {
     ),
     "calibration": "runs, workers, evaluation, ground, networks.spaces, agents",
     "finals": (
-        "inspection, calibration, searching, runs, workers, evaluation, data, ground, "
+        "inspection, calibration, searching, runs, workers, evaluation, supernets, data, ground, "
         "networks.spaces"
     ),
     "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
@@ -77,7 +77,8 @@ ROOMS = {
         "inspection, drawing, runs, children, ground, child networks, networks.spaces, networks"
     ),
     "bench": (
-        "inspection, workers, children, data, ground, child networks, networks.spaces, networks"
+        "inspection, workers, supernets, children, data, ground, child networks, "
+        "networks.spaces, networks"
     ),
     # How all of it is reached.
     "flags": (

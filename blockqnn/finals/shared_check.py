@@ -23,14 +23,9 @@ from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
 from blockqnn.runs.supernet_record import CHECK
-from blockqnn.searching.supernet_paths import (
-    CONTROL,
-    WHOLE,
-    part_name,
-    parts_of,
-    uniform_path,
-)
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, part_name, parts_of
 from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.supernets.sampling import uniform_path
 from blockqnn.trial import Job, Status, Trial, child_seed, job_of
 from blockqnn.workers.choice import make_executor
 

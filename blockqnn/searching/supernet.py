@@ -18,16 +18,11 @@ from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs.learning import sampled_by
 from blockqnn.runs.store import Store
 from blockqnn.runs.supernet_record import EPOCHS, PLAN, EpochEnded
-from blockqnn.searching.supernet_paths import (
-    Part,
-    fair_paths,
-    part_name,
-    parts_of,
-    uniform_path,
-)
+from blockqnn.searching.supernet_paths import Part, part_name, parts_of
 from blockqnn.settings import SearchSettings
 from blockqnn.supernet_settings import BY_AGENT, FAIR
 from blockqnn.supernets.places import bank_name, remove_bank
+from blockqnn.supernets.sampling import fair_paths, uniform_path
 from blockqnn.trial import BankEpoch, Job, Outcome
 from blockqnn.workers.contract import Executor
 

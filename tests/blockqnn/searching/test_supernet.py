@@ -20,16 +20,9 @@ from blockqnn.networks.spaces.registry import parse, published, space_named
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
 from blockqnn.runs.supernet_record import EPOCHS
-from blockqnn.searching.supernet_paths import (
-    CONTROL,
-    WHOLE,
-    bank_numbers,
-    fair_paths,
-    part_name,
-    parts_of,
-    uniform_path,
-)
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, part_name, parts_of
 from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.supernets.sampling import fair_paths, uniform_path
 from tests.paths import ROOT
 
 CELLS = space_named("nasbench201", None)
