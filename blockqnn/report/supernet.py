@@ -7,7 +7,7 @@ from typing import Any
 from blockqnn.listing import counted, duration, number
 from blockqnn.report.columns import short
 from blockqnn.runs.run_record import RunRecord
-from blockqnn.runs.supernet_record import Epoch, SupernetRecord
+from blockqnn.runs.supernet_record import Epoch, SupernetRecord, split_words
 from blockqnn.trial import Status
 
 MOST_PARTS = 12
@@ -73,6 +73,7 @@ def _sentences(run: RunRecord, found: SupernetRecord) -> list[str]:
         f"{counted(done, 'epoch')}{of}{banks} trained shared weights on {found.images:,} images in "
         f"{duration(found.seconds)} of workers."
     ]
+    sentences += [split_words(name, *split) for name, split in found.splits.items()]
     own = ["accuracies in the finals"] if run.finals else []
     if found.own:
         own.append("last column of the table below")

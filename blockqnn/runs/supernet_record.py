@@ -11,6 +11,8 @@ EPOCHS = "supernet"
 """The fact in a store: the epochs that have ended, in order."""
 PLAN = "supernet_plan"
 """The fact in a store: by the name of each bank the epochs that it shall have."""
+SPLITS = "supernet_splits"
+"""The fact in a store: by the name of a bank the edge that it was split along, and its groups."""
 CHECK = "shared_check"
 """The fact in a store: for the number of each trial what its own training came to."""
 
@@ -99,12 +101,15 @@ class SupernetRecord:
         epochs: that have ended, in order.
         plan: by the name of each bank the epochs that it shall have; empty in stores of
             earlier versions.
+        splits: by the name of a bank that was split by gradients the edge, and its operations in
+            groups.
         own: by the number of a trial the accuracy in percent of the same design with weights of
             its own, where that was trained to check the scores; None where it failed.
     """
 
     epochs: Sequence[Epoch]
     plan: Mapping[str, int]
+    splits: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]]
     own: Mapping[int, float | None]
 
     @property
@@ -162,7 +167,17 @@ def supernet_from_facts(facts: Mapping[str, Any]) -> SupernetRecord | None:
         int(number): None if each["accuracy"] is None else _finite(each["accuracy"])
         for number, each in facts.get(CHECK, {}).items()
     }
-    return SupernetRecord(epochs, plan, own)
+    splits = {
+        str(name): (str(each["edge"]), tuple(tuple(map(str, group)) for group in each["groups"]))
+        for name, each in facts.get(SPLITS, {}).items()
+    }
+    return SupernetRecord(epochs, plan, splits, own)
+
+
+def split_words(name: str, edge: str, groups: Sequence[Sequence[str]]) -> str:
+    """How a bank was split by gradients, as a sentence."""
+    listed = " and ".join(f"({', '.join(group)})" for group in groups)
+    return f"By gradients {name} was split along {edge} into {listed}."
 
 
 def _finite(value: Any) -> float:

@@ -31,7 +31,7 @@ def train_banks(
     """
     if phase.finished:
         return
-    count = len(phase.parts)
+    count = phase.banks
     print(
         f"Training {'the supernet' if count == 1 else f'{count} supernets'}, "
         f"{counted(phase.epochs, 'epoch')} in all. The first compiles its programs ...",
@@ -39,9 +39,12 @@ def train_banks(
         flush=True,
     )
     begun = said = time.monotonic()
-    ended = 0
+    ended, told = 0, len(phase.splits)
     for epoch in phase.run(executor):
         ended += 1
+        for words in phase.splits[told:]:
+            print(f"  {words}", file=stream, flush=True)
+        told = len(phase.splits)
         for listener in listeners:
             listener(epoch)
         now = time.monotonic()
