@@ -107,13 +107,14 @@ class Written(NamedTuple):
 class _State(NamedTuple):
     """Between two decisions.
 
-    Hidden states and cells [L, U], states so far [G + T, U], the next input [U], the number of
-    the last decision, and 1 until the episode ends.
+    Hidden states and cells [L, U], states so far [G + T, U] and `W_prev h_j` of each, the next
+    input [U], the number of the last decision, and 1 until the episode ends.
     """
 
     hidden: Any
     cells: Any
     memory: Any
+    keys: Any
     inputs: Any
     before: Any
     alive: Any
@@ -130,7 +131,8 @@ def first_weights(form: Form, scale: float, random: np.random.Generator) -> np.n
     return random.uniform(-scale, scale, form.weights).astype(np.float32)
 
 
-def _named(form: Form, weights: jax.Array) -> dict[str, jax.Array]:
+def named(form: Form, weights: jax.Array) -> dict[str, jax.Array]:
+    """The weights as arrays by name."""
     sizes = [math.prod(shape) for shape in form.shapes.values()]
     parts = jnp.split(weights, list(itertools.accumulate(sizes))[:-1])
     return {
@@ -139,12 +141,27 @@ def _named(form: Form, weights: jax.Array) -> dict[str, jax.Array]:
     }
 
 
-def _advance(form: Form, w: dict[str, jax.Array], state: _State) -> tuple[jax.Array, jax.Array]:
+class _Products:
+    """The products of one decision with the large matrices, and what a gradient needs of them."""
+
+    def __init__(self, w: dict[str, jax.Array], offsets: dict[str, Any]):
+        self._w, self._offsets = w, offsets
+        self.inputs: dict[str, jax.Array] = {}
+
+    def __call__(self, name: str, vector: jax.Array) -> jax.Array:
+        self.inputs[name] = vector
+        found = vector @ self._w[name]
+        return found + self._offsets[name] if self._offsets else found
+
+
+def _advance(
+    form: Form, w: dict[str, jax.Array], state: _State, product: _Products
+) -> tuple[jax.Array, jax.Array]:
     """One step of the LSTM: new hidden states and cells, [L, U] each."""
     below, hidden, cells = state.inputs, [], []
     for layer in range(form.layers):
         joined = jnp.concatenate([below, state.hidden[layer]])
-        gates = joined @ w[f"lstm {layer}"] + w[f"lstm bias {layer}"]
+        gates = product(f"lstm {layer}", joined) + w[f"lstm bias {layer}"]
         entry, forget, new, out = jnp.split(gates, 4)
         cell = jax.nn.sigmoid(forget) * state.cells[layer]
         cell += jax.nn.sigmoid(entry) * jnp.tanh(new)
@@ -161,12 +178,18 @@ def squashed(scores: jax.Array, temperature: float, tanh: float) -> jax.Array:
 
 
 def _decide(
-    form: Form, w: dict[str, jax.Array], tables: Tables, state: _State, t: Any, choose: Any
+    form: Form,
+    w: dict[str, jax.Array],
+    tables: Tables,
+    state: _State,
+    t: Any,
+    choose: Any,
+    product: _Products,
 ) -> tuple[_State, Written]:
     """One decision: scores, the choice, and what the next decision reads."""
-    hidden, cells = _advance(form, w, state)
+    hidden, cells = _advance(form, w, state, product)
     now = hidden[-1]
-    attention = state.memory @ w["attention previous"] + (now @ w["attention current"])[None, :]
+    attention = state.keys + product("attention current", now)[None, :]
     pointed = jnp.tanh(attention) @ w["attention"]
     values = w["scores"] @ now + w["score biases"][t]
     says = tables.says[t, state.before if tables.says.shape[1] > 1 else 0]
@@ -188,22 +211,31 @@ def _decide(
     following = w["positions"][t] + (taken @ says) @ rows
     place = jax.nn.one_hot(form.sizes.given + t, len(state.memory), dtype=jnp.float32)
     memory = state.memory + place[:, None] * now[None, :]
+    keys = state.keys + place[:, None] * product("attention previous", now)[None, :]
     alive = state.alive * (1.0 - (taken * tables.ends[t]).sum())
-    return _State(hidden, cells, memory, following, number, alive), written
+    return _State(hidden, cells, memory, keys, following, number, alive), written
 
 
-def _write(form: Form, weights: jax.Array, tables: Tables, choose: Any) -> Written:
-    w = _named(form, weights)
+def _write(
+    form: Form, weights: jax.Array, tables: Tables, choose: Any, offsets: dict[str, Any]
+) -> tuple[Written, dict[str, jax.Array]]:
+    w = named(form, weights)
     sizes = form.sizes
     still = jnp.zeros((form.layers, form.units), jnp.float32)
-    memory = jnp.concatenate([w["given"], jnp.zeros((sizes.length, form.units), jnp.float32)])
-    start = _State(still, still, memory, w["first input"], jnp.int32(0), jnp.float32(1.0))
+    later = jnp.zeros((sizes.length, form.units), jnp.float32)
+    memory = jnp.concatenate([w["given"], later])
+    keys = jnp.concatenate([w["given"] @ w["attention previous"], later])
+    start = _State(still, still, memory, keys, w["first input"], jnp.int32(0), jnp.float32(1.0))
+    held = {name: jax.lax.stop_gradient(w[name]) for name in offsets}
 
-    def step(state: _State, t: Any) -> tuple[_State, Written]:
-        return _decide(form, w, tables, state, t, choose)
+    def step(state: _State, given: Any) -> tuple[_State, tuple[Written, dict[str, jax.Array]]]:
+        t, offset = given
+        product = _Products(w | held, offset)
+        state, written = _decide(form, w, tables, state, t, choose, product)
+        return state, (written, product.inputs)
 
-    _, written = jax.lax.scan(step, start, jnp.arange(sizes.length, dtype=jnp.int32))
-    return written
+    steps = jnp.arange(sizes.length, dtype=jnp.int32), offsets
+    return jax.lax.scan(step, start, steps)[1]
 
 
 def written_with(
@@ -228,7 +260,7 @@ def written_with(
         found = jnp.where(numbers[t] == DRAW, drawn, jnp.argmax(distribution))
         return jnp.where(numbers[t] >= 0, numbers[t], found.astype(jnp.int32))
 
-    return _write(form, weights, tables, choose)
+    return _write(form, weights, tables, choose, {})[0]
 
 
 def scored(form: Form, weights: jax.Array, tables: Tables, numbers: jax.Array) -> Written:
@@ -243,10 +275,26 @@ def scored(form: Form, weights: jax.Array, tables: Tables, numbers: jax.Array) -
     Returns:
         The same as when it was drawn with these weights.
     """
-    return _write(form, weights, tables, lambda distribution, t: numbers[t])
+    return _write(form, weights, tables, lambda distribution, t: numbers[t], {})[0]
 
 
-# One sequence at a time: what is drawn must not depend on how many are asked for together, and
-# a batch is rounded otherwise than a single one. One program for drawing and for scoring: so both
-# give a sequence the same probability to the last bit.
+def scored_with_offsets(
+    form: Form, weights: jax.Array, tables: Tables, numbers: jax.Array, offsets: dict[str, Any]
+) -> tuple[Written, dict[str, jax.Array]]:
+    """As `scored`, for `matrix_gradients.gradient`: decisions take the large matrices as constants.
+
+    Args:
+        form: see `scored`.
+        weights: likewise.
+        tables: likewise.
+        numbers: likewise.
+        offsets: by name of a large matrix [T, columns], added to its product in each decision.
+
+    Returns:
+        The sequence; and by name what the matrix was multiplied by in each decision, [T, rows].
+    """
+    return _write(form, weights, tables, lambda distribution, t: numbers[t], offsets)
+
+
+# One at a time, as a batch is rounded otherwise; one program draws and scores, so both agree.
 write_one = jax.jit(written_with, static_argnums=0)

@@ -19,6 +19,8 @@ from blockqnn.agents.stored_arrays import as_text, from_text
 
 _LOOKED_AT = 16
 """Sequences of which the entropy is the mean; always of the same draws."""
+_REMEMBERED = 4096
+"""Drawn episodes at most whose probabilities are kept until the policy changes."""
 
 
 class Policy:
@@ -51,9 +53,11 @@ class Policy:
         weights = controller.first_weights(self._form, scale, random)
         self._weights = jax.device_put(weights, self._device)
         self._optimiser = rule.optimiser.init(self._weights)
+        self._drawn: dict[tuple[Action, ...], Written] = {}
 
     def follow_space(self) -> None:
         """Ends its episodes where the space does now."""
+        self._drawn.clear()
         self.tables.ask_for_ends()
         self._arrays = controller.on_device(self.tables, self._device)
 
@@ -67,7 +71,26 @@ class Policy:
             Its actions.
         """
         uniforms = random.random(self.tables.sizes.length).astype(np.float32)
-        return self.tables.episode(self._written(DRAW, uniforms).numbers.tolist())
+        written = self._written(DRAW, uniforms)
+        actions = self.tables.episode(written.numbers.tolist())
+        if len(self._drawn) == _REMEMBERED:
+            self._drawn.clear()
+        self._drawn[actions] = written
+        return actions
+
+    def score_episode(self, actions: Sequence[Action]) -> Written | None:
+        """What the policy says of an episode, without computing it again if it was drawn just now.
+
+        Args:
+            actions: of the episode.
+
+        Returns:
+            Arrays of NumPy, to be read up to the end of the episode; None for what it cannot write.
+        """
+        if (drawn := self._drawn.get(tuple(actions))) is not None:
+            return drawn
+        numbers = self.tables.numbers(actions)
+        return None if numbers is None else self.score(numbers)
 
     def score(self, numbers: np.ndarray) -> Written:
         """What the policy says of an episode.
@@ -90,6 +113,7 @@ class Policy:
 
     def improve(self, batch: Batch) -> None:
         """Learns from a batch."""
+        self._drawn.clear()
         self._weights, self._optimiser = updated(
             self._form, self._rule, self._weights, self._optimiser, self._arrays, batch
         )
@@ -128,6 +152,7 @@ class Policy:
         found = [from_text(text) for text in [state["weights"], *state["moments"]]]
         if any(each.shape != self._weights.shape for each in found) or len(found) != 3:
             raise ValueError(f"a policy of this form has {self._form.weights:,} weights")
+        self._drawn.clear()
         weights, *moments = [jax.device_put(each, self._device) for each in found]
         count = jax.device_put(np.int32(state["steps"]), self._device)
         form = jax.tree.structure(self._optimiser)

@@ -138,10 +138,9 @@ class PolicyGradient(abc.ABC):
 
     def sampled(self, actions: Sequence[Action]) -> Sampled | None:
         """See `Sampling.sampled`."""
-        numbers = self._policy.tables.numbers(actions)
-        if numbers is None:
+        written = self._policy.score_episode(actions)
+        if written is None:
             return None
-        written = self._policy.score(numbers)
         old = written.log_probabilities[: len(actions)].tolist()
         return Sampled(self._updates, tuple(old), float(written.entropies.sum()))
 
@@ -150,6 +149,7 @@ class PolicyGradient(abc.ABC):
         # All of them were drawn before the first of these updates.
         rewarded = [self._rewarded(episode) for episode in episodes]
         self._episodes += len(episodes)
+        self._changed.add("pending")
         for child in rewarded:
             if child is None:
                 continue
@@ -157,7 +157,6 @@ class PolicyGradient(abc.ABC):
                 self._stale += 1
             else:
                 self._pending.append(child)
-            self._changed.add("pending")
             if len(self._pending) == self._config.children:
                 self._learn()
 
@@ -223,7 +222,8 @@ class PolicyGradient(abc.ABC):
             state["policy"] = self._policy.state() | counted
         if "pending" in wanted:
             children = [child.as_state() for child in self._pending]
-            state["pending"] = {"children": children, "stale": self._stale}
+            counts = {"stale": self._stale, "episodes": self._episodes}
+            state["pending"] = {"children": children, **counts}
         if changed_only:
             self._changed = set()
         return state
@@ -235,7 +235,9 @@ class PolicyGradient(abc.ABC):
         self._policy.put(policy)
         self._updates, self._baseline = int(policy["updates"]), policy["baseline"]
         self._pending = [Rewarded.of_state(*fields) for fields in pending["children"]]
-        self._stale, self._episodes = int(pending["stale"]), len(episodes)
+        # Scores by shared weights are no trials; states of earlier versions do not count them.
+        self._stale = int(pending["stale"])
+        self._episodes = int(pending.get("episodes", len(episodes)))
         self._figures, self._changed = None, set()
 
     def _rewarded(self, episode: Episode) -> Rewarded | None:

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from blockqnn.agents.controller import Form, Tables, scored
+from blockqnn.agents.controller import Form, Tables, Written
+from blockqnn.agents.matrix_gradients import gradient
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,12 +114,19 @@ def clipped_objective(
     return (jnp.minimum(ratio * gains, held * gains) * weights).sum() / weights.sum()
 
 
-def objective(
-    form: Form, rule: Rule, weights: jax.Array, tables: Tables, batch: Batch, part: Any, shares: Any
-) -> jax.Array:
-    """What an update climbs for some children of a batch, the entropy of their policy included."""
-    score = functools.partial(scored, form, weights, tables)
-    written = jax.vmap(score)(batch.numbers[part])
+def objective(rule: Rule, written: Written, batch: Batch, part: Any, shares: Any) -> jax.Array:
+    """What an update climbs for some children of a batch, the entropy of their policy included.
+
+    Args:
+        rule: how.
+        written: what the controller says of them.
+        batch: of which they are.
+        part: int32 [S], which of the batch.
+        shares: float32 [S], how much each counts.
+
+    Returns:
+        A number.
+    """
     gains = batch.advantages[part]
     if rule.clip:
         found = clipped_objective(
@@ -155,11 +163,17 @@ def updated(
     """
 
     def step(carried: Any, inputs: Any) -> tuple[Any, None]:
-        now, state = carried
-        gradient = jax.grad(lambda w: -objective(form, rule, w, tables, batch, *inputs))(now)
+        (now, state), (part, shares) = carried, inputs
+        slope = gradient(
+            form,
+            now,
+            tables,
+            batch.numbers[part],
+            lambda written: -objective(rule, written, batch, part, shares),
+        )
         # Optax raises a number to the power of a count, whatever a program says of such mixtures.
         with jax.numpy_dtype_promotion("standard"):
-            change, state = rule.optimiser.update(gradient, state, now)
+            change, state = rule.optimiser.update(slope, state, now)
         return (now + change, state), None
 
     carried, _ = jax.lax.scan(step, (weights, optimiser), (batch.parts, batch.shares))

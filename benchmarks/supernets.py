@@ -47,7 +47,7 @@ def banks_for(settings: Any, code: Any) -> dict[str, str]:
     found = {WHOLE: parts[WHOLE].last_bank}
     if own.split:
         on = space.on_edges(code)
-        found[PARTS] = parts[part_name({edge: on[edge] for edge in own.split})].last_bank
+        found[PARTS] = parts[part_name({edge: (on[edge],) for edge in own.split})].last_bank
     if CONTROL in parts:
         found[CONTROL] = parts[CONTROL].last_bank
     return found

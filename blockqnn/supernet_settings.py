@@ -11,6 +11,8 @@ UNIFORM, FAIR, BY_AGENT = "uniform", "fair", "agent"
 MOMENTUM, ADAM = "momentum", "adam"
 RECALIBRATED, OF_BATCH, RUNNING = "recalibrated", "batch", "running"
 """Which statistics batch norm uses when a design is scored."""
+AUTO = "auto"
+"""In the place of an edge: the edge, and which of its operations belong together, are found."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +40,11 @@ class SupernetSettings:
         agent_updates: after each epoch, how often the agent learns from scores.
         agent_batch: designs that it learns from each time, each on one batch of validation.
         split: edges along which the supernet is split into one for each operation.
+            `auto` alone: an edge and two groups of its operations, by their gradients.
         split_epochs: for which each of these is trained on.
+        split_levels: splits one after the other, each part of one being split again, so many
+            times; with 1 named edges are split together.
+        split_batches: of which gradients are compared for `auto`.
         control: train the whole supernet on for as many steps as all parts have together.
         norm_scale: whether batch norms of what is designed have scale and shift in the supernet;
             networks of their own always have them.
@@ -61,9 +67,16 @@ class SupernetSettings:
     agent_batch: int = 1
     split: tuple[str, ...] = ()
     split_epochs: int = 0
+    split_levels: int = 1
+    split_batches: int = 100
     control: bool = False
     norm_scale: bool = True
     augmentation: str = "none"
+
+    @property
+    def finds_split(self) -> bool:
+        """Whether the edges that it is split along are found by gradients."""
+        return self.split == (AUTO,)
 
     def __post_init__(self) -> None:
         """Makes a tuple of what JSON has as a list."""

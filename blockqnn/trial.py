@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import hashlib
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blockqnn.agents.contract import Sampled
@@ -146,6 +146,21 @@ class BankEpoch:
 
 
 @dataclasses.dataclass(frozen=True)
+class GradientMatch:
+    """A comparison of the gradients that the operations of each edge give to shared weights.
+
+    Attributes:
+        end: name of the file beside the banks that it writes.
+        edges: with the operations that are compared.
+        designs: one for each batch, whose operations are exchanged one by one.
+    """
+
+    end: str
+    edges: Mapping[str, tuple[str, ...]]
+    designs: tuple[Code, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Job:
     """What an executor is asked to evaluate.
 
@@ -158,6 +173,7 @@ class Job:
         bank: name of the bank whose weights it is scored with; empty for weights of its own.
         scored_batch: of the validation part, which alone it is scored on; None for all of it.
         training: what is to be trained instead of a design.
+        matching: what is to be compared instead, by the weights of the bank.
     """
 
     number: int
@@ -168,6 +184,7 @@ class Job:
     bank: str = ""
     scored_batch: int | None = None
     training: BankEpoch | None = None
+    matching: GradientMatch | None = None
 
 
 def job_of(trial: Trial) -> Job:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from blockqnn.bench.command import AGAINST, NONE
 from blockqnn.bench.floor import PresetChildren
@@ -17,10 +18,16 @@ from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
+from blockqnn.networks.spaces.registry import SPACES, space_named
 from blockqnn.settings import Recipe
 from blockqnn.workers.allocation import keep_memory
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")
+_OF_BLOCKS = (
+    *("blocks", "against", "profile", "measure_lowerings", "preset", "max_layers"),
+    *("bfloat16", "execution"),
+)
+"""Flags without an effect on `--supernet`."""
 _BLOCKS_ALLOWED = "blocks with commas between them, as in residual,[(1,1,3,0,0),(2,7,0,0,0)]"
 
 
@@ -58,6 +65,14 @@ def define() -> parsing.FlagSet:
         "in float32, for some ten minutes, and keep the table, by which children and trainings "
         "here are computed from then on",
     )
+    flags.choice(
+        "supernet",
+        NONE,
+        (NONE, *SPACES),
+        "instead of blocks, measure a step of a design whose weights all designs share, beside one "
+        "of the same design by itself, for random designs of this search space",
+    )
+    flags.integer("designs", 12, "random designs that --supernet measures", 1)
     flags.integer(
         "cores",
         1,
@@ -117,6 +132,8 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
                     f"--measure_lowerings measures convolutions and no blocks, so --{name} has no "
                     "effect on it; leave it out."
                 )
+    if value["supernet"] != NONE:
+        _check_supernet(flags, value)
     return BenchSettings(
         references=value["blocks"],
         own_filters=not flags.values["filters"].present,
@@ -134,8 +151,22 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
         cores=value["cores"],
         profile=value["profile"],
         measures_lowerings=value["measure_lowerings"],
+        supernet="" if value["supernet"] == NONE else value["supernet"],
+        designs=value["designs"],
         as_json=value["format"] == "json",
     )
+
+
+def _check_supernet(flags: parsing.FlagSet, value: dict[str, Any]) -> None:
+    """Refuses what has no effect with `--supernet`, and takes the layout of its space."""
+    for name in _OF_BLOCKS:
+        if flags.values[name].present:
+            raise UserError(
+                f"--supernet measures designs of {value['supernet']} and no blocks, so --{name} "
+                "has no effect on it; leave it out."
+            )
+    if not flags.values["layout"].present:
+        flags.values["layout"].value = next(iter(space_named(value["supernet"]).layouts))
 
 
 def parse_blocks(text: str) -> tuple[str, ...]:
@@ -155,6 +186,11 @@ def _children(preset: str) -> PresetChildren:
 
 
 def _run(settings: BenchSettings) -> int:
+    if settings.supernet:
+        from blockqnn.bench.bank_steps import bench_supernet
+
+        bench_supernet(settings, sys.stdout, sys.stderr)
+        return 0
     if settings.measures_lowerings:
         keep_memory()  # Before JAX is imported.
         from blockqnn.bench.lowering_measurements import measure_lowerings

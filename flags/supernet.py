@@ -12,6 +12,7 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.supernet_settings import (
     ADAM,
+    AUTO,
     BY_AGENT,
     FAIR,
     MOMENTUM,
@@ -109,9 +110,24 @@ def define_each(flags: FlagSet) -> None:
         "split",
         "",
         "edges along which the supernet is split after its training, with commas between them: "
-        "few-shot; each part is trained on, and scores the designs that have its operations",
+        "few-shot; each part is trained on, and scores the designs that have its operations. auto "
+        "finds the edge, and two groups of its operations, by how far their gradients disagree",
     )
     flags.integer("split_epochs", usual.split_epochs, "for which each part is trained on")
+    flags.integer(
+        "split_levels",
+        usual.split_levels,
+        "splits one after the other, in which each part is trained on for --split_epochs and split "
+        "again: any number with --split=auto, or one for each named edge; 1 splits all of these "
+        "together",
+        1,
+    )
+    flags.integer(
+        "split_batches",
+        usual.split_batches,
+        "training batches, each with a random design, of which --split=auto compares gradients",
+        1,
+    )
     flags.switch(
         "control",
         usual.control,
@@ -160,7 +176,19 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     split = tuple(filter(None, values["split"].split(",")))
     if bool(split) != bool(values["split_epochs"]):
         raise UserError("--split and --split_epochs go together: name edges, and epochs.")
-    for edge in split:
+    automatic = split == (AUTO,)
+    levels = values["split_levels"]
+    if automatic and levels > len(space.edges):
+        raise UserError(
+            f"--split=auto splits an edge at each of --split_levels={levels}; the space "
+            f"{space.name} has {len(space.edges)} edges."
+        )
+    if not automatic and levels not in (1, max(1, len(split))):
+        raise UserError(
+            f"--split_levels={levels} needs --split=auto, or {levels} edges in --split; given "
+            f"{len(split)}."
+        )
+    for edge in () if automatic else split:
         if edge not in space.edges:
             allowed = ", ".join(space.edges) or f"none, since {space.name} has no such edges"
             raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
@@ -193,6 +221,8 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         agent_batch=values["agent_batch"],
         split=split,
         split_epochs=values["split_epochs"],
+        split_levels=levels,
+        split_batches=values["split_batches"],
         control=values["control"],
         norm_scale=values["norm_scale"],
         augmentation=values["augmentation"],

@@ -64,7 +64,7 @@ ROOMS = {
     ),
     "calibration": "runs, workers, evaluation, ground, networks.spaces, agents",
     "finals": (
-        "inspection, calibration, searching, runs, workers, evaluation, data, ground, "
+        "inspection, calibration, searching, runs, workers, evaluation, supernets, data, ground, "
         "networks.spaces"
     ),
     "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
@@ -77,7 +77,8 @@ ROOMS = {
         "inspection, drawing, runs, children, ground, child networks, networks.spaces, networks"
     ),
     "bench": (
-        "inspection, workers, children, data, ground, child networks, networks.spaces, networks"
+        "inspection, workers, supernets, children, data, ground, child networks, "
+        "networks.spaces, networks"
     ),
     # How all of it is reached.
     "flags": (
@@ -208,7 +209,7 @@ def test_only_flags_import_absl(module):
     assert "absl" not in distributions_imported(module)
 
 
-CONTROLLERS = {"controller", "cpu_device", "policy", "policy_updates"}
+CONTROLLERS = {"controller", "cpu_device", "matrix_gradients", "policy", "policy_updates"}
 """Modules of the agents that compute with JAX, which a search imports for such an agent alone."""
 
 

@@ -26,6 +26,8 @@ class BenchSettings:
             for all. The rates are those of as many cores.
         profile: say where a step goes.
         measures_lowerings: measure lowerings and no blocks.
+        supernet: the search space whose supernet is measured instead of blocks; empty for none.
+        designs: of it, drawn at random.
         as_json: print one JSON object.
     """
 
@@ -40,4 +42,6 @@ class BenchSettings:
     cores: int
     profile: bool
     measures_lowerings: bool
+    supernet: str
+    designs: int
     as_json: bool

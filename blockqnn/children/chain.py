@@ -185,10 +185,44 @@ class Chain:
         Returns:
             The loss before the step.
         """
+        loss, kept, squares = self._descended(weights, images, labels, bool(most_norm))
+        if kept:
+            factor = clipping_factor(total(squares), np.float32(most_norm))
+            for number, programs, found in kept:
+                own = weights[number]
+                own.parameters, own.moments = programs.update(
+                    own.parameters, found, own.moments, own.rates, factor
+                )
+        return loss
+
+    def gradients(
+        self, weights: Sequence[Held], images: jax.Array, labels: jax.Array
+    ) -> dict[int, dict[str, jax.Array]]:
+        """The gradients of the loss, nothing being updated but running statistics.
+
+        Args:
+            weights: what the steps hold.
+            images: as `batch` returns them.
+            labels: likewise.
+
+        Returns:
+            By the number of a step those of its arrays, by name.
+        """
+        _, kept, _ = self._descended(weights, images, labels, keeps=True)
+        return {number: found for number, _, found in kept}
+
+    def _descended(
+        self, weights: Sequence[Held], images: jax.Array, labels: jax.Array, keeps: bool
+    ) -> tuple[jax.Array, list[tuple[int, StepPrograms, Any]], list[jax.Array]]:
+        """Forward and backward, with each step's update, or keeping all gradients.
+
+        Returns the loss; and for each step with arrays, where gradients are kept, its number, its
+        programs and its gradients, and the sum of their squares.
+        """
         outputs, saved = self.forward(weights, images)
         loss, gradient = loss_and_gradient(outputs[-1], labels)
         gradients: dict[int, list[jax.Array]] = {len(outputs) - 1: [gradient]}
-        kept: list[tuple[Held, StepPrograms, Any]] = []
+        kept: list[tuple[int, StepPrograms, Any]] = []
         squares: list[jax.Array] = []
         for number, step, programs in reversed(self.steps):
             gradient = total(gradients.pop(number))
@@ -198,11 +232,11 @@ class Chain:
                 passed = tuple(first_channels(gradient, s[-1]) for s in step.input_shapes)
             else:
                 own, inputs = weights[number], tuple(outputs[i] for i in step.inputs)
-                if most_norm and own.parameters:
+                if keeps and own.parameters:
                     found, passed, square = programs.gradients(
                         own.parameters, saved[number], inputs, gradient
                     )
-                    kept.append((own, programs, found))
+                    kept.append((number, programs, found))
                     squares.append(square)
                 else:
                     own.parameters, own.moments, passed = programs.backward(
@@ -214,13 +248,7 @@ class Chain:
             # The image gets no gradient, so its reader passes none.
             for source, its in zip(step.inputs, passed, strict=False):
                 gradients.setdefault(source, []).append(its)
-        if kept:
-            factor = clipping_factor(total(squares), np.float32(most_norm))
-            for own, programs, found in kept:
-                own.parameters, own.moments = programs.update(
-                    own.parameters, found, own.moments, own.rates, factor
-                )
-        return loss
+        return loss, kept, squares
 
     def forward(self, weights: Sequence[Held], images: jax.Array) -> tuple[list[Any], list[Any]]:
         """All outputs in training, the running statistics being updated.

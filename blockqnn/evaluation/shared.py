@@ -24,8 +24,10 @@ from blockqnn.settings import DataSettings, WorkerSettings
 from blockqnn.supernet_settings import RECALIBRATED, SupernetSettings
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
+from blockqnn.supernets.cuts import read_distances, write_distances
+from blockqnn.supernets.matching import edge_distances
 from blockqnn.supernets.paths import Paths, accuracy, cosine, restarted, train
-from blockqnn.trial import BankEpoch, Job, Outcome
+from blockqnn.trial import BankEpoch, GradientMatch, Job, Outcome
 
 _KEPT_BANKS = 8
 """Banks that a worker keeps; few-shot scores with as many as it has parts."""
@@ -84,6 +86,8 @@ class SharedEvaluator:
         try:
             if job.training is not None:
                 outcome = Outcome(score=self._epoch(job.training, job.seed))
+            elif job.matching is not None:
+                outcome = Outcome(score=self._match(job.matching, job.bank, job.seed))
             else:
                 outcome = Outcome(accuracies=(100 * self._scored(job),))
         except UserError as error:
@@ -134,6 +138,23 @@ class SharedEvaluator:
         write_bank(path, bank, loss, time.perf_counter() - begun)
         self._keep(work.end, bank)
         return loss
+
+    def _match(self, work: GradientMatch, bank_name: str, seed: int) -> float:
+        """Writes how far operations disagree, by edge; the largest of the distances."""
+        path = self._directory / work.end
+        if not path.exists():
+            bank, size = self._bank(bank_name, seed), self._settings.batch_size
+            random = np.random.default_rng([seed, len(work.designs)])
+            images = len(self._train.labels)
+            order = np.concatenate(
+                [random.permutation(images) for _ in range(1 + len(work.designs) * size // images)]
+            )
+            order = order[: len(work.designs) * size].astype(np.int32).reshape(-1, size)
+            found = edge_distances(
+                bank, self._paths(bank), self._train, work.designs, order, work.edges
+            )
+            write_distances(path, found)
+        return max(float(np.max(matrix)) for matrix in read_distances(path).values())
 
     def _scored(self, job: Job) -> float:
         bank = self._bank(job.bank, job.seed)

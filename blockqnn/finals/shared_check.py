@@ -22,19 +22,14 @@ from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
-from blockqnn.searching.supernet_paths import (
-    CONTROL,
-    WHOLE,
-    part_name,
-    parts_of,
-    uniform_path,
-)
+from blockqnn.runs.supernet_record import CHECK, SPLITS
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, cuts_from_fact, owner, parts_of
 from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.supernets.cuts import Cut
+from blockqnn.supernets.sampling import uniform_path
 from blockqnn.trial import Job, Status, Trial, child_seed, job_of
 from blockqnn.workers.choice import make_executor
 
-FACT = "shared_check"
-"""The fact in a store: for the number of each trial what its own training came to."""
 SCORE, PARAMETERS = "score by shared weights", "number of parameters"
 LEAST = 4
 """Designs without which a rank correlation says nothing."""
@@ -66,13 +61,14 @@ def check_scores(search: SearchSettings, run: RunSettings, count: int, stream: T
     own = on_its_data(record, dataclasses.replace(search, evaluator=TRAIN, supernet=None))
     with run_directory.opened(dataclasses.replace(run, flag_values={})) as store:
         try:
+            cuts = cuts_from_fact(store.facts().get(SPLITS, {}))
             sample = _train(store, scored, own, run, min(count, len(scored)), stream)
             others = _scored_by_others(sample, search, run)
-            drawn = _scores_of_random(len(scored), search, run)
+            drawn = _scores_of_random(len(scored), search, run, cuts)
         except KeyboardInterrupt:
             print(f"\nStopped; what has finished is in {run.run_dir}.", file=stream)
             return INTERRUPTED
-        found = store.facts()[FACT]
+        found = store.facts()[CHECK]
     print(f"\n{in_words(sample, found, others)}", file=stream)
     if drawn:
         own_scores = [trial.accuracies[-1] for trial in scored]
@@ -85,20 +81,20 @@ def check_scores(search: SearchSettings, run: RunSettings, count: int, stream: T
     return 0
 
 
-def _scores_of_random(count: int, search: SearchSettings, run: RunSettings) -> list[float]:
+def _scores_of_random(
+    count: int, search: SearchSettings, run: RunSettings, cuts: Mapping[str, Cut]
+) -> list[float]:
     """Scores of as many designs drawn at random, in percent; none where the agent draws so."""
     assert search.supernet is not None
     if run.flag_values["agent"] == "random":
         return []
     space = space_named(search.space, search.max_layers)
-    parts = {part.name: part.last_bank for part in parts_of(search.supernet, space)}
+    parts = parts_of(search.supernet, space, cuts)
     random = np.random.default_rng([search.seed, count])
     jobs = []
     for place in range(count):
         code = uniform_path(space, {}, random)
-        on = space.on_edges(code)
-        owner = part_name({edge: on[edge] for edge in search.supernet.split}) or WHOLE
-        jobs.append(Job(place, code, "", 0, bank=parts[owner]))
+        jobs.append(Job(place, code, "", 0, bank=owner(parts, space, code).last_bank))
     with contextlib.closing(make_executor(search, run)) as executor:
         found = [outcome.accuracies for _, outcome in outcomes(jobs, executor)]
     return [accuracies[-1] for accuracies in found if accuracies]
@@ -137,7 +133,7 @@ def _train(
     """Trains what is missing, and returns the sample."""
     from blockqnn.calibration.sample import stratified_sample
 
-    found: dict[str, Any] = store.facts().get(FACT, {})
+    found: dict[str, Any] = store.facts().get(CHECK, {})
     known = [int(number) for number in found]
     sample = stratified_sample(scored, count, search.seed, preferred=known)
     missing = [trial for trial in sample if str(trial.number) not in found]
@@ -165,7 +161,7 @@ def _train(
                 "reason": outcome.reason,
             }
             found = {**found, str(place): own}
-            store.set_facts({FACT: found})
+            store.set_facts({CHECK: found})
             said = outcome.reason or f"{number(accuracy)} %"
             print(f"  {done:3} of {len(jobs)}: trial {place}, {said}", file=stream, flush=True)
     return sample

@@ -14,7 +14,7 @@ from blockqnn.inspection.explanation import (
     action_text,
     counted_kinds,
 )
-from blockqnn.listing import number, table, wrapped_code
+from blockqnn.listing import counted, number, table, wrapped_code
 from blockqnn.terminal import Style, Terminal, printable
 from blockqnn.trial import Status
 
@@ -28,10 +28,14 @@ def heading(knowledge: Knowledge) -> str:
     figures = ", ".join(
         f"{name.replace('_', ' ')} {value:.6g}" for name, value in agent.statistics().items()
     )
+    supernet = knowledge.run.supernet
+    scores = ""
+    if supernet and any(epoch.reward is not None for epoch in supernet.epochs):
+        scores = f" and {counted(len(supernet.epochs), 'epoch')} of scores by shared weights"
     title = agent.terms.agent[:1].upper() + agent.terms.agent[1:]
     return (
         f"{knowledge.run.path}: {title} after {knowledge.iterations} iterations and "
-        f"{learned:,} trials,\n{textwrap.fill(figures, _WIDTH)}."
+        f"{learned:,} trials{scores},\n{textwrap.fill(figures, _WIDTH)}."
     )
 
 

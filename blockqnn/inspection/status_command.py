@@ -13,6 +13,7 @@ from blockqnn.listing import counted, duration, number, table
 from blockqnn.runs import status_file
 from blockqnn.runs.driver import visible_from
 from blockqnn.runs.status_file import RunStatus, read_status
+from blockqnn.runs.supernet_record import EpochEnded
 from blockqnn.trial import Status
 from blockqnn.workers.state import WorkerState
 
@@ -80,6 +81,8 @@ def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
         f"{_place(found)}, epsilon {found.epsilon:g}; "
         f"{sum(found.counts.values())} trials: {counts}{best}",
     ]
+    if found.supernet:
+        lines.insert(1, supernet_words(found.supernet))
     if found.finals:
         lines.insert(1, _finals(found))
     if found.workers:
@@ -90,6 +93,16 @@ def _lines(run_dir: pathlib.Path, found: RunStatus, now: float) -> list[str]:
         lines += ["", f"{len(states)} workers ({found.executor}): {tally}"]
         lines += ["", table([*header[:-1], header[-1]], rows)]
     return lines
+
+
+def supernet_words(at: EpochEnded) -> str:
+    """How far the training of the supernet is, in words."""
+    bank = "" if at.epochs == at.total else f" of {_plain(at.part)}, {at.done} of {at.total} in all"
+    reward = "" if at.reward is None else f", mean score {number(100 * at.reward)} % for the agent"
+    return (
+        f"supernet: epoch {at.epoch} of {at.epochs}{bank}, loss {number(at.loss, 3)}{reward}; "
+        f"{at.all_images:,} images in {duration(at.all_seconds)} of workers"
+    )
 
 
 def _finals(found: RunStatus) -> str:

@@ -16,6 +16,7 @@ from blockqnn.report.pareto import pareto_front
 from blockqnn.report.prediction import prediction
 from blockqnn.report.reward_words import reward_in_words
 from blockqnn.report.state import FINISHED, search_state
+from blockqnn.report.supernet import supernet_of
 from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.runs.spending import reasons, time_spent
@@ -50,6 +51,7 @@ def summary(
         "state": state,
         "findings": found,
         "finals": finals_of(run),
+        "supernet": supernet_of(run),
         "reward": reward_in_words(run) if begun else [],
         "curves": learning_curves(trials),
         "distributions": distributions(trials),

@@ -25,6 +25,7 @@ SCRIPTS = (
     "state.js",
     "findings.js",
     "finals.js",
+    "supernet.js",
     "curves.js",
     "scatter.js",
     "epochs.js",

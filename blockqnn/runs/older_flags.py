@@ -46,6 +46,8 @@ BEFORE_THERE_WERE = {
     "agent_batch": "1",
     "split": "",
     "split_epochs": "0",
+    "split_levels": "1",
+    "split_batches": "100",
     "control": "false",
     "norm_scale": "true",
     "augmentation": "none",

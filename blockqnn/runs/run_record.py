@@ -17,6 +17,7 @@ from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.finals import FINALS, Finals, FinalTraining, plan_from_fact, stale_words
 from blockqnn.runs.store import FILE_NAME, Store
+from blockqnn.runs.supernet_record import SupernetRecord, supernet_from_facts
 from blockqnn.trial import Status, Trial
 
 
@@ -35,6 +36,7 @@ class RunRecord:
             None of a run of an earlier version.
         table: the same of its table of accuracies; None where it has none.
         finals: in which its best blocks were trained for longer; None where none began.
+        supernet: how that was trained; None where designs share no weights.
     """
 
     path: pathlib.Path
@@ -46,6 +48,7 @@ class RunRecord:
     data: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
     finals: Finals | None = None
+    supernet: SupernetRecord | None = None
 
     @property
     def proxy(self) -> str:
@@ -164,6 +167,7 @@ def read_run(path: pathlib.Path) -> RunRecord:
             facts.get("data"),
             facts.get("table"),
             finals_from_facts(facts, trials, trainings, layout),
+            supernet_from_facts(facts),
         )
     # JSON may hold numbers that are infinite.
     except (TypeError, KeyError, ValueError, OverflowError) as error:

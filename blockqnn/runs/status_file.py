@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from blockqnn.runs.driver import clock_difference, has_ended, visible_from
 from blockqnn.runs.rounds import FinalsProgress, progress_from_json
+from blockqnn.runs.supernet_record import EpochEnded
 from blockqnn.settings import NO_BUDGET, Budget
 from blockqnn.trial import Status, Trial
 from blockqnn.workers.pool import WATCH_SECONDS
@@ -60,6 +61,7 @@ class RunStatus:
         seen_from: from where `process` is that of the driver; empty in files of
             earlier versions.
         finals: how far they were when the last process of them wrote; None before any.
+        supernet: its last epoch that ended while this driver trained it; None before any.
     """
 
     state: str
@@ -81,6 +83,7 @@ class RunStatus:
     seconds_left: float | None = None
     seen_from: str = ""
     finals: FinalsProgress | None = None
+    supernet: EpochEnded | None = None
 
     @property
     def search_state(self) -> str:
@@ -185,6 +188,11 @@ class StatusFile:
         """See `blockqnn.searching.progress.Progress.finished`."""
         self.history(trial)
 
+    def epoch_ended(self, epoch: EpochEnded) -> None:
+        """Writes how far the training of the supernet is."""
+        self._status = dataclasses.replace(self._status, supernet=epoch)
+        self._write()
+
     def workers(self, states: Sequence[WorkerState]) -> None:
         """Writes how the workers are; see `blockqnn.workers.state.Watcher`."""
         self._status = dataclasses.replace(self._status, workers=tuple(states))
@@ -254,6 +262,7 @@ def _from_json(fields: dict[str, Any]) -> RunStatus:
         seconds_left=_optional(_seconds, fields.get("seconds_left")),
         seen_from=str(fields.get("seen_from", "")),
         finals=_optional(progress_from_json, fields.get("finals")),
+        supernet=_optional(EpochEnded.from_json, fields.get("supernet")),
     )
 
 

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from blockqnn.agents.contract import Agent, Sampling
 from blockqnn.agents.cpu_device import share_platforms
@@ -23,6 +23,7 @@ from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import FINISHED, StatusFile
 from blockqnn.runs.store import FILE_NAME as STORE_FILE
 from blockqnn.runs.store import Store
+from blockqnn.runs.supernet_record import supernet_from_facts
 from blockqnn.searching.asynchronous import AsynchronousSearch
 from blockqnn.searching.ending import print_result
 from blockqnn.searching.estimate import Estimate
@@ -38,6 +39,9 @@ from blockqnn.trial import Status, Trial
 from blockqnn.workers.choice import banks_of, check_executor, make_executor
 from blockqnn.workers.contract import INLINE, Executor
 from blockqnn.workers.state import Watcher, WorkerState
+
+if TYPE_CHECKING:
+    from blockqnn.tensorboard.listener import TensorBoard
 
 _log = logging.getLogger(__name__)
 
@@ -156,10 +160,10 @@ def _carry_on(
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(heard))
         stack.enter_context(contextlib.closing(executor))
-        listeners = [*besides]
-        if run.tensorboard:
-            listeners.append(_tensorboard(search, settings, run, before))
-            stack.enter_context(contextlib.closing(listeners[-1]))
+        boards = [_tensorboard(search, settings, run, before, store)] if run.tensorboard else []
+        for board in boards:
+            stack.enter_context(contextlib.closing(board))
+        listeners = [*besides, *boards]
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = settings.layout.as_json()
         facts = {"layout": layout, "dry": settings.evaluator == DRY, **sources}
@@ -169,7 +173,8 @@ def _carry_on(
         if settings.proxy:
             print(proxy_notice(settings.proxy), file=stream)
         if phase is not None:
-            train_banks(phase, executor, stream)
+            told = [heard.epoch_ended, *(board.epoch_ended for board in boards)]
+            train_banks(phase, executor, stream, told)
         estimate = Estimate(
             settings.iterations,
             settings.blocks_per_iteration,
@@ -240,8 +245,12 @@ def _table(settings: SearchSettings, stream: TextIO) -> AccuracyTable:
 
 
 def _tensorboard(
-    search: Search, settings: SearchSettings, run: RunSettings, before: list[Trial]
-) -> Progress:
+    search: Search,
+    settings: SearchSettings,
+    run: RunSettings,
+    before: list[Trial],
+    store: Store,
+) -> TensorBoard:
     # tensorboardX takes a while to load, and most searches do without.
     from blockqnn.tensorboard.listener import TensorBoard
 
@@ -252,4 +261,5 @@ def _tensorboard(
         before,
         lambda: search.ended_iterations,
         settings.iterations,
+        supernet_from_facts(store.facts()),
     )

@@ -9,7 +9,7 @@ from blockqnn.heading import heading
 from blockqnn.listing import counted, in_units, number
 from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
-from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, parts_of
+from blockqnn.searching.supernet_paths import bank_numbers, part_count
 from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, UNCHANGED, RunSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM, BY_AGENT
 from blockqnn.workers.choice import local_places
@@ -134,12 +134,16 @@ def _supernet(settings: SearchSettings) -> str | None:
         f"state{' for each part' if own.split else ''}."
     )
     if own.split:
-        parts = parts_of(own, space_named(settings.space))
-        count = sum(part.name not in (WHOLE, CONTROL) for part in parts)
+        count = part_count(own, space_named(settings.space))
+        along = "along " + (", then " if own.split_levels > 1 else " and ").join(own.split)
+        if own.finds_split:
+            levels = (
+                f", {own.split_levels} times one after the other" if own.split_levels > 1 else ""
+            )
+            along = f"along edges found by gradients{levels}"
         lines.insert(
             1,
-            f"then {count} parts along {' and '.join(own.split)}, each "
-            f"{counted(own.split_epochs, 'epoch')} more"
+            f"then {count} parts {along}, each {counted(own.split_epochs, 'epoch')} more"
             f"{', and the control' if own.control else ''}",
         )
     return "\n".join(lines)

@@ -18,46 +18,23 @@ from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs.learning import sampled_by
 from blockqnn.runs.store import Store
+from blockqnn.runs.supernet_record import EPOCHS, PLAN, SPLITS, EpochEnded, split_words
 from blockqnn.searching.supernet_paths import (
+    CONTROL,
     Part,
-    fair_paths,
-    part_name,
+    cuts_from_fact,
+    levels_of,
+    owner,
+    part_count,
     parts_of,
-    uniform_path,
 )
 from blockqnn.settings import SearchSettings
 from blockqnn.supernet_settings import BY_AGENT, FAIR
+from blockqnn.supernets.cuts import largest_cut, read_distances
 from blockqnn.supernets.places import bank_name, remove_bank
-from blockqnn.trial import BankEpoch, Job, Outcome
+from blockqnn.supernets.sampling import fair_paths, uniform_path
+from blockqnn.trial import BankEpoch, GradientMatch, Job, Outcome
 from blockqnn.workers.contract import Executor
-
-FACT = "supernet"
-"""The fact in a store: the epochs that have ended."""
-
-
-@dataclasses.dataclass(frozen=True)
-class EpochEnded:
-    """An epoch of a bank.
-
-    Attributes:
-        part: name of the bank.
-        epoch: from 1.
-        epochs: of its training.
-        loss: mean over its steps.
-        seconds: that a worker took.
-        images: that were trained on.
-        done: epochs of all banks that have ended.
-        total: that all banks will have.
-    """
-
-    part: str
-    epoch: int
-    epochs: int
-    loss: float
-    seconds: float
-    images: int
-    done: int
-    total: int
 
 
 class SupernetPhase:
@@ -82,16 +59,25 @@ class SupernetPhase:
         self._settings, self._agent, self._store = settings, agent, store
         self._own, self._directory = settings.supernet, directory
         self._space = space_named(settings.space, settings.max_layers)
-        self.parts = parts_of(self._own, self._space)
-        self._ended: list[dict[str, Any]] = list(store.facts().get(FACT, []))
+        facts = store.facts()
+        self._ended: list[dict[str, Any]] = list(facts.get(EPOCHS, []))
+        self._splits: dict[str, Any] = dict(facts.get(SPLITS, {}))
+        self._find_parts()
         train, validation = search_part_sizes(settings.data)
         self._steps = max(1, train // self._own.batch_size)
         self._scored_batches = max(1, -(-validation // self._own.batch_size))
 
     @property
     def epochs(self) -> int:
-        """Of all banks together."""
-        return sum(part.epochs for part in self.parts)
+        """Of all banks together, those whose split is not found yet included."""
+        own, count = self._own, part_count(self._own, self._space)
+        return own.epochs + count * own.split_epochs * (2 if own.control and own.split else 1)
+
+    @property
+    def banks(self) -> int:
+        """How many there will be."""
+        own = self._own
+        return 1 + part_count(own, self._space) + bool(own.split and own.control)
 
     @property
     def finished(self) -> bool:
@@ -104,14 +90,15 @@ class SupernetPhase:
 
     def bank_of(self, code: Code) -> str:
         """The bank that scores a design: that of the part which has its operations."""
-        return self._owner(code).last_bank
+        return owner(self.parts, self._space, code).last_bank
 
-    def _owner(self, code: Code) -> Part:
-        if not self._own.split:
-            return self.parts[0]
-        on = self._space.on_edges(code)
-        name = part_name({edge: on[edge] for edge in self._own.split})
-        return next(part for part in self.parts if part.name == name)
+    @property
+    def splits(self) -> list[str]:
+        """How banks were split by gradients so far, a sentence each."""
+        return [split_words(name, e["edge"], e["groups"]) for name, e in self._splits.items()]
+
+    def _find_parts(self) -> None:
+        self.parts = parts_of(self._own, self._space, cuts_from_fact(self._splits))
 
     def run(self, executor: Executor) -> Iterator[EpochEnded]:
         """Trains what is missing.
@@ -125,9 +112,49 @@ class SupernetPhase:
         Raises:
             UserError: if an epoch cannot be trained.
         """
-        whole, *others = self.parts
-        yield from self._train([whole], executor)
-        yield from self._train(others, executor)
+        for level in range(levels_of(self._own) + 1):
+            if level and self._own.finds_split:
+                above = [part for part in self.parts if part.level == level - 1]
+                self._cut([part for part in above if part.name != CONTROL], level, executor)
+            self._store.set_facts({PLAN: {part.name: part.epochs for part in self.parts}})
+            # The control waits for the last level, whose parts it is trained beside.
+            yield from self._train([p for p in self.parts if p.level == level], executor)
+
+    def _cut(self, parts: Sequence[Part], level: int, executor: Executor) -> None:
+        """Finds how parts are split, by gradients, and keeps it."""
+        waiting = [part for part in parts if part.name not in self._splits]
+        matches = {number: self._match(part) for number, part in enumerate(waiting, start=1)}
+        for number, part in enumerate(waiting, start=1):
+            work, seed = matches[number], _number(self._settings.seed, f"{part.name} match")
+            name = f"{part.name} split {level}"
+            bank = part.last_bank
+            executor.submit(Job(number, work.designs[0], name, seed, bank=bank, matching=work))
+        for _ in waiting:
+            number, outcome = executor.next_outcome()
+            if outcome.reason:
+                raise UserError(f"Gradients could not be compared: {outcome.reason}")
+            work = matches[number]
+            distances = read_distances(self._directory / work.end)
+            cut = largest_cut(work.edges, distances)
+            record = {
+                **dataclasses.asdict(cut),
+                "distances": {edge: matrix.tolist() for edge, matrix in distances.items()},
+            }
+            self._splits[waiting[number - 1].name] = record
+            self._store.set_facts({SPLITS: self._splits})
+        self._find_parts()
+
+    def _match(self, part: Part) -> GradientMatch:
+        edges = {
+            edge: tuple(operations)
+            for edge, operations in self._space.edges.items()
+            if edge not in part.allowed and len(operations) > 1
+        }
+        random = np.random.default_rng([_number(self._settings.seed, part.name), 0x5B117])
+        designs = [
+            uniform_path(self._space, part.allowed, random) for _ in range(self._own.split_batches)
+        ]
+        return GradientMatch(f"{part.last_bank}.gradients.json", edges, tuple(designs))
 
     def _train(self, parts: Sequence[Part], executor: Executor) -> Iterator[EpochEnded]:
         """Trains some banks side by side, each its epochs one after another."""
@@ -150,10 +177,10 @@ class SupernetPhase:
     def _job(self, number: int, part: Part, epoch: int) -> Job:
         start = bank_name(part.name, epoch) if epoch else ""
         if not epoch and part.parent:
-            start = bank_name(part.parent, self.parts[0].epochs)
+            start = part.parent.last_bank
         training = BankEpoch(
             start=start,
-            renewed=epoch == 0 and bool(part.parent),
+            renewed=epoch == 0 and part.parent is not None,
             end=bank_name(part.name, epoch + 1),
             epoch=epoch,
             epochs=part.epochs,
@@ -162,7 +189,7 @@ class SupernetPhase:
         seed = _number(self._settings.seed, part.name)
         if part.parent:
             # Whatever is new in it begins as it would have in its parent.
-            seed = _number(self._settings.seed, part.parent)
+            seed = _number(self._settings.seed, part.parent.name)
         return Job(number, training.paths[0], f"{part.name} {epoch + 1}", seed, training=training)
 
     def _paths(self, part: Part, epoch: int) -> tuple[Code, ...]:
@@ -171,14 +198,14 @@ class SupernetPhase:
             return tuple(self._space.check(each) for each in self._agent.suggest(self._steps))
         random = np.random.default_rng([_number(self._settings.seed, part.name), epoch])
         if self._own.paths == FAIR:
-            return fair_paths(self._space, part.fixed, self._steps, random)
-        return tuple(uniform_path(self._space, part.fixed, random) for _ in range(self._steps))
+            return fair_paths(self._space, part.allowed, self._steps, random)
+        return tuple(uniform_path(self._space, part.allowed, random) for _ in range(self._steps))
 
     def _keep(self, part: Part, epoch: int, outcome: Outcome, executor: Executor) -> EpochEnded:
         if outcome.reason or outcome.score is None:
             raise UserError(f"Epoch {epoch} of the supernet failed: {outcome.reason}")
         images = self._steps * self._own.batch_size
-        record = {
+        record: dict[str, Any] = {
             "part": part.name,
             "loss": outcome.score,
             "seconds": outcome.train_seconds,
@@ -186,9 +213,9 @@ class SupernetPhase:
         }
         if self._own.paths == BY_AGENT:
             record |= self._teach(bank_name(part.name, epoch), epoch, executor)
-            self._store.end_phase({FACT: [*self._ended, record]}, self._agent.get_state(True))
+            self._store.end_phase({EPOCHS: [*self._ended, record]}, self._agent.get_state(True))
         else:
-            self._store.set_facts({FACT: [*self._ended, record]})
+            self._store.set_facts({EPOCHS: [*self._ended, record]})
         self._ended.append(record)
         if epoch > 2:
             # The one before is what an interrupted epoch begins with.
@@ -202,6 +229,10 @@ class SupernetPhase:
             images,
             len(self._ended),
             self.epochs,
+            all_seconds=self.spent()[1],
+            all_images=self.spent()[0],
+            reward=record.get("reward"),
+            agent=record.get("agent", {}),
         )
 
     def _teach(self, bank: str, epoch: int, executor: Executor) -> dict[str, Any]:

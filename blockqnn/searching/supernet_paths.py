@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code, SearchSpace
 from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.supernets.cuts import Cut
 from blockqnn.supernets.places import bank_name
+from blockqnn.supernets.sampling import fair_paths, uniform_path
 
 WHOLE, CONTROL = "whole", "control"
 """Names of banks: of all paths, and of those trained on for as long as all parts have been."""
@@ -30,57 +32,113 @@ class Part:
 
     Attributes:
         name: of it.
-        fixed: the operation on each edge along which the supernet was split.
+        allowed: the operations on each edge along which the supernet was split.
         epochs: of its training.
-        parent: name of the bank that it goes on from; empty for a new one.
+        parent: the bank that it goes on from; None for a new one.
+        level: splits that lie before it.
     """
 
     name: str
-    fixed: Mapping[str, str]
+    allowed: Mapping[str, tuple[str, ...]]
     epochs: int
-    parent: str = ""
+    parent: Part | None = None
+    level: int = 0
 
     @property
     def last_bank(self) -> str:
         """The name of the bank when it is trained."""
         return bank_name(self.name, self.epochs)
 
+    def owns(self, on: Mapping[str, str]) -> bool:
+        """Whether a design, given the operation on each of its edges, is one of its own."""
+        return all(on[edge] in operations for edge, operations in self.allowed.items())
 
-def parts_of(settings: SupernetSettings, space: SearchSpace) -> list[Part]:
+
+def parts_of(
+    settings: SupernetSettings, space: SearchSpace, found: Mapping[str, Cut] | None = None
+) -> list[Part]:
     """The banks of a search, those that others go on from first.
 
     Args:
         settings: of the supernet.
         space: that is searched.
+        found: by the name of a bank how it is split, as far as that was found by gradients.
 
     Returns:
-        The whole supernet, one for each choice of operations on the edges that it is split
-        along, and the control, if there is one.
+        The whole supernet, its parts level by level as far as their splits are known, and the
+        control, if there is one.
 
     Raises:
         UserError: if there is no such edge.
     """
-    for edge in settings.split:
+    for edge in () if settings.finds_split else settings.split:
         if edge not in space.edges:
             allowed = ", ".join(space.edges) or f"none in the space {space.name}"
             raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
     parts = [Part(WHOLE, {}, settings.epochs)]
-    if settings.split:
-        choices = itertools.product(*(space.edges[edge] for edge in settings.split))
-        for chosen in choices:
-            fixed = dict(zip(settings.split, chosen, strict=True))
-            parts.append(Part(part_name(fixed), fixed, settings.split_epochs, WHOLE))
-        if settings.control:
-            together = settings.split_epochs * (len(parts) - 1)
-            parts.append(Part(CONTROL, {}, together, WHOLE))
+    for level in range(1, levels_of(settings) + 1):
+        for parent in [part for part in parts if part.level == level - 1]:
+            for chosen in _split(settings, space, parent, found or {}):
+                own = {**parent.allowed, **chosen}
+                parts.append(Part(part_name(own), own, settings.split_epochs, parent, level))
+    if settings.split and settings.control:
+        together = settings.split_epochs * part_count(settings, space)
+        parts.append(Part(CONTROL, {}, together, parts[0], levels_of(settings)))
     return parts
 
 
-def part_name(fixed: Mapping[str, str]) -> str:
+def _split(
+    settings: SupernetSettings, space: SearchSpace, parent: Part, found: Mapping[str, Cut]
+) -> list[dict[str, tuple[str, ...]]]:
+    """What the parts of a part have on the edges along which it is split."""
+    if settings.finds_split:
+        cut = found.get(parent.name)
+        return [{cut.edge: group} for group in cut.groups] if cut else []
+    edges = settings.split
+    if settings.split_levels > 1:
+        edges = (settings.split[parent.level],)
+    choices = itertools.product(*(space.edges[edge] for edge in edges))
+    return [{edge: (one,) for edge, one in zip(edges, each, strict=True)} for each in choices]
+
+
+def levels_of(settings: SupernetSettings) -> int:
+    """Splits one after the other; 0 where there is none."""
+    return settings.split_levels if settings.split else 0
+
+
+def part_count(settings: SupernetSettings, space: SearchSpace) -> int:
+    """How many banks there are besides the whole supernet and the control."""
+    if settings.finds_split:
+        return 2 ** (1 + settings.split_levels) - 2
+    counts = [len(space.edges[edge]) for edge in settings.split]
+    if settings.split_levels > 1:
+        return sum(math.prod(counts[:level]) for level in range(1, len(counts) + 1))
+    return math.prod(counts) if counts else 0
+
+
+def owner(parts: Sequence[Part], space: SearchSpace, code: Code) -> Part:
+    """The part that scores a design: of those that have its operations the most special one."""
+    on = space.on_edges(code) if space.edges else {}
+    owning = [part for part in parts if part.name != CONTROL and part.owns(on)]
+    return max(owning, key=lambda part: part.level)
+
+
+def part_name(allowed: Mapping[str, Sequence[str]]) -> str:
     """The name of the bank of those designs that have these operations on these edges."""
     return "_".join(
-        f"{edge.replace('<-', 'from')}-{operation}" for edge, operation in fixed.items()
+        f"{edge.replace('<-', 'from')}-{'+'.join(operations)}"
+        for edge, operations in allowed.items()
     )
+
+
+def cuts_from_fact(fact: Mapping[str, Any]) -> dict[str, Cut]:
+    """By the name of a bank how it is split, from what a store says."""
+    return {
+        name: Cut(
+            str(each["edge"]), tuple(tuple(map(str, g)) for g in each["groups"]), each["between"]
+        )
+        for name, each in fact.items()
+    }
 
 
 def bank_numbers(space: SearchSpace, layout: Layout) -> int:
@@ -105,54 +163,3 @@ def bank_numbers(space: SearchSpace, layout: Layout) -> int:
         for layer in space.plan(space.design(code), layout)
     }
     return sum(layers.values())
-
-
-def uniform_path(space: SearchSpace, fixed: Mapping[str, str], random: np.random.Generator) -> Code:
-    """A design all of whose decisions are drawn uniformly, but for some edges.
-
-    Args:
-        space: of the design.
-        fixed: the operation on each edge that is not drawn.
-        random: source of the draws.
-
-    Returns:
-        The code.
-    """
-    actions: list[Any] = []
-    state = space.start
-    while not actions or not space.is_end(state):
-        legal = [action for group in space.choices(state) for action in group]
-        state = legal[int(random.integers(len(legal)))]
-        actions.append(state)
-    code = space.check(actions)
-    return space.of_edges(space.on_edges(code) | dict(fixed)) if fixed else code
-
-
-def fair_paths(
-    space: SearchSpace, fixed: Mapping[str, str], count: int, random: np.random.Generator
-) -> tuple[Code, ...]:
-    """Designs in rounds in which every operation of every edge has its turn once.
-
-    Chu, Zhang, Xu, "FairNAS", ICCV 2021, there with one update a round; here each design of a
-    round has an update of its own.
-
-    Args:
-        space: with edges.
-        fixed: the operation on each edge that is not drawn.
-        count: of designs.
-        random: source of the draws.
-
-    Returns:
-        The codes; the last round may be cut short.
-    """
-    rounds = max(len(operations) for operations in space.edges.values())
-    found: list[Code] = []
-    while len(found) < count:
-        drawn = {
-            edge: [operations[i % len(operations)] for i in random.permutation(rounds)]
-            for edge, operations in space.edges.items()
-        }
-        for turn in range(rounds):
-            chosen = {edge: order[turn] for edge, order in drawn.items()} | dict(fixed)
-            found.append(space.of_edges(chosen))
-    return tuple(found[:count])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from blockqnn.listing import about, counted, duration, number
+from blockqnn.runs.supernet_record import EpochEnded
 from blockqnn.searching.supernet import SupernetPhase
 from blockqnn.workers.contract import Executor
 
@@ -13,17 +15,23 @@ _SECONDS = 10.0
 """Between two lines, but for the first and the last."""
 
 
-def train_banks(phase: SupernetPhase, executor: Executor, stream: TextIO) -> None:
+def train_banks(
+    phase: SupernetPhase,
+    executor: Executor,
+    stream: TextIO,
+    listeners: Sequence[Callable[[EpochEnded], None]] = (),
+) -> None:
     """Trains what is missing, with a line now and then.
 
     Args:
         phase: whose banks.
         executor: that trains them.
         stream: for the lines.
+        listeners: are told of each epoch.
     """
     if phase.finished:
         return
-    count = len(phase.parts)
+    count = phase.banks
     print(
         f"Training {'the supernet' if count == 1 else f'{count} supernets'}, "
         f"{counted(phase.epochs, 'epoch')} in all. The first compiles its programs ...",
@@ -31,9 +39,14 @@ def train_banks(phase: SupernetPhase, executor: Executor, stream: TextIO) -> Non
         flush=True,
     )
     begun = said = time.monotonic()
-    ended = 0
+    ended, told = 0, len(phase.splits)
     for epoch in phase.run(executor):
         ended += 1
+        for words in phase.splits[told:]:
+            print(f"  {words}", file=stream, flush=True)
+        told = len(phase.splits)
+        for listener in listeners:
+            listener(epoch)
         now = time.monotonic()
         last = epoch.done == epoch.total
         if ended > 1 and not last and epoch.epoch < epoch.epochs and now - said < _SECONDS:

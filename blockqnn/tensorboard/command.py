@@ -70,7 +70,13 @@ def write_events(run: RunRecord, directory: pathlib.Path) -> int:
 
     iterations = schedule_length(run.flags)
     listener = TensorBoard(
-        directory, run.flags, run.layout, run.trials, lambda: run.iterations, iterations
+        directory,
+        run.flags,
+        run.layout,
+        run.trials,
+        lambda: run.iterations,
+        iterations,
+        run.supernet,
     )
     with contextlib.closing(listener):
         pass

@@ -12,6 +12,7 @@ import dataclasses
 import fcntl
 import os
 import pathlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
@@ -22,6 +23,7 @@ from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import graph_of
+from blockqnn.runs.supernet_record import EpochEnded, SupernetRecord
 from blockqnn.tensorboard.event_file import EventFile, read_events
 from blockqnn.tensorboard.scalars import (
     BEST_ACCURACY,
@@ -29,7 +31,9 @@ from blockqnn.tensorboard.scalars import (
     BEST_REWARD,
     EVERY_ITERATION,
     EVERY_TRIAL,
+    SUPERNET_LOSS,
     Scalars,
+    epoch_scalars,
     hyperparameter,
 )
 from blockqnn.trial import Trial
@@ -45,11 +49,13 @@ class _Written:
     Attributes:
         trials: when each trial finished, in seconds since 1970, by number.
         iterations: that have ended.
+        epochs: of banks, each the tag of its loss and a number.
         tags: of all values.
     """
 
     trials: dict[int, float] = dataclasses.field(default_factory=dict)
     iterations: set[int] = dataclasses.field(default_factory=set)
+    epochs: set[tuple[str, int]] = dataclasses.field(default_factory=set)
     tags: set[str] = dataclasses.field(default_factory=set)
 
 
@@ -64,6 +70,7 @@ class TensorBoard:
         before: Sequence[Trial],
         ended: Callable[[], int],
         iterations: int,
+        supernet: SupernetRecord | None = None,
     ):
         """Opens a directory of events and brings it up to what has finished.
 
@@ -74,6 +81,7 @@ class TensorBoard:
             before: trials that have finished already, in order of number.
             ended: tells how many iterations have ended.
             iterations: of the whole search; 0 where that is not known.
+            supernet: epochs of which have ended before.
 
         Raises:
             UserError: if the directory cannot be used, another process writes
@@ -94,11 +102,18 @@ class TensorBoard:
             os.close(self._lock)
             raise
         self._resume()
+        for part in supernet.parts if supernet else ():
+            for place, epoch in enumerate(supernet.of(part) if supernet else (), start=1):
+                self._write_epoch(place, part, epoch.loss, epoch.reward, epoch.agent)
         for trial in before:
             self.finished(trial)
 
     def history(self, trial: Trial) -> None:
         """Does nothing: the constructor is told of the trials before."""
+
+    def epoch_ended(self, epoch: EpochEnded) -> None:
+        """Writes an epoch of a bank."""
+        self._write_epoch(epoch.epoch, epoch.part, epoch.loss, epoch.reward, epoch.agent)
 
     def finished(self, trial: Trial) -> None:
         """Writes a trial as soon as all before it are written.
@@ -133,6 +148,7 @@ class TensorBoard:
         if len(trials) >= gap:
             self._file.restart(gap, trials[max(trials)])
             self._written.trials = {n: at for n, at in trials.items() if n < gap}
+            self._written.epochs = {pair for pair in self._written.epochs if pair[1] < gap}
 
     def _begin(self, trial: Trial) -> None:
         values = {name: hyperparameter(text) for name, text in self._flags.items()}
@@ -155,6 +171,15 @@ class TensorBoard:
             images[BEST_BLOCK] = _drawing(trial.code, trial.layout(self._layout))
         self._file.add(trial.number, trial.finished or 0.0, scalars, images)
         self.written_trials += 1
+
+    def _write_epoch(
+        self, place: int, part: str, loss: float, reward: float | None, agent: Mapping[str, float]
+    ) -> None:
+        scalars = epoch_scalars(part, loss, reward, agent)
+        key = next(iter(scalars)), place
+        if key not in self._written.epochs:
+            self._written.epochs.add(key)
+            self._file.add(place, time.time(), scalars)
 
     def _end_iteration(self) -> None:
         iteration = self._scalars.iteration
@@ -206,12 +231,15 @@ def _read(directory: pathlib.Path) -> _Written:
     for event in read_events(directory):
         if event.HasField("session_log"):
             written.trials = {n: t for n, t in written.trials.items() if n < event.step}
+            written.epochs = {pair for pair in written.epochs if pair[1] < event.step}
         for value in event.summary.value:
             written.tags.add(value.tag)
             if value.tag == EVERY_TRIAL:
                 written.trials[event.step] = event.wall_time
             elif value.tag == EVERY_ITERATION:
                 written.iterations.add(event.step)
+            elif value.tag.startswith(SUPERNET_LOSS):
+                written.epochs.add((value.tag, event.step))
     return written
 
 

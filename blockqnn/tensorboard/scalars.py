@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import math
 import statistics
+from collections.abc import Mapping
 
 from blockqnn.trial import Status, Trial, mean_entropy
 
@@ -12,6 +13,8 @@ EVERY_TRIAL = "trial/epsilon"
 """A tag that every trial has."""
 EVERY_ITERATION = "iteration/epsilon"
 """A tag that every iteration has."""
+SUPERNET_LOSS = "supernet/loss/"
+"""The beginning of a tag that every epoch of a bank has."""
 BEST_REWARD = "best/reward"
 BEST_ACCURACY = "best/accuracy"
 BEST_BLOCK = "best/block"
@@ -106,6 +109,28 @@ class Scalars:
             count = sum(trial.status is status for trial in self._iteration)
             values[f"iteration/status/{status}"] = float(count)
         return _known(values)
+
+
+def epoch_scalars(
+    part: str, loss: float, reward: float | None, agent: Mapping[str, float]
+) -> dict[str, float]:
+    """An epoch of a bank.
+
+    Args:
+        part: name of the bank.
+        loss: mean over its steps.
+        reward: mean of the scores from which the agent learned after it, of 1; None without.
+        agent: the agent's statistics then.
+
+    Returns:
+        Value by tag, the loss first; scores of shared weights in percent.
+    """
+    values = {
+        f"{SUPERNET_LOSS}{part}": loss,
+        "supernet/mean_score": None if reward is None else 100 * reward,
+        **{f"supernet/agent/{name}": value for name, value in agent.items()},
+    }
+    return _known(values)
 
 
 def _mean(values: list[float]) -> float | None:

@@ -37,7 +37,7 @@ from blockqnn.settings import (
     WorkerSettings,
 )
 from blockqnn.supernet_settings import SupernetSettings
-from blockqnn.trial import BankEpoch, Job, Outcome
+from blockqnn.trial import BankEpoch, GradientMatch, Job, Outcome
 
 HEARTBEAT_SECONDS = 5.0
 """Between two signs of life."""
@@ -75,6 +75,13 @@ def encode_job(job: Job) -> str:
         paths = [write(code) for code in job.training.paths]
         fields["training"] = dataclasses.asdict(dataclasses.replace(job.training, paths=()))
         fields["training"]["paths"] = paths
+    if job.matching is not None:
+        designs = [write(code) for code in job.matching.designs]
+        fields["matching"] = {
+            "end": job.matching.end,
+            "edges": dict(job.matching.edges),
+            "designs": designs,
+        }
     return json.dumps(fields | {"code": write(job.code)})
 
 
@@ -86,6 +93,13 @@ def decode_job(line: str) -> Job:
     if fields["training"] is not None:
         paths = tuple(parse(text, max_layers=sys.maxsize) for text in fields["training"]["paths"])
         fields["training"] = BankEpoch(**fields["training"] | {"paths": paths})
+    if fields["matching"] is not None:
+        own = fields["matching"]
+        fields["matching"] = GradientMatch(
+            own["end"],
+            {edge: tuple(operations) for edge, operations in own["edges"].items()},
+            tuple(parse(text, max_layers=sys.maxsize) for text in own["designs"]),
+        )
     return Job(**fields | {"filters": tuple(fields["filters"])})
 
 

@@ -36,6 +36,7 @@
     blockqnn.state.show(),
     blockqnn.findings.show(),
     blockqnn.finals.build(),
+    blockqnn.supernet.build(),
     blockqnn.curves.build(),
     blockqnn.scatter.build(),
     blockqnn.epochs.build(),
@@ -65,6 +66,7 @@
   // Sections that some runs do not have, and the contents, which name those that are shown.
   const hiding = () => {
     blockqnn.finals.show();
+    blockqnn.supernet.show();
     blockqnn.epochs.show();
     blockqnn.learned.show();
     blockqnn.prediction.show();

@@ -20,17 +20,10 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, parse, published, space_named
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
-from blockqnn.searching.supernet import FACT
-from blockqnn.searching.supernet_paths import (
-    CONTROL,
-    WHOLE,
-    bank_numbers,
-    fair_paths,
-    part_name,
-    parts_of,
-    uniform_path,
-)
+from blockqnn.runs.supernet_record import EPOCHS
+from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, part_name, parts_of
 from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.supernets.sampling import fair_paths, uniform_path
 from tests.paths import ROOT
 
 CELLS = space_named("nasbench201", None)
@@ -65,7 +58,7 @@ def facts_of(run_dir):
 
 
 def epochs_of(run_dir):
-    return facts_of(run_dir).get(FACT, [])
+    return facts_of(run_dir).get(EPOCHS, [])
 
 
 def test_designs_are_scored_by_a_supernet_that_was_trained_first(blockqnn):
@@ -196,7 +189,7 @@ def test_parts_are_the_product_of_the_operations_on_the_edges():
         assert len(parts) == count + 2
         assert len({part.name for part in parts}) == count + 2
         assert parts[-1].epochs == 2 * count, "as many steps as all parts together"
-        assert {part.parent for part in parts[1:]} == {WHOLE}
+        assert {part.parent.name for part in parts[1:]} == {WHOLE}
     with pytest.raises(UserError, match="allowed: none in the space darts"):
         parts_of(SupernetSettings(split=("1<-0",), split_epochs=1), space_named("darts", None))
 
@@ -211,13 +204,13 @@ def test_the_best_cell_belongs_to_the_published_part(edges, place):
     numbers = [CELLS.edges["1<-0"].index(operation) for operation in on.values()]
     assert numbers == [3, 3, 3, 1, 3, 2]
     parts = parts_of(SupernetSettings(split=edges, split_epochs=1), CELLS)[1:]
-    owner = part_name({edge: on[edge] for edge in edges})
+    owner = part_name({edge: (on[edge],) for edge in edges})
     assert [part.name for part in parts].index(owner) == place
     pooling = parse(
         "|avg_pool_3x3~0|+" + "|avg_pool_3x3~0|avg_pool_3x3~1|+"
         "|avg_pool_3x3~0|avg_pool_3x3~1|avg_pool_3x3~2|"
     )
-    last = part_name({edge: CELLS.on_edges(pooling)[edge] for edge in edges})
+    last = part_name({edge: (CELLS.on_edges(pooling)[edge],) for edge in edges})
     assert parts[-1].name == last
     assert CELLS.of_edges(on) == code
 
@@ -230,7 +223,7 @@ def test_fair_paths_give_every_operation_of_every_edge_its_turn():
         for edge, operations in CELLS.edges.items():
             turn = [one[edge] for one in found[begin : begin + 5]]
             assert sorted(turn) == sorted(operations)
-    fixed = fair_paths(CELLS, {"2<-1": "none"}, 5, random)
+    fixed = fair_paths(CELLS, {"2<-1": ("none",)}, 5, random)
     assert {CELLS.on_edges(code)["2<-1"] for code in fixed} == {"none"}
     assert len({CELLS.on_edges(code)["1<-0"] for code in fixed}) == 5
 
@@ -242,12 +235,14 @@ def test_uniform_paths_are_uniform():
         counts = collections.Counter(one[edge] for one in drawn)
         # Five standard deviations of a binomial of 500 and 1/5.
         assert all(abs(counts[each] - 100) < 45 for each in operations)
-    fixed = [uniform_path(CELLS, {"3<-1": "none"}, random) for _ in range(20)]
+    fixed = [uniform_path(CELLS, {"3<-1": ("none",)}, random) for _ in range(20)]
     assert {CELLS.on_edges(code)["3<-1"] for code in fixed} == {"none"}
 
 
 BY_AGENT = (*SMALL, "--paths=agent", "--agent_updates=3", "--agent_batch=2", "--supernet_epochs=5")
+BY_GRADIENTS = ("--split=auto", "--split_epochs=1", "--split_levels=2", "--split_batches=3")
 LEARNING = {
+    "splits by gradients": ((*SMALL, *BY_GRADIENTS), (2, 4), 8),
     "a split": (SPLIT, (1, 4, 9), 12),
     "ppo": ((*BY_AGENT, "--agent=ppo", "--ppo_children=3"), (1, 3), 5),
 }
@@ -264,7 +259,7 @@ def ended(run_dir):
         contextlib.suppress(sqlite3.OperationalError, TypeError),
         contextlib.closing(sqlite3.connect(path, uri=True)) as connection,
     ):
-        query = f"SELECT value FROM facts WHERE name = '{FACT}'"
+        query = f"SELECT value FROM facts WHERE name = '{EPOCHS}'"
         return len(json.loads(connection.execute(query).fetchone()[0]))
     return 0
 

@@ -12,6 +12,7 @@ from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import Store
+from blockqnn.runs.supernet_record import SPLITS
 from blockqnn.settings import DataSettings, DrySettings, Recipe, WorkerSettings
 from blockqnn.trial import Status
 from blockqnn.workers import ray_cluster
@@ -21,6 +22,7 @@ from blockqnn.workers.worker import encode_settings
 from tests.blockqnn.chaos import result_of, run_to_the_end, run_under_fire, search_command
 from tests.blockqnn.executing import is_alive, outcomes, wait_for
 from tests.blockqnn.ray_nodes import ENVIRONMENT, cluster, needs_ray
+from tests.blockqnn.searching.test_supernet import BY_GRADIENTS, SMALL, facts_of, what_came_of
 from tests.blockqnn.small_searches import CONV1, CONV3, CONV5, LAYOUT, job, search_settings, start
 from tests.paths import ROOT
 
@@ -235,3 +237,19 @@ def test_a_real_child_is_the_same_on_ray_and_here(four_cpus, tmp_path):
     ):
         run_to_the_end(tmp_path / name, *arguments, *how, environment=ENVIRONMENT)
     assert result_of(tmp_path / "ray") == result_of(tmp_path / "local")
+
+
+def test_the_parts_of_a_supernet_are_the_same_on_ray_and_here(four_cpus, tmp_path):
+    """Two workers train the parts side by side, and compare gradients for the next split."""
+    arguments = (*SMALL, *BY_GRADIENTS)
+    here = [each for each in arguments if not each.startswith("--executor")]
+    for name, how in (
+        ("local", ["--executor=local", "--workers=2"]),
+        ("ray", on_ray(four_cpus.address, "--workers=2")),
+    ):
+        run_to_the_end(tmp_path / name, *here, *how, environment=ENVIRONMENT)
+    found, wanted = what_came_of(tmp_path / "ray"), what_came_of(tmp_path / "local")
+    # Parts end in any order.
+    assert (found[0], sorted(found[1])) == (wanted[0], sorted(wanted[1]))
+    splits = facts_of(tmp_path / "ray")[SPLITS]
+    assert len(splits) == 3 and splits == facts_of(tmp_path / "local")[SPLITS]
