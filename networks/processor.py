@@ -15,11 +15,10 @@ def kind_of_processor(facts: pathlib.Path = _CPU_FACTS) -> str:
         facts: where Linux lists its processors.
 
     Returns:
-        `amx`, `avx512`, `avx2`, or the name of the architecture.
+        `avx512`, `avx2`, or the name of the architecture.
     """
     flags = _fact("flags", facts).split()
-    # AMX marks the processors of another maker with other caches, beside AVX-512.
-    known = {"amx_tile": "amx", "avx512f": "avx512", "avx2": "avx2"}
+    known = {"avx512f": "avx512", "avx2": "avx2"}
     return next((kind for flag, kind in known.items() if flag in flags), platform.machine())
 
 

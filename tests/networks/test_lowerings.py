@@ -15,6 +15,7 @@ from blockqnn.networks.lowerings import (
     Shape,
     applies,
     in_use,
+    measured_on,
     own_table,
 )
 
@@ -116,6 +117,33 @@ def test_the_own_table_is_taken_if_there_is_one_and_kept(machine, monkeypatch):
     table = in_use()
     assert table.name == "own" and in_use() is table
     assert (table.value(HERE), table.kernel_gradient(HERE)) == ("pairs", "exchanged")
+
+
+def test_a_kind_that_was_measured_has_its_table(machine, monkeypatch):
+    """Where vectors have 16 numbers, pairs of pixels fill them; a gradient goes in pieces."""
+    monkeypatch.setattr(lowerings, "kind_of_processor", lambda: "avx512")
+    table = in_use()
+    assert table.name == "avx512" and table.digest == measured_on("avx512").digest
+    assert table.value(Shape(5, 16, 16, 16, 16)) == "pairs"
+    assert table.value(Shape(3, 16, 16, 64, 64)) == PLAIN
+    assert table.value(Shape(3, 2, 2, 64, 64)) == "dense"
+    assert "pieces" in table.kernel_gradient(Shape(3, 32, 32, 32, 16))
+    assert measured_on("strange") is None
+
+
+def test_the_own_table_goes_before_that_of_the_kind(machine, monkeypatch):
+    keep_own()
+    monkeypatch.setattr(lowerings, "kind_of_processor", lambda: "avx512")
+    path = own_table()  # Its name has the kind in it.
+    path.write_text(json.dumps({"kind": "avx512", "rows": []}))
+    assert in_use().name == "own"
+
+
+@pytest.mark.parametrize("path", sorted(lowerings._TABLES.glob("*.json")), ids=lambda p: p.stem)
+def test_tables_that_are_shipped_are_of_their_kinds(path):
+    content = json.loads(path.read_text())
+    assert content["kind"] == path.stem and content["processor"] and content["jax"]
+    assert len(measured_on(path.stem).rows) == len(content["rows"]) > 10
 
 
 def test_each_processor_has_a_table_of_its_own(machine, monkeypatch):
