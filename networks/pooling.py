@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 _LARGE = 7
-"""Side of the smallest window whose maxima are doubled. Smaller ones gain less, and where values tie
-they share a gradient otherwise than by doubling, as all trainings so far have had it."""
+"""Side of the smallest window whose maxima are doubled. Smaller ones gain less, and where values
+tie they share a gradient otherwise than by doubling, as in all trainings so far."""
 
 
 def max_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
