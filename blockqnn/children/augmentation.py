@@ -18,7 +18,7 @@ from blockqnn.settings import ENLARGED, PADDED, UNCHANGED
 _PADDING = 8
 """An image is padded by its side over this: CIFAR's by 4 pixels, as is usual."""
 _ENLARGED = 5, 4
-"""By which factor an image is enlarged: CIFAR's to 40 pixels, as for NASNet's children."""
+"""By which factor an image is enlarged: CIFAR's to 40 pixels, as papers have it."""
 _CHUNK = 1024
 """Images that are enlarged at a time, since each takes 20 times its bytes meanwhile."""
 
