@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,7 +17,9 @@ from blockqnn.children.checkpoint import DamagedError, read_arrays, verify, writ
 from blockqnn.supernets.bank import Bank
 
 _WEIGHTS, _FACTS = "arrays", "bank.json"
-_FORMAT = 1
+_FORMAT = 2
+_FIRST_FORMAT = 1
+"""Which had a directory of arrays for each entry; it is still read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +31,15 @@ class BankFacts:
         seconds: that the epoch took.
         seed: of the bank's streams of random numbers.
         keys: of its entries, in the order of its arrays.
+        shapes: for each entry, by name, the dtype and shape of its parameters, statistics, copies
+            and moments; empty in a bank of the first format.
     """
 
     loss: float
     seconds: float
     seed: int
     keys: tuple[str, ...]
+    shapes: list[Any] = dataclasses.field(default_factory=list)
 
 
 def write_bank(path: pathlib.Path, bank: Bank, loss: float, seconds: float) -> None:
@@ -47,9 +54,9 @@ def write_bank(path: pathlib.Path, bank: Bank, loss: float, seconds: float) -> N
     Raises:
         OSError: if it cannot be written.
     """
-    facts = BankFacts(loss, seconds, bank.seed, tuple(bank.entries))
-    arrays = {f"{number:06d}": _arrays(bank.entries[key]) for number, key in enumerate(facts.keys)}
-    text = json.dumps({"format": _FORMAT, **dataclasses.asdict(facts)}, indent=1)
+    shapes, arrays = _packed(bank)
+    facts = BankFacts(loss, seconds, bank.seed, tuple(bank.entries), shapes)
+    text = json.dumps({"format": _FORMAT, **dataclasses.asdict(facts)})
     write_directory(path, {_FACTS: text + "\n"}, {_WEIGHTS: arrays})
 
 
@@ -67,7 +74,7 @@ def read_facts(path: pathlib.Path) -> BankFacts:
     """
     try:
         fields = json.loads((path / _FACTS).read_text(encoding="utf-8"))
-        if fields.pop("format") != _FORMAT:
+        if fields.pop("format") not in (_FIRST_FORMAT, _FORMAT):
             raise ValueError("it is of another version of this program")
         return BankFacts(**fields | {"keys": tuple(fields["keys"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -90,26 +97,79 @@ def read_bank(path: pathlib.Path, like: Bank) -> Bank:
     verify(path)
     facts = read_facts(path)
     arrays = read_arrays(path / _WEIGHTS)
-    entries = {key: _entry(arrays[f"{number:06d}"], like) for number, key in enumerate(facts.keys)}
+    try:
+        if facts.shapes or not facts.keys:
+            groups = _unpacked(facts.shapes, arrays)
+        else:
+            groups = [_of_first_format(arrays[f"{n:06d}"]) for n in range(len(facts.keys))]
+        entries = _entries(facts.keys, groups, like)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"The bank {path} cannot be read: {error}.") from error
     return Bank(like.compiled, facts.seed, entries)
 
 
-def _arrays(entry: Held) -> dict[str, Any]:
-    leaves = jax.device_get(jax.tree.leaves(entry.moments))
-    kept = {
-        "parameters": jax.device_get(entry.parameters),
-        "statistics": jax.device_get(entry.statistics),
-        "copies": entry.copies,
-        "moments": {f"{number:02d}": np.asarray(leaf) for number, leaf in enumerate(leaves)},
-    }
-    # What is empty has no files.
-    return {name: arrays for name, arrays in kept.items() if arrays}
+def _packed(bank: Bank) -> tuple[list[Any], dict[str, np.ndarray]]:
+    """All arrays of a bank one behind the other, by dtype, and how each entry is made of them.
+
+    A bank has thousands of small arrays, and a file for each takes longer than training an epoch.
+    """
+    host = jax.device_get(
+        [
+            (entry.parameters, entry.statistics, entry.copies, jax.tree.leaves(entry.moments))
+            for entry in bank.entries.values()
+        ]
+    )
+    shapes: list[Any] = []
+    parts: dict[str, list[np.ndarray]] = {}
+    for parameters, statistics, copies, moments in host:
+        named = (parameters, statistics, copies, {str(n): leaf for n, leaf in enumerate(moments)})
+        shapes.append([])
+        for each in named:
+            shapes[-1].append({})
+            for name, value in each.items():
+                array = np.asarray(value)
+                shapes[-1][-1][name] = [array.dtype.name, list(array.shape)]
+                parts.setdefault(array.dtype.name, []).append(array.ravel())
+    return shapes, {dtype: np.concatenate(arrays) for dtype, arrays in parts.items()}
 
 
-def _entry(arrays: dict[str, Any], like: Bank) -> Held:
-    parameters, statistics = arrays.get("parameters", {}), arrays.get("statistics", {})
-    entry = held(like.compiled, parameters, statistics, arrays.get("copies", {}))
-    leaves, form = jax.tree.flatten(entry.moments)
-    stored = [arrays["moments"][f"{number:02d}"] for number in range(len(leaves))]
-    entry.moments = jax.tree.unflatten(form, jax.device_put(stored))
-    return entry
+def _unpacked(shapes: list[Any], flat: dict[str, np.ndarray]) -> list[list[dict[str, Any]]]:
+    """What `_packed` made one of: for each entry its four groups of arrays by name."""
+    places = dict.fromkeys(flat, 0)
+    found: list[list[dict[str, Any]]] = []
+    for groups in shapes:
+        found.append([{} for _ in groups])
+        for group, named in zip(found[-1], groups, strict=True):
+            for name, (dtype, shape) in named.items():
+                begin = places[dtype]
+                places[dtype] = end = begin + math.prod(shape)
+                if end > flat[dtype].size:
+                    raise ValueError("there are fewer numbers than its entries have")
+                group[name] = flat[dtype][begin:end].reshape(shape)
+    return found
+
+
+def _entries(
+    keys: Sequence[str], groups: Sequence[list[dict[str, Any]]], like: Bank
+) -> dict[str, Held]:
+    # One call for all arrays: each would take as long as a small array takes to be copied.
+    placed = jax.device_put(groups)
+    forms: dict[tuple[str, ...], Any] = {}
+    found = {}
+    for key, own, (parameters, statistics, _, moments) in zip(keys, groups, placed, strict=True):
+        names = tuple(sorted(parameters))
+        if names not in forms:
+            forms[names] = jax.tree.structure(held(like.compiled, own[0], {}, {}).moments)
+        leaves = [moments[str(number)] for number in range(len(moments))]
+        stored = jax.tree.unflatten(forms[names], leaves)
+        found[key] = Held(parameters, statistics, stored, own[2])
+    return found
+
+
+def _of_first_format(arrays: dict[str, Any]) -> list[dict[str, Any]]:
+    """The groups of an entry that had a directory of its own."""
+    moments = arrays.get("moments", {})
+    return [
+        *(arrays.get(name, {}) for name in ("parameters", "statistics", "copies")),
+        {str(int(number)): leaf for number, leaf in moments.items()},
+    ]

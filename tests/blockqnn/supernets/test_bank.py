@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.checkpoint import DamagedError
+from blockqnn.children.checkpoint import DamagedError, write_directory
 from blockqnn.children.execution import take_batch
 from blockqnn.children.layer_by_layer import LayerByLayer
 from blockqnn.children.training import on_device
@@ -283,6 +283,31 @@ def test_a_bank_whose_norms_have_neither_scale_nor_shift_is_kept_too(parts, tmp_
     for one in (bank, read):
         trained(MOMENTUM_SETTINGS, parts[0], [code], bank=one, layout=UNSCALED)
     assert same(list(arrays_of(bank).values()), list(arrays_of(read).values()))
+
+
+def test_a_bank_of_the_first_format_is_read(parts, tmp_path):
+    bank, _, _ = trained(ADAM_SETTINGS, parts[0], [ONE])
+    arrays = {}
+    for number, entry in enumerate(bank.entries.values()):
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(entry.moments)]
+        own = {
+            "parameters": jax.device_get(entry.parameters),
+            "statistics": jax.device_get(entry.statistics),
+            "copies": entry.copies,
+            "moments": {f"{place:02d}": leaf for place, leaf in enumerate(leaves)},
+        }
+        arrays[f"{number:06d}"] = {name: each for name, each in own.items() if each}
+    facts = {"loss": 1.5, "seconds": 2.0, "seed": bank.seed, "keys": list(bank.entries)}
+    text = json.dumps({"format": 1, **facts})
+    write_directory(tmp_path / "old", {"bank.json": text}, {"arrays": arrays})
+    read = read_bank(tmp_path / "old", Bank(compiled_for(ADAM_SETTINGS), 99))
+    assert read.seed == bank.seed and list(read.entries) == list(bank.entries)
+    assert same(list(arrays_of(bank).values()), list(arrays_of(read).values()))
+    write_bank(tmp_path / "new", read, 1.5, 2.0)
+    # A file for each kind of number, not one for each array of each entry.
+    assert len([p for p in (tmp_path / "new").rglob("*") if p.is_file()]) < 20
+    again = read_bank(tmp_path / "new", Bank(compiled_for(ADAM_SETTINGS), 99))
+    assert same(list(arrays_of(read).values()), list(arrays_of(again).values()))
 
 
 def test_a_damaged_bank_is_not_read(parts, tmp_path):
