@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
+from blockqnn.mixture_settings import MixtureSettings
 from blockqnn.networks.layout import Layout
 
 UNIFORM, FAIR, BY_AGENT = "uniform", "fair", "agent"
@@ -40,6 +42,8 @@ class SupernetSettings:
         split: edges along which the supernet is split into one for each operation.
         split_epochs: for which each of these is trained on.
         control: train the whole supernet on for as many steps as all parts have together.
+        mixture: of all operations in the place of paths; None for paths. The rate then falls from
+            epoch to epoch, and momentum is the plain one.
         norm_scale: whether batch norms of what is designed have scale and shift in the supernet;
             networks of their own always have them.
     """
@@ -62,10 +66,14 @@ class SupernetSettings:
     split_epochs: int = 0
     control: bool = False
     norm_scale: bool = True
+    mixture: MixtureSettings | None = None
 
     def __post_init__(self) -> None:
-        """Makes a tuple of what JSON has as a list."""
+        """Makes a tuple, and settings, of what JSON has as a list and an object."""
         object.__setattr__(self, "split", tuple(self.split))
+        given: Any = self.mixture
+        if isinstance(given, dict):
+            object.__setattr__(self, "mixture", MixtureSettings(**given))
 
     def layout_of(self, layout: Layout) -> Layout:
         """The layout in which the supernet has its designs.

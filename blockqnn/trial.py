@@ -146,6 +146,33 @@ class BankEpoch:
 
 
 @dataclasses.dataclass(frozen=True)
+class MixtureEpoch:
+    """An epoch of training a mixture of all operations, or a look at it without training.
+
+    Attributes:
+        start: name of the bank that it goes on from; empty for a new one.
+        end: name of the bank that it writes; empty where nothing is trained.
+        epoch: which one, from 0, of the schedule of learning rates.
+        epochs: of that schedule; later epochs have its last rate.
+        fixed: by the names of rows what is decided already: the operation of an edge, or of a row
+            that stands for a node the edges that are left, with commas between them.
+        probed: name of the row each of whose choices is left out once, to see what that costs; of
+            a node, each of whose edges is.
+        measures: whether the largest eigenvalue is measured.
+        settled: whether alpha stays as it is.
+    """
+
+    start: str
+    end: str
+    epoch: int
+    epochs: int
+    fixed: dict[str, str] = dataclasses.field(default_factory=dict)
+    probed: str = ""
+    measures: bool = False
+    settled: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Job:
     """What an executor is asked to evaluate.
 
@@ -158,6 +185,7 @@ class Job:
         bank: name of the bank whose weights it is scored with; empty for weights of its own.
         scored_batch: of the validation part, which alone it is scored on; None for all of it.
         training: what is to be trained instead of a design.
+        mixture: likewise, of a mixture.
     """
 
     number: int
@@ -168,6 +196,7 @@ class Job:
     bank: str = ""
     scored_batch: int | None = None
     training: BankEpoch | None = None
+    mixture: MixtureEpoch | None = None
 
 
 def job_of(trial: Trial) -> Job:
@@ -190,6 +219,7 @@ class Outcome:
         waiting_seconds: likewise.
         saved_seconds: likewise.
         score: of an untrained child, in the place of accuracies.
+        found: what an epoch of a mixture has found, as JSON has it.
     """
 
     accuracies: tuple[float, ...] = ()
@@ -202,6 +232,7 @@ class Outcome:
     waiting_seconds: float = 0.0
     saved_seconds: float = 0.0
     score: float | None = None
+    found: dict[str, Any] | None = None
 
     @property
     def status(self) -> Status:
@@ -211,7 +242,7 @@ class Outcome:
     @property
     def of_trial(self) -> dict[str, Any]:
         """The fields that its trial has too, by name."""
-        return {name: value for name, value in vars(self).items() if name != "score"}
+        return {name: value for name, value in vars(self).items() if name not in ("score", "found")}
 
 
 def mean_entropy(trials: Iterable[Trial]) -> float | None:

@@ -18,6 +18,7 @@ from blockqnn.flags import (
     evaluators,
     execution,
     first_blocks,
+    mixture,
     own,
     parsing,
     preset_files,
@@ -69,6 +70,7 @@ def define() -> parsing.FlagSet:
     define_agents(flags)
     evaluators.define_each(flags)
     supernet.define_each(flags)
+    mixture.define_each(flags)
     execution.define_each(flags)
     return flags
 
@@ -186,6 +188,7 @@ def parse(
     if not flags.values["layout"].present:
         # Nobody has named one: the space takes its own.
         flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
+    supernet.take_usual(flags)
     flags.refuse_without_effect("search", given.usual)
     flags.values["run_dir"].value = str(run_dir)
     first = first_blocks.first_blocks(flags.chosen())
@@ -259,10 +262,14 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     layout = child_network.layout(values, info.shape, info.classes)
     refuse_contradictions(values, layout)
     shared = supernet.supernet(values, layout)
+    schedule, blocks = values["epsilon_schedule"], values["blocks_per_iteration"]
+    if shared is not None and shared.mixture is not None:
+        # An epoch gives a design, and one worker has the mixture.
+        schedule, blocks = ((0.0, shared.epochs),), 1
     return SearchSettings(
         agent=agent_config(values),
-        schedule=values["epsilon_schedule"],
-        blocks_per_iteration=values["blocks_per_iteration"],
+        schedule=schedule,
+        blocks_per_iteration=blocks,
         space=values["space"],
         max_layers=values["max_layers"],
         seed=values["seed"],

@@ -24,6 +24,7 @@ GROUPS = {
         "listing",
         "reward",
         "settings",
+        "mixture_settings",
         "supernet_settings",
         "worker_settings",
         "terminal",

@@ -10,12 +10,13 @@ from typing import Any
 
 from blockqnn.agents.growing import Growth
 from blockqnn.errors import UserError
-from blockqnn.listing import DRY_NOTICE, SHARED_NOTICE, proxy_notice
+from blockqnn.listing import DRY_NOTICE, MIXTURE_NOTICE, SHARED_NOTICE, proxy_notice
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.finals import FINALS, Finals, FinalTraining, plan_from_fact, stale_words
+from blockqnn.runs.mixtures import CHOSEN, EPOCHS
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.trial import Status, Trial
 
@@ -35,6 +36,8 @@ class RunRecord:
             None of a run of an earlier version.
         table: the same of its table of accuracies; None where it has none.
         finals: in which its best blocks were trained for longer; None where none began.
+        epochs: of its mixture, what each has found.
+        chosen: trial whose design a mixture came to in the end; 0 where there is none.
     """
 
     path: pathlib.Path
@@ -46,6 +49,8 @@ class RunRecord:
     data: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
     finals: Finals | None = None
+    epochs: tuple[dict[str, Any], ...] = ()
+    chosen: int = 0
 
     @property
     def proxy(self) -> str:
@@ -58,12 +63,19 @@ class RunRecord:
         return self.flags.get("weights") == "shared"
 
     @property
+    def mixed(self) -> bool:
+        """Whether its accuracies are those of cells with the weights of a mixture."""
+        return self.flags.get("weights") == "mixture"
+
+    @property
     def notice(self) -> str:
         """What whoever reads its figures must know; empty where children were trained."""
         if self.proxy:
             return proxy_notice(self.proxy)
         if self.shared:
             return SHARED_NOTICE
+        if self.mixed:
+            return MIXTURE_NOTICE
         return DRY_NOTICE if self.dry else ""
 
     @property
@@ -96,8 +108,19 @@ class RunRecord:
 
     @property
     def by_reward(self) -> list[Trial]:
-        """The trained trials, highest reward first, earlier ones before equals."""
+        """The trained trials, highest reward first, earlier ones before equals.
+
+        Of a mixture, the one that it came to is first, and a design is what it was last.
+        """
         trained = [t for t in self.trials if t.status is Status.COMPLETED]
+        if self.mixed:
+            last = {t.hash: t for t in trained}
+            chosen = next((t for t in trained if t.number == self.chosen), None)
+            if chosen is not None:
+                last[chosen.hash] = chosen
+            return sorted(
+                last.values(), key=lambda t: (t is not chosen, -(t.reward or 0.0), t.number)
+            )
         return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))
 
     def best(self, count: int) -> list[Trial]:
@@ -164,6 +187,8 @@ def read_run(path: pathlib.Path) -> RunRecord:
             facts.get("data"),
             facts.get("table"),
             finals_from_facts(facts, trials, trainings, layout),
+            tuple(facts.get(EPOCHS, ())),
+            int((facts.get(CHOSEN) or {}).get("trial", 0)),
         )
     # JSON may hold numbers that are infinite.
     except (TypeError, KeyError, ValueError, OverflowError) as error:

@@ -14,7 +14,10 @@ from blockqnn.children.chain import Held, held
 from blockqnn.children.checkpoint import DamagedError, read_arrays, verify, write_directory
 from blockqnn.supernets.bank import Bank
 
-_WEIGHTS, _FACTS = "arrays", "bank.json"
+_WEIGHTS, _BESIDE, _FACTS = "arrays", "beside", "bank.json"
+
+Arrays = dict[str, Any]
+"""Nested dicts of NumPy arrays."""
 _FORMAT = 1
 
 
@@ -27,15 +30,24 @@ class BankFacts:
         seconds: that the epoch took.
         seed: of the bank's streams of random numbers.
         keys: of its entries, in the order of its arrays.
+        found: of a mixture, what the epoch has found.
     """
 
     loss: float
     seconds: float
     seed: int
     keys: tuple[str, ...]
+    found: dict[str, Any] | None = None
 
 
-def write_bank(path: pathlib.Path, bank: Bank, loss: float, seconds: float) -> None:
+def write_bank(
+    path: pathlib.Path,
+    bank: Bank,
+    loss: float,
+    seconds: float,
+    found: dict[str, Any] | None = None,
+    beside: Arrays | None = None,
+) -> None:
     """Writes a bank; a process that dies meanwhile leaves none of that name.
 
     Args:
@@ -43,14 +55,33 @@ def write_bank(path: pathlib.Path, bank: Bank, loss: float, seconds: float) -> N
         bank: what is written.
         loss: see `BankFacts`.
         seconds: likewise.
+        found: likewise.
+        beside: nested dicts of NumPy arrays that are kept with it; None for none.
 
     Raises:
         OSError: if it cannot be written.
     """
-    facts = BankFacts(loss, seconds, bank.seed, tuple(bank.entries))
+    facts = BankFacts(loss, seconds, bank.seed, tuple(bank.entries), found)
     arrays = {f"{number:06d}": _arrays(bank.entries[key]) for number, key in enumerate(facts.keys)}
     text = json.dumps({"format": _FORMAT, **dataclasses.asdict(facts)}, indent=1)
-    write_directory(path, {_FACTS: text + "\n"}, {_WEIGHTS: arrays})
+    more = {} if beside is None else {_BESIDE: beside}
+    write_directory(path, {_FACTS: text + "\n"}, {_WEIGHTS: arrays, **more})
+
+
+def read_beside(path: pathlib.Path) -> Arrays:
+    """What was kept with a bank.
+
+    Args:
+        path: of its directory.
+
+    Returns:
+        As it was given to `write_bank`.
+
+    Raises:
+        DamagedError: if its files are not those that were written.
+    """
+    verify(path)
+    return read_arrays(path / _BESIDE)
 
 
 def read_facts(path: pathlib.Path) -> BankFacts:

@@ -37,7 +37,7 @@ from blockqnn.settings import (
     WorkerSettings,
 )
 from blockqnn.supernet_settings import SupernetSettings
-from blockqnn.trial import BankEpoch, Job, Outcome
+from blockqnn.trial import BankEpoch, Job, MixtureEpoch, Outcome
 
 HEARTBEAT_SECONDS = 5.0
 """Between two signs of life."""
@@ -75,6 +75,8 @@ def encode_job(job: Job) -> str:
         paths = [write(code) for code in job.training.paths]
         fields["training"] = dataclasses.asdict(dataclasses.replace(job.training, paths=()))
         fields["training"]["paths"] = paths
+    if job.mixture is not None:
+        fields["mixture"] = dataclasses.asdict(job.mixture)
     return json.dumps(fields | {"code": write(job.code)})
 
 
@@ -86,6 +88,8 @@ def decode_job(line: str) -> Job:
     if fields["training"] is not None:
         paths = tuple(parse(text, max_layers=sys.maxsize) for text in fields["training"]["paths"])
         fields["training"] = BankEpoch(**fields["training"] | {"paths": paths})
+    if fields["mixture"] is not None:
+        fields["mixture"] = MixtureEpoch(**fields["mixture"])
     return Job(**fields | {"filters": tuple(fields["filters"])})
 
 
@@ -115,6 +119,8 @@ def decode_outcome(message: dict[str, Any], worker: int) -> Outcome:
     for name in ("reason", "device"):
         if not isinstance(getattr(outcome, name), str | None):
             raise ValueError(f"{name} is no text")
+    if not isinstance(outcome.found, dict | None):
+        raise ValueError("what was found is no object")
     if type(outcome.restarts) is not int:
         raise ValueError("restarts is no integer")
     if outcome.reason is None and not outcome.accuracies and outcome.score is None:

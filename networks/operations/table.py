@@ -21,6 +21,7 @@ from blockqnn.networks.operations.cuts import (
     batch_norm_of_one,
     convolution_by_groups,
     each_part,
+    mixture_by_parts,
     one_step,
     pcc_by_groups,
     pooling_after_relu,
@@ -30,10 +31,12 @@ from blockqnn.networks.operations.cuts import (
 )
 from blockqnn.networks.operations.shapes import (
     ShapeRule,
+    as_the_rest,
     channels,
     grown,
     halved,
     is_given,
+    narrowed,
     of_filters,
     one_place,
     same_shape,
@@ -90,6 +93,8 @@ class FlaxForm:
 
 _MODULES = "blockqnn.networks.operations.flax_modules:"
 _FUNCTIONS = "blockqnn.networks.operations.functions:"
+_DILATED = "relu_dilated_convolution"
+_MIXED = "blockqnn.networks.operations.mixed_functions:"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -139,7 +144,7 @@ def _relu_and_norm(
 class Operation:
     """What a placed layer may compute."""
 
-    IMAGE = OperationEntry("image", _FUNCTIONS + "image", shape=is_given, cut=one_step)
+    IMAGE = OperationEntry("image", _FUNCTIONS + "image", shape=is_given)
     CONVOLUTION = OperationEntry(
         "convolution",
         _FUNCTIONS + "convolution_of_parts",
@@ -196,9 +201,7 @@ class Operation:
         "relu_dilated_separable_convolution",
         separable_kernels,
     )
-    DILATED = _relu_and_norm(
-        "relu, dilated convolution, batch norm", "relu_dilated_convolution", window_kernel
-    )
+    DILATED = _relu_and_norm("relu, dilated convolution, batch norm", _DILATED, window_kernel)
     CROSSED = _relu_and_norm(
         "relu, 1xK and Kx1 convolution, batch norm",
         "relu_crossed_convolutions",
@@ -247,6 +250,11 @@ class Operation:
     ADD = OperationEntry("add", _FUNCTIONS + "add", shape=widest, cut=sum_by_parts, joins=True)
     CONCAT = OperationEntry(
         "concat", _FUNCTIONS + "concat", shape=side_by_side, cut=all_parts, joins=True
+    )
+    MIXTURE = OperationEntry("mixture", _MIXED + "mixture", cut=mixture_by_parts)
+    FIRST_CHANNELS = OperationEntry("first channels", _MIXED + "first_channels", shape=narrowed)
+    BESIDE_THE_REST = OperationEntry(
+        "channels beside the rest, shuffled", _MIXED + "beside_the_rest", shape=as_the_rest
     )
     ZERO = OperationEntry("zero", _FUNCTIONS + "zero", cut=each_part)
     BATCH_NORM = OperationEntry(

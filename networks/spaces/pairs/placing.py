@@ -71,8 +71,7 @@ class Placing:
             The position of the output.
         """
         states = [self._older(older, newer), self._newer(newer)]
-        for number, pair in enumerate(cell.nodes, start=INPUTS):
-            states.append(self._node(f"node{number}", pair, states))
+        self._nodes(cell, states)
         outputs = [
             self._brought_down(f"output{state}", states[state]) if state < INPUTS else states[state]
             for state in cell.outputs
@@ -82,6 +81,11 @@ class Placing:
         if len(outputs) == 1:
             return outputs[0]
         return self._add("output", Operation.CONCAT, outputs)
+
+    def _nodes(self, cell: Cell, states: list[int]) -> None:
+        """Places the nodes, whose positions follow those of the inputs."""
+        for number, pair in enumerate(cell.nodes, start=INPUTS):
+            states.append(self._node(f"node{number}", pair, states))
 
     def _shape(self, here: int) -> Shape:
         return self._builder.layers[here].shape
