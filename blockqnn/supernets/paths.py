@@ -141,7 +141,7 @@ def share_correct(
         From 0 to 1.
     """
     counts, seen = [], 0
-    for indices, real in _batches(len(part.labels), chain.batch_size, batches):
+    for indices, real in filled_batches(len(part.labels), chain.batch_size, batches):
         images, labels = chain.batch(part, indices)
         logits = chain.forward(weights, images)[0][-1] if of_batch else chain.infer(weights, images)
         counts.append(count_correct_of(logits, labels, jnp.asarray(real)))
@@ -172,12 +172,20 @@ def restarted(epoch: int, first_period: int) -> tuple[int, int]:
     return epoch, period
 
 
-def _batches(
-    examples: int, batch_size: int, chosen: range | None
+def filled_batches(
+    examples: int, batch_size: int, chosen: range | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """As `evaluation_batches`, the last filled with the part's first images.
 
     Filled with one image many times, its own statistics would be those of that image.
+
+    Args:
+        examples: images in the part.
+        batch_size: images in a batch.
+        chosen: which batches; None for all.
+
+    Yields:
+        For each batch its images, int32 [batch], and which of them are real.
     """
     indices, real = evaluation_batches(examples, batch_size)
     order = np.arange(indices.size, dtype=np.int32).reshape(indices.shape) % examples
