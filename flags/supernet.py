@@ -232,4 +232,5 @@ def _settings(
         control=values["control"],
         mixture=mixed,
         norm_scale=values["norm_scale"],
+        augmentation=values["augmentation"],
     )

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
 from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts
@@ -169,7 +170,8 @@ class MixtureEvaluator:
         )
         trained = dataclasses.replace(state.alpha, rows=decided(rows, state.alpha.rows, work.fixed))
         settles = work.settled or work.epoch < own.frozen_epochs
-        losses, alpha = state.execution.train(order, judged, rate, trained, not settles)
+        changed = augmented(self._train, self._settings.augmentation, (seed, work.epoch))
+        losses, alpha = state.execution.train(changed, order, judged, rate, trained, not settles)
         if not settles:
             state.alpha = alpha
         loss = float(np.mean(losses))

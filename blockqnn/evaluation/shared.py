@@ -12,6 +12,7 @@ import time
 import jax
 import numpy as np
 
+from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
 from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts
@@ -119,7 +120,7 @@ class SharedEvaluator:
         losses = train(
             bank,
             [paths.path(design_of(code)) for code in work.paths],
-            self._train,
+            augmented(self._train, settings.augmentation, (seed, work.epoch)),
             order.astype(np.int32).reshape(steps, settings.batch_size),
             rates,
             settings.gradient_norm,

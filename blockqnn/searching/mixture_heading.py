@@ -19,7 +19,7 @@ from blockqnn.networks.mixed_plan import edges_of
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.settings import SearchSettings
+from blockqnn.settings import UNCHANGED, SearchSettings
 from blockqnn.supernet_settings import ADAM, SupernetSettings
 
 _ORDERS = {
@@ -53,7 +53,8 @@ def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: Mixt
         order += ", by a finite difference"
     lines = [
         f"mixture, {counted(own.epochs, 'epoch')} in batches of {own.batch_size}, {own.optimiser} "
-        f"from {own.learning_rate:g} to {own.least_rate:g}",
+        f"from {own.learning_rate:g} to {own.least_rate:g}"
+        + ("" if own.augmentation == UNCHANGED else f", images {own.augmentation} and mirrored"),
         order,
         f"{in_units(numbers)} parameters and {of_rows} of alpha, "
         f"{in_units(4 * arrays * numbers)}B with the optimiser's state; maps of a batch about "

@@ -25,6 +25,7 @@ class MixtureExecution(Protocol):
 
     def train(
         self,
+        part: DeviceImages,
         order: np.ndarray,
         judged: np.ndarray,
         rate: float,
@@ -34,6 +35,7 @@ class MixtureExecution(Protocol):
         """Takes steps: of alpha first, then of the weights, on the same images with the new alpha.
 
         Args:
+            part: the images, perhaps changed for this epoch.
             order: int32 [steps, batch], which images of the part the weights are trained on.
             judged: likewise of alpha.
             rate: learning rate of the weights.

@@ -82,6 +82,7 @@ class MixtureProgram:
 
     def train(
         self,
+        part: DeviceImages,
         order: np.ndarray,
         judged: np.ndarray,
         rate: float,
@@ -98,7 +99,7 @@ class MixtureProgram:
             _placed(alpha.second),
             jnp.float32(alpha.steps),
         )
-        given = self._part, np.float32(rate)
+        given = part, np.float32(rate)
         if self._scans:
             state, losses = self._epoch(
                 state, jnp.asarray(order), jnp.asarray(judged), *given, trains_alpha=trains_alpha

@@ -102,7 +102,7 @@ def test_both_executions_train_weights_and_alpha_alike(part, bilevel, partial, t
     for kind in (MixtureChain, MixtureProgram):
         execution, bank, alpha = made(kind, part, partial, bilevel=bilevel)
         order, judged = batches(2)
-        losses, after = execution.train(order, judged, RATE, alpha, trains_alpha=True)
+        losses, after = execution.train(part, order, judged, RATE, alpha, trains_alpha=True)
         execution.put_back()
         accuracy = execution.accuracy(after.rows, part)
         found.append((losses, after.rows, arrays_of(bank), accuracy))
@@ -115,7 +115,7 @@ def of_alpha(kind, part, **changes):
     """The gradient of alpha in the second step, read off Adam's first moment."""
     still = {"alpha_decay": 0.0, "alpha_beta1": 0.0, "alpha_rate": 1e-6}
     execution, _, alpha = made(kind, part, **still, **changes)
-    _, after = execution.train(*batches(2), RATE, alpha, trains_alpha=True)
+    _, after = execution.train(part, *batches(2), RATE, alpha, trains_alpha=True)
     return np.concatenate([after.first[name] for name in sorted(after.first)])
 
 
@@ -135,7 +135,7 @@ def test_what_is_within_an_edge_may_be_computed_again(part):
     for rematerialise in (False, True):
         execution, bank, alpha = made(MixtureProgram, part, rematerialise=rematerialise)
         order, judged = batches(1)
-        losses, after = execution.train(order, judged, RATE, alpha, trains_alpha=True)
+        losses, after = execution.train(part, order, judged, RATE, alpha, trains_alpha=True)
         execution.put_back()
         found.append((losses, after.rows, arrays_of(bank)))
     close(found[0], found[1], 2e-5)
@@ -164,7 +164,7 @@ def test_the_curvature_of_a_chain_is_that_of_its_loss(part):
 def test_alpha_that_is_settled_stays_while_weights_are_trained(part):
     execution, bank, alpha = made(MixtureChain, part)
     before = arrays_of(bank)
-    _, after = execution.train(*batches(1), RATE, alpha, trains_alpha=False)
+    _, after = execution.train(part, *batches(1), RATE, alpha, trains_alpha=False)
     assert after is alpha
     assert any(
         not np.array_equal(one["kernel"], other["kernel"])
