@@ -21,6 +21,7 @@ from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import space_of
+from blockqnn.networks.spaces.shares import shares_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.alpha import (
@@ -30,7 +31,6 @@ from blockqnn.supernets.alpha import (
     discrete,
     first_alpha,
     left_out,
-    shares_of,
 )
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_beside, read_facts, write_bank

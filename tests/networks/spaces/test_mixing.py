@@ -18,7 +18,7 @@ from blockqnn.networks.plan import Operation, PlanBuilder
 from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.mixing import NONE, Row
 from blockqnn.networks.spaces.registry import SPACES, space_named
-from blockqnn.supernets.alpha import shares_of, softmax
+from blockqnn.networks.spaces.shares import shares_of, softmax
 
 DARTS, CELLS = space_named("darts"), space_named("nasbench201")
 SEARCH = Layout(kind="cells", filters=(16, 32, 64), cells=8, unscaled=True)
