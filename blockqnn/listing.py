@@ -30,6 +30,10 @@ def proxy_notice(proxy: str) -> str:
     )
 
 
+MIXTURE_NOTICE = (
+    "MIXTURE: each accuracy is that of a derived cell with the weights of the mixture of all "
+    "operations, not that of a network of its own."
+)
 SHARED_NOTICE = (
     "SHARED WEIGHTS: each accuracy is a score by weights that all designs share, not that of a "
     "network of its own."

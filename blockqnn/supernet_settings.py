@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
+from blockqnn.mixture_settings import MixtureSettings
 from blockqnn.networks.layout import Layout
 
 UNIFORM, FAIR, BY_AGENT = "uniform", "fair", "agent"
@@ -49,6 +51,8 @@ class SupernetSettings:
         norm_scale: whether batch norms of what is designed have scale and shift in the supernet;
             networks of their own always have them.
         augmentation: of training images, as `Recipe.augmentation` has it.
+        mixture: of all operations in the place of paths; None for paths. The rate then falls from
+            epoch to epoch, and momentum is the plain one.
     """
 
     epochs: int = 250
@@ -72,6 +76,7 @@ class SupernetSettings:
     control: bool = False
     norm_scale: bool = True
     augmentation: str = "none"
+    mixture: MixtureSettings | None = None
 
     @property
     def finds_split(self) -> bool:
@@ -79,8 +84,11 @@ class SupernetSettings:
         return self.split == (AUTO,)
 
     def __post_init__(self) -> None:
-        """Makes a tuple of what JSON has as a list."""
+        """Makes a tuple, and settings, of what JSON has as a list and an object."""
         object.__setattr__(self, "split", tuple(self.split))
+        given: Any = self.mixture
+        if isinstance(given, dict):
+            object.__setattr__(self, "mixture", MixtureSettings(**given))
 
     def layout_of(self, layout: Layout) -> Layout:
         """The layout in which the supernet has its designs.

@@ -6,12 +6,13 @@ import dataclasses
 import enum
 import hashlib
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from blockqnn.agents.contract import Sampled
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code
+from blockqnn.shared_work import BankEpoch, GradientMatch, MixtureEpoch
 
 
 class Status(enum.StrEnum):
@@ -125,42 +126,6 @@ class Trial:
 
 
 @dataclasses.dataclass(frozen=True)
-class BankEpoch:
-    """An epoch of training weights that designs share.
-
-    Attributes:
-        start: name of the bank that it goes on from; empty for a new one.
-        renewed: whether the optimiser begins anew.
-        end: name of the bank that it writes.
-        epoch: which one, from 0, of the schedule of learning rates.
-        epochs: of that schedule.
-        paths: the design of each step.
-    """
-
-    start: str
-    renewed: bool
-    end: str
-    epoch: int
-    epochs: int
-    paths: tuple[Code, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class GradientMatch:
-    """A comparison of the gradients that the operations of each edge give to shared weights.
-
-    Attributes:
-        end: name of the file beside the banks that it writes.
-        edges: with the operations that are compared.
-        designs: one for each batch, whose operations are exchanged one by one.
-    """
-
-    end: str
-    edges: Mapping[str, tuple[str, ...]]
-    designs: tuple[Code, ...]
-
-
-@dataclasses.dataclass(frozen=True)
 class Job:
     """What an executor is asked to evaluate.
 
@@ -174,6 +139,7 @@ class Job:
         scored_batch: of the validation part, which alone it is scored on; None for all of it.
         training: what is to be trained instead of a design.
         matching: what is to be compared instead, by the weights of the bank.
+        mixture: likewise, of a mixture.
     """
 
     number: int
@@ -185,6 +151,7 @@ class Job:
     scored_batch: int | None = None
     training: BankEpoch | None = None
     matching: GradientMatch | None = None
+    mixture: MixtureEpoch | None = None
 
 
 def job_of(trial: Trial) -> Job:
@@ -207,6 +174,7 @@ class Outcome:
         waiting_seconds: likewise.
         saved_seconds: likewise.
         score: of an untrained child, in the place of accuracies.
+        found: what an epoch of a mixture has found, as JSON has it.
     """
 
     accuracies: tuple[float, ...] = ()
@@ -219,6 +187,7 @@ class Outcome:
     waiting_seconds: float = 0.0
     saved_seconds: float = 0.0
     score: float | None = None
+    found: dict[str, Any] | None = None
 
     @property
     def status(self) -> Status:
@@ -228,7 +197,7 @@ class Outcome:
     @property
     def of_trial(self) -> dict[str, Any]:
         """The fields that its trial has too, by name."""
-        return {name: value for name, value in vars(self).items() if name != "score"}
+        return {name: value for name, value in vars(self).items() if name not in ("score", "found")}
 
 
 def mean_entropy(trials: Iterable[Trial]) -> float | None:

@@ -18,6 +18,7 @@ from blockqnn.flags import (
     evaluators,
     execution,
     first_blocks,
+    mixture,
     own,
     parsing,
     preset_files,
@@ -69,6 +70,7 @@ def define() -> parsing.FlagSet:
     define_agents(flags)
     evaluators.define_each(flags)
     supernet.define_each(flags)
+    mixture.define_each(flags)
     execution.define_each(flags)
     return flags
 
@@ -186,6 +188,7 @@ def parse(
     if not flags.values["layout"].present:
         # Nobody has named one: the space takes its own.
         flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
+    supernet.take_usual(flags)
     flags.refuse_without_effect("search", given.usual)
     flags.values["run_dir"].value = str(run_dir)
     first = first_blocks.first_blocks(flags.chosen())

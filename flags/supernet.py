@@ -7,7 +7,9 @@ from typing import Any
 from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
+from blockqnn.flags.mixture import MIXTURE, mixture
 from blockqnn.flags.parsing import FlagSet, Owner
+from blockqnn.mixture_settings import MixtureSettings
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.supernet_settings import (
@@ -28,49 +30,67 @@ OWN, SHARED = "own", "shared"
 """Values of the flag that says whose weights designs have."""
 
 
+_OF_A_MIXTURE = {"supernet_epochs": 50, "supernet_weight_decay": 3e-4}
+"""What flags are for a mixture unless they are named: the numbers of DARTS."""
+
+
 def define(flags: FlagSet) -> None:
     """Adds the choice, in the present group."""
     flags.choice(
         "weights",
         OWN,
-        (OWN, SHARED),
+        (OWN, SHARED, MIXTURE),
         "each child trains weights of its own, or one supernet is trained first, whose weights "
-        "score all designs",
+        "score all designs, or a mixture of all operations is trained, from which a design follows "
+        "by gradient",
     )
 
 
 def define_each(flags: FlagSet) -> None:
     """Adds a group for those of the supernet."""
     usual = SupernetSettings()
-    flags.group("Supernet (--weights=shared)", Owner("weights", (SHARED,)))
-    flags.integer("supernet_epochs", usual.epochs, "passes over the training part", 1)
+    flags.group("Supernet (--weights=shared or mixture)", Owner("weights", (SHARED, MIXTURE)))
+    flags.integer(
+        "supernet_epochs",
+        usual.epochs,
+        f"passes over the training part; of a mixture {_OF_A_MIXTURE['supernet_epochs']} unless "
+        "named",
+        1,
+    )
     flags.integer("supernet_batch_size", usual.batch_size, "images in a step, and a design", 1)
     flags.choice(
         "supernet_optimiser",
         usual.optimiser,
         (MOMENTUM, ADAM),
-        "of shared weights; momentum is Nesterov's",
+        "of shared weights; momentum is Nesterov's, of a mixture the plain one",
     )
     flags.number(
         "supernet_rate",
         usual.learning_rate,
-        "learning rate of the first step, which falls along a cosine",
+        "learning rate of the first step, which falls along a cosine, of a mixture by epochs",
         above=0,
     )
     flags.number("supernet_least_rate", usual.least_rate, "learning rate of the last step", least=0)
-    flags.integer(
-        "supernet_first_period",
-        usual.first_period,
-        "epochs after which the cosine begins anew, then after twice as many, and so on; 0 for "
-        "one over all epochs",
-    )
     flags.number("supernet_momentum", usual.momentum, "of the optimiser momentum", least=0, most=1)
-    flags.number("supernet_weight_decay", usual.weight_decay, "of the optimiser momentum", least=0)
+    flags.number(
+        "supernet_weight_decay",
+        usual.weight_decay,
+        "of the optimiser momentum; of a mixture "
+        f"{_OF_A_MIXTURE['supernet_weight_decay']} unless named",
+        least=0,
+    )
     flags.number(
         "supernet_gradient_norm",
         usual.gradient_norm,
         "to which the norm of a step's gradients is cut; 0 for no bound",
         least=0,
+    )
+    flags.group("Paths (--weights=shared)", Owner("weights", (SHARED,)))
+    flags.integer(
+        "supernet_first_period",
+        usual.first_period,
+        "epochs after which the cosine begins anew, then after twice as many, and so on; 0 for "
+        "one over all epochs",
     )
     flags.switch(
         "norm_scale",
@@ -141,6 +161,18 @@ def define_each(flags: FlagSet) -> None:
     )
 
 
+def take_usual(flags: FlagSet) -> None:
+    """Gives a mixture the numbers of DARTS where nobody has named others."""
+    if flags.chosen()["weights"] == MIXTURE:
+        for name, value in _OF_A_MIXTURE.items():
+            if not flags.values[name].present:
+                flags.values[name].value = value
+        # An epoch gives a design, and one worker has the mixture.
+        schedule = flags.values["epsilon_schedule"]
+        schedule.value = schedule.parser.parse(f"0.0:{flags.chosen()['supernet_epochs']}")
+        flags.values["blocks_per_iteration"].value = 1
+
+
 def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     """The supernet of a search.
 
@@ -154,8 +186,10 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     Raises:
         UserError: if the space or other flags do not go with it.
     """
-    if values["weights"] != SHARED:
+    if values["weights"] == OWN:
         return None
+    if values["weights"] == MIXTURE:
+        return _settings(values, (), mixture(values, layout))
     space = space_named(values["space"])
     if reason := space.unshared(layout):
         raise UserError(f"{reason}; --weights=shared does not go with it.")
@@ -204,6 +238,12 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         )
     if values["agent_updates"] and values["paths"] != BY_AGENT:
         raise UserError("--agent_updates needs --paths=agent.")
+    return _settings(values, split)
+
+
+def _settings(
+    values: dict[str, Any], split: tuple[str, ...], mixed: MixtureSettings | None = None
+) -> SupernetSettings:
     return SupernetSettings(
         epochs=values["supernet_epochs"],
         batch_size=values["supernet_batch_size"],
@@ -221,9 +261,10 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         agent_batch=values["agent_batch"],
         split=split,
         split_epochs=values["split_epochs"],
-        split_levels=levels,
+        split_levels=values["split_levels"],
         split_batches=values["split_batches"],
         control=values["control"],
+        mixture=mixed,
         norm_scale=values["norm_scale"],
         augmentation=values["augmentation"],
     )

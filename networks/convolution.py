@@ -88,12 +88,17 @@ def padded_convolution(
 
 @jax.custom_vjp
 def _convolution_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return _value_on_cpu(x, kernel)
+
+
+def _value_on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
     shape = _shape(x, kernel.shape[0], kernel.shape[-1])
     return VALUES[lowerings.in_use().value(shape)](x, kernel)
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _convolution_on_cpu(x, kernel), (x, kernel)
+    # Not the function itself, so that gradients can be differentiated forward.
+    return _value_on_cpu(x, kernel), (x, kernel)
 
 
 def _backward(
@@ -103,7 +108,7 @@ def _backward(
     side = kernel.shape[0]
     name = lowerings.in_use().kernel_gradient(_shape(x, side, gradient.shape[-1]))
     return (
-        _convolution_on_cpu(gradient, _turned(kernel)),
+        _value_on_cpu(gradient, _turned(kernel)),
         KERNEL_GRADIENTS[name](x, gradient, side),
     )
 

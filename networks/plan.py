@@ -37,6 +37,8 @@ class PlacedLayer:
         stride_across: from column to column, where it is another one; else 0.
         path: where in the network the path lies that ends here, from above 0 to 1 at the last
             of its cells: what drop-path by cells may leave out. 0 where none ends.
+        mixture: of a mixture, the name of the row of numbers that its weights are made of.
+        choices: how many numbers that row has; 0 for what is no mixture.
     """
 
     name: str
@@ -50,6 +52,8 @@ class PlacedLayer:
     across: int = 0
     stride_across: int = 0
     path: float = 0.0
+    mixture: str = ""
+    choices: int = 0
 
     @property
     def normalises(self) -> bool:
@@ -75,7 +79,7 @@ class PlacedLayer:
     def signature(self) -> tuple[object, ...]:
         """All that the computation depends on; equal signatures share an executable."""
         window = self.kernel, self.across, self.stride, self.stride_across
-        return self.operation, self.input_shapes, self.shape, *window
+        return self.operation, self.input_shapes, self.shape, *window, self.choices
 
 
 Plan = tuple[PlacedLayer, ...]
@@ -116,6 +120,8 @@ class PlanBuilder:
         shared_as: str = "",
         across: int = 0,
         stride_across: int = 0,
+        mixture: str = "",
+        choices: int = 0,
     ) -> int:
         """Adds a layer; its fields are those of `PlacedLayer`.
 
@@ -130,6 +136,8 @@ class PlanBuilder:
             shared_as: see there.
             across: see there.
             stride_across: see there.
+            mixture: see there.
+            choices: see there.
 
         Returns:
             Its position.
@@ -145,6 +153,8 @@ class PlanBuilder:
         layer = PlacedLayer(
             *(name, operation, kernel, tuple(inputs), shapes, shape),
             *(stride, shared_as, across, stride_across),
+            mixture=mixture,
+            choices=choices,
         )
         self.layers.append(layer)
         return len(self.layers) - 1

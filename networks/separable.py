@@ -60,6 +60,10 @@ def grouped(x: jax.Array, depthwise: jax.Array, stride: int, dilation: int) -> j
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def shifted(x: jax.Array, depthwise: jax.Array, stride: int, dilation: int) -> jax.Array:
     """The same as a sum of shifted slices, for some images at a time."""
+    return _in_pieces(x, depthwise, stride, dilation)
+
+
+def _in_pieces(x: jax.Array, depthwise: jax.Array, stride: int, dilation: int) -> jax.Array:
     parts = _pieces(x, depthwise)
     if len(parts) == 1:
         return _summed(x, depthwise, stride, dilation)
@@ -70,7 +74,8 @@ def shifted(x: jax.Array, depthwise: jax.Array, stride: int, dilation: int) -> j
 def _forward(
     x: jax.Array, depthwise: jax.Array, stride: int, dilation: int
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return shifted(x, depthwise, stride, dilation), (x, depthwise)
+    # Not `shifted` itself, so that gradients can be differentiated forward.
+    return _in_pieces(x, depthwise, stride, dilation), (x, depthwise)
 
 
 def _backward(

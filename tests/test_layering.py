@@ -24,6 +24,8 @@ GROUPS = {
         "listing",
         "reward",
         "settings",
+        "mixture_settings",
+        "shared_work",
         "supernet_settings",
         "worker_settings",
         "terminal",

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
-import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.children.execution import DeviceImages, initial_moments
+from blockqnn.children.execution import DeviceImages
+from blockqnn.children.held import Held as Held
+from blockqnn.children.held import held as held
 from blockqnn.children.optimiser import Compiled
 from blockqnn.children.small_programs import (
     batch_of,
@@ -33,60 +34,8 @@ from blockqnn.children.small_programs import (
     sum_zeros,
     total,
 )
-from blockqnn.children.step_programs import StepPrograms, step_programs
+from blockqnn.children.step_programs import PlacedPrograms, StepPrograms, step_programs
 from blockqnn.networks.parts import Step, StepKind
-
-
-@dataclasses.dataclass
-class Held:
-    """What a step works on: arrays on the device.
-
-    Attributes:
-        parameters: that are trained, by name.
-        statistics: running mean and variance of a batch norm; empty without one.
-        moments: of the optimiser.
-        copies: how many of its layer's numbers each number stands for, see `copies`.
-        rates: by how much each array follows its direction, as of the last `follow`.
-    """
-
-    parameters: Any = dataclasses.field(default_factory=dict)
-    statistics: Any = dataclasses.field(default_factory=dict)
-    moments: Any = ()
-    copies: Any = dataclasses.field(default_factory=dict)
-    rates: Any = dataclasses.field(default_factory=dict)
-    _rate: np.float32 | None = None
-
-    def follow(self, rate: np.float32) -> None:
-        """Makes a learning rate that of every array."""
-        if rate != self._rate:
-            self._rate = rate
-            self.rates = jax.device_put({name: rate * n for name, n in self.copies.items()})
-
-
-def held(
-    compiled: Compiled,
-    parameters: dict[str, np.ndarray],
-    statistics: dict[str, np.ndarray],
-    copies: dict[str, np.ndarray],
-) -> Held:
-    """What a step works on before its first update.
-
-    Args:
-        compiled: by which the step is updated.
-        parameters: its trained arrays.
-        statistics: of its batch norm; empty without one.
-        copies: see `Held`.
-
-    Returns:
-        All of it, on the default device.
-    """
-    optimiser = compiled.optimiser.transformation()
-    return Held(
-        jax.device_put(parameters),
-        jax.device_put(statistics),
-        jax.device_put(initial_moments(optimiser, parameters)) if parameters else (),
-        copies,
-    )
 
 
 class Chain:
@@ -116,18 +65,23 @@ class Chain:
             if number > 0
         ]
 
-    def compile(self, part: DeviceImages) -> None:
+    def compile(self, part: DeviceImages, apart: bool = False) -> None:
         """Compiles, on all cores, what no chain has met before.
 
         Args:
             part: images of the shape that will be trained on.
+            apart: whether gradients are wanted by themselves, as for a bound of their norm.
         """
         # What jit compiles is for one device; the default one is a matter of the thread.
         device = jax.config.values["jax_default_device"]
         programs = dict.fromkeys(placed.programs for placed in self.steps)
         small = dict.fromkeys(self._small_programs(part))
         missing: list[Callable[[], object]] = [
-            *(own.compile for own in programs if device not in own.compiled_for),
+            *(
+                functools.partial(own.compile, apart)
+                for own in programs
+                if (device, apart) not in own.compiled_for
+            ),
             *(
                 functools.partial(function, *arguments)
                 for function, *arguments in small
@@ -143,7 +97,7 @@ class Chain:
             with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
                 list(pool.map(run, missing))
         for own in programs:
-            own.compiled_for.add(device)
+            own.compiled_for.add((device, apart))
         _compiled.update((device, *task) for task in small)
 
     def batch(self, part: DeviceImages, indices: np.ndarray) -> tuple[jax.Array, jax.Array]:
@@ -185,70 +139,117 @@ class Chain:
         Returns:
             The loss before the step.
         """
-        loss, kept, squares = self._descended(weights, images, labels, bool(most_norm))
+        kept: dict[int, Any] = {}
+        squares: list[jax.Array] = []
+
+        def visit(number: int, own: Held, programs: StepPrograms, *those: Any) -> Any:
+            """Trains at once, or keeps the gradients until all are known."""
+            if not own.moments and own.parameters:
+                # A mixture, whose row whoever mixes trains.
+                return programs.gradients(own.parameters, *those)[1]
+            if most_norm and own.parameters:
+                found, passed, square = programs.gradients(own.parameters, *those)
+                kept[number] = found
+                squares.append(square)
+                return passed
+            own.parameters, own.moments, passed = programs.backward(
+                own.parameters, *those, own.moments, own.rates
+            )
+            return passed
+
+        loss = self._back(weights, images, labels, visit)
         if kept:
-            factor = clipping_factor(total(squares), np.float32(most_norm))
-            for number, programs, found in kept:
-                own = weights[number]
-                own.parameters, own.moments = programs.update(
-                    own.parameters, found, own.moments, own.rates, factor
-                )
+            self.descend(weights, kept, squares, most_norm)
         return loss
+
+    def descend(
+        self,
+        weights: Sequence[Held],
+        found: Mapping[int, Any],
+        squares: list[jax.Array],
+        most_norm: float,
+    ) -> None:
+        """Updates what steps hold by gradients that are known.
+
+        Args:
+            weights: what the steps hold, which is changed.
+            found: the gradients, by the position of a step.
+            squares: their squares, summed up for each.
+            most_norm: as for `train_step`.
+        """
+        most = np.float32(most_norm or np.inf)
+        factor = clipping_factor(total(squares), most)
+        for number, gradients in found.items():
+            own, programs = weights[number], self.steps[number - 1].programs
+            own.parameters, own.moments = programs.update(
+                own.parameters, gradients, own.moments, own.rates, factor
+            )
 
     def gradients(
         self, weights: Sequence[Held], images: jax.Array, labels: jax.Array
-    ) -> dict[int, dict[str, jax.Array]]:
-        """The gradients of the loss, nothing being updated but running statistics.
+    ) -> tuple[jax.Array, dict[int, Any], list[jax.Array]]:
+        """The gradients of all that steps hold, rows of mixtures included.
+
+        Args:
+            weights: what the steps hold, of which the running statistics are updated.
+            images: as `batch` returns them.
+            labels: likewise.
+
+        Returns:
+            The loss; by the position of a step the gradients of its arrays; and the squares of
+            those that are no rows, summed up for each step.
+        """
+        found: dict[int, Any] = {}
+        squares: list[jax.Array] = []
+
+        def visit(number: int, own: Held, programs: StepPrograms, *those: Any) -> Any:
+            """Keeps the gradients."""
+            arrays, passed, square = programs.gradients(own.parameters, *those)
+            if arrays:
+                found[number] = arrays
+            if own.moments:
+                squares.append(square)
+            return passed
+
+        return self._back(weights, images, labels, visit), found, squares
+
+    def _back(
+        self,
+        weights: Sequence[Held],
+        images: jax.Array,
+        labels: jax.Array,
+        visit: Callable[..., tuple[jax.Array, ...]],
+    ) -> jax.Array:
+        """Goes forward, then back from step to step.
 
         Args:
             weights: what the steps hold.
             images: as `batch` returns them.
             labels: likewise.
+            visit: gets a step's position, what it holds, its programs, what its forward pass
+                saved, its inputs and the gradient of its output; returns those of its inputs.
 
         Returns:
-            By the number of a step those of its arrays, by name.
-        """
-        _, kept, _ = self._descended(weights, images, labels, keeps=True)
-        return {number: found for number, _, found in kept}
-
-    def _descended(
-        self, weights: Sequence[Held], images: jax.Array, labels: jax.Array, keeps: bool
-    ) -> tuple[jax.Array, list[tuple[int, StepPrograms, Any]], list[jax.Array]]:
-        """Forward and backward, with each step's update, or keeping all gradients.
-
-        Returns the loss; and for each step with arrays, where gradients are kept, its number, its
-        programs and its gradients, and the sum of their squares.
+            The loss.
         """
         outputs, saved = self.forward(weights, images)
         loss, gradient = loss_and_gradient(outputs[-1], labels)
         gradients: dict[int, list[jax.Array]] = {len(outputs) - 1: [gradient]}
-        kept: list[tuple[int, StepPrograms, Any]] = []
-        squares: list[jax.Array] = []
         for number, step, programs in reversed(self.steps):
             gradient = total(gradients.pop(number))
             outputs[number] = None  # Nobody reads it any more: its memory can be used again.
-            passed: tuple[jax.Array, ...] = (gradient,)
             if step.kind is StepKind.SUM:
                 passed = tuple(first_channels(gradient, s[-1]) for s in step.input_shapes)
             else:
-                own, inputs = weights[number], tuple(outputs[i] for i in step.inputs)
-                if keeps and own.parameters:
-                    found, passed, square = programs.gradients(
-                        own.parameters, saved[number], inputs, gradient
-                    )
-                    kept.append((number, programs, found))
-                    squares.append(square)
-                else:
-                    own.parameters, own.moments, passed = programs.backward(
-                        own.parameters, saved[number], inputs, gradient, own.moments, own.rates
-                    )
+                inputs = tuple(outputs[i] for i in step.inputs)
+                passed = visit(number, weights[number], programs, saved[number], inputs, gradient)
             if len(passed) == 1:
                 # A norm of summands passes one gradient, which is that of each.
                 passed = passed * len(step.inputs)
             # The image gets no gradient, so its reader passes none.
             for source, its in zip(step.inputs, passed, strict=False):
                 gradients.setdefault(source, []).append(its)
-        return loss, kept, squares
+        return loss
 
     def forward(self, weights: Sequence[Held], images: jax.Array) -> tuple[list[Any], list[Any]]:
         """All outputs in training, the running statistics being updated.
@@ -291,17 +292,8 @@ class Chain:
 
 def _cores() -> int:
     """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-class PlacedPrograms(NamedTuple):
-    """A step at its position, and its functions."""
-
-    number: int
-    step: Step
-    programs: StepPrograms
+    bound = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
 
 
 _compiled: set[tuple[Any, ...]] = set()

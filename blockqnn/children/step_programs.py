@@ -9,7 +9,7 @@ anything is updated, a program of gradients and one of the update take its place
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from blockqnn.networks.normalisation import (
     normalised,
     running_statistics,
 )
+from blockqnn.networks.operations.steps import ROW
 from blockqnn.networks.parts import Step, StepKind
 
 _KEPT_SIGNATURES = 512
@@ -44,7 +45,7 @@ class StepPrograms:
         self._step, self._dtype, self._batch_size = step, compiled.dtype, batch_size
         self._optimiser = compiled.optimiser.transformation()
         self._passes_gradient = passes_gradient
-        self.compiled_for: set[jax.Device | None] = set()
+        self.compiled_for: set[tuple[jax.Device | None, bool]] = set()
         options = compiler_options()
         self.forward = jax.jit(self._forward, compiler_options=options)
         self.backward = jax.jit(self._backward, compiler_options=options)
@@ -59,8 +60,15 @@ class StepPrograms:
         # Only batch norm differs in evaluation: the rest need not compile again.
         return self.forward(parameters, statistics, inputs)[0]
 
-    def compile(self) -> jax.Array:
-        """Runs every function once on zeros, which is how jit compiles."""
+    def compile(self, apart: bool = False) -> jax.Array:
+        """Runs every function once on zeros, which is how jit compiles.
+
+        Args:
+            apart: whether gradients are wanted by themselves, not fused with their update.
+
+        Returns:
+            The last output.
+        """
         step = self._step
         # Global pooling widens, so all that comes after it is float32.
         vectors = len(step.input_shapes[0]) == 1
@@ -71,13 +79,20 @@ class StepPrograms:
         )
         parameters = jax.device_put(_zero_parameters(step))
         statistics = jax.device_put(_zero_statistics(step))
-        moments = jax.device_put(initial_moments(self._optimiser, parameters)) if parameters else ()
+        moments: Any = ()
+        if step.parameter_shapes:
+            moments = jax.device_put(initial_moments(self._optimiser, parameters))
         output, _, saved = self.forward(parameters, statistics, inputs)
         rates = {name: np.zeros((), np.float32) for name in parameters}
         if step.kind.by_rows:
             rates["kernel"] = np.zeros((parameters["kernel"].shape[-2], 1), np.float32)
         gradient = jnp.zeros_like(output)
-        self.backward(parameters, saved, inputs, gradient, moments, jax.device_put(rates))
+        if apart or step.choices:
+            own, _, square = self.gradients(parameters, saved, inputs, gradient)
+            if own and not step.choices:
+                self.update(parameters, own, moments, jax.device_put(rates), square)
+        else:
+            self.backward(parameters, saved, inputs, gradient, moments, jax.device_put(rates))
         return self.infer(parameters, statistics, inputs)
 
     def _forward(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> Any:
@@ -152,6 +167,14 @@ class StepPrograms:
         return compute_step(self._step, parameters, statistics, inputs, training=False)[0]
 
 
+class PlacedPrograms(NamedTuple):
+    """A step at its position, and its functions."""
+
+    number: int
+    step: Step
+    programs: StepPrograms
+
+
 @functools.cache
 def compiler_options() -> dict[str, bool | int]:
     """The options to compile steps with, by which compiling takes half as long on a CPU.
@@ -173,7 +196,10 @@ def compiler_options() -> dict[str, bool | int]:
 
 
 def _zero_parameters(step: Step) -> dict[str, np.ndarray]:
-    return {name: np.zeros(shape, np.float32) for name, shape in step.parameter_shapes.items()}
+    shapes = step.parameter_shapes
+    if step.choices:
+        shapes[ROW] = (step.choices,)
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
 
 
 def _zero_statistics(step: Step) -> dict[str, np.ndarray]:

@@ -104,9 +104,13 @@ def make_evaluator(
         return ProxyEvaluator(proxy, data, recipe, layout, worker)
     # The driver of a search must not import JAX, and these import it.
     if shared is not None:
+        supernet, banks = shared
+        if supernet.mixture is not None:
+            from blockqnn.evaluation.mixture import MixtureEvaluator
+
+            return MixtureEvaluator(data, supernet, recipe, layout, worker, pathlib.Path(banks))
         from blockqnn.evaluation.shared import SharedEvaluator
 
-        supernet, banks = shared
         return SharedEvaluator(data, supernet, layout, worker, pathlib.Path(banks))
     from blockqnn.evaluation.training import TrainEvaluator
 

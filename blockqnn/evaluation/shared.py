@@ -21,13 +21,14 @@ from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.settings import DataSettings, WorkerSettings
+from blockqnn.shared_work import BankEpoch, GradientMatch
 from blockqnn.supernet_settings import RECALIBRATED, SupernetSettings
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
 from blockqnn.supernets.cuts import read_distances, write_distances
 from blockqnn.supernets.matching import edge_distances
 from blockqnn.supernets.paths import Paths, accuracy, cosine, restarted, train
-from blockqnn.trial import BankEpoch, GradientMatch, Job, Outcome
+from blockqnn.trial import Job, Outcome
 
 _KEPT_BANKS = 8
 """Banks that a worker keeps; few-shot scores with as many as it has parts."""

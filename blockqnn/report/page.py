@@ -34,6 +34,7 @@ SCRIPTS = (
     "motifs.js",
     "distributions.js",
     "learned.js",
+    "mixture.js",
     "prediction.js",
     "spending.js",
     "csv.js",

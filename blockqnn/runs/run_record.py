@@ -10,12 +10,13 @@ from typing import Any
 
 from blockqnn.agents.growing import Growth
 from blockqnn.errors import UserError
-from blockqnn.listing import DRY_NOTICE, SHARED_NOTICE, proxy_notice
+from blockqnn.listing import DRY_NOTICE, MIXTURE_NOTICE, SHARED_NOTICE, proxy_notice
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.finals import FINALS, Finals, FinalTraining, plan_from_fact, stale_words
+from blockqnn.runs.mixtures import CHOSEN, EPOCHS
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.runs.supernet_record import SupernetRecord, supernet_from_facts
 from blockqnn.trial import Status, Trial
@@ -37,6 +38,8 @@ class RunRecord:
         table: the same of its table of accuracies; None where it has none.
         finals: in which its best blocks were trained for longer; None where none began.
         supernet: how that was trained; None where designs share no weights.
+        epochs: of its mixture, what each has found.
+        chosen: trial whose design a mixture came to in the end; 0 where there is none.
     """
 
     path: pathlib.Path
@@ -49,6 +52,8 @@ class RunRecord:
     table: dict[str, Any] | None = None
     finals: Finals | None = None
     supernet: SupernetRecord | None = None
+    epochs: tuple[dict[str, Any], ...] = ()
+    chosen: int = 0
 
     @property
     def proxy(self) -> str:
@@ -61,12 +66,19 @@ class RunRecord:
         return self.flags.get("weights") == "shared"
 
     @property
+    def mixed(self) -> bool:
+        """Whether its accuracies are those of cells with the weights of a mixture."""
+        return self.flags.get("weights") == "mixture"
+
+    @property
     def notice(self) -> str:
         """What whoever reads its figures must know; empty where children were trained."""
         if self.proxy:
             return proxy_notice(self.proxy)
         if self.shared:
             return SHARED_NOTICE
+        if self.mixed:
+            return MIXTURE_NOTICE
         return DRY_NOTICE if self.dry else ""
 
     @property
@@ -99,8 +111,19 @@ class RunRecord:
 
     @property
     def by_reward(self) -> list[Trial]:
-        """The trained trials, highest reward first, earlier ones before equals."""
+        """The trained trials, highest reward first, earlier ones before equals.
+
+        Of a mixture, the one that it came to is first, and a design is what it was last.
+        """
         trained = [t for t in self.trials if t.status is Status.COMPLETED]
+        if self.mixed:
+            last = {t.hash: t for t in trained}
+            chosen = next((t for t in trained if t.number == self.chosen), None)
+            if chosen is not None:
+                last[chosen.hash] = chosen
+            return sorted(
+                last.values(), key=lambda t: (t is not chosen, -(t.reward or 0.0), t.number)
+            )
         return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))
 
     def best(self, count: int) -> list[Trial]:
@@ -168,6 +191,8 @@ def read_run(path: pathlib.Path) -> RunRecord:
             facts.get("table"),
             finals_from_facts(facts, trials, trainings, layout),
             supernet_from_facts(facts),
+            tuple(facts.get(EPOCHS, ())),
+            int((facts.get(CHOSEN) or {}).get("trial", 0)),
         )
     # JSON may hold numbers that are infinite.
     except (TypeError, KeyError, ValueError, OverflowError) as error:

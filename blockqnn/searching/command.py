@@ -29,6 +29,7 @@ from blockqnn.searching.ending import print_result
 from blockqnn.searching.estimate import Estimate
 from blockqnn.searching.heading import search_heading
 from blockqnn.searching.loop import Search
+from blockqnn.searching.mixture import MixtureSearch
 from blockqnn.searching.progress import Progress, make_progress
 from blockqnn.searching.refusals import RefusalWatch
 from blockqnn.searching.supernet import SupernetPhase
@@ -89,9 +90,13 @@ def run_search(
         if run.executor == INLINE:
             share_platforms()
         agent = settings.make_agent()
-        search = kind(settings, agent, store)
+        search: Search | MixtureSearch
         phase = None
-        if settings.supernet is not None:
+        if settings.supernet is not None and settings.supernet.mixture is not None:
+            search = MixtureSearch(settings, agent, store, banks_of(run))
+        else:
+            search = kind(settings, agent, store)
+        if settings.supernet is not None and isinstance(search, Search):
             phase = SupernetPhase(settings, agent, store, banks_of(run))
             search.score_with(phase.bank_of)
         try:
@@ -121,6 +126,8 @@ def run_search(
                 file=stream,
             )
             return INTERRUPTED
+        if isinstance(search, MixtureSearch):
+            print("", *search.ending(), sep="\n", file=stream)
         if settings.budget:
             ending = search.pace.ending()
             if run.from_python:
@@ -131,7 +138,7 @@ def run_search(
 
 
 def _carry_on(
-    search: Search,
+    search: Search | MixtureSearch,
     agent: Agent,
     phase: SupernetPhase | None,
     settings: SearchSettings,
@@ -143,7 +150,7 @@ def _carry_on(
     sources: dict[str, Any],
     accuracies: AccuracyTable | None,
 ) -> None:
-    if settings.evaluator == TABLE:
+    if settings.evaluator == TABLE and isinstance(search, Search):
         search.look_up_in(accuracies or _table(settings, stream))
     iterations = 0 if settings.budget else settings.iterations
     heard = StatusFile(run.run_dir / STATUS_FILE, run.executor, iterations, budget=settings.budget)
@@ -163,7 +170,7 @@ def _carry_on(
         boards = [_tensorboard(search, settings, run, before, store)] if run.tensorboard else []
         for board in boards:
             stack.enter_context(contextlib.closing(board))
-        listeners = [*besides, *boards]
+        listeners: list[Progress] = [*besides, *boards]
         # Only now is it sure that the data can be read: a wrong flag must leave no trace.
         layout = settings.layout.as_json()
         facts = {"layout": layout, "dry": settings.evaluator == DRY, **sources}
@@ -209,6 +216,8 @@ def _carry_on(
                 for listener in listeners:
                     listener.finished(trial)
                 heard.finished(trial)
+                if isinstance(search, MixtureSearch) and (words := search.words()):
+                    progress.say(words)
                 failures += trial.status is Status.FAILED
                 if settings.evaluator == PYTHON and trial.status is Status.FAILED and failures == 1:
                     progress.say(f"Trial {trial.number} failed: {trial.reason}")
@@ -245,7 +254,7 @@ def _table(settings: SearchSettings, stream: TextIO) -> AccuracyTable:
 
 
 def _tensorboard(
-    search: Search,
+    search: Search | MixtureSearch,
     settings: SearchSettings,
     run: RunSettings,
     before: list[Trial],
@@ -262,4 +271,5 @@ def _tensorboard(
         lambda: search.ended_iterations,
         settings.iterations,
         supernet_from_facts(store.facts()),
+        lambda number: search.scalars(number) if isinstance(search, MixtureSearch) else {},
     )

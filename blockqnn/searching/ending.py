@@ -42,7 +42,7 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         for status in (Status.COMPLETED, Status.KNOWN, Status.INFEASIBLE, Status.FAILED)
     )
     share = statuses.count(Status.INFEASIBLE) / max(1, len(statuses))
-    if result.shared:
+    if result.shared or result.mixed:
         counts = counts.replace(Status.COMPLETED, "scored")
     print(f"\n{len(statuses)} trials: {counts} ({100 * share:.0f} % infeasible).", file=stream)
     if warning := warning_afterwards(settings, result.trials):

@@ -9,6 +9,7 @@ from blockqnn.heading import heading
 from blockqnn.listing import counted, in_units, number
 from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
+from blockqnn.searching.mixture_heading import mixture_words
 from blockqnn.searching.supernet_paths import bank_numbers, part_count
 from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, UNCHANGED, RunSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM, BY_AGENT
@@ -99,7 +100,9 @@ def _children(settings: SearchSettings) -> str | None:
     if settings.match is not None:
         filters += f" scaled to {settings.match.words}"
     taught = f"{counted(recipe.epochs, 'epoch')} in batches of {recipe.batch_size}"
-    if settings.supernet is not None:
+    if settings.supernet is not None and settings.supernet.mixture is not None:
+        taught = "derived from the mixture after each epoch"
+    elif settings.supernet is not None:
         taught = "scored by the supernet's weights on validation images"
     elif settings.proxy:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
@@ -119,6 +122,8 @@ def _supernet(settings: SearchSettings) -> str | None:
     own = settings.supernet
     if own is None:
         return None
+    if own.mixture is not None:
+        return mixture_words(settings, own, own.mixture)
     chosen = "the agent's" if own.paths == BY_AGENT else own.paths
     lines = [
         f"{counted(own.epochs, 'epoch')} in batches of {own.batch_size}, {chosen} paths, "
@@ -156,6 +161,8 @@ def _search(settings: SearchSettings, run: RunSettings) -> str:
 
 
 def _agent_and_end(settings: SearchSettings, run: RunSettings) -> str:
+    if settings.supernet is not None and settings.supernet.mixture is not None:
+        return f"by gradient, {counted(settings.iterations, 'epoch')}"
     name = run.flag_values["agent"]
     if settings.budget:
         ends = []

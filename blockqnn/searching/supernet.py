@@ -29,11 +29,12 @@ from blockqnn.searching.supernet_paths import (
     parts_of,
 )
 from blockqnn.settings import SearchSettings
+from blockqnn.shared_work import BankEpoch, GradientMatch
 from blockqnn.supernet_settings import BY_AGENT, FAIR
 from blockqnn.supernets.cuts import largest_cut, read_distances
 from blockqnn.supernets.places import bank_name, remove_bank
 from blockqnn.supernets.sampling import fair_paths, uniform_path
-from blockqnn.trial import BankEpoch, GradientMatch, Job, Outcome
+from blockqnn.trial import Job, Outcome
 from blockqnn.workers.contract import Executor
 
 

@@ -25,7 +25,8 @@ def compiled_for(settings: SupernetSettings) -> Compiled:
     """What the programs of a supernet depend on."""
     if settings.optimiser == ADAM:
         return Compiled(Adam())
-    return Compiled(Momentum(settings.momentum, nesterov=True, decay=settings.weight_decay))
+    nesterov = settings.mixture is None
+    return Compiled(Momentum(settings.momentum, nesterov, settings.weight_decay))
 
 
 class Bank:

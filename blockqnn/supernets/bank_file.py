@@ -16,10 +16,13 @@ from blockqnn.children.chain import Held, held
 from blockqnn.children.checkpoint import DamagedError, read_arrays, verify, write_directory
 from blockqnn.supernets.bank import Bank
 
-_WEIGHTS, _FACTS = "arrays", "bank.json"
+_WEIGHTS, _BESIDE, _FACTS = "arrays", "beside", "bank.json"
 _FORMAT = 2
 _FIRST_FORMAT = 1
 """Which had a directory of arrays for each entry; it is still read."""
+
+Arrays = dict[str, Any]
+"""Nested dicts of NumPy arrays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,7 @@ class BankFacts:
         keys: of its entries, in the order of its arrays.
         shapes: for each entry, by name, the dtype and shape of its parameters, statistics, copies
             and moments; empty in a bank of the first format.
+        found: of a mixture, what the epoch has found.
     """
 
     loss: float
@@ -40,9 +44,17 @@ class BankFacts:
     seed: int
     keys: tuple[str, ...]
     shapes: list[Any] = dataclasses.field(default_factory=list)
+    found: dict[str, Any] | None = None
 
 
-def write_bank(path: pathlib.Path, bank: Bank, loss: float, seconds: float) -> None:
+def write_bank(
+    path: pathlib.Path,
+    bank: Bank,
+    loss: float,
+    seconds: float,
+    found: dict[str, Any] | None = None,
+    beside: Arrays | None = None,
+) -> None:
     """Writes a bank; a process that dies meanwhile leaves none of that name.
 
     Args:
@@ -50,14 +62,33 @@ def write_bank(path: pathlib.Path, bank: Bank, loss: float, seconds: float) -> N
         bank: what is written.
         loss: see `BankFacts`.
         seconds: likewise.
+        found: likewise.
+        beside: nested dicts of NumPy arrays that are kept with it; None for none.
 
     Raises:
         OSError: if it cannot be written.
     """
     shapes, arrays = _packed(bank)
-    facts = BankFacts(loss, seconds, bank.seed, tuple(bank.entries), shapes)
+    facts = BankFacts(loss, seconds, bank.seed, tuple(bank.entries), shapes, found)
     text = json.dumps({"format": _FORMAT, **dataclasses.asdict(facts)})
-    write_directory(path, {_FACTS: text + "\n"}, {_WEIGHTS: arrays})
+    more = {} if beside is None else {_BESIDE: beside}
+    write_directory(path, {_FACTS: text + "\n"}, {_WEIGHTS: arrays, **more})
+
+
+def read_beside(path: pathlib.Path) -> Arrays:
+    """What was kept with a bank.
+
+    Args:
+        path: of its directory.
+
+    Returns:
+        As it was given to `write_bank`.
+
+    Raises:
+        DamagedError: if its files are not those that were written.
+    """
+    verify(path)
+    return read_arrays(path / _BESIDE)
 
 
 def read_facts(path: pathlib.Path) -> BankFacts:

@@ -31,7 +31,7 @@ def gradients(bank: Bank, path: Path, part: DeviceImages, indices: np.ndarray) -
         By key.
     """
     weights = [dataclasses.replace(own) for own in bank.weights(path.plan, path.chain.all_steps)]
-    found = path.chain.gradients(weights, *path.chain.batch(part, indices))
+    _, found, _ = path.chain.gradients(weights, *path.chain.batch(part, indices))
     keyed: dict[str, list[np.ndarray]] = {}
     for number, own in jax.device_get(found).items():
         layer = path.plan[path.chain.all_steps[number].layer]

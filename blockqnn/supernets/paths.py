@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from blockqnn.children.chain import Chain
+from blockqnn.children.chain import Chain, Held
 from blockqnn.children.execution import DeviceImages, evaluation_batches
 from blockqnn.children.small_programs import count_correct_of
 from blockqnn.networks.layout import Layout
@@ -118,13 +118,32 @@ def accuracy(
         found = _averaged_statistics(path, weights, *calibration)
         for number, own in found.items():
             weights[number].statistics = own
+    return share_correct(path.chain, weights, part, statistics == OF_BATCH, batches)
+
+
+def share_correct(
+    chain: Chain,
+    weights: Sequence[Held],
+    part: DeviceImages,
+    of_batch: bool,
+    batches: range | None = None,
+) -> float:
+    """The share of images that a chain classifies correctly.
+
+    Args:
+        chain: its programs.
+        weights: what its steps hold.
+        part: images.
+        of_batch: whether batch norm uses each batch's statistics, and updates the running ones.
+        batches: as for `accuracy`.
+
+    Returns:
+        From 0 to 1.
+    """
     counts, seen = [], 0
-    for indices, real in _batches(len(part.labels), path.chain.batch_size, batches):
-        images, labels = path.chain.batch(part, indices)
-        if statistics == OF_BATCH:
-            logits = path.chain.forward(weights, images)[0][-1]
-        else:
-            logits = path.chain.infer(weights, images)
+    for indices, real in filled_batches(len(part.labels), chain.batch_size, batches):
+        images, labels = chain.batch(part, indices)
+        logits = chain.forward(weights, images)[0][-1] if of_batch else chain.infer(weights, images)
         counts.append(count_correct_of(logits, labels, jnp.asarray(real)))
         seen += int(real.sum())
     return float(np.sum(jax.device_get(counts))) / seen
@@ -153,12 +172,20 @@ def restarted(epoch: int, first_period: int) -> tuple[int, int]:
     return epoch, period
 
 
-def _batches(
-    examples: int, batch_size: int, chosen: range | None
+def filled_batches(
+    examples: int, batch_size: int, chosen: range | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """As `evaluation_batches`, the last filled with the part's first images.
 
     Filled with one image many times, its own statistics would be those of that image.
+
+    Args:
+        examples: images in the part.
+        batch_size: images in a batch.
+        chosen: which batches; None for all.
+
+    Yields:
+        For each batch its images, int32 [batch], and which of them are real.
     """
     indices, real = evaluation_batches(examples, batch_size)
     order = np.arange(indices.size, dtype=np.int32).reshape(indices.shape) % examples

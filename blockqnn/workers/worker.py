@@ -36,8 +36,9 @@ from blockqnn.settings import (
     TableSettings,
     WorkerSettings,
 )
+from blockqnn.shared_work import BankEpoch, GradientMatch, MixtureEpoch
 from blockqnn.supernet_settings import SupernetSettings
-from blockqnn.trial import BankEpoch, GradientMatch, Job, Outcome
+from blockqnn.trial import Job, Outcome
 
 HEARTBEAT_SECONDS = 5.0
 """Between two signs of life."""
@@ -82,6 +83,8 @@ def encode_job(job: Job) -> str:
             "edges": dict(job.matching.edges),
             "designs": designs,
         }
+    if job.mixture is not None:
+        fields["mixture"] = dataclasses.asdict(job.mixture)
     return json.dumps(fields | {"code": write(job.code)})
 
 
@@ -100,6 +103,8 @@ def decode_job(line: str) -> Job:
             {edge: tuple(operations) for edge, operations in own["edges"].items()},
             tuple(parse(text, max_layers=sys.maxsize) for text in own["designs"]),
         )
+    if fields["mixture"] is not None:
+        fields["mixture"] = MixtureEpoch(**fields["mixture"])
     return Job(**fields | {"filters": tuple(fields["filters"])})
 
 
@@ -129,6 +134,8 @@ def decode_outcome(message: dict[str, Any], worker: int) -> Outcome:
     for name in ("reason", "device"):
         if not isinstance(getattr(outcome, name), str | None):
             raise ValueError(f"{name} is no text")
+    if not isinstance(outcome.found, dict | None):
+        raise ValueError("what was found is no object")
     if type(outcome.restarts) is not int:
         raise ValueError("restarts is no integer")
     if outcome.reason is None and not outcome.accuracies and outcome.score is None:

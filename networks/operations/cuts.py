@@ -224,6 +224,21 @@ def sum_by_parts(cutter: Cutter, number: int, layer: PlacedLayer, inputs: Sequen
     return (*output, *reversed(a or b))
 
 
+def mixture_by_parts(
+    cutter: Cutter, number: int, layer: PlacedLayer, inputs: Sequence[Parts]
+) -> Parts:
+    """Mixes channel by channel, by one row of weights; all inputs have one width."""
+    queues = [list(reversed(parts)) for parts in inputs]
+    output = []
+    while all(queues):
+        width = min(cutter.width(queue[-1]) for queue in queues)
+        read = [cutter.take(queue, width) for queue in queues]
+        shape = cutter.steps[read[0]].shape
+        row = {"mixture": layer.mixture, "choices": layer.choices}
+        output.append(cutter.place(layer.operation, read, shape, **row))
+    return tuple(output)
+
+
 def all_parts(cutter: Cutter, number: int, layer: PlacedLayer, inputs: Sequence[Parts]) -> Parts:
     """The parts of all inputs, one after the other, which computes nothing."""
     return tuple(part for parts in inputs for part in parts)

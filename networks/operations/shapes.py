@@ -21,6 +21,16 @@ def of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int
     return (-(-height // stride), -(-width // stride), filters)
 
 
+def narrowed(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The input's pixels, of so many channels."""
+    return (*inputs[0][:-1], filters)
+
+
+def as_the_rest(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """The second input's channels, of the first one's pixels."""
+    return (*inputs[0][:-1], inputs[1][-1])
+
+
 def halved(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
     """Half of the input's rows and columns, rounded down."""
     height, width, channels = inputs[0]

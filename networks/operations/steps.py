@@ -16,6 +16,10 @@ Shape = tuple[int, ...]
 """Height, width and channels of a feature map, or channels of a vector."""
 
 
+ROW = "row"
+"""The name by which a mixture gets the numbers that its weights are made of."""
+
+
 class Placed(Protocol):
     """A layer of a plan or a step of one, as far as a function depends on it."""
 
@@ -236,6 +240,8 @@ class Step:
             often as it occurs there. Empty where the step has no kernel.
         across: columns of its window, where they are not as many as its rows; else 0.
         stride_across: from column to column, where it is another one; else 0.
+        mixture: of a mixture, the name of the row that its weights are made of.
+        choices: how many numbers that row has; 0 for what is no mixture.
     """
 
     kind: Computation
@@ -249,11 +255,13 @@ class Step:
     rows: tuple[tuple[int, ...], ...] = ()
     across: int = 0
     stride_across: int = 0
+    mixture: str = ""
+    choices: int = 0
 
     @property
     def signature(self) -> Step:
         """The step without its place; equal signatures share an executable."""
-        return dataclasses.replace(self, inputs=(), layer=0, rows=())
+        return dataclasses.replace(self, inputs=(), layer=0, rows=(), mixture="")
 
     @property
     def normalises(self) -> bool:

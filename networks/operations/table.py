@@ -21,6 +21,7 @@ from blockqnn.networks.operations.cuts import (
     batch_norm_of_one,
     convolution_by_groups,
     each_part,
+    mixture_by_parts,
     one_step,
     pcc_by_groups,
     pooling_after_relu,
@@ -28,12 +29,15 @@ from blockqnn.networks.operations.cuts import (
     relu_before_pooling,
     sum_by_parts,
 )
+from blockqnn.networks.operations.flax_form import FlaxForm as FlaxForm
 from blockqnn.networks.operations.shapes import (
     ShapeRule,
+    as_the_rest,
     channels,
     grown,
     halved,
     is_given,
+    narrowed,
     of_filters,
     one_place,
     same_shape,
@@ -55,7 +59,6 @@ from blockqnn.networks.operations.steps import (
     column_kernel,
     crossed_kernels,
     half_kernels,
-    loaded,
     matrix_kernel,
     row_kernel,
     scale_and_bias,
@@ -69,28 +72,13 @@ def _kernel_and_bias(placed: Placed) -> dict[str, Shape]:
     return matrix_kernel(placed) | bias_of_channels(placed)
 
 
-@dataclasses.dataclass(frozen=True)
-class FlaxForm:
-    """How the Flax module of a child holds and computes an operation.
-
-    Attributes:
-        attribute: of the layer's module, under which its weights are named.
-        module: class of that attribute, as `package.module:name`; made of the
-            placed layer, the compute dtype and `nnx.Rngs`, and called with the
-            inputs. It has the operation's arrays as attributes of their names.
-    """
-
-    attribute: str
-    module: str
-
-    @property
-    def load(self) -> Callable:
-        """The class itself; imports Flax."""
-        return loaded(self.module)
-
-
 _MODULES = "blockqnn.networks.operations.flax_modules:"
 _FUNCTIONS = "blockqnn.networks.operations.functions:"
+_DILATED = "relu_dilated_convolution"
+_MIXED = "blockqnn.networks.operations.mixed_functions:"
+
+
+_FUNCTION = FlaxForm("function", _MODULES + "OwnArrays")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -111,7 +99,7 @@ class OperationEntry(Computation):
     shape: ShapeRule = same_shape
     cut: Cut = one_step
     multiply_accumulates: Callable[[Placed], int] = not_counted
-    flax: FlaxForm = FlaxForm("function", _MODULES + "OwnArrays")
+    flax: FlaxForm = _FUNCTION
     convolves: bool = False
     joins: bool = False
     rectifies: bool = False
@@ -140,7 +128,7 @@ def _relu_and_norm(
 class Operation:
     """What a placed layer may compute."""
 
-    IMAGE = OperationEntry("image", _FUNCTIONS + "image", shape=is_given, cut=one_step)
+    IMAGE = OperationEntry("image", _FUNCTIONS + "image", shape=is_given)
     CONVOLUTION = OperationEntry(
         "convolution",
         _FUNCTIONS + "convolution_of_parts",
@@ -197,9 +185,7 @@ class Operation:
         "relu_dilated_separable_convolution",
         separable_kernels,
     )
-    DILATED = _relu_and_norm(
-        "relu, dilated convolution, batch norm", "relu_dilated_convolution", window_kernel
-    )
+    DILATED = _relu_and_norm("relu, dilated convolution, batch norm", _DILATED, window_kernel)
     CROSSED = _relu_and_norm(
         "relu, 1xK and Kx1 convolution, batch norm",
         "relu_crossed_convolutions",
@@ -248,6 +234,11 @@ class Operation:
     ADD = OperationEntry("add", _FUNCTIONS + "add", shape=widest, cut=sum_by_parts, joins=True)
     CONCAT = OperationEntry(
         "concat", _FUNCTIONS + "concat", shape=side_by_side, cut=all_parts, joins=True
+    )
+    MIXTURE = OperationEntry("mixture", _MIXED + "mixture", cut=mixture_by_parts)
+    FIRST_CHANNELS = OperationEntry("first channels", _MIXED + "first_channels", shape=narrowed)
+    BESIDE_THE_REST = OperationEntry(
+        "channels beside the rest, shuffled", _MIXED + "beside_the_rest", shape=as_the_rest
     )
     ZERO = OperationEntry("zero", _FUNCTIONS + "zero", cut=each_part)
     BATCH_NORM = OperationEntry(

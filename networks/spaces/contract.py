@@ -21,6 +21,7 @@ from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.action_list import Action
 from blockqnn.networks.spaces.decisions import Decisions
 from blockqnn.networks.spaces.design import Design, Promise
+from blockqnn.networks.spaces.mixing import Mixing
 from blockqnn.networks.spaces.sharing import Sharing
 
 Code = tuple[Any, ...]
@@ -36,7 +37,7 @@ class CodeError(ValueError):
     """A code that breaks the rules of its space; the message is for the user."""
 
 
-class SearchSpace(Decisions, Sharing, abc.ABC):
+class SearchSpace(Decisions, Sharing, Mixing, abc.ABC):
     """A decision process, and what its codes mean."""
 
     name: str

@@ -70,10 +70,45 @@ def test_supernets_of_nas_bench_201_are_trained_as_by_its_authors():
     assert few.supernet.split_epochs * 2 == few.supernet.epochs and few.supernet.control
 
 
+def test_darts_has_the_numbers_of_its_code():
+    for preset, order in (("darts", "first_order"), ("darts_second_order", "second_order")):
+        found, run = parse([f"--preset={preset}", "--dataset=digits"])
+        own, mixture = found.supernet, found.supernet.mixture
+        assert (own.epochs, own.batch_size, own.optimiser) == (50, 64, "momentum")
+        assert (own.learning_rate, own.least_rate, own.momentum) == (0.025, 0.001, 0.9)
+        assert (own.weight_decay, own.gradient_norm) == (3e-4, 5.0)
+        assert mixture.bilevel == order and mixture.partial_channels == 1
+        assert (mixture.alpha_rate, mixture.alpha_decay) == (3e-4, 1e-3)
+        assert (mixture.alpha_beta1, mixture.alpha_beta2) == (0.5, 0.999)
+        assert (mixture.alpha_deviation, mixture.frozen_epochs) == (1e-3, 0)
+        layout = found.layout
+        assert (layout.kind, layout.cells, layout.filters) == ("cells", 8, (16, 32, 64))
+        assert found.iterations == 50 and run.finals == "4:100"
+
+
+def test_darts_on_nas_bench_201_has_the_numbers_of_the_benchmark():
+    found = settings_of("darts_nasbench201")
+    own, mixture = found.supernet, found.supernet.mixture
+    assert (own.epochs, own.batch_size, own.weight_decay) == (50, 64, 5e-4)
+    assert (mixture.alpha_rate, mixture.alpha_decay, mixture.bilevel) == (3e-4, 1e-3, "first_order")
+    assert (found.layout.filters, found.layout.repeats) == ((16, 32, 64), 5)
+    assert found.data.train_examples == 25_000
+
+
+def test_a_mixture_has_the_epochs_and_the_decay_of_darts_unless_they_are_named():
+    given = ("--preset=smoke", "--evaluator=train", "--space=darts", "--layout=cells")
+    found = parse([*given, "--weights=mixture"])[0].supernet
+    assert (found.epochs, found.weight_decay) == (50, 3e-4)
+    named = ("--weights=mixture", "--supernet_epochs=7", "--supernet_weight_decay=0.5")
+    found = parse([*given, *named])[0].supernet
+    assert (found.epochs, found.weight_decay) == (7, 0.5)
+
+
 @pytest.mark.parametrize(
-    "preset", ["nas_digits", "nasnet_digits", "enas_digits", "few_shot_digits"]
+    "preset", ["darts_digits", "nas_digits", "nasnet_digits", "enas_digits", "few_shot_digits"]
 )
 def test_small_ones_are_of_digits(preset):
     found, run = parse([f"--preset={preset}"])
     assert found.data.dataset == "digits"
-    assert (found.supernet is None) == (not run.check)
+    scored = found.supernet is not None and found.supernet.mixture is None
+    assert scored == bool(run.check)

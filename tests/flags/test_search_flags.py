@@ -21,6 +21,10 @@ OWN = "own"
 PRESETS = [*CIFAR, "digits", "nasbench201", OWN, "smoke"]
 # Their numbers have a test module of their own, `test_method_presets`.
 OF_METHODS = [
+    "darts",
+    "darts_digits",
+    "darts_nasbench201",
+    "darts_second_order",
     "enas_digits",
     "enas_macro",
     "enas_micro",

@@ -44,6 +44,7 @@
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
     blockqnn.learned.build(),
+    blockqnn.mixture.build(),
     blockqnn.prediction.build(),
     ...blockqnn.spending.build(),
     blockqnn.table.build(),
@@ -69,6 +70,7 @@
     blockqnn.supernet.show();
     blockqnn.epochs.show();
     blockqnn.learned.show();
+    blockqnn.mixture.show();
     blockqnn.prediction.show();
     blockqnn.spending.show();
     blockqnn.contents.show();

@@ -29,6 +29,7 @@ from blockqnn.networks.spaces.nasbench201.codes import (
     CellCode,
     EdgeOperation,
 )
+from blockqnn.networks.spaces.nasbench201.mixed_space import MixedCells
 from blockqnn.networks.spaces.nasbench201.stacking import cell_plan, placed_alone
 
 PUBLISHED: Mapping[str, CellCode] = {
@@ -77,7 +78,7 @@ class EdgeActions(ActionList):
         return np.ones(len(self), np.bool_)
 
 
-class CellSpace(SearchSpace):
+class CellSpace(MixedCells, SearchSpace):
     """All 15,625 cells as a decision process: one edge after the other."""
 
     name = "nasbench201"
@@ -172,15 +173,19 @@ class CellSpace(SearchSpace):
         return Cell(_named(code))
 
     def plan(self, design: Cell, layout: Layout) -> Plan:
-        """See `SearchSpace.plan`; between stages there is a pixel of the next for four of this."""
+        """See `SearchSpace.plan`."""
         self.require_layout(layout)
+        return cell_plan(design, layout)
+
+    def require_layout(self, layout: Layout) -> None:
+        """See `SearchSpace.require_layout`; a pixel of a stage stands for four of that before."""
+        SearchSpace.require_layout(self, layout)
         multiple = 2 ** (len(layout.filters) - 1)
         if layout.height % multiple or layout.width % multiple:
             raise LayoutError(
                 f"The layout {layout.kind} halves images {len(layout.filters) - 1} times, so their "
                 f"sides must be multiples of {multiple}; given {layout.height}x{layout.width}."
             )
-        return cell_plan(design, layout)
 
     def rewarded_plan(self, design: Cell, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: the whole child, since a cell may compute nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Operation, Plan, PlanBuilder, Shape
 from blockqnn.networks.spaces.nasbench201.codes import (
@@ -14,6 +16,7 @@ from blockqnn.networks.spaces.nasbench201.codes import (
     Cell,
     CellCode,
 )
+from blockqnn.networks.spaces.nasbench201.mixing import mixed_cell
 
 
 def cell_plan(cell: Cell, layout: Layout) -> Plan:
@@ -28,6 +31,23 @@ def cell_plan(cell: Cell, layout: Layout) -> Plan:
         The plan, with the layers that nobody reads, which the benchmark
         counts among the parameters too.
     """
+    return _stacked(layout, lambda builder, name, here: _cell(builder, name, cell.code, here))
+
+
+def mixture_plan(layout: Layout, partial: int) -> Plan:
+    """The skeleton with cells of all operations.
+
+    Args:
+        layout: as for `cell_plan`.
+        partial: one in so many channels is mixed.
+
+    Returns:
+        The plan.
+    """
+    return _stacked(layout, lambda builder, name, here: mixed_cell(builder, name, partial, here))
+
+
+def _stacked(layout: Layout, cell: Callable[[PlanBuilder, str, int], int]) -> Plan:
     builder = PlanBuilder()
     here = builder.place("image", Operation.IMAGE, (), layout.image_shape)
     here = builder.convolution(
@@ -39,7 +59,7 @@ def cell_plan(cell: Cell, layout: Layout) -> Plan:
             here = _reduction(builder, f"stage{stage}/reduction", here, filters)
         for repeat in range(1, layout.repeats + 1):
             with builder.norms(scale=not layout.unscaled):
-                here = _cell(builder, f"stage{stage}/cell{repeat}", cell.code, here)
+                here = cell(builder, f"stage{stage}/cell{repeat}", here)
     here = _norm(builder, "head/norm", here)
     builder.head(here, layout.classes)
     return tuple(builder.layers)

@@ -18,6 +18,7 @@ from blockqnn.networks.spaces.pairs.actions import PairActions
 from blockqnn.networks.spaces.pairs.codes import Cell, Decision, PairCode
 from blockqnn.networks.spaces.pairs.families import OPERATIONS, Family, Kind
 from blockqnn.networks.spaces.pairs.meaning import Cells, kept_states, meaning, sides_in_order
+from blockqnn.networks.spaces.pairs.mixed_space import MixedPairs
 from blockqnn.networks.spaces.pairs.picture import GIVEN, OUT, WHOLE, Tag, cells_graph
 from blockqnn.networks.spaces.pairs.published import EXAMPLES, PUBLISHED
 from blockqnn.networks.spaces.pairs.rules import RULES, unshared
@@ -31,7 +32,7 @@ from blockqnn.networks.spaces.pairs.stacking import (
 _WINDOWLESS = (Kind.IDENTITY, Kind.MAX_POOLING, Kind.AVERAGE_POOLING)
 
 
-class PairSpace(SearchSpace):
+class PairSpace(MixedPairs, SearchSpace):
     """The cells of a family as a decision process: one field of a node after the other."""
 
     unit = "cell"
@@ -136,17 +137,16 @@ class PairSpace(SearchSpace):
 
     def plan(self, design: Cells, layout: Layout) -> Plan:
         """See `SearchSpace.plan`."""
-        return cells_plan(design, layout, self._rules(design, layout))
+        return cells_plan(design, layout, self.rules_in(design, layout))
 
     def auxiliary_head(self, design: Cells, layout: Layout) -> Plan:
         """See `SearchSpace.auxiliary_head`."""
-        return auxiliary_head(design, layout, self._rules(design, layout))
+        return auxiliary_head(design, layout, self.rules_in(design, layout))
 
-    def _rules(self, design: Cells, layout: Layout) -> str:
-        """By which rules cells are stacked; raises LayoutError where they cannot be."""
+    def rules_in(self, design: Cells, layout: Layout) -> str:
+        """See `MixedPairs.rules_in`."""
         self.require_layout(layout)
-        rules = layout.rules or self.family.rules
-        if rules not in RULES:
+        if (rules := layout.rules or self.family.rules) not in RULES:
             raise LayoutError(
                 f"There are no rules {rules!r} of stacking cells; allowed: {', '.join(RULES)} "
                 "(--cell_rules)."

@@ -6,6 +6,8 @@ reduction; of three stages those are the cells after a third and two thirds of a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blockqnn.networks.layout import CELLS_IMAGENET, Layout, LayoutError
 from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import AUXILIARY, Operation, PlacedLayer, Plan, PlanBuilder
@@ -22,18 +24,21 @@ _WINDOW, _NARROW, _WIDE = 5, 128, 768
 """Of an auxiliary head: side of its pooling, and channels of its convolutions."""
 
 
-def cells_plan(design: Cells, layout: Layout, rules: str) -> Plan:
+def cells_plan(
+    design: Cells, layout: Layout, rules: str, placing: Callable[..., Placing] = Placing
+) -> Plan:
     """Stacks cells into a network.
 
     Args:
         design: normal and reduction cell, or one for both.
         layout: of the kind `cells` or `cells_imagenet`.
         rules: one of `RULES`.
+        placing: what places a cell, with the arguments of `Placing`.
 
     Returns:
         The plan.
     """
-    return tuple(_stacked(design, layout, RULES[rules]).layers)
+    return tuple(_stacked(design, layout, RULES[rules], placing).layers)
 
 
 def auxiliary_head(design: Cells, layout: Layout, rules: str) -> Plan:
@@ -60,13 +65,16 @@ def auxiliary_head(design: Cells, layout: Layout, rules: str) -> Plan:
     return tuple(stack.layers[network:])
 
 
-def _stacked(design: Cells, layout: Layout, rules: Rules) -> _Stack:
+def _stacked(
+    design: Cells, layout: Layout, rules: Rules, placing: Callable[..., Placing] = Placing
+) -> _Stack:
     """A whole network."""
     builder = PlanBuilder()
     builder.place("image", Operation.IMAGE, (), layout.image_shape)
     filters, count = layout.filters, number_of_cells(design, layout)
     stem_cells = _STEM_CELLS if layout.kind == CELLS_IMAGENET and rules.stem_cells else 0
     stack = _Stack(builder, design, rules, count + stem_cells, scales=not layout.unscaled)
+    stack.placing = placing
     if layout.kind != CELLS_IMAGENET:
         stack.small_stem(_STEM_WIDTH * filters[0])
     elif rules.stem_cells:
@@ -91,6 +99,7 @@ class _Stack:
     ):
         self._builder, self._design, self._rules = builder, design, rules
         self._scales = scales
+        self.placing: Callable[..., Placing] = Placing
         self._apart: tuple[int, ...] = ()
         self._cells, self._reductions = cells, list[int]()
         self._outputs: list[tuple[int, ...]] = []
@@ -134,7 +143,7 @@ class _Stack:
         """A cell that reads the last two outputs."""
         cell = self._design.cells[-1 if reduces else 0]
         share = (len(self._outputs) + 1) / self._cells
-        placing = Placing(self._builder, name, self._rules, filters, reduces, share)
+        placing = self.placing(self._builder, name, self._rules, filters, reduces, share)
         with self._builder.norms(self._scales):
             if cell.apart:
                 given = self._apart or (self._newer,) * cell.inputs

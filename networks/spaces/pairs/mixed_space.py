@@ -1,0 +1,65 @@
+"""Of a space of cells of pairs: its mixtures."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Mapping
+
+from blockqnn.networks.layout import Layout, LayoutError
+from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.mixing import Mixing, Row, Shares, refuse_partial
+from blockqnn.networks.spaces.pairs import codes, mixing
+from blockqnn.networks.spaces.pairs.codes import PairCode
+from blockqnn.networks.spaces.pairs.families import Family
+from blockqnn.networks.spaces.pairs.meaning import Cells
+from blockqnn.networks.spaces.pairs.stacking import cells_plan
+
+
+class MixedPairs(Mixing, abc.ABC):
+    """The part of `PairSpace` that mixes operations."""
+
+    family: Family
+    kept_edges = mixing.HALVES
+
+    @abc.abstractmethod
+    def parse(self, text_form: str) -> PairCode:
+        """See `SearchSpace.parse`."""
+
+    @abc.abstractmethod
+    def unshared(self, layout: Layout) -> str:
+        """See `Sharing.unshared`."""
+
+    @abc.abstractmethod
+    def rules_in(self, design: Cells, layout: Layout) -> str:
+        """By which rules cells are stacked; raises LayoutError where they cannot be."""
+
+    def unmixed(self, layout: Layout) -> str:
+        """See `Mixing.unmixed`: what hinders sharing hinders this."""
+        return self.unshared(layout)
+
+    def mixture_rows(self, partial: int = 1) -> tuple[Row, ...]:
+        """See `Mixing.mixture_rows`: an edge from every earlier state, whatever nodes may read."""
+        return mixing.family_rows(self.family, partial)
+
+    def mixture_plan(self, layout: Layout, partial: int = 1) -> Plan:
+        """See `Mixing.mixture_plan`."""
+        if reason := self.unmixed(layout):
+            raise LayoutError(f"{reason}.")
+        cells = mixing.all_cells(self.family)
+        rules = self.rules_in(cells, layout)
+        refuse_partial(layout.filters, partial)
+        placing = functools.partial(mixing.MixedPlacing, self.family, partial)
+        return cells_plan(cells, layout, rules, placing)
+
+    def kept(self, shares: Shares) -> dict[str, str]:
+        """See `Mixing.kept`: for each node its two strongest edges, `none` left out."""
+        return mixing.kept(self.family, shares)
+
+    def of_kept(self, kept: Mapping[str, str]) -> PairCode:
+        """See `Mixing.of_kept`."""
+        return self.parse(mixing.as_text(self.family, kept))
+
+    def tally(self, code: PairCode) -> dict[str, dict[str, int]]:
+        """See `Mixing.tally`."""
+        return mixing.tally(codes.cells_of(self.family, code))
