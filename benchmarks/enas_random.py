@@ -134,7 +134,7 @@ def main() -> None:
     own, rest = parser.parse_known_args()
     lines: list[dict[str, Any]] = []
     if own.ledger.exists():
-        lines = [json.loads(line) for line in own.ledger.read_text().splitlines()]
+        lines = [json.loads(line) for line in own.ledger.read_text(encoding="utf-8").splitlines()]
     known = {(line["run"], line["place"]) for line in lines}
     cells = [cells_of(run, place, own.random) for place, run in enumerate(own.runs)]
     # The runs take turns, so that a table of all of them is there early.
@@ -157,7 +157,7 @@ def main() -> None:
             }
             lines.append(line)
             own.ledger.parent.mkdir(parents=True, exist_ok=True)
-            with own.ledger.open("a") as file:
+            with own.ledger.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
     rows = [
         [number(each["error"]), f"{each['parameters']:,}", each["kind"], each["run"]]
