@@ -129,10 +129,12 @@ def test_second_order_exactly_and_by_differences_and_unlike_the_first(part):
     assert np.median(np.abs(first - exact)) > 0.02 * size
 
 
-def test_what_is_within_an_edge_may_be_computed_again(part):
+def test_what_is_within_an_edge_may_be_computed_again_and_steps_scanned(part):
     found = []
-    for rematerialise in (False, True):
-        execution, bank, alpha = made(MixtureProgram, part, rematerialise=rematerialise)
+    for otherwise in (False, True):
+        execution, bank, alpha = made(MixtureProgram, part, rematerialise=otherwise)
+        # As on GPUs and TPUs.
+        execution._scans = otherwise
         order, judged = batches(1)
         losses, after = execution.train(part, order, judged, RATE, alpha, trains_alpha=True)
         execution.put_back()
