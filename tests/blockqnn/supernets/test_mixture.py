@@ -21,6 +21,7 @@ from blockqnn.networks.lowerings import LoweringTable
 from blockqnn.networks.mixed_plan import edges_of
 from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.registry import space_named
+from blockqnn.networks.spaces.shares import shares_of, softmax
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.alpha import (
     Alpha,
@@ -29,8 +30,6 @@ from blockqnn.supernets.alpha import (
     discrete,
     first_alpha,
     left_out,
-    shares_of,
-    softmax,
 )
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.mixture_chain import MixtureChain
@@ -130,10 +129,12 @@ def test_second_order_exactly_and_by_differences_and_unlike_the_first(part):
     assert np.median(np.abs(first - exact)) > 0.02 * size
 
 
-def test_what_is_within_an_edge_may_be_computed_again(part):
+def test_what_is_within_an_edge_may_be_computed_again_and_steps_scanned(part):
     found = []
-    for rematerialise in (False, True):
-        execution, bank, alpha = made(MixtureProgram, part, rematerialise=rematerialise)
+    for otherwise in (False, True):
+        execution, bank, alpha = made(MixtureProgram, part, rematerialise=otherwise)
+        # As on GPUs and TPUs.
+        execution._scans = otherwise
         order, judged = batches(1)
         losses, after = execution.train(part, order, judged, RATE, alpha, trains_alpha=True)
         execution.put_back()
