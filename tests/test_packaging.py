@@ -117,12 +117,13 @@ def test_every_folder_of_modules_is_a_package():
     assert {folder for folder in folders if f"{folder}/__init__.py" not in modules} == set()
 
 
-def test_the_wheel_has_presets_assets_and_the_mark_of_types(contents):
+def test_the_wheel_has_presets_assets_tables_and_the_mark_of_types(contents):
     presets, assets = on_disk("*.flags"), {n for n in on_disk("*") if "/assets/" in n}
-    assert presets and assets
-    assert presets | assets | {"blockqnn/py.typed"} <= contents
+    tables = on_disk("*.json")
+    assert presets and assets and tables
+    wanted = presets | assets | tables | {"blockqnn/py.typed"}
     beside = {n for n in contents if not n.endswith(".py") and n.startswith("blockqnn/")}
-    assert beside == presets | assets | {"blockqnn/py.typed"}
+    assert beside == wanted
 
 
 def test_modules_are_the_wheels_where_others_have_the_same_names(run, interpreter):
