@@ -106,7 +106,7 @@ class MixtureEvaluator:
                 f"{'all' if self._own.on_all_images else 'each half of all'}, and there are "
                 f"{images} to train on; give a smaller --supernet_batch_size."
             )
-        self._compiled = compiled_for(settings)
+        self._compiled = dataclasses.replace(compiled_for(settings), bfloat16=recipe.bfloat16)
         self._state: _State | None = None
         self.device = jax.devices()[0].device_kind
 
@@ -203,7 +203,7 @@ class MixtureEvaluator:
                 state.vector or first_alpha(rows, 1.0, seed).rows,
                 own.eigenvalue_steps,
             )
-            found["eigenvalue"] = value
+            found["eigenvalue"] = value if math.isfinite(value) else None
         return found
 
     def _halves(self, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -206,6 +206,15 @@ def test_partial_channels_pass_the_rest_and_shuffle():
     assert outputs[halved][0, 0, 0, 1] == x[0, :2, :2, 2].max()
 
 
+@pytest.mark.parametrize(("height", "width"), [(5, 8), (7, 7), (9, 6)])
+@pytest.mark.parametrize("partial", [1, 2])
+def test_maps_of_odd_sizes_are_mixed_too(height, width, partial):
+    layout = dataclasses.replace(SMALL, height=height, width=width)
+    for layer in DARTS.mixture_plan(layout, partial):
+        if layer.operation in (Operation.MIXTURE, Operation.ADD):
+            assert set(layer.input_shapes) == {layer.shape}
+
+
 def test_what_cannot_be_mixed_says_why():
     with pytest.raises(LayoutError, match="no such edges"):
         space_named("nsc").mixture_plan(Layout())
