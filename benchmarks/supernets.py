@@ -71,7 +71,12 @@ def scored(own: Any, settings: Any, run: Any, codes: list[Any]) -> dict[str, dic
 
         supernet = dataclasses.replace(settings.supernet, statistics=statistics)
         evaluator = SharedEvaluator(
-            settings.data, supernet, settings.layout, run.worker, banks_of(run)
+            settings.data,
+            supernet,
+            settings.recipe,
+            settings.layout,
+            run.worker,
+            banks_of(run),
         )
         # One bank after another: each is read once.
         for place, (what, code, bank) in enumerate(sorted(missing, key=lambda one: one[2]), 1):

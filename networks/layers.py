@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import jax
 
-from blockqnn.networks.normalisation import Arrays, batch_norm
+from blockqnn.networks.normalisation import Arrays, batch_norm, batch_statistics, normalised
 from blockqnn.networks.operations.steps import Computation, Placed, Step
 from blockqnn.networks.plan import PlacedLayer
 
@@ -35,6 +35,35 @@ def compute(
         ValueError: if the layer is the image.
     """
     return _compute(layer.operation, layer, parameters, statistics, inputs, training)
+
+
+def compute_by_batch(
+    layer: PlacedLayer,
+    parameters: Arrays,
+    inputs: Sequence[jax.Array],
+    devices: str | None = None,
+) -> tuple[jax.Array, Arrays]:
+    """Computes one placed layer in training, without the running statistics.
+
+    Args:
+        layer: what to compute.
+        parameters: as for `compute`.
+        inputs: likewise.
+        devices: name of the axis of devices that share the batch in equal parts, over all of
+            which batch norm takes its statistics; None where this is all of it.
+
+    Returns:
+        The output, and the batch's own `mean` and `variance` [C] of what batch norm reads, or
+        nothing without one.
+
+    Raises:
+        ValueError: if the layer is the image.
+    """
+    y = layer.operation.compute(layer, parameters, inputs)
+    if not layer.normalises:
+        return y, {}
+    batch = batch_statistics(y, devices)
+    return normalised(y, parameters, batch), batch
 
 
 def compute_step(

@@ -104,7 +104,7 @@ class MixtureEvaluator:
                 f"{'all' if self._own.on_all_images else 'each half of all'}, and there are "
                 f"{images} to train on; give a smaller --supernet_batch_size."
             )
-        self._compiled = compiled_for(settings)
+        self._compiled = compiled_for(settings, recipe.bfloat16)
         self._state: _State | None = None
         self.device = jax.devices()[0].device_kind
 
