@@ -63,6 +63,10 @@ STEPS, ONE_CYCLE, COSINE = "steps", "one_cycle", "cosine"
 """Schedules of a child's learning rate, see `blockqnn.children.schedule`."""
 
 
+UNCHANGED, PADDED, ENLARGED = AUGMENTATIONS = ("none", "padded", "enlarged")
+"""What happens to images before each epoch, see `blockqnn.children.augmentation`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How a child is trained; the defaults are the paper's.
@@ -87,6 +91,8 @@ class Recipe:
         optimiser: `adam`, or `momentum` for gradient descent with that of Nesterov.
         momentum: of the latter.
         weight_decay: of the latter, on all that is trained.
+        augmentation: `none`, or windows of images that were `padded` or `enlarged`, half of them
+            mirrored, drawn anew for each epoch.
     """
 
     epochs: int = 12
@@ -105,6 +111,7 @@ class Recipe:
     optimiser: str = ADAM
     momentum: float = 0.9
     weight_decay: float = 0.0
+    augmentation: str = UNCHANGED
 
     def drawn_out(self, epochs: int) -> Recipe:
         """The same recipe with other epochs, its schedule of learning rates in proportion."""

@@ -42,10 +42,11 @@ class SupernetSettings:
         split: edges along which the supernet is split into one for each operation.
         split_epochs: for which each of these is trained on.
         control: train the whole supernet on for as many steps as all parts have together.
-        mixture: of all operations in the place of paths; None for paths. The rate then falls from
-            epoch to epoch, and momentum is the plain one.
         norm_scale: whether batch norms of what is designed have scale and shift in the supernet;
             networks of their own always have them.
+        augmentation: of training images, as `Recipe.augmentation` has it.
+        mixture: of all operations in the place of paths; None for paths. The rate then falls from
+            epoch to epoch, and momentum is the plain one.
     """
 
     epochs: int = 250
@@ -66,6 +67,7 @@ class SupernetSettings:
     split_epochs: int = 0
     control: bool = False
     norm_scale: bool = True
+    augmentation: str = "none"
     mixture: MixtureSettings | None = None
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockqnn.flags.parsing import FlagSet, Owner
-from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, Recipe, RewardSettings
+from blockqnn.settings import AUGMENTATIONS, COSINE, ONE_CYCLE, STEPS, Recipe, RewardSettings
 from blockqnn.supernet_settings import ADAM, MOMENTUM
 
 _HIGHEST_RATE = 3e-3
@@ -54,6 +54,13 @@ def define(flags: FlagSet) -> None:
         "factor on the learning rate at a restart",
         above=0,
         most=1,
+    )
+    flags.choice(
+        "augmentation",
+        recipe.augmentation,
+        AUGMENTATIONS,
+        "of training images, anew for each epoch: windows of images padded by an eighth of their "
+        "sides, or enlarged by a quarter, half of them mirrored; of a supernet's too",
     )
     flags.switch("bfloat16", recipe.bfloat16, "compute in bfloat16; weights stay float32")
     flags.choice(
@@ -116,6 +123,7 @@ def recipe(values: dict[str, Any]) -> Recipe:
         optimiser=values["optimiser"],
         momentum=values["momentum"],
         weight_decay=values["weight_decay"],
+        augmentation=values["augmentation"],
     )
 
 

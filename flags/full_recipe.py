@@ -129,6 +129,14 @@ def define(flags: parsing.FlagSet) -> None:
         "normalise by statistics of the whole batch, or each device's of its own part, which makes "
         "the result depend on the number of devices",
     )
+    flags.number(
+        "norm_momentum",
+        paper.norm_momentum,
+        "share of batch norm's running statistics that each step keeps",
+        least=0,
+        most=0.999999,
+    )
+    flags.number("norm_epsilon", paper.norm_epsilon, "what batch norm adds to variances", above=0)
     flags.group("Learning rate in steps (--schedule=steps)", Owner("schedule", (STEPS,)))
     flags.special(
         "milestones",
@@ -228,6 +236,8 @@ def recipe(values: dict[str, Any]) -> FullRecipe:
         decay_epochs=values["decay_epochs"],
         first_period=values["first_period"],
         period_factor=values["period_factor"],
+        norm_momentum=values["norm_momentum"],
+        norm_epsilon=values["norm_epsilon"],
     )
 
 

@@ -144,7 +144,6 @@ def mixture(values: dict[str, Any], layout: Layout) -> MixtureSettings:
             "--weights=mixture goes on for --supernet_epochs, each of which gives one design; "
             "--async, --max_blocks, --max_hours and --first_blocks do not go with it."
         )
-    whole = values["execution"] == "whole"
     if values["hessian"] == EXACT and values["execution"] == "layers":
         raise UserError(
             "--hessian=exact differentiates the whole network at once: --execution=whole."
@@ -160,7 +159,7 @@ def mixture(values: dict[str, Any], layout: Layout) -> MixtureSettings:
     space.mixture_plan(layout, values["partial_channels"])
     return MixtureSettings(
         bilevel=values["bilevel"],
-        hessian=EXACT if whole and values["hessian"] == EITHER else values["hessian"],
+        hessian=values["hessian"],
         alpha_rate=values["alpha_rate"],
         alpha_beta1=values["alpha_beta1"],
         alpha_beta2=values["alpha_beta2"],

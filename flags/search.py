@@ -262,14 +262,10 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     layout = child_network.layout(values, info.shape, info.classes)
     refuse_contradictions(values, layout)
     shared = supernet.supernet(values, layout)
-    schedule, blocks = values["epsilon_schedule"], values["blocks_per_iteration"]
-    if shared is not None and shared.mixture is not None:
-        # An epoch gives a design, and one worker has the mixture.
-        schedule, blocks = ((0.0, shared.epochs),), 1
     return SearchSettings(
         agent=agent_config(values),
-        schedule=schedule,
-        blocks_per_iteration=blocks,
+        schedule=values["epsilon_schedule"],
+        blocks_per_iteration=values["blocks_per_iteration"],
         space=values["space"],
         max_layers=values["max_layers"],
         seed=values["seed"],

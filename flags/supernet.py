@@ -151,6 +151,10 @@ def take_usual(flags: FlagSet) -> None:
         for name, value in _OF_A_MIXTURE.items():
             if not flags.values[name].present:
                 flags.values[name].value = value
+        # An epoch gives a design, and one worker has the mixture.
+        schedule = flags.values["epsilon_schedule"]
+        schedule.value = schedule.parser.parse(f"0.0:{flags.chosen()['supernet_epochs']}")
+        flags.values["blocks_per_iteration"].value = 1
 
 
 def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
@@ -232,4 +236,5 @@ def _settings(
         control=values["control"],
         mixture=mixed,
         norm_scale=values["norm_scale"],
+        augmentation=values["augmentation"],
     )

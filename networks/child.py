@@ -17,11 +17,13 @@ from jax.typing import DTypeLike
 from blockqnn.networks.drop_path import CellDropPath, Dropout, DropPath
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.normalisation import (
+from blockqnn.networks.norm_settings import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
-    batch_norm,
+    USUAL_NORMS,
+    NormSettings,
 )
+from blockqnn.networks.normalisation import batch_norm
 from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import design_of, design_plan
@@ -30,14 +32,22 @@ from blockqnn.networks.spaces.registry import design_of, design_plan
 class Unit(nnx.Module):
     """One placed layer: its operation in Flax's form, and the batch norm that may follow."""
 
-    def __init__(self, layer: PlacedLayer, rngs: nnx.Rngs, dtype: DTypeLike):
+    def __init__(
+        self,
+        layer: PlacedLayer,
+        rngs: nnx.Rngs,
+        dtype: DTypeLike,
+        norms: NormSettings = USUAL_NORMS,
+    ):
         """Creates the layer.
 
         Args:
             layer: what to compute.
             rngs: source of initial weights, which `ChildNetwork` overwrites.
             dtype: of the computation; weights are float32.
+            norms: how batch norm is trained.
         """
+        self.norms = norms
         self.operation = layer.operation
         self.own = tuple(layer.operation.arrays(layer))
         form = layer.operation.flax
@@ -85,11 +95,12 @@ class Unit(nnx.Module):
         return {} if scale is None or bias is None else {"scale": scale, "bias": bias}
 
     def _normalised(self, x: jax.Array, devices: str | None) -> jax.Array:
-        if devices is None or self.norm.use_running_average:
+        usual = devices is None and self.norms == USUAL_NORMS
+        if usual or self.norm.use_running_average:
             return self.norm(x)
         running = self.statistics()
         parameters = _values(self._norm_parameters())
-        y, after = batch_norm(x, parameters, _values(running), training=True, devices=devices)
+        y, after = batch_norm(x, parameters, _values(running), True, devices, self.norms)
         _set_values(running, after)
         return y
 
@@ -105,6 +116,7 @@ class ChildNetwork(nnx.Module):
         *,
         head: Plan = (),
         rngs: nnx.Rngs | None = None,
+        norms: NormSettings = USUAL_NORMS,
     ):
         """Creates the network with He initialisation.
 
@@ -114,6 +126,7 @@ class ChildNetwork(nnx.Module):
             dtype: of the computation; weights are float32.
             head: of an auxiliary classifier, whose layers stand behind the plan.
             rngs: given by a subclass that sets the weights itself, in place of the seed.
+            norms: how batch norms are trained.
         """
         self.dtype = dtype
         self.classifier, self.has_head = len(plan) - 1, bool(head)
@@ -121,7 +134,7 @@ class ChildNetwork(nnx.Module):
         self.inputs = tuple(layer.inputs for layer in plan[1:])
         self.paths = tuple(layer.path for layer in plan[1:])
         made_by = nnx.Rngs(seed) if rngs is None else rngs
-        self.layers = nnx.List([Unit(layer, made_by, dtype) for layer in plan[1:]])
+        self.layers = nnx.List([Unit(layer, made_by, dtype, norms) for layer in plan[1:]])
         if rngs is None:
             self.set_weights(initial_parameters(plan, seed), initial_statistics(plan))
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-BATCH_NORM_MOMENTUM = 0.9
-"""Share of the old running statistics that a training step keeps."""
-BATCH_NORM_EPSILON = 1e-5
+from blockqnn.networks.norm_settings import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    USUAL_NORMS,
+    NormSettings,
+)
 
 Arrays = Mapping[str, jax.Array]
 """Arrays by name: of a layer's parameters, statistics or gradients."""
@@ -21,6 +24,7 @@ def batch_norm(
     statistics: Arrays,
     training: bool,
     devices: str | None = None,
+    settings: NormSettings = USUAL_NORMS,
 ) -> tuple[jax.Array, Arrays]:
     """Batch normalisation over all axes but the last, computed in float32.
 
@@ -30,12 +34,17 @@ def batch_norm(
         statistics: running `mean` and `variance`, [C].
         training: whether to normalise by the batch and update the statistics.
         devices: as for `batch_statistics`.
+        settings: of training.
 
     Returns:
         The normalised array in the dtype of `x`, and the statistics after it.
     """
-    used = batch_statistics(x, devices) if training else statistics
-    after = running_statistics(statistics, used) if training else statistics
+    if not training:
+        return normalised(x, parameters, statistics), statistics
+    used = batch_statistics(x, devices)
+    if settings.more:
+        used = {**used, "variance": used["variance"] + settings.more}
+    after = running_statistics(statistics, used, settings.momentum)
     return normalised(x, parameters, used), after
 
 
@@ -56,9 +65,10 @@ def batch_statistics(x: jax.Array, devices: str | None = None) -> Arrays:
     return {"mean": mean, "variance": variance}
 
 
-def running_statistics(statistics: Arrays, batch: Arrays) -> Arrays:
-    """The running statistics after one more batch."""
-    keep = BATCH_NORM_MOMENTUM
+def running_statistics(
+    statistics: Arrays, batch: Arrays, keep: float = BATCH_NORM_MOMENTUM
+) -> Arrays:
+    """The running statistics after one more batch, a share of the old ones being kept."""
     return {name: keep * statistics[name] + (1 - keep) * batch[name] for name in statistics}
 
 

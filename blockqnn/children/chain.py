@@ -13,7 +13,7 @@ import concurrent.futures
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ from blockqnn.children.small_programs import (
     sum_zeros,
     total,
 )
-from blockqnn.children.step_programs import StepPrograms, step_programs
+from blockqnn.children.step_programs import PlacedPrograms, StepPrograms, step_programs
 from blockqnn.networks.parts import Step, StepKind
 
 
@@ -288,14 +288,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-class PlacedPrograms(NamedTuple):
-    """A step at its position, and its functions."""
-
-    number: int
-    step: Step
-    programs: StepPrograms
 
 
 _compiled: set[tuple[Any, ...]] = set()

@@ -60,13 +60,13 @@ def batch_of(
     return _take_batch(chosen, None, dtype)
 
 
-def _factor(square: jax.Array, most: jax.Array) -> jax.Array:
+def norm_factor(square: jax.Array, most: jax.Array | float) -> jax.Array:
     """By which gradients are multiplied, so that their norm is at most `most`."""
     return jnp.minimum(1.0, most / (jnp.sqrt(square) + 1e-6))
 
 
 _take_batch = jax.jit(take_batch, static_argnames="dtype")
 count_correct_of = jax.jit(count_correct)
-clipping_factor = jax.jit(_factor)
+clipping_factor = jax.jit(norm_factor)
 loss_and_gradient = jax.jit(jax.value_and_grad(mean_cross_entropy))
 _sum_few = jax.jit(lambda *arrays: sum(arrays[1:], arrays[0]))

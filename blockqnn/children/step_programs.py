@@ -9,7 +9,7 @@ anything is updated, a program of gradients and one of the update take its place
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -165,6 +165,14 @@ class StepPrograms:
 
     def _evaluate(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
         return compute_step(self._step, parameters, statistics, inputs, training=False)[0]
+
+
+class PlacedPrograms(NamedTuple):
+    """A step at its position, and its functions."""
+
+    number: int
+    step: Step
+    programs: StepPrograms
 
 
 @functools.cache

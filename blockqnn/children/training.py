@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.augmentation import augmented
 from blockqnn.children.execution import DeviceImages, Execution
 from blockqnn.children.layer_by_layer import LayerByLayer
 from blockqnn.children.schedule import relative_rates
@@ -173,7 +174,7 @@ def train_compiled(
         for epoch in range(recipe.epochs):
             order = random.permutation(len(train.labels))[: steps * batch_size]
             loss = execution.train_epoch(
-                train,
+                augmented(train, recipe.augmentation, (seed, epoch)),
                 order.astype(np.int32).reshape(steps, batch_size),
                 first_rate * relative_rates(recipe, epoch, steps),
             )

@@ -10,7 +10,7 @@ import pathlib
 import sqlite3
 
 from blockqnn.errors import UserError
-from blockqnn.settings import STEPS, SearchSettings
+from blockqnn.settings import STEPS, UNCHANGED, SearchSettings
 from blockqnn.supernet_settings import ADAM
 from blockqnn.trial import Job, Outcome, Status
 from blockqnn.workers.contract import Executor
@@ -34,6 +34,8 @@ def children_digest(settings: SearchSettings) -> str:
     recipe = dataclasses.asdict(settings.recipe)
     if recipe["schedule"] == STEPS:
         del recipe["schedule"]
+    if recipe["augmentation"] == UNCHANGED:
+        del recipe["augmentation"]
     if recipe["optimiser"] == ADAM:
         for name in ("optimiser", "momentum", "weight_decay"):
             del recipe[name]

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
 from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts
@@ -20,6 +21,7 @@ from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import space_of
+from blockqnn.networks.spaces.shares import shares_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.alpha import (
@@ -29,7 +31,6 @@ from blockqnn.supernets.alpha import (
     discrete,
     first_alpha,
     left_out,
-    shares_of,
 )
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_beside, read_facts, write_bank
@@ -169,7 +170,8 @@ class MixtureEvaluator:
         )
         trained = dataclasses.replace(state.alpha, rows=decided(rows, state.alpha.rows, work.fixed))
         settles = work.settled or work.epoch < own.frozen_epochs
-        losses, alpha = state.execution.train(order, judged, rate, trained, not settles)
+        changed = augmented(self._train, self._settings.augmentation, (seed, work.epoch))
+        losses, alpha = state.execution.train(changed, order, judged, rate, trained, not settles)
         if not settles:
             state.alpha = alpha
         loss = float(np.mean(losses))

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
 from blockqnn.children.devices import worker_devices
 from blockqnn.children.training import on_device
@@ -127,7 +128,7 @@ class SharedEvaluator:
         losses = self._execution(designs[0]).train(
             bank,
             designs,
-            self._train,
+            augmented(self._train, settings.augmentation, (seed, work.epoch)),
             order.astype(np.int32).reshape(steps, settings.batch_size),
             rates,
         )

@@ -117,6 +117,12 @@ FORMS = {
         helpers=("batch_norm",),
         weights=_norm,
     ),
+    Operation.LAYER_NORM: SourceForm(
+        "{layer}({x})", "group_norm({outputs}, 1, rngs=rngs)", helpers=("group_norm",)
+    ),
+    Operation.INSTANCE_NORM: SourceForm(
+        "{layer}({x})", "group_norm({outputs}, {outputs}, rngs=rngs)", helpers=("group_norm",)
+    ),
     Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel}{stride})", helpers=("max_pool",)),
     Operation.AVERAGE_POOLING: SourceForm(
         "average_pool({x}, {kernel}{stride})", helpers=("average_pool",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.networks.norm_settings import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
 HELPERS = {
     "convolution": '''
@@ -197,6 +197,18 @@ class PlainFactorisedReduction(nnx.Module):
         shifted = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
         halves = [self.even(x[:, ::2, ::2]), self.odd(shifted[:, ::2, ::2])]
         return self.norm(jnp.concatenate(halves, axis=-1))
+''',
+    "group_norm": f'''
+
+def group_norm(channels: int, groups: int, *, rngs: nnx.Rngs) -> nnx.GroupNorm:
+    """Normalises each image by itself: all of it for one group, each channel for as many."""
+    return nnx.GroupNorm(
+        channels,
+        num_groups=groups,
+        epsilon={BATCH_NORM_EPSILON},
+        use_fast_variance=False,
+        rngs=rngs,
+    )
 ''',
     "zeros_after": '''
 

@@ -28,6 +28,10 @@ def _norm(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
     }
 
 
+def _scale_and_bias(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
+    return {"weight": trained["scale"], "bias": trained["bias"]}
+
+
 def _convolution(trained: Arrays, running: Arrays) -> dict[str, np.ndarray]:
     # HWIO becomes OIHW.
     return {"weight": trained["kernel"].transpose(3, 2, 0, 1)}
@@ -137,6 +141,12 @@ FORMS = {
     Operation.ZEROS_AROUND: SourceForm("zeros_around({inputs})", helpers=("zeros_around",)),
     Operation.BATCH_NORM: SourceForm(
         "{layer}({x})", "batch_norm({outputs})", helpers=("batch_norm",), weights=_norm
+    ),
+    Operation.LAYER_NORM: SourceForm(
+        "{layer}({x})", "nn.GroupNorm(1, {outputs})", weights=_scale_and_bias
+    ),
+    Operation.INSTANCE_NORM: SourceForm(
+        "{layer}({x})", "nn.GroupNorm({outputs}, {outputs})", weights=_scale_and_bias
     ),
     Operation.MAX_POOLING: SourceForm("max_pool({x}, {kernel}{stride})", helpers=("max_pool",)),
     Operation.AVERAGE_POOLING: SourceForm(

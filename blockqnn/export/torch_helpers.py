@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockqnn.networks.normalisation import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from blockqnn.networks.norm_settings import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
 HELPERS = {
     "convolution": '''

@@ -35,6 +35,7 @@ from blockqnn.full_training.splits import tfds_source_reads
 from blockqnn.heading import heading
 from blockqnn.inspection.block_reference import BEST, BEST_EARLY, is_run
 from blockqnn.listing import counted, in_units, number
+from blockqnn.networks.norm_settings import USUAL_NORMS
 from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.registry import stacked
 from blockqnn.workers.machine import can_use_gpus, described, unused_gpus
@@ -233,6 +234,10 @@ def beside(recipe: FullRecipe) -> list[str]:
         (recipe.clip_norm, f"gradients clipped at {recipe.clip_norm:g}"),
         (recipe.ema_decay, f"average of weights {recipe.ema_decay:g}"),
         (recipe.optimiser == RMSPROP, f"RMSProp with epsilon {recipe.rms_epsilon:g}"),
+        (
+            recipe.norms != USUAL_NORMS,
+            f"batch norm of {recipe.norm_momentum:g} and {recipe.norm_epsilon:g}",
+        ),
     ]
     return [words for value, words in wanted if value]
 

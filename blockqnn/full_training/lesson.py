@@ -47,7 +47,7 @@ class Lesson:
         self._plan, self._recipe, self._mesh = (*plan, *head), recipe, mesh
         dtype = jnp.bfloat16 if recipe.bfloat16 else jnp.float32
         self._graph, self._empty = nnx.split(
-            nnx.eval_shape(lambda: ChildNetwork(plan, dtype=dtype, head=head))
+            nnx.eval_shape(lambda: ChildNetwork(plan, dtype=dtype, head=head, norms=recipe.norms))
         )
 
     def network(self, weights: Arrays) -> ChildNetwork:

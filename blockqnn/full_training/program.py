@@ -81,7 +81,11 @@ class Program:
     def start(self) -> State:
         """A training before its first step, on the devices."""
         parameters = by_name(self._plan, initial_parameters(self._plan, self._seed))
-        statistics = by_name(self._plan, initial_statistics(self._plan))
+        initial = initial_statistics(self._plan)
+        for own in initial:
+            if own:
+                own["variance"] += np.float32(self._recipe.norms.more)
+        statistics = by_name(self._plan, initial)
         state: State = {
             "step": np.int32(0),
             "parameters": parameters,

@@ -6,6 +6,11 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from blockqnn.networks.norm_settings import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    NormSettings,
+)
 from blockqnn.settings import DataSettings
 
 TEST, VALIDATION, HELD_OUT, NOTHING = "test", "validation", "held_out", "nothing"
@@ -88,6 +93,8 @@ class FullRecipe:
         decay_epochs: between two factors of `exponential`.
         first_period: epochs before the first of the `restarts`.
         period_factor: by which each period is longer than the one before.
+        norm_momentum: share of batch norm's running statistics that a step keeps.
+        norm_epsilon: that batch norm adds to variances.
     """
 
     epochs: int = 300
@@ -120,6 +127,13 @@ class FullRecipe:
     decay_epochs: float = 1.0
     first_period: int = 10
     period_factor: int = 2
+    norm_momentum: float = BATCH_NORM_MOMENTUM
+    norm_epsilon: float = BATCH_NORM_EPSILON
+
+    @property
+    def norms(self) -> NormSettings:
+        """How batch norms are trained."""
+        return NormSettings(self.norm_momentum, self.norm_epsilon)
 
     def as_json(self) -> dict[str, Any]:
         """The recipe for a record.
@@ -134,6 +148,7 @@ class FullRecipe:
 _LATER = (
     *("drop_path_by", "auxiliary_weight", "dropout", "optimiser", "rms_decay", "rms_epsilon"),
     *("least_learning_rate", "decay_epochs", "first_period", "period_factor"),
+    *("norm_momentum", "norm_epsilon"),
 )
 
 

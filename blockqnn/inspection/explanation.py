@@ -19,6 +19,7 @@ from typing import Any
 from blockqnn.agents.contract import Action, Agent, Prospect
 from blockqnn.errors import UserError
 from blockqnn.inspection.recorded_agent import recorded_agent
+from blockqnn.invocation import command
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.runs.run_record import RunRecord, read_agent_state, read_run
 from blockqnn.trial import Status, Trial
@@ -122,6 +123,11 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
     Raises:
         UserError: if nothing was learned in the run, or the state is none of its agent.
     """
+    if run.mixed:
+        raise UserError(
+            f"The run in {run.path} was searched by gradient, not by an agent; what its mixture "
+            f"has come to is in the page of {command('report', run.path)}."
+        )
     if not state:
         raise UserError(
             f"The agent of the run in {run.path} has learned nothing yet: its first iteration has "

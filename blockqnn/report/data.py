@@ -12,6 +12,7 @@ from blockqnn.report.early import too_early
 from blockqnn.report.finals import finals_of, winner_words
 from blockqnn.report.findings import findings, planned_iterations
 from blockqnn.report.learned import learned
+from blockqnn.report.mixture import mixture
 from blockqnn.report.pareto import pareto_front
 from blockqnn.report.prediction import prediction
 from blockqnn.report.reward_words import reward_in_words
@@ -60,6 +61,7 @@ def summary(
         "top": top_blocks(run, top),
         "motifs": common_motifs(run, top),
         "learned": learned(run) if begun else None,
+        "mixture": mixture(run),
         "prediction": prediction(trials, run.flags),
         "spending": time_spent(trials),
         "reasons": reasons(trials),

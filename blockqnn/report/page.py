@@ -33,6 +33,7 @@ SCRIPTS = (
     "motifs.js",
     "distributions.js",
     "learned.js",
+    "mixture.js",
     "prediction.js",
     "spending.js",
     "csv.js",

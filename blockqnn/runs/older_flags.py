@@ -65,6 +65,7 @@ BEFORE_THERE_WERE = {
     "stop_unchanged": "0",
     "selection": "strongest",
     "perturbation_epochs": "5",
+    "augmentation": "none",
     **typed_defaults(AGENTS["reinforce"].settings),
     **typed_defaults(AGENTS["ppo"].settings),
 }

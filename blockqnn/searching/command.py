@@ -261,4 +261,5 @@ def _tensorboard(
         before,
         lambda: search.ended_iterations,
         settings.iterations,
+        lambda number: search.scalars(number) if isinstance(search, MixtureSearch) else {},
     )

@@ -11,7 +11,7 @@ from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
 from blockqnn.searching.mixture_heading import mixture_words
 from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, parts_of
-from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, RunSettings, SearchSettings
+from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, UNCHANGED, RunSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM, BY_AGENT
 from blockqnn.workers.choice import local_places
 from blockqnn.workers.contract import INLINE, RAY
@@ -108,7 +108,14 @@ def _children(settings: SearchSettings) -> str | None:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
     elif recipe.schedule != STEPS:
         taught += f", {SCHEDULES[recipe.schedule]} of the learning rate"
+    if settings.supernet is None and not settings.proxy:
+        taught += _changed(recipe.augmentation)
     return f"{stacked(layout)} with filters {filters}, layout {layout.kind}; {taught}"
+
+
+def _changed(augmentation: str) -> str:
+    """What happens to images before an epoch, if anything."""
+    return "" if augmentation == UNCHANGED else f", images {augmentation} and mirrored at random"
 
 
 def _supernet(settings: SearchSettings) -> str | None:
@@ -120,7 +127,7 @@ def _supernet(settings: SearchSettings) -> str | None:
     chosen = "the agent's" if own.paths == BY_AGENT else own.paths
     lines = [
         f"{counted(own.epochs, 'epoch')} in batches of {own.batch_size}, {chosen} paths, "
-        f"{own.optimiser} from {own.learning_rate:g}",
+        f"{own.optimiser} from {own.learning_rate:g}{_changed(own.augmentation)}",
         f"Scores with {own.statistics} statistics; the test split is never looked at.",
     ]
     space, layout = space_named(settings.space, settings.max_layers), own.layout_of(settings.layout)

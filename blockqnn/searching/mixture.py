@@ -15,6 +15,7 @@ from blockqnn.mixture_settings import PERTURBATION
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.mixing import CONVOLUTION
 from blockqnn.networks.spaces.registry import space_named
+from blockqnn.networks.spaces.shares import entropy, shares_of
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.mixtures import CHOSEN, DECISIONS, EPOCHS
 from blockqnn.runs.store import Store
@@ -24,8 +25,8 @@ from blockqnn.searching.perturbation import Decision, chosen_of, decisions_of, f
 from blockqnn.searching.rewards import reward_of
 from blockqnn.searching.size import size_of
 from blockqnn.settings import SearchSettings
-from blockqnn.supernets.alpha import entropy, shares_of
 from blockqnn.supernets.places import bank_name, remove_bank
+from blockqnn.tensorboard.mixture_scalars import epoch_scalars
 from blockqnn.trial import Job, MixtureEpoch, Outcome, Status, Trial, child_seed
 from blockqnn.workers.contract import Executor
 
@@ -119,6 +120,10 @@ class MixtureSearch:
         if last.get("eigenvalue") is not None:
             line += f"; eigenvalue {last['eigenvalue']:.3g}"
         return line + ("" if last["convolutions"] else ". It has NO CONVOLUTION.")
+
+    def scalars(self, number: int) -> dict[str, float]:
+        """What TensorBoard is told of the epoch of a trial, by its number."""
+        return epoch_scalars(self._records[number - 1])
 
     @property
     def _edges(self) -> int:

@@ -15,10 +15,11 @@ from blockqnn.mixture_settings import (
     SECOND,
     MixtureSettings,
 )
-from blockqnn.networks.plan import Operation, Plan
+from blockqnn.networks.mixed_plan import edges_of
+from blockqnn.networks.plan import Plan
 from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.settings import SearchSettings
+from blockqnn.settings import UNCHANGED, SearchSettings
 from blockqnn.supernet_settings import ADAM, SupernetSettings
 
 _ORDERS = {
@@ -52,7 +53,8 @@ def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: Mixt
         order += ", by a finite difference"
     lines = [
         f"mixture, {counted(own.epochs, 'epoch')} in batches of {own.batch_size}, {own.optimiser} "
-        f"from {own.learning_rate:g} to {own.least_rate:g}",
+        f"from {own.learning_rate:g} to {own.least_rate:g}"
+        + ("" if own.augmentation == UNCHANGED else f", images {own.augmentation} and mirrored"),
         order,
         f"{in_units(numbers)} parameters and {of_rows} of alpha, "
         f"{in_units(4 * arrays * numbers)}B with the optimiser's state; maps of a batch about "
@@ -81,19 +83,7 @@ def kept_bytes(plan: Plan, batch_size: int, rematerialise: bool) -> int:
         Bytes of the output of each layer, and of what each batch norm reads; of an edge whose
         inside is computed again, of its output alone, and the inside of the largest edge once.
     """
-    total, inside, edges = 0, 0, [0]
-    for layer in plan:
-        numbers = math.prod(layer.shape) * (2 if layer.normalises else 1)
-        if layer.operation is Operation.MIXTURE or not _within_an_edge(layer.name):
-            total += numbers
-            edges.append(inside)
-            inside = 0
-        else:
-            inside += numbers
-    kept = total + (max(edges) if rematerialise else sum(edges))
+    numbers = [math.prod(layer.shape) * (2 if layer.normalises else 1) for layer in plan]
+    edges = [sum(numbers[i] for i in inside) for inside in edges_of(plan).values()]
+    kept = sum(numbers) - sum(edges) + max(edges) if rematerialise else sum(numbers)
     return 4 * batch_size * kept
-
-
-def _within_an_edge(name: str) -> bool:
-    words = name.split("/")
-    return any(word.startswith(("from", "edge")) for word in words[:-1])

@@ -9,7 +9,7 @@ from typing import Any
 
 from blockqnn.mixture_settings import MixtureSettings
 from blockqnn.networks.spaces.mixing import SKIP, Row
-from blockqnn.supernets.alpha import shares_of
+from blockqnn.networks.spaces.shares import shares_of
 
 WINDOW, BACK, EARLIEST = 5, 4, 10
 """Eigenvalues that are averaged, how many measurements lie between the two means that are compared,

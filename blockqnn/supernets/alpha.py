@@ -10,13 +10,11 @@ import numpy as np
 
 from blockqnn.mixture_settings import MixtureSettings
 from blockqnn.networks.spaces.mixing import NONE, Row
+from blockqnn.networks.spaces.shares import Rows as Rows
 
 ADAM_EPSILON = 1e-8
 _NEVER = -1e4
 """What a choice has in a row whose softmax leaves it nothing, to the last bit."""
-
-Rows = Mapping[str, Any]
-"""Arrays by the name of a row."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,23 +75,6 @@ def adam_step(alpha: Alpha, gradient: Rows, settings: MixtureSettings) -> Alpha:
         spread = (second[name] / (1 - beta2**steps)) ** 0.5 + ADAM_EPSILON
         rows[name] = row - settings.alpha_rate * mean / spread
     return Alpha(rows, first, second, steps)
-
-
-def softmax(row: Any) -> np.ndarray:
-    """`exp(a_i) / sum_j exp(a_j)`, equation 2 of DARTS; float64."""
-    numbers = np.asarray(row, np.float64)
-    powers = np.exp(numbers - numbers.max())
-    return np.asarray(powers / powers.sum())
-
-
-def shares_of(rows: Rows) -> dict[str, list[float]]:
-    """The softmax of each row."""
-    return {name: softmax(row).tolist() for name, row in rows.items()}
-
-
-def entropy(shares: Sequence[float]) -> float:
-    """`-sum p ln p` of the shares of a row, in nats."""
-    return float(-sum(p * np.log(p) for p in shares if p > 0))
 
 
 def discrete(rows: Sequence[Row], alpha: Rows, kept: Mapping[str, str]) -> dict[str, np.ndarray]:

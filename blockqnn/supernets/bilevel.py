@@ -98,7 +98,16 @@ def second_order(
 
 def mixed_product(train: Loss, weights: Any, alpha: Any, direction: Any) -> Any:
     """`grad^2_(alpha, w) L(w, alpha) v`, exactly: the gradient in alpha, differentiated along v."""
-    return jax.jvp(lambda w: jax.grad(train, 1)(w, alpha), (weights,), (direction,))[1]
+
+    def of_alpha(w: Any) -> Any:
+        """The gradient in alpha; that in w is taken too, and not computed.
+
+        Functions with a gradient of their own can be differentiated forward only where the
+        gradient goes through them.
+        """
+        return jax.grad(train, (0, 1))(w, alpha)[1]
+
+    return jax.jvp(of_alpha, (weights,), (direction,))[1]
 
 
 def mixed_difference(train: Loss, weights: Any, alpha: Any, direction: Any) -> Any:

@@ -6,6 +6,7 @@ same update follows on each. The outcome is what one device would compute of the
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from blockqnn.children.execution import DeviceImages
 
 _AXIS = "data"
+_KEPT_PARTS = 3
+"""Images to train on, to calibrate on and to score on; each epoch may have its own."""
 WHOLE, PARTS, PARTS_OF_EACH = PartitionSpec(), PartitionSpec(_AXIS), PartitionSpec(None, _AXIS)
 """Of an array, what a device has: all of it, a part of it, and a part of each of its rows."""
 
@@ -32,7 +35,8 @@ class DeviceGroup:
         """
         self._mesh = Mesh(np.array(devices), (_AXIS,))
         self._everywhere = NamedSharding(self._mesh, WHOLE)
-        self._parts: dict[int, tuple[DeviceImages, DeviceImages]] = {}
+        self._parts: collections.OrderedDict[int, tuple[DeviceImages, DeviceImages]]
+        self._parts = collections.OrderedDict()
         self._digests = self.program(_digest, (WHOLE,), PARTS)
 
     @property
@@ -72,10 +76,13 @@ class DeviceGroup:
         return jax.device_put(jax.tree.map(np.array, jax.device_get(tree)), self._everywhere)
 
     def images(self, part: DeviceImages) -> DeviceImages:
-        """A part of the images on every device, where it stays from the first time on."""
-        kept = self._parts.get(id(part))
+        """A part of the images on every device, where it stays while few others come."""
+        kept = self._parts.pop(id(part), None)
         if kept is None or kept[0] is not part:
-            kept = self._parts[id(part)] = part, jax.device_put(part, self._everywhere)
+            kept = part, jax.device_put(part, self._everywhere)
+        self._parts[id(part)] = kept
+        while len(self._parts) > _KEPT_PARTS:
+            self._parts.popitem(last=False)
         return kept[1]
 
     def require_equal(self, tree: Any) -> None:

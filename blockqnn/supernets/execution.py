@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from blockqnn.children.execution import DeviceImages, evaluation_batches
+from blockqnn.children.execution import DeviceImages
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.supernets.bank import Bank
 
@@ -78,24 +78,3 @@ class PathExecution(Protocol):
         Returns:
             From 0 to 1.
         """
-
-
-def scored_batches(
-    examples: int, batch_size: int, chosen: range | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """As `evaluation_batches`, the last filled with the part's first images.
-
-    Filled with one image many times, its own statistics would be those of that image.
-
-    Args:
-        examples: images of the part.
-        batch_size: images of a batch.
-        chosen: numbers of batches; None for all.
-
-    Yields:
-        Images of a batch, int32 [batch], and which of them are real, bool.
-    """
-    indices, real = evaluation_batches(examples, batch_size)
-    order = np.arange(indices.size, dtype=np.int32).reshape(indices.shape) % examples
-    for number in chosen or range(len(order)):
-        yield order[number % len(order)], real[number % len(order)]

@@ -68,6 +68,7 @@ class MixtureChain:
 
     def train(
         self,
+        part: DeviceImages,
         order: np.ndarray,
         judged: np.ndarray,
         rate: float,
@@ -79,7 +80,7 @@ class MixtureChain:
             own.follow(np.float32(rate))
         losses = []
         for indices, other in zip(order, judged, strict=True):
-            batch = self._chain.batch(self._part, indices)
+            batch = self._chain.batch(part, indices)
             if trains_alpha and self._settings.bilevel == JOINT:
                 placed = self._placed(alpha.rows, copied=False)
                 loss, found, squares = self._chain.gradients(placed, *batch)
@@ -88,7 +89,7 @@ class MixtureChain:
                 alpha = adam_step(alpha, self._of_rows(found), self._settings)
             else:
                 if trains_alpha:
-                    judging = self._chain.batch(self._part, other)
+                    judging = self._chain.batch(part, other)
                     gradient = self._gradient(alpha.rows, batch, judging, rate)
                     alpha = adam_step(alpha, gradient, self._settings)
                 placed = self._placed(alpha.rows, copied=False)

@@ -7,6 +7,9 @@ from typing import Protocol
 import numpy as np
 
 from blockqnn.children.execution import DeviceImages
+from blockqnn.children.training import is_whole
+from blockqnn.errors import UserError
+from blockqnn.mixture_settings import EXACT, SECOND
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
 from blockqnn.supernet_settings import SupernetSettings
@@ -14,6 +17,7 @@ from blockqnn.supernets.alpha import Alpha, Rows
 from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.curvature import Product
 from blockqnn.supernets.mixture_chain import MixtureChain
+from blockqnn.supernets.mixture_program import MixtureProgram
 
 
 class MixtureExecution(Protocol):
@@ -21,6 +25,7 @@ class MixtureExecution(Protocol):
 
     def train(
         self,
+        part: DeviceImages,
         order: np.ndarray,
         judged: np.ndarray,
         rate: float,
@@ -30,6 +35,7 @@ class MixtureExecution(Protocol):
         """Takes steps: of alpha first, then of the weights, on the same images with the new alpha.
 
         Args:
+            part: the images, perhaps changed for this epoch.
             order: int32 [steps, batch], which images of the part the weights are trained on.
             judged: likewise of alpha.
             rate: learning rate of the weights.
@@ -80,8 +86,17 @@ def make_mixture(
 
     Returns:
         What executes it.
+
+    Raises:
+        UserError: if it cannot be executed as the settings have it.
     """
-    assert settings.mixture is not None
-    return MixtureChain(
-        plan, bank, settings.mixture, settings.batch_size, settings.gradient_norm, part
-    )
+    own = settings.mixture
+    assert own is not None
+    whole = is_whole(recipe)
+    if own.bilevel == SECOND and own.hessian == EXACT and not whole:
+        raise UserError(
+            "--hessian=exact differentiates the whole network at once: --execution=whole; layer by "
+            "layer there is --hessian=difference."
+        )
+    kind = MixtureProgram if whole else MixtureChain
+    return kind(plan, bank, own, settings.batch_size, settings.gradient_norm, part)

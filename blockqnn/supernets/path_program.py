@@ -17,14 +17,15 @@ from blockqnn.children.execution import (
     mean_cross_entropy,
     take_batch,
 )
-from blockqnn.children.small_programs import clipping_factor
+from blockqnn.children.small_programs import norm_factor
 from blockqnn.networks.normalisation import running_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.supernet_settings import OF_BATCH, RECALIBRATED
 from blockqnn.supernets.all_paths import AllPaths
 from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.device_group import PARTS_OF_EACH, WHOLE, DeviceGroup
-from blockqnn.supernets.execution import Calibration, UsedPath, scored_batches
+from blockqnn.supernets.execution import Calibration, UsedPath
+from blockqnn.supernets.paths import filled_batches
 
 State = tuple[list[Any], list[Any], list[Any]]
 """For each layer its trained arrays, its running statistics, and its moments."""
@@ -121,7 +122,7 @@ class PathProgram:
             share = np.float32(1 / len(rows))
             running = jax.tree.map(lambda each: each * share, sums)
         count = self._counts_of_batch if statistics == OF_BATCH else self._counts
-        chosen = list(scored_batches(len(part.labels), self._batch_size, batches))
+        chosen = list(filled_batches(len(part.labels), self._batch_size, batches))
         order, real = (np.stack(each) for each in zip(*chosen, strict=True))
         right = [
             count((weights, running), self._group.images(part), order[steps], real[steps], vector)
@@ -200,7 +201,7 @@ class PathProgram:
         loss, gradients = self._group.mean((loss, gradients))
         if self._most_norm:
             leaves = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradients)]
-            factor = clipping_factor(sum(leaves[1:], leaves[0]), np.float32(self._most_norm))
+            factor = norm_factor(sum(leaves[1:], leaves[0]), self._most_norm)
             gradients = jax.tree.map(lambda g: factor.reshape((1,) * g.ndim) * g, gradients)
         after: State = ([], [], [])
         for number, layer in enumerate(self._plan):

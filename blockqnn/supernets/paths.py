@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.children.chain import Chain, Held
-from blockqnn.children.execution import DeviceImages
+from blockqnn.children.execution import DeviceImages, evaluation_batches
 from blockqnn.children.small_programs import count_correct_of
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.parts import cut_into_layers
@@ -20,7 +20,7 @@ from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_plan
 from blockqnn.supernet_settings import OF_BATCH, RECALIBRATED
 from blockqnn.supernets.bank import Bank
-from blockqnn.supernets.execution import Calibration, scored_batches
+from blockqnn.supernets.execution import Calibration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +127,7 @@ def share_correct(
         From 0 to 1.
     """
     counts, seen = [], 0
-    for indices, real in scored_batches(len(part.labels), chain.batch_size, batches):
+    for indices, real in filled_batches(len(part.labels), chain.batch_size, batches):
         images, labels = chain.batch(part, indices)
         logits = chain.forward(weights, images)[0][-1] if of_batch else chain.infer(weights, images)
         counts.append(count_correct_of(logits, labels, jnp.asarray(real)))
@@ -199,6 +199,27 @@ def restarted(epoch: int, first_period: int) -> tuple[int, int]:
     while epoch >= period:
         epoch, period = epoch - period, 2 * period
     return epoch, period
+
+
+def filled_batches(
+    examples: int, batch_size: int, chosen: range | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """As `evaluation_batches`, the last filled with the part's first images.
+
+    Filled with one image many times, its own statistics would be those of that image.
+
+    Args:
+        examples: images in the part.
+        batch_size: images in a batch.
+        chosen: which batches; None for all.
+
+    Yields:
+        For each batch its images, int32 [batch], and which of them are real.
+    """
+    indices, real = evaluation_batches(examples, batch_size)
+    order = np.arange(indices.size, dtype=np.int32).reshape(indices.shape) % examples
+    for number in chosen or range(len(order)):
+        yield order[number % len(order)], real[number % len(order)]
 
 
 def _averaged_statistics(

@@ -10,6 +10,7 @@ from typing import TextIO
 from blockqnn.errors import UserError
 from blockqnn.runs.run_directory import schedule_length
 from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.tensorboard.mixture_scalars import epoch_scalars
 
 DIRECTORY = "tensorboard"
 """In a run's directory, where a search writes; and in the present one, where the verb does."""
@@ -68,9 +69,14 @@ def write_events(run: RunRecord, directory: pathlib.Path) -> int:
     # tensorboardX takes a while to load, and other verbs do without.
     from blockqnn.tensorboard.listener import TensorBoard
 
+    def besides(number: int) -> dict[str, float]:
+        """What the epoch of a mixture found, if there is one."""
+        return epoch_scalars(run.epochs[number - 1]) if number <= len(run.epochs) else {}
+
     iterations = schedule_length(run.flags)
     listener = TensorBoard(
-        directory, run.flags, run.layout, run.trials, lambda: run.iterations, iterations
+        *(directory, run.flags, run.layout, run.trials, lambda: run.iterations, iterations),
+        besides,
     )
     with contextlib.closing(listener):
         pass

@@ -64,6 +64,7 @@ class TensorBoard:
         before: Sequence[Trial],
         ended: Callable[[], int],
         iterations: int,
+        besides: Callable[[int], Mapping[str, float]] = lambda number: {},
     ):
         """Opens a directory of events and brings it up to what has finished.
 
@@ -74,6 +75,7 @@ class TensorBoard:
             before: trials that have finished already, in order of number.
             ended: tells how many iterations have ended.
             iterations: of the whole search; 0 where that is not known.
+            besides: more values of a trial by its number, by tag.
 
         Raises:
             UserError: if the directory cannot be used, another process writes
@@ -81,6 +83,7 @@ class TensorBoard:
         """
         self._flags, self._layout = flags, layout
         self._ended, self._iterations = ended, iterations
+        self._besides = besides
         self._scalars = Scalars()
         self._pending: dict[int, Trial] = {}
         self._next = 1
@@ -153,6 +156,7 @@ class TensorBoard:
         images = {}
         if self._scalars.best is not best:
             images[BEST_BLOCK] = _drawing(trial.code, trial.layout(self._layout))
+        scalars |= self._besides(trial.number)
         self._file.add(trial.number, trial.finished or 0.0, scalars, images)
         self.written_trials += 1
 

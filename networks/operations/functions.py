@@ -19,6 +19,7 @@ from blockqnn.networks.convolution import (
     pointwise_convolution,
     strided_convolution,
 )
+from blockqnn.networks.norm_settings import BATCH_NORM_EPSILON
 from blockqnn.networks.normalisation import Arrays
 from blockqnn.networks.operations.steps import Placed, Step, strides_of
 from blockqnn.networks.separable import separable_convolution
@@ -210,6 +211,31 @@ def identity(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
 def relu(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """The input where it is positive, else 0."""
     return jax.nn.relu(inputs[0])
+
+
+def layer_norm(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """Each image by the mean and variance of all its numbers; scale and shift by channel.
+
+    Ba, Kiros, Hinton, "Layer Normalization", arXiv 1607.06450, equation 4.
+    """
+    return _normalised(inputs[0], parameters, (1, 2, 3))
+
+
+def instance_norm(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
+    """Each channel of each image by its mean and variance; scale and shift by channel.
+
+    Ulyanov, Vedaldi, Lempitsky, "Instance Normalization", arXiv 1607.08022, equation 4.
+    """
+    return _normalised(inputs[0], parameters, (1, 2))
+
+
+def _normalised(x: jax.Array, parameters: Arrays, axes: tuple[int, ...]) -> jax.Array:
+    wide = x.astype(jnp.float32)
+    centred = wide - jnp.mean(wide, axis=axes, keepdims=True)
+    variance = jnp.mean(jnp.square(centred), axis=axes, keepdims=True)
+    unit = centred * jax.lax.rsqrt(variance + BATCH_NORM_EPSILON)
+    scale, bias = (parameters[name][None, None, None, :] for name in ("scale", "bias"))
+    return (unit * scale + bias).astype(x.dtype)
 
 
 def global_pooling(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:

@@ -89,6 +89,11 @@ def bias_of_channels(placed: Placed) -> dict[str, Shape]:
     return {"bias": placed.shape[-1:]}
 
 
+def scale_and_bias(placed: Placed) -> dict[str, Shape]:
+    """A `scale` and a `bias` for each channel of the output."""
+    return {"scale": placed.shape[-1:], "bias": placed.shape[-1:]}
+
+
 def window_kernel(placed: Placed) -> dict[str, Shape]:
     """The `kernel` of a convolution of all inputs' channels, HWIO."""
     read = sum(shape[-1] for shape in placed.input_shapes)

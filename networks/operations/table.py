@@ -29,6 +29,7 @@ from blockqnn.networks.operations.cuts import (
     relu_before_pooling,
     sum_by_parts,
 )
+from blockqnn.networks.operations.flax_form import FlaxForm as FlaxForm
 from blockqnn.networks.operations.shapes import (
     ShapeRule,
     as_the_rest,
@@ -58,9 +59,9 @@ from blockqnn.networks.operations.steps import (
     column_kernel,
     crossed_kernels,
     half_kernels,
-    loaded,
     matrix_kernel,
     row_kernel,
+    scale_and_bias,
     separable_kernels,
     whole_kernel,
     window_kernel,
@@ -71,30 +72,13 @@ def _kernel_and_bias(placed: Placed) -> dict[str, Shape]:
     return matrix_kernel(placed) | bias_of_channels(placed)
 
 
-@dataclasses.dataclass(frozen=True)
-class FlaxForm:
-    """How the Flax module of a child holds and computes an operation.
-
-    Attributes:
-        attribute: of the layer's module, under which its weights are named.
-        module: class of that attribute, as `package.module:name`; made of the
-            placed layer, the compute dtype and `nnx.Rngs`, and called with the
-            inputs. It has the operation's arrays as attributes of their names.
-    """
-
-    attribute: str
-    module: str
-
-    @property
-    def load(self) -> Callable:
-        """The class itself; imports Flax."""
-        return loaded(self.module)
-
-
 _MODULES = "blockqnn.networks.operations.flax_modules:"
 _FUNCTIONS = "blockqnn.networks.operations.functions:"
 _DILATED = "relu_dilated_convolution"
 _MIXED = "blockqnn.networks.operations.mixed_functions:"
+
+
+_FUNCTION = FlaxForm("function", _MODULES + "OwnArrays")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -115,7 +99,7 @@ class OperationEntry(Computation):
     shape: ShapeRule = same_shape
     cut: Cut = one_step
     multiply_accumulates: Callable[[Placed], int] = not_counted
-    flax: FlaxForm = FlaxForm("function", _MODULES + "OwnArrays")
+    flax: FlaxForm = _FUNCTION
     convolves: bool = False
     joins: bool = False
     rectifies: bool = False
@@ -260,6 +244,8 @@ class Operation:
     BATCH_NORM = OperationEntry(
         "batch norm", _FUNCTIONS + "identity", normalises=True, cut=batch_norm_of_one
     )
+    LAYER_NORM = OperationEntry("layer norm", _FUNCTIONS + "layer_norm", scale_and_bias)
+    INSTANCE_NORM = OperationEntry("instance norm", _FUNCTIONS + "instance_norm", scale_and_bias)
     DOWNSAMPLING = OperationEntry(
         "2x2 max pooling, stride 2", _FUNCTIONS + "downsampling", shape=halved, cut=each_part
     )

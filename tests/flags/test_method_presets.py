@@ -20,7 +20,7 @@ def test_nas_has_12800_children_of_networks_that_grow():
     assert (found.recipe.epochs, found.reward.last_epochs) == (50, 5)
     recipe = found.recipe
     assert (recipe.optimiser, recipe.learning_rate, recipe.momentum) == ("momentum", 0.1, 0.9)
-    assert recipe.weight_decay == 1e-4
+    assert (recipe.weight_decay, recipe.augmentation) == (1e-4, "enlarged")
     agent = found.agent
     assert isinstance(agent, ReinforceConfig) and found.asynchronous
     assert (agent.children, agent.layers, agent.units, agent.scale) == (8, 2, 35, 0.08)
@@ -31,6 +31,7 @@ def test_nasnet_has_20000_children_and_trains_the_best_250():
     found = settings_of("nasnet")
     assert found.iterations * found.blocks_per_iteration == 20_000
     assert (found.recipe.epochs, found.recipe.schedule, found.layout.repeats) == (20, "cosine", 2)
+    assert found.recipe.augmentation == "enlarged"
     agent = found.agent
     assert isinstance(agent, PPOConfig) and found.asynchronous
     assert (agent.children, agent.layers, agent.units, agent.scale) == (20, 1, 100, 0.1)
@@ -48,6 +49,7 @@ def test_enas_learns_2000_times_after_each_epoch(preset, epochs, batch, decay):
     assert (own.epochs, own.batch_size, own.weight_decay) == (epochs, batch, decay)
     assert (own.learning_rate, own.least_rate, own.first_period) == (0.05, 0.0005, 10)
     assert (own.paths, own.agent_updates, own.agent_batch) == ("agent", 2_000, 1)
+    assert (own.augmentation, own.norm_scale) == ("padded", True)
     agent = found.agent
     assert isinstance(agent, ReinforceConfig)
     assert (agent.layers, agent.units, agent.scale, agent.learning_rate) == (1, 100, 0.1, 3.5e-4)
@@ -61,6 +63,7 @@ def test_supernets_of_nas_bench_201_are_trained_as_by_its_authors():
         assert (own.epochs, own.batch_size, own.optimiser) == (250, 64, "momentum")
         assert (own.learning_rate, own.least_rate, own.weight_decay) == (0.025, 0.001, 5e-4)
         assert (own.gradient_norm, own.paths) == (5.0, "uniform")
+        assert (own.augmentation, own.norm_scale) == ("padded", False)
         assert (found.layout.filters, found.layout.repeats) == ((16, 32, 64), 5)
         assert found.data.train_examples == 25_000
     assert (one.supernet.split, few.supernet.split) == ((), ("1<-0",))

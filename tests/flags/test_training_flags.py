@@ -102,6 +102,8 @@ def test_every_flag_reaches_its_setting():
         "--optimiser=rmsprop",
         "--rms_decay=0.28",
         "--rms_epsilon=0.29",
+        "--norm_momentum=0.31",
+        "--norm_epsilon=0.32",
     ]
     given = {word[2:].partition("=")[0].removeprefix("no") for word in words[1:]}
     given = {name if name in training.define().values else f"no{name}" for name in given}
@@ -136,7 +138,8 @@ def test_every_flag_reaches_its_setting():
     )
     assert recipe == FullRecipe(
         13, 14, 0.15, "steps", (1, 2), 0.16, 17, 0.18, True, 0.19, False, 0.195, 0.2, 21, False, 22,
-        0.23, 0.24, True, False, "cell", 0.26, 0.27, "rmsprop", 0.28, 0.29,
+        0.23, 0.24, True, False, "cell", 0.26, 0.27, "rmsprop", 0.28, 0.29, norm_momentum=0.31,
+        norm_epsilon=0.32,
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def windows_maximum(x, side):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("side", [3, 5])
+@pytest.mark.parametrize("side", [3, 5, 7])
 def test_max_pooling_is_the_maximum_of_windows(side, size):
     x, cotangent = random_map(size), random_map(size, seed=1)
     y, gradient = value_and_gradient(max_pooling, x, cotangent, side)
@@ -47,7 +47,7 @@ def test_max_pooling_of_negative_numbers_ignores_the_padding():
     ]
 
 
-@pytest.mark.parametrize("side", [3, 5])
+@pytest.mark.parametrize("side", [3, 5, 7])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("levels", [1, 2, 3])
 def test_the_gradient_of_max_pooling_is_conserved_where_values_tie(side, size, levels):
@@ -70,12 +70,12 @@ def test_average_pooling_does_not_count_the_padding():
     x = np.arange(1, 7, dtype=np.float32).reshape(1, 2, 3, 1)
     np.testing.assert_allclose(pool(x, 3)[0, :, :, 0], [[3.0, 3.5, 4.0]] * 2, rtol=1e-6)
     threes = np.full((1, 4, 5, 2), 3, np.float32)
-    for side in (3, 5):
+    for side in (3, 5, 7):
         np.testing.assert_allclose(pool(threes, side), threes, rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("side", [3, 5])
+@pytest.mark.parametrize("side", [3, 5, 7])
 def test_average_pooling_is_the_mean_of_the_pixels_in_the_window(side, size):
     x, cotangent = random_map(size), random_map(size, seed=1)
     y, gradient = value_and_gradient(average_pooling, x, cotangent, side)

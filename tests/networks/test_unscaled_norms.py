@@ -279,38 +279,33 @@ def numbers_of(*operations_of_edges, layout, first=None):
     return found
 
 
-@pytest.mark.parametrize(
-    ("operation", "stride", "with_scale", "without"),
-    [
-        ("sep3(0)+sep3(0)", 1, 864, 800),
-        ("sep5(0)+sep5(0)", 1, 1_376, 1_312),
-        ("dil3(0)+dil3(0)", 1, 432, 400),
-        ("dil5(0)+dil5(0)", 1, 688, 656),
-        ("id(0)+id(0)", 2, 288, 256),
-    ],
-)
+OPERATIONS_OF_CELLS = [
+    (16, "sep3", 864, 800), (16, "sep5", 1_376, 1_312), (16, "dil3", 432, 400),
+    (16, "dil5", 688, 656), (16, "id", 288, 256), (36, "sep3", 3_384, None),
+    (36, "sep5", 4_536, None), (36, "dil3", 1_692, None), (36, "dil5", 2_268, None),
+    (36, "id", 1_368, None),
+]  # fmt: skip
+"""Filters, operation, and how many numbers it has with and without scale and shift, by the
+reference; of an identity in a reduction cell."""
+
+
+@pytest.mark.parametrize(("filters", "name", "with_scale", "without"), OPERATIONS_OF_CELLS)
 def test_operations_of_cells_have_the_published_number_of_parameters(
-    operation, stride, with_scale, without
+    filters, name, with_scale, without
 ):
-    """The reference's table at 16 channels; the reduction cell is the one with strides."""
-    name = operation.partition("(")[0]
-    found = [cell_layers(name, stride, unscaled) for unscaled in (False, True)]
-    assert [parameters(layers) for layers in found] == [with_scale, without]
-    assert flops(found[0]) == flops(found[1])
+    scaled, plain = (layers_of(filters, name, unscaled) for unscaled in (False, True))
+    assert parameters(scaled) == with_scale
+    assert without is None or parameters(plain) == without
+    assert flops(scaled) == flops(plain)
 
 
-def cell_layers(name, stride, unscaled):
-    """The layers of one operation on the older input, in the first reduction or normal cell."""
-    halves = f"{name}(0)+{name}(1)"
-    nodes = " ".join(f"{node} {halves}" for node in (2, 3, 4, 5))
+def layers_of(filters, name, unscaled):
+    """The layers of one operation on the older input; of an identity in the reduction cell."""
+    nodes = " ".join(f"{node} {name}(0)+{name}(1)" for node in (2, 3, 4, 5))
     code = space_named("darts", None).parse(f"darts normal {nodes} reduction {nodes}")
-    layout = Layout("cells", (16, 16), 1, 8, 8, 3, 10, 3, "", unscaled)
-    prefix = f"stage{stride}/cell1/node2/first"
-    return [
-        layer
-        for layer in design_plan(design_of(code), layout)
-        if layer.name.startswith(prefix) and layer.name.rpartition("/")[2] != "output"
-    ]
+    layout = Layout("cells", (filters, filters), 1, 8, 8, 3, 10, 3, "", unscaled)
+    prefix = f"stage{1 + (name == 'id')}/cell1/node2/first"
+    return [x for x in design_plan(design_of(code), layout) if x.name.startswith(prefix)]
 
 
 def test_stems_keep_their_scale_and_pools_of_darts_are_followed_by_a_norm():

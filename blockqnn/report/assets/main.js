@@ -43,6 +43,7 @@
     blockqnn.motifs.show(),
     blockqnn.distributions.build(),
     blockqnn.learned.build(),
+    blockqnn.mixture.build(),
     blockqnn.prediction.build(),
     ...blockqnn.spending.build(),
     blockqnn.table.build(),
@@ -67,6 +68,7 @@
     blockqnn.finals.show();
     blockqnn.epochs.show();
     blockqnn.learned.show();
+    blockqnn.mixture.show();
     blockqnn.prediction.show();
     blockqnn.spending.show();
     blockqnn.contents.show();

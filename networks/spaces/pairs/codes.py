@@ -54,7 +54,7 @@ class Pair(NamedTuple):
         first_operation: what it does to it.
         second: state that the second half reads.
         second_operation: what it does to it.
-        combination: `ADD` or `CONCAT`.
+        combination: how their results are combined, `ADD` or another.
     """
 
     first: int
@@ -75,13 +75,17 @@ class Cell:
 
     Attributes:
         name: `normal` or `reduction`.
-        nodes: its nodes; node 2 is the first.
-        outputs: states that are concatenated, ascending.
+        nodes: its nodes, whose states follow those of the inputs.
+        outputs: states that go out, ascending.
+        inputs: how many maps it reads.
+        apart: whether what goes out is not concatenated.
     """
 
     name: str
     nodes: tuple[Pair, ...]
     outputs: tuple[int, ...]
+    inputs: int = INPUTS
+    apart: bool = False
 
     @property
     def read(self) -> frozenset[int]:
@@ -94,7 +98,7 @@ class Place(NamedTuple):
 
     Attributes:
         cell: its number, from 0.
-        node: its state, from 2; past the last for a list of outputs.
+        node: its state; past the last for a list of outputs.
         field: `FIRST` to `COMBINATION`.
     """
 
@@ -107,7 +111,7 @@ def place_of(family: Family, position: int) -> Place:
     """Where a decision stands; positions count from 1 and end with the family's `length`."""
     pairs, field = divmod(position - 1, family.fields)
     cell, node = divmod(pairs, family.nodes)
-    return Place(cell, INPUTS + node, field)
+    return Place(cell, family.inputs + node, field)
 
 
 def choices(family: Family, position: int) -> int:
@@ -143,7 +147,7 @@ def field_of(family: Family, before: Sequence[int], decision: Sequence[int]) -> 
         decision: by position, family and value.
 
     Returns:
-        The field; the older input is number 0 of what is given, the newer one number -1.
+        The field; the inputs are numbers 0, -1 and so on of what is given.
     """
     position, _, value = decision
     place = place_of(family, position)
@@ -152,9 +156,9 @@ def field_of(family: Family, before: Sequence[int], decision: Sequence[int]) -> 
     if place.field not in (FIRST, SECOND):
         return Field("operation", value)
     state = value if place.field == FIRST else second_state(family, before[2], value)
-    if state < INPUTS:
+    if state < family.inputs:
         return Field("state", state, -state)
-    nodes = place.cell * family.nodes + state - INPUTS + 1
+    nodes = place.cell * family.nodes + state - family.inputs + 1
     return Field("state", state, nodes * family.fields)
 
 
@@ -202,6 +206,10 @@ def check(family: Family, rows: Iterable[Sequence[int]]) -> PairCode:
 
 
 def _check_outputs(family: Family, decision: Decision) -> None:
+    if family.outputs is Outputs.EACH_NODE:
+        raise CodeError(
+            f"All nodes of a cell of {family.name} go out, so its codes list no states that do."
+        )
     if decision.position > family.length + len(family.cells):
         raise CodeError(f"Decision {decision.position}: a code of {family.name} has ended there.")
     if decision.value not in range(1, 2**family.states):
@@ -251,7 +259,9 @@ def cells_of(family: Family, code: Sequence[Sequence[int]]) -> tuple[Cell, ...]:
             nodes.append(Pair(first, operations[0], second, operations[1], *(combination or [ADD])))
         listed = values[family.length :]
         bits = listed[number] if listed else None
-        found.append(Cell(name, tuple(nodes), _outputs(family, nodes, bits)))
+        apart = family.outputs is Outputs.EACH_NODE
+        outputs = _outputs(family, nodes, bits)
+        found.append(Cell(name, tuple(nodes), outputs, family.inputs, apart))
     return tuple(found)
 
 
@@ -259,8 +269,8 @@ def _outputs(family: Family, nodes: Sequence[Pair], bits: int | None) -> tuple[i
     states = range(family.states)
     if bits is not None:
         return tuple(state for state in states if bits >> state & 1)
-    if family.outputs is Outputs.ALL_NODES:
-        return tuple(states[INPUTS:])
+    if family.outputs in (Outputs.ALL_NODES, Outputs.EACH_NODE):
+        return tuple(states[family.inputs :])
     read = {state for pair in nodes for state, _ in pair.halves}
-    first = 0 if family.outputs is Outputs.UNREAD_STATES else INPUTS
+    first = 0 if family.outputs is Outputs.UNREAD_STATES else family.inputs
     return tuple(state for state in states if state >= first and state not in read)

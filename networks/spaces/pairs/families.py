@@ -1,10 +1,11 @@
 """The families of cells of pairs: what each may choose from, a row of a table.
 
-A cell reads two maps, the older one 0 and the newer one 1, and has nodes 2, 3, and so on.
-A node applies an operation to each of two earlier states and combines the results.
+A cell reads two maps, the older one 0 and the newer one 1, and has nodes 2, 3, and so on; a cell
+of NASNet-B reads the four nodes of the cell before it, 0 to 3, and has nodes 4 to 7. A node
+applies an operation to each of two earlier states and combines the results.
 
 - NASNet: Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition",
-  CVPR 2018, section 3.
+  CVPR 2018, section 3; NASNet-B and C in appendix B.
 - PNAS: Liu et al., "Progressive Neural Architecture Search", ECCV 2018, section 3.
 - ENAS: Pham et al., "Efficient Neural Architecture Search via Parameter Sharing", ICML 2018,
   section 2.4.
@@ -22,9 +23,9 @@ from types import MappingProxyType
 from blockqnn.networks import graph as graphs
 
 INPUTS = 2
-"""States of a cell that it does not make itself."""
+"""States of a cell that it does not make itself, as a rule."""
 
-ADD, CONCAT = range(2)
+ADD, CONCAT, ADD_LAYER_NORM, ADD_INSTANCE_NORM = range(4)
 """How a node combines its two halves, by number."""
 
 
@@ -34,6 +35,7 @@ class Outputs(enum.Enum):
     UNREAD_NODES = "nodes that no other reads"
     UNREAD_STATES = "nodes and inputs that no node reads"
     ALL_NODES = "all nodes"
+    EACH_NODE = "all nodes, each by itself, as the inputs of the next cell"
 
 
 class Kind(enum.Enum):
@@ -99,11 +101,12 @@ class Family:
         number: tells its codes from those of other families.
         operations: that a half may be, by number.
         nodes: B, the number of nodes of a cell.
-        combinations: how many of `ADD` and `CONCAT` there are to choose from.
+        combinations: how many there are to choose from, from `ADD` on.
         outputs: which states go out.
         differ: whether the two states that a node reads are different ones.
         cells: names of the cells that are searched together.
         rules: how its cells are stacked unless that is said; see `stacking`.
+        inputs: how many maps a cell reads; more than two are the nodes of the cell before it.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Family:
     differ: bool
     cells: tuple[str, ...]
     rules: str
+    inputs: int = INPUTS
 
     @property
     def fields(self) -> int:
@@ -130,10 +134,15 @@ class Family:
     @property
     def states(self) -> int:
         """Inputs and nodes of a cell."""
-        return INPUTS + self.nodes
+        return self.inputs + self.nodes
 
 
 NORMAL, REDUCTION = "normal", "reduction"
+
+_OF_NASNET = (
+    *("id", "c13", "c17", "dconv3", "avg3", "max3", "max5", "max7"),
+    *("conv1", "conv3", "sep3", "sep5", "sep7"),
+)
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -143,10 +152,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 "nasnet",
                 "cells of NASNet",
                 1,
-                (
-                    *("id", "c13", "c17", "dconv3", "avg3", "max3", "max5", "max7"),
-                    *("conv1", "conv3", "sep3", "sep5", "sep7"),
-                ),
+                _OF_NASNET,
                 nodes=5,
                 combinations=2,
                 outputs=Outputs.UNREAD_NODES,
@@ -189,6 +195,31 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 differ=True,
                 cells=(NORMAL, REDUCTION),
                 rules="darts",
+            ),
+            Family(
+                "nasnet_b",
+                "cells of NASNet-B",
+                5,
+                _OF_NASNET,
+                nodes=4,
+                combinations=4,
+                outputs=Outputs.EACH_NODE,
+                differ=False,
+                cells=(NORMAL, REDUCTION),
+                rules="nasnet",
+                inputs=4,
+            ),
+            Family(
+                "nasnet_c",
+                "cells of NASNet-C",
+                6,
+                _OF_NASNET,
+                nodes=4,
+                combinations=4,
+                outputs=Outputs.UNREAD_NODES,
+                differ=False,
+                cells=(NORMAL, REDUCTION),
+                rules="nasnet",
             ),
         )
     }

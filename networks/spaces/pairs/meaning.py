@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 from blockqnn.networks.spaces.pairs.codes import Cell, Pair, cells_of
-from blockqnn.networks.spaces.pairs.families import CONCAT, INPUTS, Family
+from blockqnn.networks.spaces.pairs.families import CONCAT, Family
 from blockqnn.networks.spaces.pairs.picture import cells_graph
 
 
@@ -62,17 +62,20 @@ def meaning(family: Family, code: Sequence[Sequence[int]]) -> Cells:
 def kept_states(cell: Cell) -> list[int]:
     """The inputs, and those nodes of a cell that its output depends on."""
     wanted = set(cell.outputs)
-    for state in range(INPUTS + len(cell.nodes) - 1, INPUTS - 1, -1):
+    inputs, states = cell.inputs, cell.inputs + len(cell.nodes)
+    for state in range(states - 1, inputs - 1, -1):
         if state in wanted:
-            wanted.update(read for read, _ in cell.nodes[state - INPUTS].halves)
-    return [s for s in range(INPUTS + len(cell.nodes)) if s < INPUTS or s in wanted]
+            wanted.update(read for read, _ in cell.nodes[state - inputs].halves)
+    return [s for s in range(states) if s < inputs or s in wanted]
 
 
 def _seen(cell: Cell) -> Cell:
     kept = kept_states(cell)
     place = {old: new for new, old in enumerate(kept)}
-    nodes = tuple(_in_order(cell.nodes[old - INPUTS], place) for old in kept[INPUTS:])
-    return Cell(cell.name, nodes, tuple(place[state] for state in cell.outputs))
+    inputs = cell.inputs
+    nodes = tuple(_in_order(cell.nodes[old - inputs], place) for old in kept[inputs:])
+    outputs = tuple(place[state] for state in cell.outputs)
+    return dataclasses.replace(cell, nodes=nodes, outputs=outputs)
 
 
 def _in_order(pair: Pair, place: dict[int, int]) -> Pair:

@@ -17,7 +17,7 @@ from blockqnn.networks.spaces.mixing import (
     strongest,
 )
 from blockqnn.networks.spaces.pairs.codes import Cell
-from blockqnn.networks.spaces.pairs.families import INPUTS, OPERATIONS, Family, Kind
+from blockqnn.networks.spaces.pairs.families import OPERATIONS, Family, Kind, Outputs
 from blockqnn.networks.spaces.pairs.meaning import Cells
 from blockqnn.networks.spaces.pairs.placing import Placing
 from blockqnn.networks.spaces.pairs.rules import Rules
@@ -36,15 +36,17 @@ def family_rows(family: Family, partial: int) -> tuple[Row, ...]:
     return tuple(
         row
         for cell in family.cells
-        for node in range(INPUTS, family.states)
+        for node in range(family.inputs, family.states)
         for row in node_rows(cell, node, range(node), family.operations, partial)
     )
 
 
 def all_cells(family: Family) -> Cells:
     """What stands in the place of a design: cells of which all nodes go out."""
-    outputs = tuple(range(INPUTS, family.states))
-    return Cells(family.name, tuple(Cell(name, (), outputs) for name in family.cells))
+    outputs = tuple(range(family.inputs, family.states))
+    apart = family.outputs is Outputs.EACH_NODE
+    cells = (Cell(name, (), outputs, family.inputs, apart) for name in family.cells)
+    return Cells(family.name, tuple(cells))
 
 
 def kept(family: Family, shares: Shares) -> dict[str, str]:
@@ -52,7 +54,7 @@ def kept(family: Family, shares: Shares) -> dict[str, str]:
     partial = 2 if any("<-" not in name for name in shares) else 1
     found: dict[str, str] = {}
     for cell in family.cells:
-        for node in range(INPUTS, family.states):
+        for node in range(family.inputs, family.states):
             rows = node_rows(cell, node, range(node), family.operations, partial)
             found |= {row.name: operation for row, operation in strongest(shares, rows, HALVES)}
     return found
@@ -63,7 +65,7 @@ def as_text(family: Family, kept: Mapping[str, str]) -> str:
     words = [family.name]
     for cell in family.cells:
         words += [cell] if len(family.cells) > 1 else []
-        for node in range(INPUTS, family.states):
+        for node in range(family.inputs, family.states):
             names = [(state, f"{cell}/{node}<-{state}") for state in range(node)]
             halves = [f"{kept[name]}({state})" for state, name in names if name in kept]
             words += [str(node), "+".join(halves)]
@@ -111,15 +113,18 @@ class MixedPlacing(Placing):
         super().__init__(builder, name, rules, filters, reduces, share)
         self._family, self._partial, self._width_of_cell = family, partial, filters
 
-    def _nodes(self, cell: Cell, states: list[int]) -> None:
-        for node in range(INPUTS, self._family.states):
+    def _states(self, cell: Cell, given: Sequence[int]) -> list[int]:
+        """What is given, and all nodes."""
+        states, self._given = list(given), len(given)
+        for node in range(len(given), self._family.states):
             rows = node_rows(cell.name, node, range(node), self._family.operations, self._partial)
             edges = [self._edge(node, state, states[state], rows[state]) for state in range(node)]
             weighing = rows[-1] if rows[-1].weighs_edges else None
             states.append(place_node(self._builder, f"{self._name}/node{node}", edges, weighing))
+        return states
 
     def _edge(self, node: int, state: int, source: int, row: Row) -> int:
-        stride = self._stride if state < INPUTS else 1
+        stride = self._stride if state < self._given else 1
 
         def operations(read: int, filters: int) -> list[int]:
             """Places all of them; see `place_edge`."""

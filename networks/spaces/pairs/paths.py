@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.mixing import Row
 from blockqnn.networks.spaces.pairs.codes import Cell
-from blockqnn.networks.spaces.pairs.families import INPUTS, OPERATIONS, Family
+from blockqnn.networks.spaces.pairs.families import OPERATIONS, Family
 from blockqnn.networks.spaces.pairs.meaning import Cells
 from blockqnn.networks.spaces.pairs.mixing import MixedPlacing
 
@@ -29,7 +29,7 @@ def all_states(family: Family, squeezes: bool) -> Cells:
     Returns:
         Cells without nodes of their own.
     """
-    outputs = tuple(range(0 if squeezes else INPUTS, family.states))
+    outputs = tuple(range(0 if squeezes else family.inputs, family.states))
     return Cells(family.name, tuple(Cell(name, (), outputs) for name in family.cells))
 
 
@@ -37,8 +37,8 @@ def path(family: Family, design: Cells) -> dict[str, tuple[int, ...]]:
     """See `Sharing.path`: which operations are on each edge, and what goes out."""
     found = {}
     for cell in design.cells:
-        for node in range(INPUTS, family.states):
-            here = cell.nodes[node - INPUTS : node - INPUTS + 1]
+        for node in range(family.inputs, family.states):
+            here = cell.nodes[node - family.inputs : node - family.inputs + 1]
             for state in range(node):
                 taken = _on_edge(family, here[0].halves if here else (), state)
                 found[f"{cell.name}/{node}<-{state}"] = taken
@@ -60,7 +60,7 @@ class PathPlacing(MixedPlacing):
 
     def _edge(self, node: int, state: int, source: int, row: Row) -> int:
         """An edge on which two halves of a node may have one operation, each its own weights."""
-        stride = self._stride if state < INPUTS else 1
+        stride = self._stride if state < self._given else 1
         ways = []
         for again in ("",) if self._family.differ else ("", "again"):
             for name in row.choices[1:]:
@@ -75,9 +75,9 @@ class PathPlacing(MixedPlacing):
         here = self._choice("squeezed/mixture", parts, f"{self._cell}/output")
         return self._add("squeezed/norm", Operation.BATCH_NORM, (here,))
 
-    def _nodes(self, cell: Cell, states: list[int]) -> None:
+    def _states(self, cell: Cell, given: Sequence[int]) -> list[int]:
         self._cell = cell.name
-        super()._nodes(cell, states)
+        return super()._states(cell, given)
 
     def _choice(self, name: str, ways: Sequence[int], row: str) -> int:
         return self._builder.place(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from blockqnn.networks import graph as graphs
 from blockqnn.networks.graph import Graph, Node
 from blockqnn.networks.spaces.pairs.codes import Cell
-from blockqnn.networks.spaces.pairs.families import CONCAT, CellOperation, Kind
+from blockqnn.networks.spaces.pairs.families import CONCAT, INPUTS, CellOperation, Kind
 
 _KINDS = {
     Kind.MAX_POOLING: graphs.MAX_POOLING,
@@ -23,11 +23,14 @@ _WORDS = {
     "dil5": "dil sep 5x5",
 }
 
+COMBINED = (graphs.ADD, graphs.CONCAT, "add, layer norm", "add, instance norm")
+"""What nodes are called that combine two halves."""
+
 Tag = tuple[int, int, int]
 """What a node of a graph is: a cell's number, a state or `OUT`, and a half or `WHOLE`."""
 OUT, WHOLE = -1, -1
-OLDER: Tag = (-1, 0, WHOLE)
-"""The map that the older input is."""
+GIVEN = -1
+"""The number of a cell whose states are what the first one is given."""
 
 
 class Tagged(NamedTuple):
@@ -42,6 +45,10 @@ class Tagged(NamedTuple):
     tags: dict[Tag, int]
 
 
+def _inputs(count: int) -> list[str]:
+    return [f"input {state}" for state in range(count)]
+
+
 def label(operation: CellOperation) -> str:
     """A short text for an operation, such as `sep 3x3`."""
     side = f"{operation.kernel}x{operation.kernel}"
@@ -51,8 +58,9 @@ def label(operation: CellOperation) -> str:
 def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
     """The graph of one or two cells.
 
-    The newer input is the graph's own, the older one a node of its own. A reduction cell reads
-    what the normal cell reads and what it writes, as after it in a network.
+    The newer input is the graph's own, the older one a node of its own; where a cell reads more
+    maps, each is. A reduction cell reads what the normal cell reads and what it writes, or its
+    nodes, as after it in a network.
 
     Args:
         cells: in order.
@@ -62,12 +70,15 @@ def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
         The graph with tags.
     """
     nodes = [Node(graphs.INPUT, graphs.INPUT, width=filters)]
-    tags = {OLDER: 1}
-    nodes.append(Node(graphs.IDENTITY, "older input", 0, (0,), width=filters))
-    older, newer = 1, 0
+    tags: dict[Tag, int] = {}
+    named = ["older input"] if cells[0].inputs == INPUTS else _inputs(cells[0].inputs)
+    for state, name in enumerate(named):
+        tags[GIVEN, state, WHOLE] = len(nodes)
+        nodes.append(Node(graphs.IDENTITY, name, 0, (0,), width=filters))
+    given = [*range(1, len(nodes)), 0][: cells[0].inputs]
     for number, cell in enumerate(cells):
         width = None if filters is None else filters * 2**number
-        states = [older, newer]
+        states = list(given)
         for pair in cell.nodes:
             state, halves = len(states), []
             for side, (read, operation) in enumerate(pair.halves):
@@ -84,15 +95,16 @@ def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
             kind = graphs.CONCAT if joined else graphs.ADD
             tags[number, state, WHOLE] = len(nodes)
             own = width if width is None else width * (1 + joined)
-            nodes.append(Node(kind, kind, 0, tuple(halves), width=own))
+            nodes.append(Node(kind, COMBINED[pair.combination], 0, tuple(halves), width=own))
             states.append(len(nodes) - 1)
         out = [states[state] for state in cell.outputs]
         output = out[0]
-        if len(out) > 1:
+        last = number == len(cells) - 1
+        if len(out) > 1 and (last or not cell.apart):
             tags[number, OUT, WHOLE] = len(nodes)
             total = None if width is None else sum(nodes[each].width or 0 for each in out)
             nodes.append(Node(graphs.CONCAT, f"{cell.name} cell", 0, tuple(out), width=total))
             output = len(nodes) - 1
-        older, newer = newer, output
-    nodes.append(Node(graphs.OUTPUT, graphs.OUTPUT, 0, (newer,), width=nodes[newer].width))
+        given = out if cell.apart else [given[-1], output]
+    nodes.append(Node(graphs.OUTPUT, graphs.OUTPUT, 0, (output,), width=nodes[output].width))
     return Tagged(Graph(tuple(nodes)), tags)

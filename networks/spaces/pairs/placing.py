@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from blockqnn.networks.operations.table import OperationEntry
 from blockqnn.networks.plan import Operation, PlanBuilder, Shape
 from blockqnn.networks.spaces.pairs.codes import Cell, Pair
-from blockqnn.networks.spaces.pairs.families import CONCAT, INPUTS, CellOperation, Kind
+from blockqnn.networks.spaces.pairs.families import (
+    ADD_INSTANCE_NORM,
+    ADD_LAYER_NORM,
+    CONCAT,
+    INPUTS,
+    CellOperation,
+    Kind,
+)
 from blockqnn.networks.spaces.pairs.rules import Rules
 
 _LAYERS = {
@@ -26,6 +33,7 @@ _NARROWED: Mapping[Kind, tuple[float, tuple[OperationEntry, ...]]] = {
 """The share of the filters on which an operation works, and its layers, each with the stride."""
 _SMALL_CROSS, _SMALL_CROSS_SHARE = 3, 3 / 8
 """The share of 1x3 and 3x1."""
+_NORMS = {ADD_LAYER_NORM: Operation.LAYER_NORM, ADD_INSTANCE_NORM: Operation.INSTANCE_NORM}
 _POOLING = {
     Kind.MAX_POOLING: Operation.MAX_POOLING,
     Kind.AVERAGE_POOLING: Operation.AVERAGE_POOLING,
@@ -57,6 +65,7 @@ class Placing:
         self._builder, self._name, self._rules = builder, name, rules
         self._filters, self._stride, self._share = filters, 2 if reduces else 1, share
         self._half_name = self._shared = ""
+        self._given = INPUTS
 
     def place(self, cell: Cell, older: int | None, newer: int) -> int:
         """Places a cell.
@@ -70,8 +79,7 @@ class Placing:
         Returns:
             The position of the output.
         """
-        states = [self._older(older, newer), self._newer(newer)]
-        self._nodes(cell, states)
+        states = self._states(cell, [self._older(older, newer), self._newer(newer)])
         outputs = [
             self._brought_down(f"output{state}", states[state]) if state < INPUTS else states[state]
             for state in cell.outputs
@@ -82,10 +90,29 @@ class Placing:
             return outputs[0]
         return self._add("output", Operation.CONCAT, outputs)
 
-    def _nodes(self, cell: Cell, states: list[int]) -> None:
-        """Places the nodes, whose positions follow those of the inputs."""
-        for number, pair in enumerate(cell.nodes, start=INPUTS):
+    def place_apart(self, cell: Cell, given: Sequence[int]) -> tuple[int, ...]:
+        """Places a cell whose nodes go out each by itself.
+
+        Args:
+            cell: its nodes.
+            given: positions of what it reads, all of one size.
+
+        Returns:
+            The positions of its nodes.
+        """
+        prepared = [self._pointwise(f"input{state}", here) for state, here in enumerate(given)]
+        return tuple(self._states(cell, prepared)[len(given) :])
+
+    def together(self, outputs: Sequence[int]) -> int:
+        """One map of all that a cell alone lets out."""
+        return self._add("output", Operation.CONCAT, outputs)
+
+    def _states(self, cell: Cell, given: Sequence[int]) -> list[int]:
+        """What is given, and all nodes."""
+        states, self._given = list(given), len(given)
+        for number, pair in enumerate(cell.nodes, start=len(given)):
             states.append(self._node(f"node{number}", pair, states))
+        return states
 
     def _shape(self, here: int) -> Shape:
         return self._builder.layers[here].shape
@@ -139,7 +166,7 @@ class Placing:
     def _node(self, name: str, pair: Pair, states: Sequence[int]) -> int:
         halves = []
         for side, (state, operation) in zip(("first", "second"), pair.halves, strict=True):
-            stride = self._stride if state < INPUTS else 1
+            stride = self._stride if state < self._given else 1
             self._half_name = f"{name}/{side}"
             # Which half is the first says nothing; only of two that are alike one is another.
             again = side == "second" and pair.halves[0] == pair.halves[1]
@@ -150,7 +177,10 @@ class Placing:
             halves.append(half)
         self._half_name = ""
         kind = Operation.CONCAT if pair.combination == CONCAT else Operation.ADD
-        return self._add(f"{name}/output", kind, halves)
+        here = self._add(f"{name}/output", kind, halves)
+        if pair.combination in _NORMS:
+            here = self._add(f"{name}/output_norm", _NORMS[pair.combination], (here,))
+        return here
 
     def _squeezed(self, states: Sequence[int], outputs: Sequence[int]) -> int:
         """A 1x1 convolution of all states together, each state having its own part of it."""

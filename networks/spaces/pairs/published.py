@@ -57,3 +57,23 @@ PUBLISHED: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 """Space to name to code as text."""
+
+EXAMPLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "nasnet_b": {
+            "example": (
+                "nasnet_b normal 4 sep5(0)+sep3(1):layer 5 avg3(2)+id(3) 6 sep3(1)&max3(4) "
+                "7 sep7(0)+id(2):instance reduction 4 max3(0)+sep5(1) 5 avg3(2)+sep3(3) "
+                "6 id(4)+sep3(0):layer 7 id(5)&max3(1)"
+            )
+        },
+        "nasnet_c": {
+            "example": (
+                "nasnet_c normal 2 sep5(0)+sep3(1):layer 3 avg3(0)+id(1) 4 sep3(1)&max3(2) "
+                "5 sep7(0)+id(2):instance reduction 2 max3(0)+sep5(1) 3 avg3(2)+sep3(0) "
+                "4 id(2)+sep3(0):layer 5 id(3)&max3(1)"
+            )
+        },
+    }
+)
+"""Codes that show the form of those of a space whose published cells exist as drawings alone."""

@@ -99,7 +99,7 @@ mobile network, and for the large one; those of AmoebaNet are NASNet's with narr
 
 def unshared(family: Family, rules: str) -> str:
     """Why cells of a family cannot share weights under some rules; empty where they can."""
-    if RULES[rules].squeezes or family.outputs is Outputs.ALL_NODES:
+    if RULES[rules].squeezes or family.outputs in (Outputs.ALL_NODES, Outputs.EACH_NODE):
         return ""
     squeezing = " or ".join(name for name, each in RULES.items() if each.squeezes)
     return (

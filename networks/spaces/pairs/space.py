@@ -16,11 +16,11 @@ from blockqnn.networks.spaces.contract import Promise, SearchSpace
 from blockqnn.networks.spaces.pairs import codes, text
 from blockqnn.networks.spaces.pairs.actions import PairActions
 from blockqnn.networks.spaces.pairs.codes import Cell, Decision, PairCode
-from blockqnn.networks.spaces.pairs.families import INPUTS, OPERATIONS, Family, Kind
+from blockqnn.networks.spaces.pairs.families import OPERATIONS, Family, Kind
 from blockqnn.networks.spaces.pairs.meaning import Cells, kept_states, meaning, sides_in_order
 from blockqnn.networks.spaces.pairs.mixed_space import MixedPairs
-from blockqnn.networks.spaces.pairs.picture import OLDER, OUT, WHOLE, Tag, cells_graph
-from blockqnn.networks.spaces.pairs.published import PUBLISHED
+from blockqnn.networks.spaces.pairs.picture import GIVEN, OUT, WHOLE, Tag, cells_graph
+from blockqnn.networks.spaces.pairs.published import EXAMPLES, PUBLISHED
 from blockqnn.networks.spaces.pairs.rules import RULES, unshared
 from blockqnn.networks.spaces.pairs.stacking import (
     alone_plan,
@@ -29,7 +29,6 @@ from blockqnn.networks.spaces.pairs.stacking import (
     number_of_cells,
 )
 
-_STATES = ("older input", "newer input")
 _WINDOWLESS = (Kind.IDENTITY, Kind.MAX_POOLING, Kind.AVERAGE_POOLING)
 
 
@@ -51,7 +50,7 @@ class PairSpace(MixedPairs, SearchSpace):
         self.feature_names = (
             *(f"{cell} cell, {name}" for cell in family.cells for name in family.operations),
             *(
-                f"{cell} cell, read {_state_name(state)}"
+                f"{cell} cell, read {text.state_name(state, family.inputs)}"
                 for cell in family.cells
                 for state in range(family.states)
             ),
@@ -59,8 +58,8 @@ class PairSpace(MixedPairs, SearchSpace):
 
     @property
     def example(self) -> str:  # type: ignore[override]
-        """See `SearchSpace.example`: the first published one."""
-        return next(iter(PUBLISHED[self.name].values()))
+        """See `SearchSpace.example`: the first published one, where there is any."""
+        return next(iter({**PUBLISHED, **EXAMPLES}[self.name].values()))
 
     @property
     def start(self) -> Decision:
@@ -194,12 +193,16 @@ class PairSpace(MixedPairs, SearchSpace):
     def _written(self, tag: Tag, written: Sequence[Cell]) -> Tag:
         """What a part of the design is called in the code as it was written."""
         number, state, side = tag
-        if tag == OLDER or state == OUT:
+        if number == GIVEN or state == OUT:
             return tag
         old = kept_states(written[number])[state]
         if side == WHOLE:
             return number, old, WHOLE
-        return number, old, sides_in_order(written[number].nodes[old - INPUTS])[side]
+        return (
+            number,
+            old,
+            sides_in_order(written[number].nodes[old - written[number].inputs])[side],
+        )
 
     def layer_facts(self, code: PairCode, node: int) -> dict[str, Any]:
         """See `SearchSpace.layer_facts`."""
@@ -239,14 +242,7 @@ class PairSpace(MixedPairs, SearchSpace):
         """See `SearchSpace.in_words`: what each node joins."""
         lines = []
         for cell in codes.cells_of(self.family, code):
-            lines.append(f"  {cell.name} cell")
-            for number, pair in enumerate(cell.nodes, start=INPUTS):
-                sign = " + " if pair.combination == 0 else " beside "
-                halves = sign.join(f"{o.name}({_state_name(s)})" for s, o in pair.halves)
-                out = "  -> output" if number in cell.outputs else ""
-                lines.append(f"    node {number}  {halves}{out}")
-            inputs = [_state_name(state) for state in cell.outputs if state < INPUTS]
-            lines += [f"    {name}  -> output" for name in inputs]
+            lines += text.described(cell)
         design = self.design(code)
         return lines, [f"hash {design.hash}, density {design.density:.3f}"]
 
@@ -283,11 +279,7 @@ class PairSpace(MixedPairs, SearchSpace):
     @property
     def published(self) -> Mapping[str, PairCode]:
         """The cells of the papers, and of the networks that their authors published."""
-        return {name: self.parse(each) for name, each in PUBLISHED[self.name].items()}
-
-
-def _state_name(state: int) -> str:
-    return _STATES[state] if state < INPUTS else f"node {state}"
+        return {name: self.parse(each) for name, each in PUBLISHED.get(self.name, {}).items()}
 
 
 def _named(actions: Sequence[Sequence[int]]) -> PairCode:

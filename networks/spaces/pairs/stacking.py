@@ -100,7 +100,9 @@ class _Stack:
         self._builder, self._design, self._rules = builder, design, rules
         self._scales = scales
         self.placing: Callable[..., Placing] = Placing
-        self._cells, self._outputs, self._reductions = cells, list[int](), list[int]()
+        self._apart: tuple[int, ...] = ()
+        self._cells, self._reductions = cells, list[int]()
+        self._outputs: list[tuple[int, ...]] = []
         self._older: int | None = None
         self._newer = 0
 
@@ -143,16 +145,22 @@ class _Stack:
         share = (len(self._outputs) + 1) / self._cells
         placing = self.placing(self._builder, name, self._rules, filters, reduces, share)
         with self._builder.norms(self._scales):
-            output = placing.place(cell, self._older, self._newer)
+            if cell.apart:
+                given = self._apart or (self._newer,) * cell.inputs
+                self._apart = placing.place_apart(cell, given)
+                # Who reads all of them as one map is the classifier alone.
+                output = self._apart[-1]
+            else:
+                output = placing.place(cell, self._older, self._newer)
         if reduces and not name.startswith(_STEM):
             self._reductions.append(len(self._outputs))
-        self._outputs.append(output)
+        self._outputs.append(self._apart or (output,))
         skips = reduces and self._rules.skips_reduction and not name.startswith(_STEM)
         self._older, self._newer = (self._older if skips else self._newer), output
 
     def head(self, classes: int) -> None:
         """The classifier."""
-        here = self._newer
+        here = self._together("head/joined", self._outputs[-1])
         if self._rules.rectifies:
             here = self._builder.place("head/relu", Operation.RELU, (here,))
         here = self._builder.place("head/pooling", Operation.GLOBAL_POOLING, (here,))
@@ -198,7 +206,11 @@ class _Stack:
                 "The auxiliary head of these rules reads the cell after the second reduction, "
                 "and there is none; more --cells, or no head (--auxiliary_weight=0)."
             )
-        return self._outputs[place]
+        return self._together(f"{AUXILIARY}/joined", self._outputs[place])
+
+    def _together(self, name: str, maps: tuple[int, ...]) -> int:
+        """All that a cell lets out as one map."""
+        return maps[0] if len(maps) == 1 else self._builder.place(name, Operation.CONCAT, maps)
 
     def _beside(
         self,
@@ -246,5 +258,10 @@ def alone_plan(design: Cells, channels: int, filters: int) -> Plan:
     """
     builder = PlanBuilder()
     here = builder.place("image", Operation.IMAGE, (), (8, 8, channels))
-    Placing(builder, "cell", RULES["darts"], filters, False).place(design.cells[0], here, here)
+    cell = design.cells[0]
+    placing = Placing(builder, "cell", RULES["darts"], filters, False)
+    if cell.apart:
+        placing.together(placing.place_apart(cell, (here,) * cell.inputs))
+    else:
+        placing.place(cell, here, here)
     return tuple(builder.layers)

@@ -2,8 +2,9 @@
 
 Written is the form of tables: `darts normal 2 sep3(1)+sep3(0) 3 id(0)+sep3(1) ... reduction 2
 max3(0)+max3(1) ...`, with the number of each node, `&` in the place of `+` for concatenation,
-and `out 2,3,4` where a cell lists the states that go out. Read are also the numbers of
-decisions in a row, `1 0 11 10 0 | 0 0 11 10 0 | ...`, and ENAS's groups of a state and an
+`:layer` or `:instance` behind a node whose sum is normalised, and `out 2,3,4` where a cell lists
+the states that go out. Read are also the numbers of decisions in a row, `1 0 11 10 0 | 0 0 11 10
+0 | ...`, and ENAS's groups of a state and an
 operation for each half, `(0,2,0,0)(0,4,0,1)...`.
 """
 
@@ -14,13 +15,17 @@ from collections.abc import Sequence
 
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.networks.spaces.pairs import codes
-from blockqnn.networks.spaces.pairs.codes import COMBINATION, Decision, PairCode
-from blockqnn.networks.spaces.pairs.families import CONCAT, Family
+from blockqnn.networks.spaces.pairs.codes import COMBINATION, Cell, Decision, PairCode
+from blockqnn.networks.spaces.pairs.families import CONCAT, INPUTS, Family
 
-_SIGNS = {0: "+", CONCAT: "&"}
-COMBINATIONS = ("add", "concat")
+_SIGNS = (("+", ""), ("&", ""), ("+", ":layer"), ("+", ":instance"))
+"""How the combinations of two halves are written: between them, and behind them."""
+COMBINATIONS = ("add", "concat", "add, layer norm", "add, instance norm")
+_WORDS = ("add", "concat", "layer", "instance")
+"""The same in one word."""
+_STATES = ("older input", "newer input")
 _HALF = r"([a-z]+\d*)\((\d+)\)"
-_NODE = re.compile(rf"(?:(\d+)\s+)?{_HALF}\s*([+&])\s*{_HALF}", re.ASCII)
+_NODE = re.compile(rf"(?:(\d+)\s+)?{_HALF}\s*([+&])\s*{_HALF}(:[a-z]+)?", re.ASCII)
 _NUMBERS = re.compile(r"[\d\s,|;()]+", re.ASCII)
 
 
@@ -36,9 +41,10 @@ def write(family: Family, code: Sequence[Sequence[int]]) -> str:
     for cell in codes.cells_of(family, code):
         if len(family.cells) > 1:
             words.append(cell.name)
-        for node, pair in enumerate(cell.nodes, start=2):
+        for node, pair in enumerate(cell.nodes, start=cell.inputs):
             halves = (f"{operation.name}({state})" for state, operation in pair.halves)
-            words += [str(node), _SIGNS[pair.combination].join(halves)]
+            sign, behind = _SIGNS[pair.combination]
+            words += [str(node), sign.join(halves) + behind]
         if listed:
             words += ["out", ",".join(map(str, cell.outputs))]
     return " ".join(words)
@@ -94,19 +100,27 @@ def _decisions(family: Family, cell: str, text: str) -> list[int]:
     rest = _NODE.sub("", text).strip(" |;,")
     if rest:
         raise CodeError(f"{rest[:60]!r} is no node of the {cell} cell. {_form(family, text)}")
-    for place, found in enumerate(_NODE.finditer(text), start=2):
-        number, on_first, first, sign, on_second, second = found.groups()
+    for place, found in enumerate(_NODE.finditer(text), start=family.inputs):
+        number, on_first, first, sign, on_second, second, behind = found.groups()
         if number is not None and int(number) != place:
             raise CodeError(f"Node {place} of the {cell} cell is written as node {number}.")
         if family.differ and first == second:
             raise CodeError(f"Node {place} of the {cell} cell reads state {first} twice.")
         values += [int(first), codes.second_value(family, int(first), int(second))]
         values += [_operation(family, name) for name in (on_first, on_second)]
+        allowed = _SIGNS[: family.combinations]
+        if (sign, behind or "") not in allowed:
+            raise CodeError(_wrong_combination(family, found.group()))
         if family.combinations > 1:
-            values.append(int(sign == _SIGNS[CONCAT]))
-        elif sign != "+":
-            raise CodeError(f"Nodes of {family.name} are added (+), given {found.group()!r}.")
+            values.append(allowed.index((sign, behind or "")))
     return _counted(family, cell, values)
+
+
+def _wrong_combination(family: Family, node: str) -> str:
+    if family.combinations == 1:
+        return f"Nodes of {family.name} are added (+), given {node!r}."
+    ways = ", ".join(f"A{sign}B{behind}" for sign, behind in _SIGNS[: family.combinations])
+    return f"The halves of a node of {family.name} are combined as {ways}; given {node!r}."
 
 
 def _counted(family: Family, cell: str, values: list[int]) -> list[int]:
@@ -128,7 +142,8 @@ def _operation(family: Family, name: str) -> int:
 
 
 def _form(family: Family, text: str) -> str:
-    cells = " ".join(f"{cell} 2 OP(STATE)+OP(STATE) 3 ..." for cell in family.cells)
+    first = family.inputs
+    cells = " ".join(f"{cell} {first} OP(STATE)+OP(STATE) {first + 1} ..." for cell in family.cells)
     return f"A code is written {family.name} {cells}; given: {text[:80]!r}."
 
 
@@ -138,7 +153,7 @@ def parse_prefix(family: Family, text: str) -> PairCode:
     Args:
         family: of the code.
         text: the family's name, and decisions with blanks or commas between them: states by
-            number, operations by name or number, `add` or `concat`.
+            number, operations by name or number, `add`, `concat`, `layer` or `instance`.
 
     Returns:
         The decisions, fewer than a code has.
@@ -183,4 +198,24 @@ def _names(family: Family, position: int) -> tuple[str, ...]:
     field = codes.place_of(family, position).field
     if field in (codes.FIRST, codes.SECOND):
         return ()
-    return COMBINATIONS if field == COMBINATION else family.operations
+    return _WORDS[: family.combinations] if field == COMBINATION else family.operations
+
+
+def state_name(state: int, inputs: int) -> str:
+    """What a state of a cell that reads so many inputs is called."""
+    if state >= inputs:
+        return f"node {state}"
+    return _STATES[state] if inputs == INPUTS else f"input {state}"
+
+
+def described(cell: Cell) -> list[str]:
+    """Lines that say of a cell what each node joins, and what goes out."""
+    lines = [f"  {cell.name} cell"]
+    for number, pair in enumerate(cell.nodes, start=cell.inputs):
+        sign = " beside " if pair.combination == CONCAT else " + "
+        halves = sign.join(f"{o.name}({state_name(s, cell.inputs)})" for s, o in pair.halves)
+        norm = COMBINATIONS[pair.combination].partition(",")[2]
+        out = "  -> output" if number in cell.outputs else ""
+        lines.append(f"    node {number}  {halves}{norm and ','}{norm}{out}")
+    states = [state for state in cell.outputs if state < cell.inputs]
+    return lines + [f"    {state_name(state, cell.inputs)}  -> output" for state in states]

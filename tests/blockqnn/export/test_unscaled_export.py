@@ -16,7 +16,7 @@ from blockqnn.export.torch_forms import TORCH
 from blockqnn.export.weights import named_weights, write_safetensors
 from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import design_of, design_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse, space_named
 from tests.blockqnn.trained import ALL, CELL, CELLS, CIFAR, DARTS, NASNET, trained_weights
 
 ROUND = Layout("cells", (2, 4), 1, 9, 10, 3, 4, cells=3, rules="enas")
@@ -25,6 +25,8 @@ NETWORKS = {
     "cell": (CELL, CELLS),
     "nasnet": (NASNET, ROUND),
     "darts": (DARTS, dataclasses.replace(ROUND, rules="darts")),
+    "layer and instance norm": (parse(space_named("nasnet_c").example), ROUND),
+    "four inputs": (parse(space_named("nasnet_b").example), ROUND),
 }
 
 

@@ -118,14 +118,15 @@ PRESETS = {
         {"batch_size": 1600, "learning_rate": 2, "decay_epochs": 2.4, "weight_decay": 4e-5,
          "learning_rate_decay": 0.97, "schedule": "exponential", "optimiser": "rmsprop",
          "rms_decay": 0.9, "rms_epsilon": 1, "momentum": 0.9, "clip_norm": 10, "dropout": 0.5,
-         "label_smoothing": 0.1, "auxiliary_weight": 0.4, "drop_path": 0, "ema_decay": 0.9999},
+         "label_smoothing": 0.1, "auxiliary_weight": 0.4, "drop_path": 0, "ema_decay": 0.9999,
+         "norm_momentum": 0.9997, "norm_epsilon": 1e-3},
     ),
     "train_nasnet_imagenet_large": (
         "nasnet-a", of_imagenet(331), 88_753_150, None,
         {"batch_size": 1600, "learning_rate": 1.5, "decay_epochs": 2.4, "weight_decay": 5e-5,
          "optimiser": "rmsprop", "clip_norm": 10, "dropout": 0.5, "label_smoothing": 0.1,
          "auxiliary_weight": 0.4, "drop_path": 0.3, "drop_path_by": "cell_and_step",
-         "ema_decay": 0.9999},
+         "ema_decay": 0.9999, "norm_momentum": 0.9997, "norm_epsilon": 1e-3},
     ),
     "train_darts_cifar10": (
         "darts-v2", CIFAR, 3_349_342, 476_426,
@@ -182,6 +183,7 @@ def test_what_belongs_together_is_said_before_the_first_step():
         "gradients clipped at 10",
         "average of weights 0.9999",
         "RMSProp with epsilon 1",
+        "batch norm of 0.9997 and 0.001",
     ]
 
 
@@ -226,7 +228,8 @@ def test_records_of_recipes_stay_what_they_were():
     known = {
         field.name for field in dataclasses.fields(usual)
     } - {"drop_path_by", "auxiliary_weight", "dropout", "optimiser", "rms_decay", "rms_epsilon",
-         "least_learning_rate", "decay_epochs", "first_period", "period_factor"}  # fmt: skip
+         "least_learning_rate", "decay_epochs", "first_period", "period_factor", "norm_momentum",
+         "norm_epsilon"}  # fmt: skip
     assert usual.as_json().keys() == known
     assert FullRecipe(dropout=0.5).as_json() == usual.as_json() | {"dropout": 0.5}
 

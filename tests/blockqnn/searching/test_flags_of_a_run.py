@@ -131,6 +131,7 @@ OTHER_VALUES = {
     "stop_unchanged": "9",
     "selection": "perturbation",
     "perturbation_epochs": "3",
+    "augmentation": "padded",
     "mu": "0",
     "rho": "0",
 }

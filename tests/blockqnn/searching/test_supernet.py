@@ -107,6 +107,17 @@ def test_a_supernet_may_be_without_scale_and_shift_and_its_designs_are_with_them
     assert status == 2 and "norm_scale" in err
 
 
+def test_images_of_a_supernet_may_be_changed_before_each_epoch(blockqnn):
+    losses = []
+    for number, flags in enumerate([(), ("--augmentation=padded",), ("--augmentation=padded",)]):
+        status, out, err = blockqnn("search", *SMALL, f"--run_dir=run{number}", *flags)
+        assert (status, err) == (0, "")
+        assert ("images padded and mirrored at random" in out) == bool(flags)
+        epochs = epochs_of(blockqnn.directory / f"run{number}")
+        losses.append([each["loss"] for each in epochs])
+    assert losses[0] != losses[1] == losses[2]
+
+
 def test_a_split_supernet_scores_each_design_by_the_part_that_owns_it(blockqnn):
     status, out, err = blockqnn("search", *SPLIT, "--run_dir=run")
     assert (status, err) == (0, "")

@@ -16,6 +16,7 @@ from blockqnn.networks.spaces.registry import (
     parse,
     published,
 )
+from tests.networks.spaces.pairs.test_published_networks import AMOEBANET_OF_DARTS
 
 EPSILON = 1e-5
 
@@ -38,6 +39,7 @@ def design(name):
         ("darts-v2", {"filters": 36, "cells": 20}, 476_426),
         ("nasnet-a-paper", {"filters": 36, "cells": 20, "rules": "darts"}, 457_994),
         ("pnasnet-5", {"filters": 36, "cells": 20, "rules": "darts"}, 494_858),
+        (AMOEBANET_OF_DARTS, {"filters": 36, "cells": 20, "rules": "darts"}, 457_994),
         ("enas-micro", {"filters": 36, "cells": 17}, 494_848),
         # 528 x 128, 4 x 4 x 128 x 768, 768 x 1000, batch norms and biases.
         ("nasnet-a", {"filters": 44, "cells": 14, "classes": 1000, "size": 224}, 2_411_240),

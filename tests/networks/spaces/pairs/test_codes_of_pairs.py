@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.networks.spaces.pairs import codes
-from blockqnn.networks.spaces.pairs.families import FAMILIES, OPERATIONS
+from blockqnn.networks.spaces.pairs.families import CONCAT, FAMILIES, OPERATIONS
 from blockqnn.networks.spaces.registry import design_of, parse, published, space_named, write
 
 FAMILY_NAMES = tuple(FAMILIES)
@@ -35,6 +35,31 @@ def test_there_are_as_many_codes_as_the_papers_count():
     assert sequences("enas_micro", 20) == 5_062_500_000_000
     # Both orders of the two different states that a node reads.
     assert sequences("darts", 16) == 1_037_664_180 * 2**4
+
+
+def test_there_are_as_many_cells_of_enas_up_to_swapped_halves_as_the_reference_counts():
+    family = FAMILIES["enas_micro"]
+    forms = []
+    for node in range(family.nodes):
+        options = codes.choices(family, 4 * node + 1) * len(family.operations)
+        forms.append(options * (options + 1) // 2)
+    assert math.prod(forms) == 209_459_250_000
+    # The first node's are counted by what they mean.
+    rest = " ".join(f"{node} id(0)+id(2)" for node in range(3, 7))
+    halves = [f"{name}({state})" for name in family.operations for state in (0, 1)]
+    hashes = {
+        design_of(parse(f"enas_micro normal 2 {a}+{b} {rest} reduction 2 {a}+{b} {rest}")).hash
+        for a in halves
+        for b in halves
+    }
+    assert len(hashes) == forms[0] == 55
+
+
+def test_there_are_as_many_codes_of_nasnet_b_and_c_as_their_spaces_say():
+    """Appendix B: four ways to combine; a node of B reads four inputs or an earlier node."""
+    per_cell = {"nasnet_b": 4 * 5 * 6 * 7, "nasnet_c": 2 * 3 * 4 * 5}
+    for name, states in per_cell.items():
+        assert sequences(name) == (states**2 * 13**8 * 4**4) ** 2
 
 
 def test_choices_of_a_block_are_those_of_the_paper():
@@ -99,7 +124,7 @@ def test_a_node_means_the_same_with_its_halves_swapped(name, seed):
     other = list(code)
     for place, value in enumerate(swapped, start=begin):
         other[place] = other[place]._replace(value=value)
-    same = (first, on_first) == (state, on_second) or not (rest and rest[0])
+    same = (first, on_first) == (state, on_second) or not (rest and rest[0] == CONCAT)
     assert (design_of(tuple(other)) == design_of(code)) == same
     assert (design_of(tuple(other)).hash == design_of(code).hash) == same
 
@@ -127,6 +152,10 @@ def test_which_states_go_out():
         "pnasnet-5": [(2, 3, 4, 5, 6)],
         "enas-micro": [(2, 3, 4, 5, 6), (2, 4, 5, 6)],
     }
+    examples = {name: space_named(name).example for name in ("nasnet_b", "nasnet_c")}
+    found = {name: design_of(parse(each)).cells for name, each in examples.items()}
+    assert [cell.outputs for cell in found["nasnet_b"]] == [(4, 5, 6, 7)] * 2
+    assert [cell.outputs for cell in found["nasnet_c"]] == [(3, 4, 5), (4, 5)]
 
 
 def test_an_input_that_no_node_reads_goes_out_in_enas_alone():
@@ -145,6 +174,13 @@ def test_an_input_that_no_node_reads_goes_out_in_enas_alone():
         ("darts normal 2 sep7(0)+sep3(1) reduction", "darts has no operation 'sep7'; allowed: m"),
         ("darts normal 3 sep3(0)+sep3(1) reduction", "Node 2 of the normal cell is written as no"),
         ("darts normal sep3(0)&sep3(1) reduction", "Nodes of darts are added"),
+        ("nasnet normal 2 id(0)+id(1):layer reduction", r"combined as A\+B, A&B; given '2 id\(0\)"),
+        ("nasnet_c normal 2 id(0)&id(1):layer reduction", r"A&B, A\+B:layer, A\+B:instance; given"),
+        ("nasnet_b normal 2 id(0)+id(1) reduction", "Node 4 of the normal cell is written as node"),
+        (
+            space_named("nasnet_b").example.replace(" reduction", " out 4 reduction") + " out 5",
+            "All nodes of a cell of nasnet_b go out",
+        ),
         ("darts normal what reduction", "'what' is no node of the normal cell"),
         ("pnas " + "sep3(0)+sep3(4) " * 5, "Node 2 .*: the second state is 4; allowed: 0 to 1"),
         (

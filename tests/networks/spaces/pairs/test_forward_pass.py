@@ -13,7 +13,14 @@ import pytest
 from blockqnn.children.whole_program import forward
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import design_of, design_plan, parse, published, write
+from blockqnn.networks.spaces.registry import (
+    design_of,
+    design_plan,
+    parse,
+    published,
+    space_named,
+    write,
+)
 
 EPSILON = 1e-5
 SIDE, FILTERS = 10, 4
@@ -32,8 +39,9 @@ NARROW = (
     f"nasnet normal 2 c13(1)+dconv3(0) 3 conv3(1)+id(0) {_SUM} "
     f"reduction 2 c17(0)+dconv3(1) 3 conv3(0)+c13(1) {_SUM}"
 )
+OF_C, OF_B = (space_named(name).example for name in ("nasnet_c", "nasnet_b"))
 CODES = {"nasnet-a": "", "darts-v2": "", "enas-micro": "", "pnasnet-5": "", "own nasnet": NASNET,
-         "own darts": DARTS}  # fmt: skip
+         "own darts": DARTS, "nasnet_c": OF_C, "nasnet_b": OF_B}  # fmt: skip
 
 
 class Network:
@@ -159,7 +167,10 @@ def to_width(net, name, x, filters):
 
 def cell(net, name, family, text, older, newer, filters, stride, rules):
     """One cell; `text` is its part of a code's table form."""
-    nodes = re.findall(r"(\w+)\((\d)\)([+&])(\w+)\((\d)\)", text)
+    nodes = re.findall(r"(\w+)\((\d)\)([+&])(\w+)\((\d)\)(:\w+)?", text)
+    if family == "nasnet_b":
+        given = [net.pointwise(f"{name}/input{i}", x) for i, x in enumerate(newer)]
+        return combined(net, name, nodes, given, filters, stride, rules)[0][4:]
     listed = re.search(r"out ([\d,]+)", text)
     if older is None:
         first = newer
@@ -171,19 +182,8 @@ def cell(net, name, family, text, older, newer, filters, stride, rules):
         first = older
     if rules == "enas" and newer.shape[-1] != filters:
         newer = net.pointwise(f"{name}/newer_width", newer)
-    states = [first, net.pointwise(f"{name}/newer", newer)]
-    read = set()
-    for number, (left, i, sign, right, j) in enumerate(nodes, start=2):
-        halves, reading = [], [(int(i), left), (int(j), right)]
-        if sign == "+":
-            # Layers are named after the design, in which the lower half is the first.
-            reading.sort()
-        for side, (state, word) in zip(("first", "second"), reading, strict=True):
-            read.add(state)
-            own = stride if state < 2 else 1
-            own_name = f"{name}/node{number}/{side}"
-            halves.append(operated(net, own_name, word, states[state], own, filters, rules))
-        states.append(np.concatenate(halves, -1) if sign == "&" else halves[0] + halves[1])
+    given = [first, net.pointwise(f"{name}/newer", newer)]
+    states, read = combined(net, name, nodes, given, filters, stride, rules)
     if listed:
         out = [int(state) for state in listed.group(1).split(",")]
     elif family == "darts":
@@ -200,6 +200,30 @@ def cell(net, name, family, text, older, newer, filters, stride, rules):
     return np.concatenate(outputs, -1)
 
 
+def combined(net, name, nodes, given, filters, stride, rules):
+    """All states of a cell, and which of them are read."""
+    states, read = list(given), set()
+    for number, (left, i, sign, right, j, norm) in enumerate(nodes, start=len(given)):
+        halves, reading = [], [(int(i), left), (int(j), right)]
+        if sign == "+":
+            # Layers are named after the design, in which the lower half is the first.
+            reading.sort()
+        for side, (state, word) in zip(("first", "second"), reading, strict=True):
+            read.add(state)
+            own = stride if state < len(given) else 1
+            own_name = f"{name}/node{number}/{side}"
+            halves.append(operated(net, own_name, word, states[state], own, filters, rules))
+        whole = np.concatenate(halves, -1) if sign == "&" else halves[0] + halves[1]
+        if norm:
+            axes = {":layer": (1, 2, 3), ":instance": (1, 2)}[norm]
+            own = net.of[f"{name}/node{number}/output_norm"]
+            whole = whole - whole.mean(axes, keepdims=True)
+            whole = whole / np.sqrt((whole**2).mean(axes, keepdims=True) + EPSILON)
+            whole = whole * own["scale"] + own["bias"]
+        states.append(whole)
+    return states, read
+
+
 def logits(net, text, cells, images, rules):
     """The whole network."""
     family, *parts = re.split(r" (?:normal|reduction) ", text)
@@ -209,6 +233,8 @@ def logits(net, text, cells, images, rules):
     kernel = net.of["stem/convolution/convolution"]["kernel"]
     stem = net.norm("stem/convolution/norm", net.convolved(images, kernel))
     older, newer = (None if rules in LIKE_NASNET else stem), stem
+    if family == "nasnet_b":
+        newer = [stem] * 4
     stage, place, filters = 1, 0, FILTERS
     for number in range(cells):
         reduces = number in (cells // 3, 2 * cells // 3)
@@ -219,6 +245,8 @@ def logits(net, text, cells, images, rules):
         written = reduction if reduces else normal
         output = cell(net, name, family, written, older, newer, filters, 1 + reduces, rules)
         older, newer = newer, output
+    if family == "nasnet_b":
+        newer = np.concatenate(newer, -1)
     x = newer if rules == "darts" else relu(newer)
     own = net.of["head/linear"]
     return x.mean((1, 2)) @ own["kernel"] + own.get("bias", 0)

@@ -5,16 +5,32 @@ import math
 
 import pytest
 
+from blockqnn.networks.initial import initial_statistics
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan_counts import flops, parameters
-from blockqnn.networks.spaces.registry import design_of, design_plan, published
+from blockqnn.networks.spaces.registry import (
+    auxiliary_head,
+    design_of,
+    design_plan,
+    parse,
+    published,
+    space_named,
+)
+
+# That of DARTS's code, which is not Google's: its first block, inputs and outputs are other ones.
+AMOEBANET_OF_DARTS = (
+    "nasnet normal 2 avg3(0)+max3(1) 3 sep3(0)+sep5(2) 4 sep3(0)+avg3(3) 5 sep3(1)+id(1) "
+    "6 id(0)+avg3(1) out 4,5,6 reduction 2 avg3(0)+sep3(1) 3 max3(0)+sep7(2) 4 sep7(0)+avg3(1) "
+    "5 max3(0)+max3(1) 6 c17(0)+sep3(5) out 3,4,6"
+)
 
 
 def network(name, filters, cells=0, repeats=1, rules="", classes=10, size=None):
     kind = "cells" if size is None else "cells_imagenet"
     side = size or 32
     layout = Layout("cifar", (filters,), repeats, side, side, 3, classes, cells, rules)
-    return design_plan(design_of(published()[name]), layout.of_kind(kind))
+    code = published()[name] if name in published() else parse(name)
+    return design_plan(design_of(code), layout.of_kind(kind))
 
 
 @pytest.mark.parametrize(
@@ -28,6 +44,12 @@ def network(name, filters, cells=0, repeats=1, rules="", classes=10, size=None):
         ("nasnet-a-paper", {"filters": 32, "cells": 20, "rules": "darts"}, 3_061_738, None),
         ("amoebanet-a", {"filters": 36, "repeats": 6, "rules": "amoeba"}, 3_218_266, None),
         ("amoebanet-a", {"filters": 32, "repeats": 6, "rules": "amoeba"}, 2_567_754, None),
+        ("nasnet-a-paper", {"filters": 36, "cells": 20, "rules": "darts", "classes": 100},
+         3_895_840, None),
+        (AMOEBANET_OF_DARTS, {"filters": 36, "cells": 20, "rules": "darts"},
+         3_145_078, 488_931_552),
+        (AMOEBANET_OF_DARTS, {"filters": 36, "cells": 20, "rules": "darts", "classes": 100},
+         3_184_048, None),
         ("pnasnet-5", {"filters": 48, "repeats": 3}, 3_189_082, None),
         ("pnasnet-5", {"filters": 36, "cells": 20, "rules": "darts"}, 4_481_110, 706_026_528),
         ("pnasnet-5", {"filters": 36, "cells": 20, "rules": "darts", "classes": 100}, 4_546_000,
@@ -63,12 +85,27 @@ def test_on_small_images(name, setting, wanted, multiply_accumulates):
          5_564_320, 604_031_616),
         ("pnasnet-5", {"filters": 48, "cells": 14, "size": 224, "rules": "darts"},
          6_394_912, 696_738_048),
+        (AMOEBANET_OF_DARTS, {"filters": 48, "cells": 14, "size": 224, "rules": "darts"},
+         4_627_360, 526_746_624),
     ],
 )  # fmt: skip
 def test_on_imagenet(name, setting, wanted, multiply_accumulates):
     plan = network(name, classes=1000, **setting)
     assert parameters(plan) == wanted
     assert multiply_accumulates is None or flops(plan) == 2 * multiply_accumulates
+
+
+@pytest.mark.parametrize(
+    ("setting", "statistics", "together"),
+    [
+        ({"filters": 44, "repeats": 4, "size": 224}, 36_738, 5_326_716),
+        ({"filters": 168, "repeats": 6, "size": 331, "rules": "nasnet_large"}, 196_668, 88_949_818),
+    ],
+)
+def test_what_keras_counts_besides_are_the_running_statistics(setting, statistics, together):
+    plan = network("nasnet-a", classes=1000, **setting)
+    found = sum(a.size for arrays in initial_statistics(plan) for a in arrays.values())
+    assert (found, parameters(plan) + found) == (statistics, together)
 
 
 def by_cell(plan):
@@ -154,3 +191,25 @@ def test_what_cannot_be_stacked_is_refused():
         network("darts-v2", 4, 5, rules="x")
     with pytest.raises(LayoutError, match="cannot stand in the layout cifar"):
         design_plan(design_of(published()["darts-v2"]), Layout())
+
+
+@pytest.mark.parametrize(("filters", "wanted", "size"), [(72, 1_152, None), (96, 1_536, 224)])
+def test_four_nodes_of_nasnet_b_have_the_published_width_before_the_last_pooling(
+    filters, wanted, size
+):
+    """4 @ 1152 on CIFAR-10 and 4 @ 1536 on ImageNet: four nodes of four times the filters."""
+    code = space_named("nasnet_b").example.replace("&", "+")
+    kind, side = ("cells", 32) if size is None else ("cells_imagenet", size)
+    layout = Layout("cifar", (filters,), 4, side, side, 3, 10).of_kind(kind)
+    plan = design_plan(design_of(parse(code)), layout)
+    assert plan[-1].parameter_shapes["kernel"] == (wanted, 10)
+    cells = {layer.name.rpartition("/node")[0] for layer in plan if "/node" in layer.name}
+    # Four normal cells a stage and two reductions; on ImageNet two more in the stem.
+    assert len(cells) == 14 + 2 * (size is not None)
+    # Each cell prepares four maps, and nothing but the classifier reads them as one.
+    assert sum("/input" in layer.name for layer in plan) == 4 * len(cells)
+    assert [layer.name for layer in plan if layer.name.endswith("joined")] == ["head/joined"]
+    joined, *_, last = auxiliary_head(design_of(parse(code)), layout)
+    assert joined.name == "auxiliary/joined" and joined.shape[-1] == wanted // 2
+    assert {plan[i].name.split("/node")[0] for i in joined.inputs} == {"stage2/cell5"}
+    assert last.shape == (10,)

@@ -4,11 +4,13 @@ import collections
 import math
 
 import jax
+import numpy as np
 import pytest
 from flax import nnx
 
 from blockqnn.networks.child import ChildNetwork
 from blockqnn.networks.layout import Layout, LayoutError
+from blockqnn.networks.plan import Operation
 from blockqnn.networks.plan_counts import flops, parameters
 from blockqnn.networks.spaces.registry import (
     SPACES,
@@ -116,6 +118,32 @@ def test_more_filters_multiply_as_the_two_published_sizes_do():
     sizes = [parameters(network(code, (filters,), "as_in_code")) for filters in (96, 128)]
     assert 11_400_000 < sizes[0] < 25_000_000
     assert sizes[1] / sizes[0] == pytest.approx(1.777, abs=1e-3)
+
+
+def test_random_codes_have_the_size_that_the_reference_counts():
+    """12 layers at 96 filters, built as the authors' code builds them: 11.4 to 25.0 million.
+
+    That code has no pooling when it trains a network to the end.
+    """
+    random = np.random.default_rng(0)
+    sizes = []
+    for _ in range(40):
+        words = [
+            f"{random.integers(4)}:{''.join(map(str, random.integers(0, 2, layer)))}".strip(":")
+            for layer in range(12)
+        ]
+        sizes.append(parameters(network(" ".join(words), (96,), "as_in_code")))
+    assert min(sizes) >= 11_400_000 and max(sizes) <= 25_000_000
+    assert max(sizes) > 1.3 * min(sizes)
+
+
+def test_the_last_map_of_nas_v1_is_averaged_and_not_flattened():
+    plan = design_plan(design_of(NAS_V1), fitting(NAS_V1, Layout(named=False)))
+    pooling, classifier = plan[-2:]
+    assert pooling.operation is Operation.GLOBAL_POOLING
+    # Flattened, the classifier alone would have as many weights.
+    assert 10 * math.prod(pooling.input_shapes[0]) == 491_520
+    assert classifier.parameter_shapes == {"kernel": (48, 10), "bias": (10,)}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,255 @@
+"""A mixture as one compiled program, for GPUs and TPUs: there an epoch's steps are one scan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from blockqnn.children.execution import (
+    DeviceImages,
+    count_correct,
+    descend,
+    mean_cross_entropy,
+    take_batch,
+)
+from blockqnn.children.optimiser import Momentum
+from blockqnn.children.small_programs import norm_factor
+from blockqnn.children.step_programs import compiler_options
+from blockqnn.mixture_settings import DIFFERENCE, JOINT, SECOND, MixtureSettings
+from blockqnn.networks.plan import Plan
+from blockqnn.supernets import bilevel
+from blockqnn.supernets.alpha import Alpha, Rows, adam_step
+from blockqnn.supernets.bank import Bank
+from blockqnn.supernets.curvature import Product
+from blockqnn.supernets.mixed_forward import mixed_forward
+from blockqnn.supernets.paths import filled_batches
+
+
+class MixtureProgram:
+    """Trains weights and alpha in turn, in one program."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        bank: Bank,
+        settings: MixtureSettings,
+        batch_size: int,
+        most_norm: float,
+        part: DeviceImages,
+    ):
+        """Prepares, without compiling.
+
+        Args:
+            plan: of the mixture.
+            bank: whose arrays are trained.
+            settings: of the mixture.
+            batch_size: images in a step.
+            most_norm: to which the norm of the weights' gradients is cut; 0 for no bound.
+            part: images that steps are taken on.
+        """
+        self._plan, self._settings, self._part = plan, settings, part
+        self._batch_size, self._most_norm = batch_size, most_norm
+        optimiser = bank.compiled.optimiser
+        self._transformation, self._dtype = optimiser.transformation(), bank.compiled.dtype
+        self._momentum = self._decay = 0.0
+        if isinstance(optimiser, Momentum):
+            self._momentum, self._decay = optimiser.momentum, optimiser.decay
+        self._entries = {
+            position: bank.entry(layer)
+            for position, layer in enumerate(plan)
+            if layer.parameter_shapes or layer.normalises
+        }
+        empty: list[Any] = [{} for _ in plan]
+        self._parameters, self._statistics = list(empty), list(empty)
+        self._moments: list[Any] = [() for _ in plan]
+        for position, entry in self._entries.items():
+            self._parameters[position] = entry.parameters
+            self._statistics[position] = entry.statistics
+            self._moments[position] = entry.moments
+        options = compiler_options()
+        self._scans = jax.default_backend() != "cpu"
+        self._step: Any = jax.jit(
+            self._one_step, static_argnames="trains_alpha", compiler_options=options
+        )
+        self._epoch: Any = jax.jit(
+            self._steps, static_argnames="trains_alpha", compiler_options=options
+        )
+        self._count: Any = jax.jit(self._counted, compiler_options=options)
+        self._product: Any = jax.jit(self._curved, compiler_options=options)
+
+    def train(
+        self,
+        part: DeviceImages,
+        order: np.ndarray,
+        judged: np.ndarray,
+        rate: float,
+        alpha: Alpha,
+        trains_alpha: bool,
+    ) -> tuple[np.ndarray, Alpha]:
+        """See `MixtureExecution.train`."""
+        state: Any = (
+            self._parameters,
+            self._statistics,
+            self._moments,
+            _placed(alpha.rows),
+            _placed(alpha.first),
+            _placed(alpha.second),
+            jnp.float32(alpha.steps),
+        )
+        given = part, np.float32(rate)
+        if self._scans:
+            state, losses = self._epoch(
+                state, jnp.asarray(order), jnp.asarray(judged), *given, trains_alpha=trains_alpha
+            )
+        else:
+            losses = []
+            for indices, other in zip(order, judged, strict=True):
+                state, loss = self._step(
+                    state,
+                    jnp.asarray(indices),
+                    jnp.asarray(other),
+                    *given,
+                    trains_alpha=trains_alpha,
+                )
+                losses.append(loss)
+        self._parameters, self._statistics, self._moments, *of_alpha = state
+        rows, first, second, steps = jax.device_get(of_alpha)
+        return np.asarray(jax.device_get(losses), np.float64), Alpha(
+            rows, first, second, int(steps)
+        )
+
+    def curvature(self, rows: Rows, indices: np.ndarray) -> Product:
+        """See `MixtureExecution.curvature`: exactly, as a derivative of the gradient."""
+        state = self._parameters, self._statistics
+        own, chosen = _placed(rows), jnp.asarray(indices)
+
+        def product(vector: Rows) -> dict[str, np.ndarray]:
+            """`H v`."""
+            found = self._product(state, own, self._part, chosen, _placed(vector))
+            return dict(jax.device_get(found))
+
+        return product
+
+    def accuracy(self, rows: Rows, part: DeviceImages) -> float:
+        """See `MixtureExecution.accuracy`."""
+        state, own = (self._parameters, self._statistics), _placed(rows)
+        counts = [
+            self._count(state, own, part, jnp.asarray(indices), jnp.asarray(real))
+            for indices, real in filled_batches(len(part.labels), self._batch_size)
+        ]
+        return float(np.sum(jax.device_get(counts))) / len(part.labels)
+
+    def put_back(self) -> None:
+        """See `MixtureExecution.put_back`."""
+        for position, entry in self._entries.items():
+            entry.parameters = self._parameters[position]
+            entry.statistics = self._statistics[position]
+            entry.moments = self._moments[position]
+
+    def _loss(self, statistics: Any, part: DeviceImages, indices: jax.Array) -> Any:
+        """The loss of a batch as a function of weights and rows, with the statistics after it."""
+        images, labels = take_batch(part, indices, self._dtype)
+
+        def loss(parameters: Any, rows: Any) -> tuple[jax.Array, Any]:
+            """Of the batch."""
+            logits, after = mixed_forward(
+                self._plan, parameters, statistics, rows, images, self._settings.rematerialise
+            )
+            return mean_cross_entropy(logits, labels), after
+
+        return loss
+
+    def _one_step(
+        self,
+        state: Any,
+        indices: jax.Array,
+        judged: jax.Array,
+        part: DeviceImages,
+        rate: jax.Array,
+        trains_alpha: bool,
+    ) -> Any:
+        parameters, statistics, moments, *of_alpha = state
+        alpha, joint = Alpha(*of_alpha), self._settings.bilevel == JOINT
+        loss_of = self._loss(statistics, part, indices)
+        if trains_alpha and not joint:
+            judging = self._loss(statistics, part, judged)
+            gradient = self._of_alpha(loss_of, judging, parameters, moments, alpha.rows, rate)
+            alpha = adam_step(alpha, gradient, self._settings)
+        (loss, after), (gradients, gradient) = jax.value_and_grad(loss_of, (0, 1), has_aux=True)(
+            parameters, alpha.rows
+        )
+        if trains_alpha and joint:
+            alpha = adam_step(alpha, gradient, self._settings)
+        if self._most_norm:
+            factor = norm_factor(jnp.square(bilevel.norm(gradients)), self._most_norm)
+            gradients = jax.tree.map(lambda each: factor * each, gradients)
+        moved, kept = list(parameters), list(moments)
+        for position, own in enumerate(parameters):
+            if own:
+                moved[position], kept[position] = descend(
+                    self._transformation, gradients[position], moments[position], own, rate
+                )
+        rows = (alpha.rows, alpha.first, alpha.second, alpha.steps)
+        return (moved, after, kept, *rows), loss
+
+    def _steps(
+        self,
+        state: Any,
+        order: jax.Array,
+        judged: jax.Array,
+        part: DeviceImages,
+        rate: jax.Array,
+        trains_alpha: bool,
+    ) -> Any:
+        def step(state: Any, batches: Any) -> Any:
+            """One of them."""
+            indices, other = batches
+            return self._one_step(state, indices, other, part, rate, trains_alpha)
+
+        return jax.lax.scan(step, state, (order, judged))
+
+    def _of_alpha(
+        self, train: Any, judging: Any, parameters: Any, moments: Any, rows: Any, rate: jax.Array
+    ) -> Any:
+        def on_train(w: Any, a: Any) -> Any:
+            """L_train."""
+            return train(w, a)[0]
+
+        def on_judged(w: Any, a: Any) -> Any:
+            """L_val."""
+            return judging(w, a)[0]
+
+        if self._settings.bilevel != SECOND:
+            return bilevel.first_order(on_judged, parameters, rows)
+        velocity = [
+            moments[position][1].trace
+            if own and self._momentum
+            else jax.tree.map(jnp.zeros_like, own)
+            for position, own in enumerate(parameters)
+        ]
+        return bilevel.second_order(
+            *(on_train, on_judged, parameters, rows, velocity, rate, self._momentum, self._decay),
+            exact=self._settings.hessian != DIFFERENCE,
+        )
+
+    def _curved(
+        self, state: Any, rows: Any, part: DeviceImages, indices: jax.Array, vector: Any
+    ) -> Any:
+        parameters, statistics = state
+        loss = self._loss(statistics, part, indices)
+        return bilevel.curvature(lambda w, a: loss(w, a)[0], parameters, rows, vector)
+
+    def _counted(
+        self, state: Any, rows: Any, part: DeviceImages, indices: jax.Array, real: jax.Array
+    ) -> jax.Array:
+        parameters, statistics = state
+        images, labels = take_batch(part, indices, self._dtype)
+        logits, _ = mixed_forward(self._plan, parameters, statistics, rows, images)
+        return count_correct(logits, labels, real)
+
+
+def _placed(rows: Rows) -> dict[str, jax.Array]:
+    return {name: jnp.asarray(np.asarray(row, np.float32)) for name, row in rows.items()}
