@@ -249,6 +249,7 @@ def test_uniform_paths_are_uniform():
 BY_AGENT = (*SMALL, "--paths=agent", "--agent_updates=3", "--agent_batch=2", "--supernet_epochs=5")
 LEARNING = {
     "a split": (SPLIT, (1, 4, 9), 12),
+    "a program": ((*SMALL, "--filters=2", "--execution=whole", "--supernet_epochs=5"), (2,), 5),
     "ppo": ((*BY_AGENT, "--agent=ppo", "--ppo_children=3"), (1, 3), 5),
 }
 
