@@ -57,7 +57,10 @@ def goes_on(flags: list[str], run_dir: pathlib.Path, ends: float) -> int:
                 search.wait(_ENDING_SECONDS)
             except subprocess.TimeoutExpired:
                 search.kill()
-            return UNFINISHED if search.wait() in (INTERRUPTED, -signal.SIGKILL) else search.wait()
+            ended = search.wait()
+            # At its very beginning an interruption ends it before it can say so.
+            by_signal = (INTERRUPTED, -signal.SIGINT, -signal.SIGKILL)
+            return UNFINISHED if ended in by_signal else ended
     return search.returncode
 
 
@@ -75,7 +78,7 @@ def main() -> int:
     ends = time.monotonic() + 60 * own.minutes
     status = goes_on(flags, own.run_dir, ends)
     if status not in (0, UNFINISHED):
-        return status
+        return abs(status)
     own.out, own.cells = own.run_dir / "scores.json", 0
     if status == 0:
         settings, run, codes = opened(own.run_dir, own.cells)
