@@ -1,10 +1,9 @@
-"""The same child in PyTorch, to measure against; the only module that imports torch."""
+"""The same child in PyTorch, to measure against."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,16 @@ from torch.nn import functional
 
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.bench.profile import as_facts
+from blockqnn.bench.torch_functions import BATCH_NORM_EPSILON as BATCH_NORM_EPSILON
+from blockqnn.bench.torch_functions import BATCH_NORM_MOMENTUM as BATCH_NORM_MOMENTUM
+from blockqnn.bench.torch_functions import FUNCTIONS
 from blockqnn.bench.torch_profile import TorchProfile
 from blockqnn.data.images import Images, channel_statistics
 from blockqnn.errors import UserError
 from blockqnn.networks.initial import Weights, initial_parameters
-from blockqnn.networks.operations.steps import padding_of, strides_of
-from blockqnn.networks.operations.table import OperationEntry
-from blockqnn.networks.plan import Operation, PlacedLayer, Plan
+from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.settings import Recipe
 from blockqnn.workers.placement import available_cores
-
-BATCH_NORM_MOMENTUM = 0.1
-"""Share of the batch in the running statistics: one less what JAX's side keeps."""
-BATCH_NORM_EPSILON = 1e-5
 
 
 class TorchNetwork(nn.Module):
@@ -44,15 +40,15 @@ class TorchNetwork(nn.Module):
         """
         super().__init__()
         for layer in plan[1:]:
-            if layer.operation.with_scale not in _FUNCTIONS:
+            if layer.operation.with_scale not in FUNCTIONS:
                 raise UserError(
                     f"The child in PyTorch does not know the operation {layer.operation.name!r} "
                     f"of {layer.name}; allowed: "
-                    f"{', '.join(operation.name for operation in _FUNCTIONS)}."
+                    f"{', '.join(operation.name for operation in FUNCTIONS)}."
                 )
         self._plan = plan
         # Looked up here, so that nothing but their calls is left to `torch.compile`.
-        self._functions = [_FUNCTIONS[layer.operation.with_scale] for layer in plan[1:]]
+        self._functions = [FUNCTIONS[layer.operation.with_scale] for layer in plan[1:]]
         self.layers = nn.ModuleList(
             _arrays(layer, own) for layer, own in zip(plan, weights, strict=True)
         )
@@ -195,7 +191,7 @@ class TorchMeasurements:
         """Where a step of the child goes; see `blockqnn.bench.profile.as_facts`."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         batch_size = self._order.shape[1]
-        profile = TorchProfile(self._plan, self._recipe, batch_size, device, _FUNCTIONS)
+        profile = TorchProfile(self._plan, self._recipe, batch_size, device, FUNCTIONS)
         return as_facts(profile.measure())
 
 
@@ -206,70 +202,9 @@ def _arrays(layer: PlacedLayer, weights: dict[str, np.ndarray]) -> nn.Module:
         # HWIO becomes OIHW, and in x out becomes out x in.
         axes = (3, 2, 0, 1) if array.ndim == 4 else tuple(reversed(range(array.ndim)))
         module.register_parameter(name, nn.Parameter(torch.tensor(array.transpose(axes))))
+    if layer.choices:
+        module.register_parameter("row", nn.Parameter(torch.zeros(layer.choices)))
     if layer.normalises:
         module.register_buffer("mean", torch.zeros(layer.shape[-1]))
         module.register_buffer("variance", torch.ones(layer.shape[-1]))
     return module
-
-
-def _pcc(layer: PlacedLayer, arrays: nn.Module, x: torch.Tensor, training: bool) -> torch.Tensor:
-    y = functional.conv2d(functional.relu(x), arrays.kernel, None, layer.stride, layer.kernel // 2)
-    return _batch_norm(y, arrays, training)
-
-
-def _linear(x: torch.Tensor, arrays: nn.Module) -> torch.Tensor:
-    # Autocast would compute this in bfloat16, which JAX's side does not.
-    with torch.autocast(x.device.type, enabled=False):
-        return functional.linear(x, arrays.kernel, arrays.bias)
-
-
-def _batch_norm(x: torch.Tensor, arrays: nn.Module, training: bool) -> torch.Tensor:
-    return functional.batch_norm(
-        x,
-        arrays.mean,
-        arrays.variance,
-        getattr(arrays, "scale", None),
-        getattr(arrays, "bias", None),
-        training,
-        BATCH_NORM_MOMENTUM,
-        BATCH_NORM_EPSILON,
-    )
-
-
-def _widen(x: torch.Tensor, channels: int) -> torch.Tensor:
-    missing = channels - x.shape[1]
-    return functional.pad(x, (0, 0, 0, 0, 0, missing)) if missing else x
-
-
-# In NCHW what JAX's side computes: of a layer, its arrays, its inputs and whether it is trained.
-_FUNCTIONS: dict[OperationEntry, Callable[..., torch.Tensor]] = {
-    Operation.CONVOLUTION: lambda layer, arrays, inputs, training: functional.conv2d(
-        inputs[0], arrays.kernel, None, strides_of(layer), padding_of(layer)
-    ),
-    Operation.PCC: lambda layer, arrays, inputs, training: _pcc(layer, arrays, inputs[0], training),
-    Operation.BATCH_NORM: lambda layer, arrays, inputs, training: _batch_norm(
-        inputs[0], arrays, training
-    ),
-    Operation.ZERO: lambda layer, arrays, inputs, training: torch.zeros_like(inputs[0]),
-    Operation.MAX_POOLING: lambda layer, arrays, inputs, training: functional.max_pool2d(
-        inputs[0], layer.kernel, 1, layer.kernel // 2
-    ),
-    Operation.AVERAGE_POOLING: lambda layer, arrays, inputs, training: functional.avg_pool2d(
-        inputs[0], layer.kernel, 1, layer.kernel // 2, count_include_pad=False
-    ),
-    Operation.ADD: lambda layer, arrays, inputs, training: (
-        _widen(inputs[0], layer.shape[-1]) + _widen(inputs[1], layer.shape[-1])
-    ),
-    Operation.CONCAT: lambda layer, arrays, inputs, training: torch.cat(inputs, dim=1),
-    Operation.DOWNSAMPLING: lambda layer, arrays, inputs, training: functional.max_pool2d(
-        inputs[0], 2
-    ),
-    Operation.AVERAGE_DOWNSAMPLING: lambda layer, arrays, inputs, training: functional.avg_pool2d(
-        inputs[0], 2
-    ),
-    Operation.RELU: lambda layer, arrays, inputs, training: functional.relu(inputs[0]),
-    Operation.GLOBAL_POOLING: lambda layer, arrays, inputs, training: (
-        inputs[0].float().mean((2, 3))
-    ),
-    Operation.LINEAR: lambda layer, arrays, inputs, training: _linear(inputs[0], arrays),
-}

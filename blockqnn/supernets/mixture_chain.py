@@ -86,7 +86,7 @@ class MixtureChain:
                 loss, found, squares = self._chain.gradients(placed, *batch)
                 trained = {n: own for n, own in found.items() if n not in self._rows}
                 self._chain.descend(placed, trained, squares, self._most_norm)
-                alpha = adam_step(alpha, self._of_rows(found), self._settings)
+                alpha = adam_step(alpha, self._of_rows(alpha.rows, found), self._settings)
             else:
                 if trains_alpha:
                     judging = self._chain.batch(part, other)
@@ -138,7 +138,7 @@ class MixtureChain:
 
     def _first_order(self, rows: Rows, batch: Batch) -> dict[str, np.ndarray]:
         _, found, _ = self._chain.gradients(self._placed(rows), *batch)
-        return self._of_rows(found)
+        return self._of_rows(rows, found)
 
     def _second_order(
         self, rows: Rows, train: Batch, judging: Batch, rate: np.float32
@@ -157,12 +157,12 @@ class MixtureChain:
         def there(amount: jax.Array) -> dict[str, np.ndarray]:
             """The gradient in alpha so far along the direction."""
             moved = self._moved(rows, after, lambda own, v: _along(own.parameters, v, amount))
-            return self._of_rows(self._chain.gradients(moved, *train)[1])
+            return self._of_rows(rows, self._chain.gradients(moved, *train)[1])
 
         ahead, behind, between = there(epsilon), there(-epsilon), float(2 * epsilon)
         return {
             name: own - rate * (ahead[name] - behind[name]) / np.float32(between)
-            for name, own in self._of_rows(after).items()
+            for name, own in self._of_rows(rows, after).items()
         }
 
     def _moved(
@@ -175,13 +175,13 @@ class MixtureChain:
                 placed[number].parameters = move(placed[number], gradients)
         return placed
 
-    def _of_rows(self, found: dict[int, Any]) -> dict[str, np.ndarray]:
-        """The gradients of the rows, each the sum over the mixtures that have it."""
+    def _of_rows(self, rows: Rows, found: dict[int, Any]) -> dict[str, np.ndarray]:
+        """The gradients of the rows, each the sum over the mixtures that have it, perhaps none."""
         mixed = {number: found[number][ROW] for number in self._rows if number in found}
-        sums: dict[str, np.ndarray] = {}
+        sums: dict[str, np.ndarray] = {name: np.zeros_like(row) for name, row in rows.items()}
         for number, array in jax.device_get(mixed).items():
             name = self._rows[number]
-            sums[name] = sums[name] + array if name in sums else array
+            sums[name] = sums[name] + array
         return sums
 
 

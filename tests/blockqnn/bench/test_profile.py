@@ -65,11 +65,11 @@ def test_pytorch_has_the_same_kinds_and_counts(one_call):
     pytest.importorskip("torch")
     import torch
 
-    from blockqnn.bench.torch_child import _FUNCTIONS
+    from blockqnn.bench.torch_functions import FUNCTIONS
     from blockqnn.bench.torch_profile import TorchProfile
 
     device = torch.device("cpu")
-    facts = as_facts(TorchProfile(PLAN, Recipe(), BATCH, device, _FUNCTIONS).measure())
+    facts = as_facts(TorchProfile(PLAN, Recipe(), BATCH, device, FUNCTIONS).measure())
     assert_counts(facts)
     assert {f["kind"] for f in facts} == KINDS
 

@@ -18,7 +18,9 @@ from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
 from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.settings import Recipe
+from blockqnn.supernets.mixed_forward import mixed_forward
 from tests.strategies import blocks
 
 torch = pytest.importorskip("torch")
@@ -79,7 +81,10 @@ def as_jax_has_it(array):
 
 
 def assert_equal(code, layout, training=True):
-    plan = make_plan(canonical_form(code), layout)
+    assert_plan_equal(make_plan(canonical_form(code), layout), layout, training)
+
+
+def assert_plan_equal(plan, layout, training=True):
     data = data_of(layout)
     wanted, found = (by(plan, *data, training) for by in (by_jax, by_torch))
     size = np.abs(wanted[0]).max()
@@ -102,6 +107,35 @@ def test_a_published_block_has_the_same_logits_loss_and_gradients(name):
 @pytest.mark.parametrize("training", [True, False])
 def test_every_type_of_layer_computes_the_same(layout, training):
     assert_equal(EVERY_TYPE, layout, training)
+
+
+def test_cells_of_darts_compute_the_same():
+    layout = Layout("cells", (4, 8), 1, height=5, width=6, channels=2, classes=3, cells=2)
+    space = space_named("darts")
+    assert_plan_equal(space.plan(space.design(space.published["darts-v1"]), layout), layout)
+
+
+def test_a_mixture_computes_the_same():
+    layout = Layout("nasbench201", (4,), 1, height=4, width=4, channels=2, classes=3)
+    plan = space_named("nasbench201").mixture_plan(layout)
+    images, labels = data_of(layout)
+    parameters, statistics = initial_parameters(plan, 7), initial_statistics(plan)
+    rows = {layer.mixture: np.zeros(5, np.float32) for layer in plan if layer.mixture}
+
+    def loss_of(parameters, rows):
+        logits, _ = mixed_forward(plan, parameters, statistics, rows, jnp.asarray(images))
+        return mean_cross_entropy(logits, jnp.asarray(labels))
+
+    of_rows = jax.grad(loss_of, 1)(parameters, rows)
+    _, loss, gradients = by_torch(plan, images, labels)
+    assert loss == pytest.approx(float(loss_of(parameters, rows)), rel=1e-4)
+    found = {
+        layer.mixture: own["row"]
+        for layer, own in zip(plan, gradients, strict=True)
+        if layer.mixture
+    }
+    for name, row in of_rows.items():
+        np.testing.assert_allclose(found[name], row, rtol=1e-2, atol=1e-5)
 
 
 @settings(max_examples=12)

@@ -21,6 +21,7 @@ from blockqnn.networks.lowerings import LoweringTable
 from blockqnn.networks.mixed_plan import edges_of
 from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.registry import space_named
+from blockqnn.networks.spaces.shares import shares_of, softmax
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.alpha import (
     Alpha,
@@ -29,8 +30,6 @@ from blockqnn.supernets.alpha import (
     discrete,
     first_alpha,
     left_out,
-    shares_of,
-    softmax,
 )
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.mixture_chain import MixtureChain
