@@ -17,6 +17,7 @@ def compute(
     statistics: Arrays,
     inputs: Sequence[jax.Array],
     training: bool,
+    devices: str | None = None,
 ) -> tuple[jax.Array, Arrays]:
     """Computes one placed layer.
 
@@ -27,6 +28,7 @@ def compute(
         inputs: its inputs, [B, H, W, C] or [B, C], of the compute dtype.
         training: whether batch norm uses the batch's statistics and updates
             the running ones, or uses the running ones.
+        devices: as for `compute_by_batch`.
 
     Returns:
         The output, and the statistics after it.
@@ -34,7 +36,7 @@ def compute(
     Raises:
         ValueError: if the layer is the image.
     """
-    return _compute(layer.operation, layer, parameters, statistics, inputs, training)
+    return _compute(layer.operation, layer, parameters, statistics, inputs, training, devices)
 
 
 def compute_by_batch(
@@ -98,8 +100,9 @@ def _compute(
     statistics: Arrays,
     inputs: Sequence[jax.Array],
     training: bool,
+    devices: str | None = None,
 ) -> tuple[jax.Array, Arrays]:
     y = what.compute(placed, parameters, inputs)
     if what.normalises:
-        return batch_norm(y, parameters, statistics, training)
+        return batch_norm(y, parameters, statistics, training, devices)
     return y, statistics

@@ -7,7 +7,7 @@ same update follows on each. The outcome is what one device would compute of the
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from blockqnn.children.execution import DeviceImages
+from blockqnn.errors import UserError
 
 _AXIS = "data"
 _KEPT_PARTS = 3
@@ -44,7 +45,14 @@ class DeviceGroup:
         """The name of the axis over which programs average; None for a single device."""
         return _AXIS if self._mesh.size > 1 else None
 
-    def program(self, function: Any, takes: Any, gives: Any, donated: bool = False) -> Any:
+    def program(
+        self,
+        function: Any,
+        takes: Any,
+        gives: Any,
+        donated: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
         """A function that is compiled for all devices when it is first called.
 
         Args:
@@ -52,6 +60,7 @@ class DeviceGroup:
             takes: what a device has of each argument: `WHOLE`, `PARTS` or `PARTS_OF_EACH`.
             gives: what a device has of what is returned.
             donated: whether the first argument is used up.
+            options: of the compiler.
 
         Returns:
             The function of whole arrays.
@@ -61,7 +70,8 @@ class DeviceGroup:
             function = jax.shard_map(
                 function, mesh=self._mesh, in_specs=takes, out_specs=gives, check_vma=False
             )
-        return jax.jit(function, donate_argnums=0 if donated else ())
+        given = dict(options or {})
+        return jax.jit(function, donate_argnums=0 if donated else (), compiler_options=given)
 
     def mean(self, tree: Any) -> Any:
         """The mean over devices, within a program."""
@@ -97,6 +107,29 @@ class DeviceGroup:
         digests = np.asarray(self._digests(tree))
         if (digests != digests[0]).any():
             raise RuntimeError("the devices that share a batch have come to hold other weights")
+
+
+def group_for(devices: Sequence[jax.Device], batch_size: int) -> DeviceGroup:
+    """Devices that share batches of a supernet.
+
+    Args:
+        devices: at least one.
+        batch_size: images of a batch.
+
+    Returns:
+        The group.
+
+    Raises:
+        UserError: if a batch has no equal parts.
+    """
+    count = len(devices)
+    if batch_size % count:
+        raise UserError(
+            f"A step of the supernet takes {batch_size} images, of which {count} devices cannot "
+            f"have equally many; allowed: a --supernet_batch_size that is a multiple of {count}, "
+            "or another --devices_per_worker."
+        )
+    return DeviceGroup(devices)
 
 
 def _digest(tree: Any) -> jax.Array:

@@ -19,7 +19,7 @@ from blockqnn.networks.spaces.registry import design_plan, space_of
 from blockqnn.settings import Recipe
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.bank import Bank
-from blockqnn.supernets.device_group import DeviceGroup
+from blockqnn.supernets.device_group import group_for
 from blockqnn.supernets.execution import Calibration, PathExecution, UsedPath
 from blockqnn.supernets.path_program import PathProgram
 from blockqnn.supernets.paths import PathChain
@@ -96,13 +96,7 @@ class PathPrograms:
         Raises:
             UserError: if a batch has no equal parts.
         """
-        if batch_size % len(devices):
-            raise UserError(
-                f"A step of the supernet takes {batch_size} images, of which {len(devices)} "
-                f"devices cannot have equally many; allowed: a --supernet_batch_size that is a "
-                f"multiple of {len(devices)}, or another --devices_per_worker."
-            )
-        self._layout, self._group = layout, DeviceGroup(devices)
+        self._layout, self._group = layout, group_for(devices, batch_size)
         self._arguments = bank, batch_size, most_norm, self._group, loops
         self._programs: dict[tuple[str, ...], PathProgram] = {}
         self._paths: collections.OrderedDict[str, UsedPath] = collections.OrderedDict()
