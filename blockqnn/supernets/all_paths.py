@@ -24,8 +24,90 @@ Brought = tuple[jax.Array, dict[int, Arrays]]
 """A map, and what batch norms on the way to it have seen, by the positions of their layers."""
 
 
+class Computing:
+    """The network while it is computed once."""
+
+    def __init__(
+        self,
+        network: AllPaths,
+        parameters: Sequence[Arrays],
+        statistics: Sequence[Arrays] | None,
+        images: jax.Array,
+        path: jax.Array,
+    ):
+        """Begins with the images.
+
+        Args:
+            network: that is computed.
+            parameters: as for `AllPaths.forward`.
+            statistics: likewise.
+            images: likewise.
+            path: likewise.
+        """
+        self._network, self._parameters, self._statistics = network, parameters, statistics
+        self.path, self._batch, self._dtype = path, images.shape[0], images.dtype
+        self.outputs: dict[int, Any] = {0: images}
+        self.seen: dict[int, Arrays] = {}
+
+    def add(self, number: int, brought: Brought) -> None:
+        """Makes known what a layer has computed."""
+        self.outputs[number] = brought[0]
+        self.seen |= brought[1]
+
+    def computed(self, number: int, known: Mapping[int, jax.Array] | None = None) -> Brought:
+        """What a layer makes of its inputs."""
+        layer, own = self._network.plan[number], self._parameters[number]
+        inputs = [(known or self.outputs)[source] for source in layer.inputs]
+        if self._statistics is not None:
+            return compute(layer, own, self._statistics[number], inputs, training=False)[0], {}
+        output, batch = compute_by_batch(layer, own, inputs, self._network.devices)
+        return output, {number: batch} if batch else {}
+
+    def mixed(self, number: int) -> Brought:
+        """The sum of what the path's ways bring to a mixture."""
+        row = self._network.plan[number].mixture
+        first, _ = self._network.rows.places[row]
+        brought: list[jax.Array] = []
+        seen: dict[int, Arrays] = {}
+        for place, way in enumerate(self._network.ways[number], start=first):
+            along = functools.partial(self.along, way)
+            if way.layers and self._network.branches:
+                nothing = functools.partial(self.nothing, number, way)
+                output, own = jax.lax.cond(self.path[place] > 0, along, nothing)
+            else:
+                output, own = along()
+                output = self.path[place].astype(output.dtype).reshape(1, 1, 1, 1) * output
+            brought.append(output)
+            seen |= own
+        return sum(brought[1:], brought[0]), seen
+
+    def along(self, way: Way) -> Brought:
+        """What a way brings."""
+        if not way.layers:
+            return self.outputs[way.end], {}
+        known = {source: self.outputs[source] for source in way.reads}
+        seen: dict[int, Arrays] = {}
+        for number in way.layers:
+            known[number], own = self.computed(number, known)
+            seen |= own
+        return known[way.end], seen
+
+    def nothing(self, number: int, way: Way) -> Brought:
+        """What stands in the place of a way to a mixture that the path does not take."""
+        plan = self._network.plan
+        seen: dict[int, Arrays] = {}
+        for here in way.layers:
+            if plan[here].normalises and self._statistics is None:
+                zeros = jnp.zeros(plan[here].shape[-1:], jnp.float32)
+                seen[here] = {"mean": zeros, "variance": zeros}
+        return jnp.zeros((self._batch, *plan[number].shape), self._dtype), seen
+
+
 class AllPaths:
     """The plan of all paths, as a function of weights, images and a path."""
+
+    computing = Computing
+    """What computes it."""
 
     def __init__(self, plan: Plan, devices: str | None = None, branches: bool = True):
         """Looks at what depends on what.
@@ -85,78 +167,8 @@ class AllPaths:
             Logits [B, classes]; and, where the batch's statistics are used, these: zeros for what
             the path does not compute.
         """
-        run = _Run(self, parameters, statistics, images, path)
+        run = self.computing(self, parameters, statistics, images, path)
         for number, layer in enumerate(self.plan):
             if number and number not in self._chosen:
                 run.add(number, run.mixed(number) if layer.mixture else run.computed(number))
         return run.outputs[len(self.plan) - 1], run.seen
-
-
-class _Run:
-    """What is known while the network is computed once."""
-
-    def __init__(
-        self,
-        network: AllPaths,
-        parameters: Sequence[Arrays],
-        statistics: Sequence[Arrays] | None,
-        images: jax.Array,
-        path: jax.Array,
-    ):
-        self._network, self._parameters, self._statistics = network, parameters, statistics
-        self._path, self._batch, self._dtype = path, images.shape[0], images.dtype
-        self.outputs: dict[int, Any] = {0: images}
-        self.seen: dict[int, Arrays] = {}
-
-    def add(self, number: int, brought: Brought) -> None:
-        """Makes known what a layer has computed."""
-        self.outputs[number] = brought[0]
-        self.seen |= brought[1]
-
-    def computed(self, number: int, known: Mapping[int, jax.Array] | None = None) -> Brought:
-        """What a layer makes of its inputs."""
-        layer, own = self._network.plan[number], self._parameters[number]
-        inputs = [(known or self.outputs)[source] for source in layer.inputs]
-        if self._statistics is not None:
-            return compute(layer, own, self._statistics[number], inputs, training=False)[0], {}
-        output, batch = compute_by_batch(layer, own, inputs, self._network.devices)
-        return output, {number: batch} if batch else {}
-
-    def mixed(self, number: int) -> Brought:
-        """The sum of what the path's ways bring to a mixture."""
-        row = self._network.plan[number].mixture
-        first, _ = self._network.rows.places[row]
-        brought: list[jax.Array] = []
-        seen: dict[int, Arrays] = {}
-        for place, way in enumerate(self._network.ways[number], start=first):
-            along = functools.partial(self._along, way)
-            if way.layers and self._network.branches:
-                nothing = functools.partial(self._nothing, number, way)
-                output, own = jax.lax.cond(self._path[place] > 0, along, nothing)
-            else:
-                output, own = along()
-                output = self._path[place].astype(output.dtype).reshape(1, 1, 1, 1) * output
-            brought.append(output)
-            seen |= own
-        return sum(brought[1:], brought[0]), seen
-
-    def _along(self, way: Way) -> Brought:
-        """What a way brings."""
-        if not way.layers:
-            return self.outputs[way.end], {}
-        known = {source: self.outputs[source] for source in way.reads}
-        seen: dict[int, Arrays] = {}
-        for number in way.layers:
-            known[number], own = self.computed(number, known)
-            seen |= own
-        return known[way.end], seen
-
-    def _nothing(self, number: int, way: Way) -> Brought:
-        """What stands in the place of a way to a mixture that the path does not take."""
-        plan = self._network.plan
-        seen: dict[int, Arrays] = {}
-        for here in way.layers:
-            if plan[here].normalises and self._statistics is None:
-                zeros = jnp.zeros(plan[here].shape[-1:], jnp.float32)
-                seen[here] = {"mean": zeros, "variance": zeros}
-        return jnp.zeros((self._batch, *plan[number].shape), self._dtype), seen

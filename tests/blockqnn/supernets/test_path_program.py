@@ -10,7 +10,8 @@ from blockqnn.children.training import on_device
 from blockqnn.data.images import Images
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import design_of, parse
+from blockqnn.networks.spaces.registry import design_of, parse, space_named
+from blockqnn.searching.supernet_paths import uniform_path
 from blockqnn.settings import Recipe
 from blockqnn.supernet_settings import ADAM, OF_BATCH, RECALIBRATED, RUNNING, SupernetSettings
 from blockqnn.supernets.bank import Bank, compiled_for
@@ -155,6 +156,9 @@ def test_bfloat16_is_near(executions, parts):
         types = {leaf.dtype.name for leaf in jax.tree.leaves(arrays_of(bank)) if leaf.ndim}
         assert types == {"float32"}
     assert losses[True] == pytest.approx(losses[False], rel=0.03)
+    chain = PathChain(LAYOUT, new_bank(bfloat16=True), BATCH, MOMENTUM.gradient_norm, parts[0])
+    own = chain.train(new_bank(bfloat16=True), STEPS[:3], parts[0], ORDER[:3], RATES[:3])
+    assert own == pytest.approx(losses[True], rel=0.02)
     assert not np.array_equal(losses[True], losses[False])
 
 
@@ -182,6 +186,16 @@ def test_the_recipe_says_which_way(parts):
     assert isinstance(made(parts, "layers"), PathChain)
     # On a processor.
     assert isinstance(made(parts, "auto"), PathChain)
+
+
+def test_a_space_without_one_program_is_run_by_the_chain_or_refused(parts):
+    random = np.random.default_rng(0)
+    design = design_of(uniform_path(space_named("nasnet"), {}, random))
+    layout = dataclasses.replace(LAYOUT, kind="cells", rules="enas_search")
+    assert isinstance(made(parts, "auto", design=design, layout=layout), PathChain)
+    words = "that concatenate are wider than those that add, so --execution=whole cannot be"
+    with pytest.raises(UserError, match=words):
+        made(parts, design=design, layout=layout)
 
 
 def test_what_cannot_be_shared_by_devices_is_refused(parts):
