@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,8 +55,39 @@ def banks_for(settings: Any, code: Any) -> dict[str, str]:
     return found
 
 
-def scored(own: Any, settings: Any, run: Any, codes: list[Any]) -> dict[str, dict[str, float]]:
-    """The scores of every cell: {what: {code: percent}}, of the file or made now."""
+def opened(run_dir: pathlib.Path, cells: int) -> tuple[Any, Any, list[Any]]:
+    """The settings of a run with shared weights, how it was carried out, and its cells.
+
+    Args:
+        run_dir: of the run.
+        cells: most of them; 0 for all.
+
+    Returns:
+        Settings of the search and of the run, and codes.
+    """
+    record = read_run(run_dir)
+    settings, run = parse_recorded(run_dir, record.flags, [f"--run_dir={run_dir}"])
+    if settings.supernet is None:
+        sys.exit(f"{run_dir} has no shared weights.")
+    codes = list(dict.fromkeys(trial.code for trial in record.trials))
+    return settings, run, codes[: cells or len(codes)]
+
+
+def scored(
+    own: Any, settings: Any, run: Any, codes: list[Any], ends: float = math.inf
+) -> dict[str, dict[str, float]]:
+    """The scores of every cell, of the file or made now.
+
+    Args:
+        own: the arguments of the benchmark.
+        settings: of the search.
+        run: how it was carried out.
+        codes: cells.
+        ends: when to stop, by `time.monotonic`; what is scored by then is in the file.
+
+    Returns:
+        {what: {code: percent}}; nothing if scores are missing yet.
+    """
     found: dict[str, dict[str, float]] = {}
     if own.out.exists():
         found = read_scores(json.loads(own.out.read_text(encoding="utf-8")))
@@ -71,7 +104,12 @@ def scored(own: Any, settings: Any, run: Any, codes: list[Any]) -> dict[str, dic
 
         supernet = dataclasses.replace(settings.supernet, statistics=statistics)
         evaluator = SharedEvaluator(
-            settings.data, supernet, settings.layout, run.worker, banks_of(run)
+            settings.data,
+            supernet,
+            settings.recipe,
+            settings.layout,
+            run.worker,
+            banks_of(run),
         )
         # One bank after another: each is read once.
         for place, (what, code, bank) in enumerate(sorted(missing, key=lambda one: one[2]), 1):
@@ -79,11 +117,21 @@ def scored(own: Any, settings: Any, run: Any, codes: list[Any]) -> dict[str, dic
             if outcome.reason:
                 sys.exit(f"{write(code)}: {outcome.reason}")
             found.setdefault(f"{what}, {statistics}", {})[write(code)] = outcome.accuracies[-1]
-            if place % 100 == 0 or place == len(missing):
+            late = time.monotonic() > ends
+            if place % 100 == 0 or place == len(missing) or late:
                 print(f"  {statistics}: {place} of {len(missing)} scores", flush=True)
                 kept = {"layout": settings.layout.as_json(), **as_lists(found)}
-                own.out.write_text(json.dumps(kept), encoding="utf-8")
+                write_whole(own.out, json.dumps(kept))
+            if late:
+                return {}
     return found
+
+
+def write_whole(path: pathlib.Path, text: str) -> None:
+    """Writes a file that is there as a whole or as it was before."""
+    beside = path.with_name(path.name + ".unfinished")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
 def as_lists(found: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
@@ -189,12 +237,8 @@ def main() -> None:
         show(own, read_scores(kept), layout_from(kept["layout"]))
         return
     own.out = own.out or own.run_dir / "scores.json"
-    record = read_run(own.run_dir)
-    settings, run = parse_recorded(own.run_dir, record.flags, [f"--run_dir={own.run_dir}"])
-    if settings.supernet is None:
-        sys.exit(f"{own.run_dir} has no shared weights.")
-    codes = list(dict.fromkeys(trial.code for trial in record.trials))
-    found = scored(own, settings, run, codes[: own.cells or len(codes)])
+    settings, run, codes = opened(own.run_dir, own.cells)
+    found = scored(own, settings, run, codes)
     show(own, found, settings.layout)
 
 

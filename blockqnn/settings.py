@@ -87,7 +87,7 @@ class Recipe:
         restart_factor: factor on the learning rate at each restart.
         bfloat16: compute in bfloat16; weights and statistics stay float32.
         execution: `layers`, `whole`, or `auto` for the first on a CPU and the
-            second elsewhere.
+            second elsewhere; of supernets too.
         optimiser: `adam`, or `momentum` for gradient descent with that of Nesterov.
         momentum: of the latter.
         weight_decay: of the latter, on all that is trained.

@@ -23,8 +23,8 @@ class WorkerSettings:
     """How a process that trains uses its machine, which does not change what it finds.
 
     Attributes:
-        devices: that train different children at the same time; 0 for all on a
-            TPU and one elsewhere.
+        devices: that train different children at the same time, or share each batch of a
+            supernet; 0 for all on a TPU and one elsewhere.
         compilation_cache: directory of compiled programs, `off` for none, or
             empty for one per user.
         compile_threads: children compiled at once while others train.

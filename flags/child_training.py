@@ -67,7 +67,8 @@ def define(flags: FlagSet) -> None:
         "execution",
         recipe.execution,
         ("auto", "layers", "whole"),
-        "children compiled layer by layer (CPU) or whole (GPU and TPU)",
+        "children compiled layer by layer (CPU) or whole (GPU and TPU); a supernet likewise, with "
+        "one program for all its paths",
     )
 
     flags.group("Learning rate in steps (--schedule=steps)", Owner("schedule", (STEPS,)))

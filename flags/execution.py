@@ -49,8 +49,8 @@ def define(flags: FlagSet) -> None:
     flags.integer(
         "devices_per_worker",
         0,
-        "devices on which a worker trains different children at the same time; 0 for all of a "
-        "TPU and for one elsewhere",
+        "devices on which a worker trains different children at the same time, or that share each "
+        "batch of a supernet; 0 for all of a TPU and for one elsewhere",
     )
     flags.path(
         "compilation_cache",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import jax
 
-from blockqnn.networks.normalisation import Arrays, batch_norm
+from blockqnn.networks.normalisation import Arrays, batch_norm, batch_statistics, normalised
 from blockqnn.networks.operations.steps import Computation, Placed, Step
 from blockqnn.networks.plan import PlacedLayer
 
@@ -17,6 +17,7 @@ def compute(
     statistics: Arrays,
     inputs: Sequence[jax.Array],
     training: bool,
+    devices: str | None = None,
 ) -> tuple[jax.Array, Arrays]:
     """Computes one placed layer.
 
@@ -27,6 +28,7 @@ def compute(
         inputs: its inputs, [B, H, W, C] or [B, C], of the compute dtype.
         training: whether batch norm uses the batch's statistics and updates
             the running ones, or uses the running ones.
+        devices: as for `compute_by_batch`.
 
     Returns:
         The output, and the statistics after it.
@@ -34,7 +36,36 @@ def compute(
     Raises:
         ValueError: if the layer is the image.
     """
-    return _compute(layer.operation, layer, parameters, statistics, inputs, training)
+    return _compute(layer.operation, layer, parameters, statistics, inputs, training, devices)
+
+
+def compute_by_batch(
+    layer: PlacedLayer,
+    parameters: Arrays,
+    inputs: Sequence[jax.Array],
+    devices: str | None = None,
+) -> tuple[jax.Array, Arrays]:
+    """Computes one placed layer in training, without the running statistics.
+
+    Args:
+        layer: what to compute.
+        parameters: as for `compute`.
+        inputs: likewise.
+        devices: name of the axis of devices that share the batch in equal parts, over all of
+            which batch norm takes its statistics; None where this is all of it.
+
+    Returns:
+        The output, and the batch's own `mean` and `variance` [C] of what batch norm reads, or
+        nothing without one.
+
+    Raises:
+        ValueError: if the layer is the image.
+    """
+    y = layer.operation.compute(layer, parameters, inputs)
+    if not layer.normalises:
+        return y, {}
+    batch = batch_statistics(y, devices)
+    return normalised(y, parameters, batch), batch
 
 
 def compute_step(
@@ -69,8 +100,9 @@ def _compute(
     statistics: Arrays,
     inputs: Sequence[jax.Array],
     training: bool,
+    devices: str | None = None,
 ) -> tuple[jax.Array, Arrays]:
     y = what.compute(placed, parameters, inputs)
     if what.normalises:
-        return batch_norm(y, parameters, statistics, training)
+        return batch_norm(y, parameters, statistics, training, devices)
     return y, statistics

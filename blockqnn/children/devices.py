@@ -31,6 +31,29 @@ def local_devices() -> list[jax.Device]:
         raise UserError(_refusal(error, os.environ.get("JAX_PLATFORMS", ""))) from error
 
 
+def worker_devices(count: int) -> list[jax.Device]:
+    """The devices that a worker computes on.
+
+    Args:
+        count: how many; 0 for all of a TPU and for one elsewhere.
+
+    Returns:
+        They.
+
+    Raises:
+        UserError: if there are not as many, or none can be used.
+    """
+    found = local_devices()
+    if count > len(found):
+        raise UserError(
+            f"--devices_per_worker is {count}, but a worker sees {len(found)} "
+            f"device{'s' if len(found) > 1 else ''} here."
+        )
+    # Each GPU has a worker of its own; the cores of a TPU can only be owned by one.
+    automatic = len(found) if found[0].platform == "tpu" else 1
+    return found[: count or automatic]
+
+
 def divide_processor(parts: int) -> None:
     """Makes the processor several devices, if JAX has not begun yet and nobody has said otherwise.
 

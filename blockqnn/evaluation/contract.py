@@ -111,7 +111,7 @@ def make_evaluator(
             return MixtureEvaluator(data, supernet, recipe, layout, worker, pathlib.Path(banks))
         from blockqnn.evaluation.shared import SharedEvaluator
 
-        return SharedEvaluator(data, supernet, layout, worker, pathlib.Path(banks))
+        return SharedEvaluator(data, supernet, recipe, layout, worker, pathlib.Path(banks))
     from blockqnn.evaluation.training import TrainEvaluator
 
     return TrainEvaluator(data, recipe, layout, worker)

@@ -9,11 +9,11 @@ import pathlib
 import time
 from typing import Any
 
-import jax
 import numpy as np
 
 from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
+from blockqnn.children.devices import worker_devices
 from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
@@ -85,7 +85,7 @@ class MixtureEvaluator:
             settings: of the supernet, a mixture.
             recipe: how it is executed.
             layout: of networks of their own.
-            worker: which cache of compiled programs.
+            worker: which devices share a batch, and which cache of compiled programs.
             banks: directory of banks.
 
         Raises:
@@ -106,9 +106,10 @@ class MixtureEvaluator:
                 f"{'all' if self._own.on_all_images else 'each half of all'}, and there are "
                 f"{images} to train on; give a smaller --supernet_batch_size."
             )
-        self._compiled = dataclasses.replace(compiled_for(settings), bfloat16=recipe.bfloat16)
+        self._compiled = compiled_for(settings, recipe.bfloat16)
         self._state: _State | None = None
-        self.device = jax.devices()[0].device_kind
+        self._devices = worker_devices(worker.devices)
+        self.device = self._devices[0].device_kind
 
     def prepare(self, job: Job, slot: int) -> None:
         """See `Evaluator.prepare`."""
@@ -235,7 +236,9 @@ class MixtureEvaluator:
                 bank = read_bank(self._directory / name, bank)
                 alpha, vector = _from_arrays(read_beside(self._directory / name), len(rows))
             plan = space.mixture_plan(self._layout, own.partial_channels)
-            execution = make_mixture(plan, bank, self._settings, self._recipe, self._train)
+            execution = make_mixture(
+                plan, bank, self._settings, self._recipe, self._train, self._devices
+            )
             self._state = _State(name, execution, bank, alpha, vector)
         return self._state
 

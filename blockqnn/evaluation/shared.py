@@ -9,25 +9,28 @@ import math
 import pathlib
 import time
 
-import jax
 import numpy as np
 
 from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
+from blockqnn.children.devices import worker_devices
 from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import design_of, write
-from blockqnn.settings import DataSettings, WorkerSettings
+from blockqnn.networks.spaces.contract import Design
+from blockqnn.networks.spaces.registry import design_of, space_of, write
+from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.shared_work import BankEpoch, GradientMatch
 from blockqnn.supernet_settings import RECALIBRATED, SupernetSettings
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
 from blockqnn.supernets.cuts import read_distances, write_distances
+from blockqnn.supernets.execution import PathExecution
 from blockqnn.supernets.matching import edge_distances
-from blockqnn.supernets.paths import Paths, accuracy, cosine, restarted, train
+from blockqnn.supernets.path_programs import make_paths
+from blockqnn.supernets.paths import Paths, cosine, restarted
 from blockqnn.trial import Job, Outcome
 
 _KEPT_BANKS = 8
@@ -46,6 +49,7 @@ class SharedEvaluator:
         self,
         data: DataSettings,
         settings: SupernetSettings,
+        recipe: Recipe,
         layout: Layout,
         worker: WorkerSettings,
         banks: pathlib.Path,
@@ -56,16 +60,19 @@ class SharedEvaluator:
             data: which images; a bank is trained on the training part and scores on the
                 validation part.
             settings: of the supernet.
+            recipe: how it is executed.
             layout: of its networks.
-            worker: which cache of compiled programs.
+            worker: which devices share a batch, and which cache of compiled programs.
             banks: directory of banks.
 
         Raises:
-            UserError: if the data set cannot be read or has fewer images than a batch.
+            UserError: if the data set cannot be read or has fewer images than a batch, or there
+                are not as many devices.
         """
         begin_cache(worker.compilation_cache)
         lowerings_record()
-        self._settings, self._directory = settings, banks
+        self._settings, self._recipe, self._directory = settings, recipe, banks
+        self._devices = worker_devices(worker.devices)
         self._layout = settings.layout_of(layout)
         self._train, self._validation = on_device(*load_search_parts(data))
         images = len(self._train.labels)
@@ -74,8 +81,9 @@ class SharedEvaluator:
                 f"A step of the supernet takes {settings.batch_size} images and there are "
                 f"{images} to train on; give a smaller --supernet_batch_size."
             )
-        self._compiled = compiled_for(settings)
-        self.device = jax.devices()[0].device_kind
+        self._compiled = compiled_for(settings, recipe.bfloat16)
+        self._executions: dict[str, PathExecution] = {}
+        self.device = self._devices[0].device_kind
         self._banks: collections.OrderedDict[str, Bank] = collections.OrderedDict()
 
     def prepare(self, job: Job, slot: int) -> None:
@@ -110,7 +118,7 @@ class SharedEvaluator:
         if work.renewed:
             bank = bank.without_moments()
         settings, steps = self._settings, len(work.paths)
-        paths = self._paths(bank)
+        designs = [design_of(code) for code in work.paths]
         random = np.random.default_rng([seed, work.epoch])
         order = random.permutation(len(self._train.labels))[: steps * settings.batch_size]
         epoch, epochs = work.epoch, work.epochs
@@ -122,13 +130,12 @@ class SharedEvaluator:
             np.arange(epoch * steps, (epoch + 1) * steps),
             epochs * steps,
         )
-        losses = train(
+        losses = self._execution(designs[0]).train(
             bank,
-            [paths.path(design_of(code)) for code in work.paths],
+            designs,
             augmented(self._train, settings.augmentation, (seed, work.epoch)),
             order.astype(np.int32).reshape(steps, settings.batch_size),
             rates,
-            settings.gradient_norm,
         )
         loss = float(np.mean(losses))
         if not math.isfinite(loss):
@@ -151,22 +158,21 @@ class SharedEvaluator:
                 [random.permutation(images) for _ in range(1 + len(work.designs) * size // images)]
             )
             order = order[: len(work.designs) * size].astype(np.int32).reshape(-1, size)
-            found = edge_distances(
-                bank, self._paths(bank), self._train, work.designs, order, work.edges
-            )
+            # Few designs and no updates: the chain is quick enough on every device.
+            paths = Paths(self._layout, bank, size, self._train)
+            found = edge_distances(bank, paths, self._train, work.designs, order, work.edges)
             write_distances(path, found)
         return max(float(np.max(matrix)) for matrix in read_distances(path).values())
 
     def _scored(self, job: Job) -> float:
-        bank = self._bank(job.bank, job.seed)
-        path = self._paths(bank).path(design_of(job.code))
+        bank, design = self._bank(job.bank, job.seed), design_of(job.code)
         calibration = None
         if self._settings.statistics == RECALIBRATED:
             calibration = self._train, self._calibration()
         batch = job.scored_batch
-        return accuracy(
+        return self._execution(design).accuracy(
             bank,
-            path,
+            design,
             self._validation,
             self._settings.statistics,
             calibration,
@@ -181,8 +187,20 @@ class SharedEvaluator:
         # Images of one class may stand beside one another: each batch takes every so many.
         return chosen.reshape(size, batches).T
 
-    def _paths(self, bank: Bank) -> Paths:
-        return Paths(self._layout, bank, self._settings.batch_size, self._train)
+    def _execution(self, design: Design) -> PathExecution:
+        """What executes the paths of a design's space."""
+        name = space_of(design).name
+        if name not in self._executions:
+            self._executions[name] = make_paths(
+                design,
+                self._layout,
+                self._settings,
+                self._recipe,
+                Bank(self._compiled, 0),
+                self._train,
+                self._devices,
+            )
+        return self._executions[name]
 
     def _bank(self, name: str, seed: int) -> Bank:
         if not name:

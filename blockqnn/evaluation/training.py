@@ -18,7 +18,7 @@ from blockqnn.children.compilation import (
     compilation_times,
     prune,
 )
-from blockqnn.children.devices import local_devices
+from blockqnn.children.devices import worker_devices
 from blockqnn.children.training import (
     CompiledChild,
     TrainingError,
@@ -28,7 +28,6 @@ from blockqnn.children.training import (
     train_compiled,
 )
 from blockqnn.data.datasets import load_search_parts
-from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, design_plan
@@ -64,7 +63,7 @@ class TrainEvaluator:
                 devices, or the cache or the table of lowerings cannot be used.
         """
         self._recipe, self._layout = recipe, layout
-        devices = _devices(worker.devices)
+        devices = worker_devices(worker.devices)
         self._cache = begin_cache(worker.compilation_cache)
         lowerings_record()  # A table that is damaged is no matter of single children.
         parts = load_search_parts(data)
@@ -143,19 +142,6 @@ class TrainEvaluator:
             if self._cache and self._ended % CHILDREN_BETWEEN_PRUNINGS == 0:
                 prune(self._cache, CACHE_BYTES)
             return self._counted - before
-
-
-def _devices(count: int) -> list[jax.Device]:
-    """The devices to train on."""
-    found = local_devices()
-    if count > len(found):
-        raise UserError(
-            f"--devices_per_worker is {count}, but a worker sees {len(found)} "
-            f"device{'s' if len(found) > 1 else ''} here."
-        )
-    # Each GPU has a worker of its own; the cores of a TPU can only be owned by one.
-    automatic = len(found) if found[0].platform == "tpu" else 1
-    return found[: count or automatic]
 
 
 def _default_device(device: jax.Device | None) -> contextlib.AbstractContextManager[object]:

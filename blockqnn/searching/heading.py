@@ -138,6 +138,8 @@ def _supernet(settings: SearchSettings) -> str | None:
         f"{in_units(numbers)} parameters, {in_units(4 * arrays * numbers)}B with the optimiser's "
         f"state{' for each part' if own.split else ''}."
     )
+    if settings.recipe.execution != "layers" and (reason := space.unplanned(layout)):
+        lines.append(f"Layer by layer on every device: {reason[0].lower()}{reason[1:]}.")
     if own.split:
         count = part_count(own, space_named(settings.space))
         along = "along " + (", then " if own.split_levels > 1 else " and ").join(own.split)

@@ -21,12 +21,20 @@ from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.supernet_settings import ADAM, SupernetSettings
 
 
-def compiled_for(settings: SupernetSettings) -> Compiled:
-    """What the programs of a supernet depend on."""
+def compiled_for(settings: SupernetSettings, bfloat16: bool = False) -> Compiled:
+    """What the programs of a supernet depend on.
+
+    Args:
+        settings: of the supernet.
+        bfloat16: compute in it; weights stay float32.
+
+    Returns:
+        The optimiser and the type of activations.
+    """
     if settings.optimiser == ADAM:
-        return Compiled(Adam())
+        return Compiled(Adam(), bfloat16)
     nesterov = settings.mixture is None
-    return Compiled(Momentum(settings.momentum, nesterov, settings.weight_decay))
+    return Compiled(Momentum(settings.momentum, nesterov, settings.weight_decay), bfloat16)
 
 
 class Bank:

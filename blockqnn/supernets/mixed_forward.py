@@ -22,6 +22,7 @@ def mixed_forward(
     rows: Rows,
     images: jax.Array,
     rematerialise: bool = False,
+    devices: str | None = None,
 ) -> tuple[jax.Array, list[Arrays]]:
     """Computes a mixture in training.
 
@@ -32,6 +33,7 @@ def mixed_forward(
         rows: of alpha.
         images: [B, H, W, C], normalised.
         rematerialise: whether what is within an edge is computed again on the way back.
+        devices: as for `blockqnn.networks.layers.compute_by_batch`.
 
     Returns:
         Logits [B, classes] and the statistics after it.
@@ -45,7 +47,8 @@ def mixed_forward(
         """Computes a layer."""
         layer = plan[position]
         own = {ROW: rows[layer.mixture]} if layer.mixture else own
-        return compute(layer, own, running, [read[i] for i in layer.inputs], training=True)
+        inputs = [read[i] for i in layer.inputs]
+        return compute(layer, own, running, inputs, training=True, devices=devices)
 
     for position in range(1, len(plan)):
         if position in inside:
@@ -71,6 +74,7 @@ def mixed_forward(
                     statistics[member],
                     [found[i] for i in plan[member].inputs],
                     training=True,
+                    devices=devices,
                 )
                 running.append(statistics_after)
             return found[members[-1]], running

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import jax
 import numpy as np
 
 from blockqnn.children.execution import DeviceImages
@@ -16,6 +18,7 @@ from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.alpha import Alpha, Rows
 from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.curvature import Product
+from blockqnn.supernets.device_group import group_for
 from blockqnn.supernets.mixture_chain import MixtureChain
 from blockqnn.supernets.mixture_program import MixtureProgram
 
@@ -73,7 +76,12 @@ class MixtureExecution(Protocol):
 
 
 def make_mixture(
-    plan: Plan, bank: Bank, settings: SupernetSettings, recipe: Recipe, part: DeviceImages
+    plan: Plan,
+    bank: Bank,
+    settings: SupernetSettings,
+    recipe: Recipe,
+    part: DeviceImages,
+    devices: Sequence[jax.Device],
 ) -> MixtureExecution:
     """Compiles a mixture.
 
@@ -83,6 +91,7 @@ def make_mixture(
         settings: of the supernet, a mixture.
         recipe: says how it is executed.
         part: images that steps are taken on.
+        devices: that share each batch.
 
     Returns:
         What executes it.
@@ -98,5 +107,12 @@ def make_mixture(
             "--hessian=exact differentiates the whole network at once: --execution=whole; layer by "
             "layer there is --hessian=difference."
         )
-    kind = MixtureProgram if whole else MixtureChain
-    return kind(plan, bank, own, settings.batch_size, settings.gradient_norm, part)
+    given = plan, bank, own, settings.batch_size, settings.gradient_norm, part
+    if whole:
+        return MixtureProgram(*given, group_for(devices, settings.batch_size))
+    if len(devices) > 1:
+        raise UserError(
+            f"--devices_per_worker is {len(devices)}, and devices share a batch of the mixture in "
+            "one program alone: --execution=whole."
+        )
+    return MixtureChain(*given)

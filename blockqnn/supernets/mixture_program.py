@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ from blockqnn.supernets import bilevel
 from blockqnn.supernets.alpha import Alpha, Rows, adam_step
 from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.curvature import Product
+from blockqnn.supernets.device_group import PARTS, PARTS_OF_EACH, WHOLE, DeviceGroup
 from blockqnn.supernets.mixed_forward import mixed_forward
 from blockqnn.supernets.paths import filled_batches
 
@@ -39,6 +41,7 @@ class MixtureProgram:
         batch_size: int,
         most_norm: float,
         part: DeviceImages,
+        group: DeviceGroup | None = None,
     ):
         """Prepares, without compiling.
 
@@ -49,7 +52,9 @@ class MixtureProgram:
             batch_size: images in a step.
             most_norm: to which the norm of the weights' gradients is cut; 0 for no bound.
             part: images that steps are taken on.
+            group: of devices that share each batch; None for the default device.
         """
+        self._group = group or DeviceGroup(jax.devices()[:1])
         self._plan, self._settings, self._part = plan, settings, part
         self._batch_size, self._most_norm = batch_size, most_norm
         optimiser = bank.compiled.optimiser
@@ -71,14 +76,21 @@ class MixtureProgram:
             self._moments[position] = entry.moments
         options = compiler_options()
         self._scans = jax.default_backend() != "cpu"
-        self._step: Any = jax.jit(
-            self._one_step, static_argnames="trains_alpha", compiler_options=options
+        make = functools.partial(self._group.program, options=options)
+        # By whether alpha is trained.
+        self._step, self._epoch = (
+            {
+                trains: make(
+                    functools.partial(function, trains_alpha=trains),
+                    (WHOLE, batches, batches, WHOLE, WHOLE),
+                    WHOLE,
+                )
+                for trains in (False, True)
+            }
+            for function, batches in ((self._one_step, PARTS), (self._steps, PARTS_OF_EACH))
         )
-        self._epoch: Any = jax.jit(
-            self._steps, static_argnames="trains_alpha", compiler_options=options
-        )
-        self._count: Any = jax.jit(self._counted, compiler_options=options)
-        self._product: Any = jax.jit(self._curved, compiler_options=options)
+        self._count = make(self._counted, (WHOLE, WHOLE, WHOLE, PARTS, PARTS), WHOLE)
+        self._product = make(self._curved, (WHOLE, WHOLE, WHOLE, PARTS, WHOLE), WHOLE)
 
     def train(
         self,
@@ -99,22 +111,15 @@ class MixtureProgram:
             _placed(alpha.second),
             jnp.float32(alpha.steps),
         )
-        given = part, np.float32(rate)
+        given = self._group.images(part), np.float32(rate)
         if self._scans:
-            state, losses = self._epoch(
-                state, jnp.asarray(order), jnp.asarray(judged), *given, trains_alpha=trains_alpha
-            )
+            state, losses = self._epoch[trains_alpha](state, order, judged, *given)
         else:
             losses = []
             for indices, other in zip(order, judged, strict=True):
-                state, loss = self._step(
-                    state,
-                    jnp.asarray(indices),
-                    jnp.asarray(other),
-                    *given,
-                    trains_alpha=trains_alpha,
-                )
+                state, loss = self._step[trains_alpha](state, indices, other, *given)
                 losses.append(loss)
+        self._group.require_equal(state)
         self._parameters, self._statistics, self._moments, *of_alpha = state
         rows, first, second, steps = jax.device_get(of_alpha)
         return np.asarray(jax.device_get(losses), np.float64), Alpha(
@@ -124,11 +129,11 @@ class MixtureProgram:
     def curvature(self, rows: Rows, indices: np.ndarray) -> Product:
         """See `MixtureExecution.curvature`: exactly, as a derivative of the gradient."""
         state = self._parameters, self._statistics
-        own, chosen = _placed(rows), jnp.asarray(indices)
+        own, part = _placed(rows), self._group.images(self._part)
 
         def product(vector: Rows) -> dict[str, np.ndarray]:
             """`H v`."""
-            found = self._product(state, own, self._part, chosen, _placed(vector))
+            found = self._product(state, own, part, indices, _placed(vector))
             return dict(jax.device_get(found))
 
         return product
@@ -137,7 +142,7 @@ class MixtureProgram:
         """See `MixtureExecution.accuracy`."""
         state, own = (self._parameters, self._statistics), _placed(rows)
         counts = [
-            self._count(state, own, part, jnp.asarray(indices), jnp.asarray(real))
+            self._count(state, own, self._group.images(part), indices, real)
             for indices, real in filled_batches(len(part.labels), self._batch_size)
         ]
         return float(np.sum(jax.device_get(counts))) / len(part.labels)
@@ -154,11 +159,18 @@ class MixtureProgram:
         images, labels = take_batch(part, indices, self._dtype)
 
         def loss(parameters: Any, rows: Any) -> tuple[jax.Array, Any]:
-            """Of the batch."""
+            """Of the batch: on the way back, the mean over devices averages gradients too."""
+            parameters, rows = self._group.mean((parameters, rows))
             logits, after = mixed_forward(
-                self._plan, parameters, statistics, rows, images, self._settings.rematerialise
+                self._plan,
+                parameters,
+                statistics,
+                rows,
+                images,
+                self._settings.rematerialise,
+                self._group.axis,
             )
-            return mean_cross_entropy(logits, labels), after
+            return self._group.mean(mean_cross_entropy(logits, labels)), after
 
         return loss
 
@@ -247,8 +259,11 @@ class MixtureProgram:
     ) -> jax.Array:
         parameters, statistics = state
         images, labels = take_batch(part, indices, self._dtype)
-        logits, _ = mixed_forward(self._plan, parameters, statistics, rows, images)
-        return count_correct(logits, labels, real)
+        logits, _ = mixed_forward(
+            self._plan, parameters, statistics, rows, images, devices=self._group.axis
+        )
+        right: jax.Array = self._group.total(count_correct(logits, labels, real))
+        return right
 
 
 def _placed(rows: Rows) -> dict[str, jax.Array]:

@@ -20,6 +20,7 @@ from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_plan
 from blockqnn.supernet_settings import OF_BATCH, RECALIBRATED
 from blockqnn.supernets.bank import Bank
+from blockqnn.supernets.execution import Calibration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,25 +94,10 @@ def accuracy(
     path: Path,
     part: DeviceImages,
     statistics: str,
-    calibration: tuple[DeviceImages, np.ndarray] | None = None,
+    calibration: Calibration | None = None,
     batches: range | None = None,
 ) -> float:
-    """The share of images that a design classifies correctly with the bank's arrays.
-
-    The bank stays as it is, so a score does not depend on what was scored before. Nor does it
-    depend on the size of batches, unless the statistics are those of the batch.
-
-    Args:
-        bank: whose arrays.
-        path: the design.
-        part: images to score on.
-        statistics: of batch norm: `recalibrated`, `batch` or `running`.
-        calibration: for the first, the training part and int32 [batches, batch].
-        batches: of the part that are looked at; None for all.
-
-    Returns:
-        From 0 to 1.
-    """
+    """See `PathExecution.accuracy`; `path` is the design's."""
     weights = [dataclasses.replace(own) for own in bank.weights(path.plan, path.chain.all_steps)]
     if statistics == RECALIBRATED:
         assert calibration is not None
@@ -147,6 +133,49 @@ def share_correct(
         counts.append(count_correct_of(logits, labels, jnp.asarray(real)))
         seen += int(real.sum())
     return float(np.sum(jax.device_get(counts))) / seen
+
+
+class PathChain:
+    """Executes paths as chains of small programs: for processors."""
+
+    def __init__(
+        self, layout: Layout, bank: Bank, batch_size: int, most_norm: float, part: DeviceImages
+    ):
+        """Prepares.
+
+        Args:
+            layout: as for `Paths`.
+            bank: likewise.
+            batch_size: likewise.
+            most_norm: to which the norm of a step's gradients is cut; 0 for no bound.
+            part: as for `Paths`.
+        """
+        self._paths, self._most_norm = Paths(layout, bank, batch_size, part), most_norm
+
+    def train(
+        self,
+        bank: Bank,
+        designs: Sequence[Design],
+        part: DeviceImages,
+        order: np.ndarray,
+        rates: np.ndarray,
+    ) -> np.ndarray:
+        """See `PathExecution.train`."""
+        paths = [self._paths.path(design) for design in designs]
+        return train(bank, paths, part, order, rates, self._most_norm)
+
+    def accuracy(
+        self,
+        bank: Bank,
+        design: Design,
+        part: DeviceImages,
+        statistics: str,
+        calibration: Calibration | None = None,
+        batches: range | None = None,
+    ) -> float:
+        """See `PathExecution.accuracy`."""
+        path = self._paths.path(design)
+        return accuracy(bank, path, part, statistics, calibration, batches)
 
 
 def cosine(first: float, last: float, step: np.ndarray, steps: int) -> np.ndarray:

@@ -112,6 +112,7 @@ def local_places(settings: SearchSettings, run: RunSettings) -> list[Place]:
         settings.evaluator,
         placing_environment(),
         gpus_per_worker=run.ray.gpus,
+        devices=run.worker.devices,
     )
 
 

@@ -44,6 +44,7 @@ def places(
     evaluator: str,
     environment: Mapping[str, str] = os.environ,
     gpus_per_worker: float = 0.0,
+    devices: int = 0,
 ) -> list[Place]:
     """Divides the machine among workers.
 
@@ -55,6 +56,7 @@ def places(
         evaluator: what looks at no images takes no time, so that one worker is enough.
         environment: the driver's.
         gpus_per_worker: a part of a GPU lets as many workers share one; 0 for one each.
+        devices: that a worker computes on; more than one are as many GPUs.
 
     Returns:
         A place for each worker.
@@ -63,6 +65,9 @@ def places(
         workers = workers or 1
     gpus = visible_gpus(environment)
     if gpus:
+        if devices > 1:
+            count = max(1, len(gpus) // devices)
+            gpus = [",".join(gpus[n * devices : (n + 1) * devices]) for n in range(count)]
         sharing = math.floor(1 / gpus_per_worker + 1e-4) if 0 < gpus_per_worker < 1 else 1
         return _on_gpus(workers or sharing * len(gpus), gpus, environment)
     if has_tpu(environment):

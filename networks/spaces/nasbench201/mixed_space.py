@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from typing import Any
 
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.mixing import Mixing, Row, Shares, refuse_partial
 from blockqnn.networks.spaces.nasbench201 import mixing
-from blockqnn.networks.spaces.nasbench201.codes import CellCode
+from blockqnn.networks.spaces.nasbench201.codes import Cell, CellCode
 from blockqnn.networks.spaces.nasbench201.stacking import mixture_plan
+from blockqnn.networks.spaces.sharing import Sharing
 
 
-class MixedCells(Mixing, abc.ABC):
-    """The part of `CellSpace` that mixes operations."""
+class MixedCells(Sharing, Mixing, abc.ABC):
+    """The part of `CellSpace` that has all operations on every edge."""
 
     @abc.abstractmethod
     def require_layout(self, layout: Layout) -> None:
@@ -45,3 +47,15 @@ class MixedCells(Mixing, abc.ABC):
     def tally(self, code: CellCode) -> dict[str, dict[str, int]]:
         """See `Mixing.tally`."""
         return mixing.tally(code)
+
+    def unplanned(self, layout: Layout) -> str:
+        """See `Sharing.unplanned`."""
+        return ""
+
+    def paths_plan(self, design: Any, layout: Layout) -> Plan:
+        """See `Sharing.paths_plan`: the mixture's, of which a path has one input for each edge."""
+        return self.mixture_plan(layout)
+
+    def path(self, design: Cell) -> dict[str, tuple[int, ...]]:
+        """See `Sharing.path`."""
+        return mixing.path(design.code)

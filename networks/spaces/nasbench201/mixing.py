@@ -73,6 +73,17 @@ def of_kept(kept: Mapping[str, str]) -> CellCode:
     )
 
 
+def path(code: CellCode) -> dict[str, tuple[int, ...]]:
+    """See `Sharing.path`: in the row of each edge its operation, or nothing for `none`."""
+    others = range(1, len(OPERATIONS))
+    on = {EDGES[edge - 1]: operation for edge, operation in code}
+    return {
+        f"{CELL}/{target}<-{source}": tuple(int(each == on[source, target]) for each in others)
+        for target in range(1, NODES)
+        for source in range(target)
+    }
+
+
 def tally(code: CellCode) -> dict[str, dict[str, int]]:
     """See `Mixing.tally`."""
     counts = {SKIP: 0, POOL: 0, CONVOLUTION: 0}

@@ -1,23 +1,26 @@
-"""Of a space of cells of pairs: its mixtures."""
+"""Of a space of cells of pairs: its mixtures, and the network of which designs are paths."""
 
 from __future__ import annotations
 
 import abc
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.mixing import Mixing, Row, Shares, refuse_partial
-from blockqnn.networks.spaces.pairs import codes, mixing
+from blockqnn.networks.spaces.pairs import codes, mixing, paths
 from blockqnn.networks.spaces.pairs.codes import PairCode
 from blockqnn.networks.spaces.pairs.families import Family
 from blockqnn.networks.spaces.pairs.meaning import Cells
+from blockqnn.networks.spaces.pairs.rules import RULES
 from blockqnn.networks.spaces.pairs.stacking import cells_plan
+from blockqnn.networks.spaces.sharing import Sharing
 
 
-class MixedPairs(Mixing, abc.ABC):
-    """The part of `PairSpace` that mixes operations."""
+class MixedPairs(Sharing, Mixing, abc.ABC):
+    """The part of `PairSpace` that has all operations on every edge."""
 
     family: Family
     kept_edges = mixing.HALVES
@@ -63,3 +66,20 @@ class MixedPairs(Mixing, abc.ABC):
     def tally(self, code: PairCode) -> dict[str, dict[str, int]]:
         """See `Mixing.tally`."""
         return mixing.tally(codes.cells_of(self.family, code))
+
+    def unplanned(self, layout: Layout) -> str:
+        """See `Sharing.unplanned`."""
+        return self.unshared(layout) or paths.unplanned(self.family)
+
+    def paths_plan(self, design: Any, layout: Layout) -> Plan:
+        """See `Sharing.paths_plan`: as the mixture, with a choice of what goes out."""
+        if reason := self.unplanned(layout):
+            raise LayoutError(f"{reason}.")
+        rules = self.rules_in(design, layout)
+        cells = paths.all_states(self.family, RULES[rules].squeezes)
+        placing = functools.partial(paths.PathPlacing, self.family, 1)
+        return cells_plan(cells, layout, rules, placing)
+
+    def path(self, design: Cells) -> dict[str, tuple[int, ...]]:
+        """See `Sharing.path`."""
+        return paths.path(self.family, design)

@@ -184,22 +184,16 @@ class Placing:
 
     def _squeezed(self, states: Sequence[int], outputs: Sequence[int]) -> int:
         """A 1x1 convolution of all states together, each state having its own part of it."""
-        parts = []
-        for state, here in zip(states, outputs, strict=True):
-            rectified = self._add(f"squeezed{state}/relu", Operation.RELU, (here,))
-            parts.append(
-                self._add(
-                    f"squeezed{state}/convolution",
-                    Operation.CONVOLUTION,
-                    (rectified,),
-                    kernel=1,
-                    filters=self._filters,
-                )
-            )
+        parts = [self._squeezed_part(*both) for both in zip(states, outputs, strict=True)]
         here = parts[0]
         for number, part in enumerate(parts[1:], start=1):
             here = self._add(f"squeezed/sum{number}", Operation.ADD, (here, part))
         return self._add("squeezed/norm", Operation.BATCH_NORM, (here,))
+
+    def _squeezed_part(self, state: int, here: int) -> int:
+        rectified = self._add(f"squeezed{state}/relu", Operation.RELU, (here,))
+        name = f"squeezed{state}/convolution"
+        return self._add(name, Operation.CONVOLUTION, (rectified,), 1, filters=self._filters)
 
     def _half(self, name: str, operation: CellOperation, here: int, stride: int) -> int:
         if operation.kind is Kind.IDENTITY:
@@ -213,7 +207,10 @@ class Placing:
                 stride=stride,
             )
             if not self._builder.scales and self._rules.norms_pools:
-                here = self._add(f"{name}/pooling_norm", Operation.BATCH_NORM, (here,))
+                # Named for the pooling, or all poolings of an edge would share its statistics.
+                here = self._add(
+                    f"{name}/{operation.name}/pooling_norm", Operation.BATCH_NORM, (here,)
+                )
             return self._to_width(name, here)
         if self._rules.narrows and operation.kind in _NARROWED and operation.kernel > 1:
             return self._narrowed(name, operation, here, stride)

@@ -39,13 +39,16 @@ def stage_filters(filters: Sequence[int], rules: str) -> tuple[int, ...]:
     return tuple(filters[0] * factor**stage for stage in range(_STAGES))
 
 
-def macro_plan(design: MacroNetwork, layout: Layout, rules: str) -> Plan:
+def macro_plan(
+    design: MacroNetwork, layout: Layout, rules: str, body: type[Body] | None = None
+) -> Plan:
     """A network from the image to the logits.
 
     Args:
         design: its layers.
         layout: `filters` has C of each stage, or of the first.
         rules: one of `MACRO_RULES`.
+        body: what places the layers; None for those of the design alone.
 
     Returns:
         The plan.
@@ -56,7 +59,7 @@ def macro_plan(design: MacroNetwork, layout: Layout, rules: str) -> Plan:
     here = builder.convolution("stem/convolution", Operation.CONVOLUTION, 0, 3, filters[0])
     here = builder.place("stem/norm", Operation.BATCH_NORM, (here,))
     with builder.norms(scale=not layout.unscaled):
-        here = _Body(builder, design, filters, MACRO_RULES[rules]).place(here)
+        here = (body or Body)(builder, design, filters, MACRO_RULES[rules]).place(here)
     here = builder.place("head/pooling", Operation.GLOBAL_POOLING, (here,))
     builder.place("head/linear", Operation.PRODUCT, (here,), filters=layout.classes)
     return tuple(builder.layers)
@@ -78,11 +81,11 @@ def macro_alone(design: MacroNetwork, channels: int, filters: int, rules: str) -
     builder.place("image", Operation.IMAGE, (), (8, 8, channels))
     # A short network has no room for all stages.
     stages = stage_filters((filters,), rules)[: len(design.layers)]
-    _Body(builder, design, stages, MACRO_RULES[rules]).place(0)
+    Body(builder, design, stages, MACRO_RULES[rules]).place(0)
     return tuple(builder.layers)
 
 
-class _Body:
+class Body:
     """Places the layers."""
 
     def __init__(

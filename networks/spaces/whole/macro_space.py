@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Self
 
 from blockqnn.networks.graph import Graph
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Promise
 from blockqnn.networks.spaces.whole.codes import WholeCode
 from blockqnn.networks.spaces.whole.families import ENAS_MACRO, Family, Kind
+from blockqnn.networks.spaces.whole.macro_paths import PathBody, path
 from blockqnn.networks.spaces.whole.macro_plan import macro_alone, macro_plan, stage_filters
 from blockqnn.networks.spaces.whole.meaning import MacroNetwork, macro_meaning
 from blockqnn.networks.spaces.whole.picture import Widths, macro_graph
@@ -55,6 +56,21 @@ class MacroSpace(WholeSpace):
         if not MACRO_RULES[self.rules_of(layout)].concatenates:
             return ""
         return f"Layers of {self.name} have one width only under --network_rules={SUM_SKIPS}"
+
+    def unplanned(self, layout: Layout) -> str:
+        """See `Sharing.unplanned`."""
+        return self.unshared(layout)
+
+    def paths_plan(self, design: MacroNetwork, layout: Layout) -> Plan:
+        """See `Sharing.paths_plan`: a network of as many layers, each with every operation."""
+        if reason := self.unplanned(layout):
+            raise LayoutError(f"{reason}.")
+        self.plan(design, layout)  # Refuses what such a network cannot stand in.
+        return macro_plan(design, layout, self.rules_of(layout), PathBody)
+
+    def path(self, design: MacroNetwork) -> dict[str, tuple[int, ...]]:
+        """See `Sharing.path`."""
+        return path(design)
 
     def rewarded_plan(self, design: MacroNetwork, layout: Layout) -> Plan:
         """See `SearchSpace.rewarded_plan`: the whole child."""

@@ -244,6 +244,7 @@ BY_GRADIENTS = ("--split=auto", "--split_epochs=1", "--split_levels=2", "--split
 LEARNING = {
     "splits by gradients": ((*SMALL, *BY_GRADIENTS), (2, 4), 8),
     "a split": (SPLIT, (1, 4, 9), 12),
+    "a program": ((*SMALL, "--filters=2", "--execution=whole", "--supernet_epochs=5"), (2,), 5),
     "ppo": ((*BY_AGENT, "--agent=ppo", "--ppo_children=3"), (1, 3), 5),
 }
 

@@ -1,8 +1,10 @@
 """Mixtures: a chain of small programs and one whole program compute and train the same."""
 
 import dataclasses
+import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -23,6 +25,7 @@ from blockqnn.networks.plan import Operation
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.networks.spaces.shares import shares_of, softmax
 from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.supernets import bilevel
 from blockqnn.supernets.alpha import (
     Alpha,
     adam_step,
@@ -32,6 +35,7 @@ from blockqnn.supernets.alpha import (
     left_out,
 )
 from blockqnn.supernets.bank import Bank, compiled_for
+from blockqnn.supernets.device_group import PARTS, WHOLE, DeviceGroup
 from blockqnn.supernets.mixture_chain import MixtureChain
 from blockqnn.supernets.mixture_program import MixtureProgram
 
@@ -127,6 +131,45 @@ def test_second_order_exactly_and_by_differences_and_unlike_the_first(part):
     assert np.median(np.abs(chain - exact)) < 0.01 * size
     assert np.corrcoef(chain, exact)[0, 1] > 0.95
     assert np.median(np.abs(first - exact)) > 0.02 * size
+
+
+def test_devices_that_share_batches_end_as_one_does(part):
+    found = []
+    for count in (1, 4):
+        kind = functools.partial(MixtureProgram, group=DeviceGroup(jax.devices()[:count]))
+        execution, bank, alpha = made(kind, part, bilevel=JOINT, alpha_beta1=0.0)
+        order, judged = batches(2)
+        losses, after = execution.train(part, order, judged, RATE, alpha, trains_alpha=True)
+        execution.put_back()
+        accuracy = execution.accuracy(after.rows, part)
+        found.append((losses, after.rows, after.first, arrays_of(bank), accuracy))
+    close(found[0], found[1], 1e-4)
+
+
+def test_second_derivatives_are_those_of_the_mean_over_devices():
+    """The mean of weights over devices, which are equal, averages whatever is derived by them."""
+    random = np.random.default_rng(0)
+    data = random.standard_normal((2, 8, 4), np.float32)
+    w, alpha = random.standard_normal((2, 4), np.float32)
+
+    def gradient(group):
+        def of_part(w, alpha, train, judged):
+            def loss(images):
+                def of(w, alpha):
+                    w, alpha = group.mean((w, alpha))
+                    y = jnp.tanh(images * w[None]) * alpha[None]
+                    y = y - group.mean(jnp.mean(y, axis=0))[None]
+                    return group.mean(jnp.mean(jnp.square(y - jnp.sin(images))))
+
+                return of
+
+            rate, velocity = jnp.float32(0.3), jnp.ones_like(w)
+            return bilevel.second_order(loss(train), loss(judged), w, alpha, velocity, rate, 0.9)
+
+        return group.program(of_part, (WHOLE, WHOLE, PARTS, PARTS), WHOLE)(w, alpha, *data)
+
+    one, four = (gradient(DeviceGroup(jax.devices()[:count])) for count in (1, 4))
+    np.testing.assert_allclose(one, four, rtol=1e-5, atol=1e-6)
 
 
 def test_what_is_within_an_edge_may_be_computed_again_and_steps_scanned(part):

@@ -112,3 +112,11 @@ def test_workers_that_share_a_gpu_share_its_memory():
 )
 def test_a_worker_compiles_with_the_cores_that_it_has(found, wanted):
     assert compile_threads(found) == wanted
+
+
+def test_a_worker_of_several_devices_has_as_many_gpus():
+    four = {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}
+    for devices, wanted in [(2, ["0,1", "2,3"]), (4, ["0,1,2,3"]), (3, ["0,1,2"]), (1, None)]:
+        found = places(0, 1, 64, "shared", four, devices=devices)
+        visible = [place.environment["CUDA_VISIBLE_DEVICES"] for place in found]
+        assert visible == (wanted or ["0", "1", "2", "3"])
