@@ -22,6 +22,8 @@ ILLEGAL = -1e30
 
 Field = tuple[str, int, int | None]
 """Its kind, its value, and the position of a decision that it points to, as of `fields`."""
+SKIP: tuple[str, int] = ("bit", 1)
+"""What an action says by which a layer reads an earlier one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +59,7 @@ class DecisionTables:
         words: the values with vectors, as pairs of a kind and a value, in order.
         kinds: for each of the T decisions what it is about, such as `operation`: the first field
             that all of its actions have; "" where there is none.
+        skips: float32 [T, A], 1 for an action by which a layer reads an earlier one.
     """
 
     sizes: Sizes
@@ -65,6 +68,7 @@ class DecisionTables:
     says: np.ndarray
     words: list[tuple[str, int]]
     kinds: list[str]
+    skips: np.ndarray
 
     def __init__(self, space: SearchSpace, distribution: str):
         """Asks a space.
@@ -93,6 +97,9 @@ class DecisionTables:
         self.sizes = Sizes(length, actions, _rounded(len(self.words), 16), max(2, given))
         self.says = self._says(found)
         self.kinds = _kinds(length, found)
+        self.skips = np.zeros((length, actions), np.float32)
+        for (t, _, number), fields in found.items():
+            self.skips[t, number] = any((kind, value) == SKIP for kind, value, _ in fields)
 
     def numbers(self, actions: Sequence[Action]) -> np.ndarray | None:
         """Decisions by number.
