@@ -84,6 +84,7 @@ class Tables(NamedTuple):
     prior: Any
     ends: Any
     says: Any
+    skips: Any
 
 
 class Written(NamedTuple):
@@ -122,7 +123,7 @@ class _State(NamedTuple):
 
 def on_device(tables: DecisionTables, device: Any) -> Tables:
     """The arrays of a space where the controller computes."""
-    arrays = tables.prior, tables.ends.astype(np.float32), tables.says
+    arrays = tables.prior, tables.ends.astype(np.float32), tables.says, tables.skips
     return Tables(*(jax.device_put(array, device) for array in arrays))
 
 
@@ -234,8 +235,7 @@ def _write(
         state, written = _decide(form, w, tables, state, t, choose, product)
         return state, (written, product.inputs)
 
-    steps = jnp.arange(sizes.length, dtype=jnp.int32), offsets
-    return jax.lax.scan(step, start, steps)[1]
+    return jax.lax.scan(step, start, (jnp.arange(sizes.length, dtype=jnp.int32), offsets))[1]
 
 
 def written_with(

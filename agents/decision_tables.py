@@ -9,7 +9,7 @@ earlier decision, whose state stands for it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,11 @@ from blockqnn.agents.exploration import draw_probabilities
 
 ILLEGAL = -1e30
 """Logarithm of the probability of what cannot be: its exponential is 0, and so is 0 times it."""
+
+Field = tuple[str, int, int | None]
+"""Its kind, its value, and the position of a decision that it points to, as of `fields`."""
+SKIP: tuple[str, int] = ("bit", 1)
+"""What an action says by which a layer reads an earlier one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +57,9 @@ class DecisionTables:
             points to each of the G things given and T decisions. P is 1, or A where fields depend
             on the action before, by whose number they then are.
         words: the values with vectors, as pairs of a kind and a value, in order.
+        kinds: for each of the T decisions what it is about, such as `operation`: the first field
+            that all of its actions have; "" where there is none.
+        skips: float32 [T, A], 1 for an action by which a layer reads an earlier one.
     """
 
     sizes: Sizes
@@ -59,6 +67,8 @@ class DecisionTables:
     ends: np.ndarray
     says: np.ndarray
     words: list[tuple[str, int]]
+    kinds: list[str]
+    skips: np.ndarray
 
     def __init__(self, space: SearchSpace, distribution: str):
         """Asks a space.
@@ -72,7 +82,7 @@ class DecisionTables:
         length, actions = _rounded(numbered.length, 8), _power_of_two(len(numbered), 64)
         self.prior = np.full((length, actions), ILLEGAL, np.float32)
         self.ends = np.zeros((length, actions), np.bool_)
-        found: dict[tuple[int, int, int], list[tuple[str, int, int | None]]] = {}
+        found: dict[tuple[int, int, int], list[Field]] = {}
         for t in range(numbered.length):
             legal = np.flatnonzero(numbered.mask(t + 1)).tolist()
             self._ask(t, legal)
@@ -86,6 +96,10 @@ class DecisionTables:
         given = 1 - min(targets, default=1)
         self.sizes = Sizes(length, actions, _rounded(len(self.words), 16), max(2, given))
         self.says = self._says(found)
+        self.kinds = _kinds(length, found)
+        self.skips = np.zeros((length, actions), np.float32)
+        for (t, _, number), fields in found.items():
+            self.skips[t, number] = any((kind, value) == SKIP for kind, value, _ in fields)
 
     def numbers(self, actions: Sequence[Action]) -> np.ndarray | None:
         """Decisions by number.
@@ -153,9 +167,7 @@ class DecisionTables:
             self.prior[t, number] = np.log(chances[number])
             self.ends[t, number] = self._space.is_end(self._numbered.action(number, t + 1))
 
-    def _says(
-        self, found: dict[tuple[int, int, int], list[tuple[str, int, int | None]]]
-    ) -> np.ndarray:
+    def _says(self, found: Mapping[tuple[int, int, int], Sequence[Field]]) -> np.ndarray:
         sizes = self.sizes
         before = sizes.actions if self._space.fields_by_state else 1
         width = sizes.values + sizes.given + sizes.length
@@ -171,6 +183,17 @@ class DecisionTables:
                     place = sizes.values + sizes.given + target - 1
                 says[t, p, number, place] += 1.0
         return says
+
+
+def _kinds(length: int, found: Mapping[tuple[int, int, int], Sequence[Field]]) -> list[str]:
+    """What decisions are about, given what each action at each position says."""
+    said: list[list[list[str]]] = [[] for _ in range(length)]
+    for (t, _, _), fields in found.items():
+        said[t].append([kind for kind, _, _ in fields])
+    return [
+        next((kind for kind in each[0] if all(kind in other for other in each)), "") if each else ""
+        for each in said
+    ]
 
 
 def _rounded(count: int, multiple: int) -> int:

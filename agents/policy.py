@@ -119,12 +119,19 @@ class Policy:
         )
 
     @property
-    def entropy(self) -> float:
-        """Of a whole episode in nats: the mean over some episodes, always drawn alike."""
+    def entropies(self) -> dict[str, float]:
+        """Of a whole episode in nats, by what decisions are about; they add up to its entropy.
+
+        Each is the mean over some episodes, always drawn alike.
+        """
         random = np.random.default_rng(0)
         uniforms = random.random((_LOOKED_AT, self.tables.sizes.length)).astype(np.float32)
-        found = [float(self._written(DRAW, row).entropies.sum()) for row in uniforms]
-        return math.fsum(found) / _LOOKED_AT
+        rows = [self._written(DRAW, row).entropies for row in uniforms]
+        found = np.mean(rows, axis=0, dtype=np.float64)
+        sums: dict[str, float] = {}
+        for kind, own in zip(self.tables.kinds, found.tolist(), strict=True):
+            sums[kind] = sums.get(kind, 0.0) + own
+        return sums
 
     @property
     def concentration(self) -> float:

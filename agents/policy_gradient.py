@@ -183,12 +183,16 @@ class PolicyGradient(abc.ABC):
         Returns:
             `episodes` seen, `updates` of the policy, `stale` children left out; `entropy` of an
             episode in nats, `concentration`, the probability of the episode of the likeliest
-            decisions; the `baseline`, 0 before any; `epsilon`, always 0: all is drawn from the
-            policy.
+            decisions; where decisions are about several things, `entropy_of_operation` and so
+            on, the parts of the entropy; the `baseline`, 0 before any; `epsilon`, always 0: all
+            is drawn from the policy.
         """
         if self._figures is None:
-            policy = self._policy
-            self._figures = {"entropy": policy.entropy, "concentration": policy.concentration}
+            parts, concentration = self._policy.entropies, self._policy.concentration
+            self._figures = {"entropy": math.fsum(parts.values()), "concentration": concentration}
+            said = {kind: own for kind, own in parts.items() if kind}
+            if len(said) > 1:
+                self._figures |= {f"entropy_of_{_word(kind)}": said[kind] for kind in said}
         return {
             "epsilon": 0.0,
             "episodes": self._episodes,
@@ -266,3 +270,7 @@ class PolicyGradient(abc.ABC):
         self._updates += 1
         self._figures = None
         self._changed |= {"policy", "pending"}
+
+
+def _word(kind: str) -> str:
+    return kind.lower().replace(" ", "_")

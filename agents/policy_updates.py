@@ -24,6 +24,8 @@ class Rule:
         gradient_norm: largest norm of a gradient, longer ones being scaled down; 0 for no bound.
         clip: of PPO's ratio; 0 for REINFORCE.
         per_sequence: whether PPO's ratio is that of a whole sequence, not of each decision.
+        skip_rate: to which the probability of a skip is drawn.
+        skip_weight: how much that counts.
     """
 
     learning_rate: float
@@ -31,6 +33,8 @@ class Rule:
     gradient_norm: float
     clip: float = 0.0
     per_sequence: bool = False
+    skip_rate: float = 0.5
+    skip_weight: float = 0.0
 
     @property
     def optimiser(self) -> Any:
@@ -114,8 +118,45 @@ def clipped_objective(
     return (jnp.minimum(ratio * gains, held * gains) * weights).sum() / weights.sum()
 
 
-def objective(rule: Rule, written: Written, batch: Batch, part: Any, shares: Any) -> jax.Array:
-    """What an update climbs for some children of a batch, the entropy of their policy included.
+def skip_divergence(
+    distribution: jax.Array, alive: jax.Array, skips: jax.Array, rate: float
+) -> jax.Array:
+    """How far the probabilities of skips are from a given one, a mean over layers.
+
+    Of a layer it is the sum over the earlier ones that it may read of
+
+        KL(p || rate) = p ln(p / rate) + (1 - p) ln((1 - p) / (1 - rate))
+
+    Pham et al., "Efficient Neural Architecture Search via Parameter Sharing", ICML 2018, with a
+    rate of 0.4. Here p is what a skip is drawn with; in the authors' code it is that of half the
+    logit.
+
+    Args:
+        distribution: [m, T, A], logarithms of the probabilities of all actions.
+        alive: [m, T], 1 up to the end of an episode.
+        skips: [T, A], 1 for actions that are skips.
+        rate: in (0, 1).
+
+    Returns:
+        [m], 0 where nothing can be skipped.
+    """
+    asked = skips.max(1)
+    chances = (jnp.exp(distribution) * skips[None]).sum(2)
+    # A saturated policy must have a finite gradient.
+    chances = jnp.clip(chances, 1e-6, 1.0 - 1e-6)
+    kept = 1.0 - chances
+    apart = chances * jnp.log(chances / rate) + kept * jnp.log(kept / (1.0 - rate))
+    # The skips of a layer are decided in a row.
+    begins = asked * (1.0 - jnp.concatenate([jnp.zeros_like(asked[:1]), asked[:-1]]))
+    return (apart * alive) @ asked / jnp.maximum(alive @ begins, 1.0)
+
+
+def objective(
+    rule: Rule, written: Written, batch: Batch, part: Any, shares: Any, skips: Any
+) -> jax.Array:
+    """What an update climbs for some children of a batch.
+
+    The entropy of their policy is part of it, and how far skips are from their prior.
 
     Args:
         rule: how.
@@ -123,6 +164,7 @@ def objective(rule: Rule, written: Written, batch: Batch, part: Any, shares: Any
         batch: of which they are.
         part: int32 [S], which of the batch.
         shares: float32 [S], how much each counts.
+        skips: of `Tables`.
 
     Returns:
         A number.
@@ -141,7 +183,11 @@ def objective(rule: Rule, written: Written, batch: Batch, part: Any, shares: Any
     else:
         found = reinforce_objective(written.log_probabilities, gains, shares)
     entropy = (written.entropies.sum(1) * shares).sum() / shares.sum()
-    return found + rule.entropy_weight * entropy
+    found += rule.entropy_weight * entropy
+    if rule.skip_weight:
+        apart = skip_divergence(written.distribution, written.alive, skips, rule.skip_rate)
+        found -= rule.skip_weight * (apart * shares).sum() / shares.sum()
+    return found
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -169,7 +215,7 @@ def updated(
             now,
             tables,
             batch.numbers[part],
-            lambda written: -objective(rule, written, batch, part, shares),
+            lambda written: -objective(rule, written, batch, part, shares, tables.skips),
         )
         # Optax raises a number to the power of a count, whatever a program says of such mixtures.
         with jax.numpy_dtype_promotion("standard"):

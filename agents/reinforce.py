@@ -37,6 +37,8 @@ class ReinforceConfig(PolicyGradientConfig):
         scale: first weights are uniform in [-scale, scale].
         gradient_norm: of an update at most; 0 for no bound.
         exponent: R is this power of the reward.
+        skip_rate: to which the probability of a skip is drawn, see `skip_divergence`.
+        skip_weight: how much that counts; 0 for no such prior.
         exploration: distribution of actions from which the policy begins, `by_type` or `uniform`.
     """
 
@@ -108,6 +110,24 @@ class ReinforceConfig(PolicyGradientConfig):
             "reinforce_exponent", "reinforce takes rewards, 1 being 100 %, to this power", above=0
         ),
     )
+    skip_rate: float = dataclasses.field(
+        default=0.4,
+        metadata=option(
+            "reinforce_skip_rate",
+            "to which reinforce draws the probability of a skip, where a layer decides for each "
+            "earlier one whether it reads it",
+            least=0.01,
+            most=0.99,
+        ),
+    )
+    skip_weight: float = dataclasses.field(
+        default=0.0,
+        metadata=option(
+            "reinforce_skip_weight",
+            "weight of how far reinforce is from --reinforce_skip_rate; 0 for no such prior",
+            least=0,
+        ),
+    )
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
     @classmethod
@@ -130,7 +150,13 @@ class Reinforce(PolicyGradient):
         from blockqnn.agents.policy_updates import Rule
 
         config = self._config
-        return Rule(config.learning_rate, config.entropy_weight, config.gradient_norm)
+        return Rule(
+            config.learning_rate,
+            config.entropy_weight,
+            config.gradient_norm,
+            skip_rate=config.skip_rate,
+            skip_weight=config.skip_weight,
+        )
 
     def _parts(self) -> list[list[int]]:
         return [list(range(self._config.children))]

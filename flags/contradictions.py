@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.agents.decision_tables import SKIP
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TABLE
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match, can_scale
+from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import design_of, parse, space_named
 from blockqnn.runs.rounds import check_rounds, parse_rounds
 
@@ -38,6 +40,26 @@ def refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
         )
     if values["match"] is not None:
         _refuse_no_match(values, layout)
+    longer = space_named(values["space"], values["max_layers"])
+    if values["agent"] == "reinforce" and values["reinforce_skip_weight"] and not _skips(longer):
+        raise UserError(
+            f"--reinforce_skip_weight={values['reinforce_skip_weight']:g} draws skips to a rate, "
+            f"and --space={space.name} has no layers that decide on skips; leave it out, or take a "
+            "space of whole networks."
+        )
+
+
+def _skips(space: SearchSpace) -> bool:
+    """Whether layers decide of each earlier one whether they read it."""
+    state = space.start
+    while True:
+        actions = [action for group in space.choices(state) for action in group]
+        if any((k, v) == SKIP for action in actions for k, v, _ in space.fields(state, action)):
+            return True
+        # What goes on, where there is any such action.
+        state = next((a for a in actions if not space.is_end(a)), actions[0])
+        if space.is_end(state):
+            return False
 
 
 def _refuse_no_match(values: dict[str, Any], layout: Layout) -> None:

@@ -1,6 +1,7 @@
 """REINFORCE and PPO as agents: what they find, what late results count for, exact states."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -206,3 +207,21 @@ def test_defaults_are_those_of_the_papers():
         few = AGENTS[name].settings.for_budget(100)
         assert (few.exploration, few.exponent) == ("uniform", 1.0)
         assert not AGENTS[name].settings.is_sized()
+
+
+# Four inputs among 2 to 6 states each and twenty operations of five; twelve of six and 66 bits.
+@pytest.mark.parametrize(
+    ("space", "parts"),
+    [
+        ("enas_micro", {"state": 4 * math.log(720), "operation": 20 * math.log(5)}),
+        ("enas_macro", {"operation": 12 * math.log(6), "bit": 66 * math.log(2)}),
+        ("nasbench201", {}),
+    ],
+)
+def test_the_entropy_of_a_policy_without_weights_by_what_is_decided(space, parts):
+    config = ReinforceConfig(exploration="uniform", **SMALL | {"scale": 0.0})
+    found = Reinforce(space_named(space, None), config, 0).statistics()
+    own = {name: value for name, value in found.items() if name.startswith("entropy_of_")}
+    assert own == {f"entropy_of_{kind}": pytest.approx(value) for kind, value in parts.items()}
+    if parts:
+        assert found["entropy"] == pytest.approx(sum(parts.values()))

@@ -9,11 +9,17 @@ import pytest
 
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.controller import squashed
-from blockqnn.agents.policy_updates import Rule, clipped_objective, reinforce_objective
+from blockqnn.agents.policy_updates import (
+    Rule,
+    clipped_objective,
+    reinforce_objective,
+    skip_divergence,
+)
 from blockqnn.agents.ppo import PPO, PPOConfig
 from blockqnn.agents.reinforce import Reinforce, ReinforceConfig
 from blockqnn.agents.rewarded_children import batch_of, moving_average, powered
 from blockqnn.networks.spaces.nasbench201.space import CellSpace
+from blockqnn.networks.spaces.registry import space_named
 
 LOGITS = jnp.array([[0.0, 0.0], [0.0, math.log(3.0)]], jnp.float32)
 """Two decisions of p = (1/2, 1/2) and (1/4, 3/4)."""
@@ -162,3 +168,58 @@ def test_the_bound_of_gradients_and_the_rate_are_those_of_the_rule():
             assert np.asarray(second) == pytest.approx(0.001 * np.square(expected), rel=1e-4)
         change, _ = rule.optimiser.update(gradient, rule.optimiser.init(gradient))
     assert np.asarray(change) == pytest.approx([-0.5, -0.5], rel=1e-4)
+
+
+def macro_rows(bits, operations=2):
+    """Log-probabilities [1, T, 2] of a network whose layers decide on an operation, then bits.
+
+    Args:
+        bits: probabilities of skips, by layer.
+        operations: that every layer chooses from, uniformly.
+
+    Returns:
+        The rows, and which actions are skips.
+    """
+    rows, skips = [], []
+    for layer in bits:
+        rows.append([1 / operations] * operations)
+        skips.append([0.0] * operations)
+        for chance in layer:
+            rows.append([1 - chance, chance] + [0.0] * (operations - 2))
+            skips.append([0.0, 1.0] + [0.0] * (operations - 2))
+    logarithms = np.log(np.maximum(rows, 1e-30)).astype(np.float32)
+    return jnp.array(logarithms[None]), jnp.array(skips, jnp.float32)
+
+
+def test_how_far_skips_are_from_their_prior():
+    # Twelve layers, none or one candidate for the first two, eleven for the last.
+    rows, skips = macro_rows([[0.5] * candidates for candidates in range(12)])
+    alive = jnp.ones(rows.shape[:2], jnp.float32)
+    assert rows.shape[1] == 78
+    # 66 times 0.020411, over eleven layers that have candidates.
+    assert float(skip_divergence(rows, alive, skips, 0.4)[0]) == pytest.approx(0.122466, abs=1e-6)
+    # Those behind the end count for nothing: three layers have 0 + 1 + 2 candidates.
+    ended = alive.at[:, 6:].set(0.0)
+    assert float(skip_divergence(rows, ended, skips, 0.4)[0]) == pytest.approx(1.5 * 0.020411, 1e-4)
+    assert float(skip_divergence(rows, alive, skips, 0.5)[0]) == pytest.approx(0.0, abs=1e-6)
+    assert float(skip_divergence(rows, alive, 0 * skips, 0.4)[0]) == 0.0
+    certain, skips = macro_rows([[], [1.0], [0.0, 1.0]])
+    alive = jnp.ones(certain.shape[:2], jnp.float32)
+    expected = (2 * -math.log(0.4) - math.log(0.6)) / 2
+    found = float(skip_divergence(certain, alive, skips, 0.4)[0])
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_prior_alone_brings_skips_to_their_rate():
+    space = space_named("enas_macro", 4)
+    config = ReinforceConfig(
+        children=2, layers=1, units=8, learning_rate=0.05, skip_rate=0.2, skip_weight=5.0
+    )
+    agent = Reinforce(space, config, 0)
+    for _ in range(60):
+        # Rewards that are all alike teach nothing.
+        agent.update([Episode(actions, 0.5) for actions in agent.suggest(2)])
+    drawn = [word for actions in agent.suggest(150) for word in space.write(actions).split()]
+    skips = [int(bit) for word in drawn if ":" in word for bit in word.split(":")[1]]
+    assert len(skips) == 150 * 6
+    assert 0.14 < np.mean(skips) < 0.26

@@ -54,6 +54,7 @@ def test_enas_learns_2000_times_after_each_epoch(preset, epochs, batch, decay):
     assert isinstance(agent, ReinforceConfig)
     assert (agent.layers, agent.units, agent.scale, agent.learning_rate) == (1, 100, 0.1, 3.5e-4)
     assert (agent.temperature, agent.tanh, agent.baseline_decay) == (5.0, 2.5, 0.99)
+    assert (agent.skip_rate, agent.skip_weight) == (0.4, 0.8 if preset == "enas_macro" else 0.0)
 
 
 def test_supernets_of_nas_bench_201_are_trained_as_by_its_authors():

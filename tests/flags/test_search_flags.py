@@ -256,3 +256,23 @@ def test_a_space_takes_its_layout_where_none_is_named():
     assert parse(["--evaluator=dry"])[0].layout.kind == "cifar"
     with pytest.raises(UserError, match="does not go with --layout=cifar; allowed: nasbench201"):
         parse([*cells, "--layout=cifar"])
+
+
+@pytest.mark.parametrize(
+    ("space", "layout", "allowed"),
+    [
+        ("nsc", "cifar", False),
+        ("nasbench201", "nasbench201", False),
+        ("enas_micro", "cells", False),
+        ("nas", "whole", True),
+        ("enas_macro", "whole", True),
+    ],
+)
+def test_a_prior_on_skips_needs_layers_that_decide_on_them(space, layout, allowed):
+    words = [f"--space={space}", f"--layout={layout}", "--filters=8", "--agent=reinforce"]
+    words += ["--dataset=digits", "--epsilon_schedule=1:1", "--reinforce_skip_weight=0.8"]
+    if allowed:
+        assert parse(words)[0].agent.skip_weight == 0.8
+    else:
+        with pytest.raises(UserError, match="has no layers that decide on skips"):
+            parse(words)

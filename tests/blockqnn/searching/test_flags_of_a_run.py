@@ -35,6 +35,8 @@ OTHER_VALUES = {
     "reinforce_first_weights": "0.3",
     "reinforce_gradient_norm": "7",
     "reinforce_exponent": "4",
+    "reinforce_skip_rate": "0.3",
+    "reinforce_skip_weight": "0.5",
     "ppo_children": "3",
     "ppo_learning_rate": "0.5",
     "ppo_baseline_decay": "0.5",
