@@ -127,9 +127,9 @@ class Policy:
         random = np.random.default_rng(0)
         uniforms = random.random((_LOOKED_AT, self.tables.sizes.length)).astype(np.float32)
         rows = [self._written(DRAW, row).entropies for row in uniforms]
-        found = np.mean(rows, axis=0, dtype=np.float64)
+        found = [math.fsum(column) / _LOOKED_AT for column in zip(*rows, strict=True)]
         sums: dict[str, float] = {}
-        for kind, own in zip(self.tables.kinds, found.tolist(), strict=True):
+        for kind, own in zip(self.tables.kinds, found, strict=True):
             sums[kind] = sums.get(kind, 0.0) + own
         return sums
 
