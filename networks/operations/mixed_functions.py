@@ -35,8 +35,8 @@ def beside_the_rest(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.A
     """The first input beside the channels of the second that come after as many, shuffled.
 
     Xu et al., "Partial Channel Connections", ICLR 2020: with a stride the rest goes through max
-    pooling of 2x2 pixels (of those that there are, at an odd last row or column), and channels of all K groups take
-    turns.
+    pooling of 2x2 pixels (of those that there are, at an odd last row or column), and channels of
+    all K groups take turns.
     """
     mixed, x = inputs
     width = mixed.shape[-1]
