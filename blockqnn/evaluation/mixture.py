@@ -19,9 +19,9 @@ from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.shares import shares_of
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import space_of
-from blockqnn.networks.spaces.shares import shares_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.shared_work import MixtureEpoch
 from blockqnn.supernet_settings import SupernetSettings

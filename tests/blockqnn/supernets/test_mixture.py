@@ -22,8 +22,8 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.lowerings import LoweringTable
 from blockqnn.networks.mixed_plan import edges_of
 from blockqnn.networks.plan import Operation
+from blockqnn.networks.shares import shares_of, softmax
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.networks.spaces.shares import shares_of, softmax
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets import bilevel
 from blockqnn.supernets.alpha import (

@@ -16,9 +16,9 @@ from blockqnn.networks.operations.steps import ROW
 from blockqnn.networks.parts import cut_into_layers, cut_into_steps
 from blockqnn.networks.plan import Operation, PlanBuilder
 from blockqnn.networks.plan_counts import parameters
+from blockqnn.networks.shares import shares_of, softmax
 from blockqnn.networks.spaces.mixing import NONE, Row
 from blockqnn.networks.spaces.registry import SPACES, space_named
-from blockqnn.networks.spaces.shares import shares_of, softmax
 
 DARTS, CELLS = space_named("darts"), space_named("nasbench201")
 SEARCH = Layout(kind="cells", filters=(16, 32, 64), cells=8, unscaled=True)
