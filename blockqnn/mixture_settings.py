@@ -16,7 +16,7 @@ STRONGEST, PERTURBATION = "strongest", "perturbation"
 
 @dataclasses.dataclass(frozen=True)
 class MixtureSettings:
-    """A mixture; the defaults are those of DARTS's code.
+    """A mixture; the defaults are those of Liu, Simonyan and Yang's code.
 
     Attributes:
         bilevel: what the weights of operations, alpha, follow.

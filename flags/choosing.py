@@ -17,6 +17,7 @@ from blockqnn.flags.agents import agent_with
 from blockqnn.flags.child_training import usual_schedule
 from blockqnn.flags.choosing_finals import cost_of, finals_for
 from blockqnn.flags.choosing_sizes import image_sizes
+from blockqnn.flags.mixture import MIXTURE
 from blockqnn.networks.cost import Cost
 from blockqnn.networks.layout import IMAGENET, Layout
 from blockqnn.networks.sizing import Match
@@ -278,7 +279,9 @@ class _Candidate:
         self._choose("finals", short_rounds(finals))
         blocks = self.blocks(time)
         blocks = max(8, blocks // 10 * 10 if blocks >= 20 else blocks)
-        if not {"max_blocks", "max_hours", "epsilon_schedule"} & set(self._named):
+        # A mixture has epochs, each of which gives a design, and no budget.
+        mixed = self._named.get("weights") == MIXTURE
+        if not mixed and not {"max_blocks", "max_hours", "epsilon_schedule"} & set(self._named):
             self._choose("max_blocks", blocks)
             self._choose("max_hours", round(hours * blocks / (blocks + extra), 2))
         blocks = self._named.get("max_blocks") or blocks

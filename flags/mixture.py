@@ -62,7 +62,7 @@ def define_each(flags: FlagSet) -> None:
         "partial_channels",
         usual.partial_channels,
         "one in so many channels goes through the operations, and edges have weights of their own "
-        "(PC-DARTS, there 4); 1 for all channels, as in DARTS",
+        "(Xu et al. 2020, there 4); 1 for all channels",
         1,
     )
     flags.switch(
@@ -91,21 +91,21 @@ def define_each(flags: FlagSet) -> None:
     flags.integer(
         "stop_skips",
         usual.stop_skips,
-        "stop where the derived normal cell has so many skip connections (DARTS+, there 2); 0 for "
-        "never",
+        "stop where the derived normal cell has so many skip connections (Liang et al. 2019, there "
+        "2); 0 for never",
     )
     flags.integer(
         "stop_unchanged",
         usual.stop_unchanged,
-        "stop where no edge's strongest operation has changed for so many epochs (DARTS+, there "
-        "10); 0 for never",
+        "stop where no edge's strongest operation has changed for so many epochs (Liang et al., "
+        "there 10); 0 for never",
     )
     flags.choice(
         "selection",
         usual.selection,
         (STRONGEST, PERTURBATION),
         "how the design is derived at the end: from alpha, or choice by choice by what costs most "
-        "accuracy to remove (DARTS-PT)",
+        "accuracy to remove (Wang et al. 2021)",
     )
     flags.integer(
         "perturbation_epochs",

@@ -30,7 +30,7 @@ OWN, SHARED = "own", "shared"
 
 
 _OF_A_MIXTURE = {"supernet_epochs": 50, "supernet_weight_decay": 3e-4}
-"""What flags are for a mixture unless they are named: the numbers of DARTS."""
+"""What flags are for a mixture unless they are named: those of Liu, Simonyan, Yang, ICLR 2019."""
 
 
 def define(flags: FlagSet) -> None:
@@ -146,7 +146,7 @@ def define_each(flags: FlagSet) -> None:
 
 
 def take_usual(flags: FlagSet) -> None:
-    """Gives a mixture the numbers of DARTS where nobody has named others."""
+    """Gives a mixture its usual numbers where nobody has named others."""
     if flags.chosen()["weights"] == MIXTURE:
         for name, value in _OF_A_MIXTURE.items():
             if not flags.values[name].present:

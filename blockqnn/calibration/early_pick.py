@@ -64,17 +64,18 @@ def correlation_facts(run: RunRecord, finals: Finals, place: int) -> dict[str, f
     }
 
 
-def pick_words(finals: Finals) -> str:
+def pick_words(finals: Finals, derived: int = 0) -> str:
     """What taking the block of highest early reward would have cost, in a sentence.
 
     Args:
         finals: that have ended.
+        derived: trial whose cell a mixture came to, which is first whatever its reward; 0 for none.
 
     Returns:
         The sentence.
     """
     first, rank = finals.plan.trials[0], finals.ranking.index(finals.plan.trials[0]) + 1
-    name = f"The best by early reward, trial {first},"
+    name = f"The {'derived cell' if first == derived else 'best by early reward'}, trial {first},"
     if rank == 1:
         return f"{name} has won."
     points = points_behind(finals)

@@ -19,9 +19,9 @@ from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.shares import shares_of
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import space_of
-from blockqnn.networks.spaces.shares import shares_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.alpha import (
@@ -203,7 +203,7 @@ class MixtureEvaluator:
                 state.vector or first_alpha(rows, 1.0, seed).rows,
                 own.eigenvalue_steps,
             )
-            found["eigenvalue"] = value
+            found["eigenvalue"] = value if math.isfinite(value) else None
         return found
 
     def _halves(self, seed: int) -> tuple[np.ndarray, np.ndarray]:

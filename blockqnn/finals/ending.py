@@ -47,7 +47,7 @@ def print_result(run: RunRecord, as_json: bool, stream: TextIO) -> int:
     if failed := failed_words(finals):
         print(failed, file=stream)
     print(file=stream)
-    for words in filter(None, (correlation_words(run, finals), pick_words(finals))):
+    for words in filter(None, (correlation_words(run, finals), pick_words(finals, run.chosen))):
         print(words, file=stream)
     if run.dry:
         print(DRY_NOTICE, file=stream)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.networks.shares import shares_of
 from blockqnn.networks.spaces.contract import CodeError
-from blockqnn.networks.spaces.shares import shares_of
 from blockqnn.report.columns import short
 from blockqnn.runs.run_record import RunRecord
 

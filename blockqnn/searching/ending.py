@@ -60,7 +60,8 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         print(f"\n{nothing_trained(result.trials)}", file=stream)
         print(f"\nAll trials:          {command('trials', run.run_dir)}", file=stream)
         return FAILED
-    print(f"\nBest blocks by reward:\n{best_blocks(best, terminal_of(stream))}", file=stream)
+    title = "The derived cell, then others by reward" if result.mixed else "Best blocks by reward"
+    print(f"\n{title}:\n{best_blocks(best, terminal_of(stream))}", file=stream)
     if parse_rounds(run.finals):
         # What to do next, the finals say.
         return 0

@@ -12,10 +12,9 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.errors import UserError
 from blockqnn.mixture_settings import PERTURBATION
-from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.mixing import CONVOLUTION
+from blockqnn.networks.shares import entropy, shares_of
+from blockqnn.networks.spaces.contract import CONVOLUTION, Code
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.networks.spaces.shares import entropy, shares_of
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.mixtures import CHOSEN, DECISIONS, EPOCHS
 from blockqnn.runs.store import Store

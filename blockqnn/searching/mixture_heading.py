@@ -57,8 +57,8 @@ def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: Mixt
         + ("" if own.augmentation == UNCHANGED else f", images {own.augmentation} and mirrored"),
         order,
         f"{in_units(numbers)} parameters and {of_rows} of alpha, "
-        f"{in_units(4 * arrays * numbers)}B with the optimiser's state; maps of a batch about "
-        f"{in_units(kept_bytes(plan, own.batch_size, mixture.rematerialise))}B",
+        f"{in_units(4 * arrays * numbers)}B with the optimiser's state;",
+        _maps(plan, own, mixture),
     ]
     if mixture.partial_channels > 1:
         lines.append(f"One in {mixture.partial_channels} channels goes through the operations.")
@@ -69,6 +69,17 @@ def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: Mixt
         )
     lines.append("The test split is never looked at.")
     return "\n".join(lines)
+
+
+def _maps(plan: Plan, own: SupernetSettings, mixture: MixtureSettings) -> str:
+    """What the maps of a batch take, in words."""
+    all_kept, again = (
+        f"{in_units(kept_bytes(plan, own.batch_size, rematerialise))}B"
+        for rematerialise in (False, True)
+    )
+    if mixture.rematerialise:
+        return f"maps of a batch about {again}, {all_kept} without --rematerialise."
+    return f"maps of a batch about {all_kept}, in one program {again} with --rematerialise."
 
 
 def kept_bytes(plan: Plan, batch_size: int, rematerialise: bool) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blockqnn.mixture_settings import MixtureSettings
-from blockqnn.networks.spaces.mixing import SKIP, Row
-from blockqnn.networks.spaces.shares import shares_of
+from blockqnn.networks.shares import shares_of
+from blockqnn.networks.spaces.contract import SKIP, Row
 
 WINDOW, BACK, EARLIEST = 5, 4, 10
 """Eigenvalues that are averaged, how many measurements lie between the two means that are compared,

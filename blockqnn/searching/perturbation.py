@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from blockqnn.networks.spaces.mixing import Row
+from blockqnn.networks.spaces.contract import Row
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from blockqnn.mixture_settings import MixtureSettings
-from blockqnn.networks.spaces.mixing import NONE, Row
-from blockqnn.networks.spaces.shares import Rows as Rows
+from blockqnn.networks.shares import Rows as Rows
+from blockqnn.networks.spaces.contract import NONE, Row
 
 ADAM_EPSILON = 1e-8
 _NEVER = -1e4

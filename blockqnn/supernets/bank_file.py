@@ -13,12 +13,12 @@ import numpy as np
 from blockqnn.children.chain import Held, held
 from blockqnn.children.checkpoint import DamagedError, read_arrays, verify, write_directory
 from blockqnn.supernets.bank import Bank
+from blockqnn.supernets.packing import Arrays, packed, unpacked
 
-_WEIGHTS, _BESIDE, _FACTS = "arrays", "beside", "bank.json"
-
-Arrays = dict[str, Any]
-"""Nested dicts of NumPy arrays."""
-_FORMAT = 1
+_WEIGHTS, _BESIDE, _FACTS, _INDEX = "arrays", "beside", "bank.json", "index.json"
+_FORMAT = 2
+_READ = (1, _FORMAT)
+"""In the first every array was written by itself, without an index."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +64,10 @@ def write_bank(
     facts = BankFacts(loss, seconds, bank.seed, tuple(bank.entries), found)
     arrays = {f"{number:06d}": _arrays(bank.entries[key]) for number, key in enumerate(facts.keys)}
     text = json.dumps({"format": _FORMAT, **dataclasses.asdict(facts)}, indent=1)
+    flat, index = packed(arrays)
+    texts = {_FACTS: text + "\n", _INDEX: json.dumps(index) + "\n"}
     more = {} if beside is None else {_BESIDE: beside}
-    write_directory(path, {_FACTS: text + "\n"}, {_WEIGHTS: arrays, **more})
+    write_directory(path, texts, {_WEIGHTS: flat, **more})
 
 
 def read_beside(path: pathlib.Path) -> Arrays:
@@ -98,7 +100,7 @@ def read_facts(path: pathlib.Path) -> BankFacts:
     """
     try:
         fields = json.loads((path / _FACTS).read_text(encoding="utf-8"))
-        if fields.pop("format") != _FORMAT:
+        if fields.pop("format") not in _READ:
             raise ValueError("it is of another version of this program")
         return BankFacts(**fields | {"keys": tuple(fields["keys"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -121,6 +123,8 @@ def read_bank(path: pathlib.Path, like: Bank) -> Bank:
     verify(path)
     facts = read_facts(path)
     arrays = read_arrays(path / _WEIGHTS)
+    if (path / _INDEX).exists():
+        arrays = unpacked(arrays, json.loads((path / _INDEX).read_text(encoding="utf-8")))
     entries = {key: _entry(arrays[f"{number:06d}"], like) for number, key in enumerate(facts.keys)}
     return Bank(like.compiled, facts.seed, entries)
 

@@ -1,6 +1,6 @@
-"""The gradients of DARTS, as pure functions of two kinds of weights.
+"""The gradients of two kinds of weights, one of which is to suit the other after a step.
 
-Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, section 2.3. With w the
+Liu, Simonyan, Yang, "Differentiable Architecture Search", ICLR 2019, section 2.3. With w the
 weights of a network and alpha those of its operations, alpha follows the gradient of
 `L_val(w', alpha)` with `w' = w - xi grad_w L_train(w, alpha)` (equation 6), by the chain rule
 

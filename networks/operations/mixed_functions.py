@@ -17,9 +17,9 @@ Inputs = Sequence[jax.Array]
 def mixture(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """Sum of all inputs, each times its share: those that the softmax of a row ends with.
 
-    Liu, Simonyan, Yang, "DARTS", ICLR 2019, equation 2. What the row begins with are operations
-    that give zeros, which nothing computes. The row, `ROW`, is trained by whoever mixes: it is no
-    parameter of a layer.
+    Liu, Simonyan, Yang, "Differentiable Architecture Search", ICLR 2019, equation 2. What the row
+    begins with are operations that give zeros, which nothing computes. The row, `ROW`, is trained
+    by whoever mixes: it is no parameter of a layer.
     """
     shares = jax.nn.softmax(parameters[ROW])[-len(inputs) :].astype(inputs[0].dtype)
     terms = [shares[place].reshape(1, 1, 1, 1) * x for place, x in enumerate(inputs)]
@@ -34,9 +34,9 @@ def first_channels(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Ar
 def beside_the_rest(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """The first input beside the channels of the second that come after as many, shuffled.
 
-    Xu et al., "PC-DARTS", ICLR 2020: with a stride the rest goes through max pooling of 2x2 pixels
-    (of those that there are, at an odd last row or column), and channels of all K groups take
-    turns.
+    Xu et al., "Partial Channel Connections", ICLR 2020: with a stride the rest goes through max
+    pooling of 2x2 pixels (of those that there are, at an odd last row or column), and channels of
+    all K groups take turns.
     """
     mixed, x = inputs
     width = mixed.shape[-1]

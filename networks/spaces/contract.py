@@ -21,7 +21,11 @@ from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.action_list import Action
 from blockqnn.networks.spaces.decisions import Decisions
 from blockqnn.networks.spaces.design import Design, Promise
+from blockqnn.networks.spaces.mixing import CONVOLUTION as CONVOLUTION
+from blockqnn.networks.spaces.mixing import NONE as NONE
+from blockqnn.networks.spaces.mixing import SKIP as SKIP
 from blockqnn.networks.spaces.mixing import Mixing
+from blockqnn.networks.spaces.mixing import Row as Row
 from blockqnn.networks.spaces.sharing import Sharing
 
 Code = tuple[Any, ...]

@@ -86,6 +86,13 @@ def test_darts_has_the_numbers_of_its_code():
         assert found.iterations == 50 and run.finals == "4:100"
 
 
+def test_a_mixture_of_own_data_has_epochs_and_no_budget():
+    given = ("--dataset=synthetic:12x12x3:4:600", "--space=darts", "--weights=mixture")
+    found = parse(given)[0]
+    assert not found.budget and found.schedule == ((0.0, 50),)
+    assert found.blocks_per_iteration == 1 and found.supernet.mixture.bilevel == "first_order"
+
+
 def test_darts_on_nas_bench_201_has_the_numbers_of_the_benchmark():
     found = settings_of("darts_nasbench201")
     own, mixture = found.supernet, found.supernet.mixture

@@ -56,7 +56,10 @@ def test_every_epoch_gives_a_trial_and_says_what_it_found(blockqnn):
     assert (status, err) == (0, "")
     assert "mixture, 4 epochs in batches of 32, momentum from 0.1 to 0.001" in out
     assert "first order: alpha learns on one half of the training images" in out
-    assert re.search(r"[\d.]+ k parameters and 30 of alpha, .*maps of a batch about [\d.]+ MB", out)
+    assert re.search(
+        r"[\d.]+ k parameters and 30 of alpha, [\d.]+ kB with the optimiser's state", out
+    )
+    assert re.search(r"maps of a batch about [\d.]+ MB, in one program [\d.]+ kB with --remat", out)
     assert re.search(
         r"epoch 1 of 4: loss [\d.]+, mixture [\d.]+ %, derived cell with its weights [\d.]+ %; "
         r"cell \d skip, \d pool, \d convolution, none first on \d of 6 edges; eigenvalue [-\d.e]+",
@@ -163,6 +166,25 @@ def test_a_search_that_is_stopped_says_why_and_what_came_of_it(blockqnn):
     assert (status, err) == (0, "")
     assert "Stopped after epoch 2: no edge's strongest operation has changed for 1 epochs" in out
     assert "The derived cell is that of epoch 2, trial 2." in out
+
+
+def test_a_loss_that_is_no_number_ends_the_search_with_a_sentence(blockqnn):
+    given = ("--supernet_rate=1e30", "--supernet_gradient_norm=0", "--run_dir=run")
+    status, _, err = blockqnn("search", *SMALL, *given)
+    assert status == 2 and err.count("\n") == 1
+    assert re.search(
+        r"Epoch 1 of the mixture failed: The loss of the mixture is (nan|inf), first in step \d of "
+        r"the epoch; lower --supernet_rate\.",
+        err,
+    )
+    assert not list((blockqnn.directory / "run" / "banks").glob("mixture*"))
+
+
+def test_a_mixture_in_bfloat16(blockqnn):
+    flags = (*SMALL, "--supernet_epochs=1", "--bfloat16", "--run_dir=run")
+    assert blockqnn("search", *flags)[0] == 0
+    (epoch,) = facts_of(blockqnn.directory / "run")[EPOCHS]
+    assert 0 < epoch["loss"] < 2 and epoch["eigenvalue"] is not None
 
 
 def test_decisions_are_all_edges_then_all_nodes_with_too_many():

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.checkpoint import DamagedError
+from blockqnn.children.checkpoint import DamagedError, write_directory
 from blockqnn.children.execution import take_batch
 from blockqnn.children.layer_by_layer import LayerByLayer
 from blockqnn.children.training import on_device
@@ -25,8 +25,10 @@ from blockqnn.networks.spaces.registry import (
 )
 from blockqnn.settings import Recipe
 from blockqnn.supernet_settings import ADAM, OF_BATCH, RECALIBRATED, RUNNING, SupernetSettings
+from blockqnn.supernets import bank_file
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
+from blockqnn.supernets.packing import packed, unpacked
 from blockqnn.supernets.paths import Paths, accuracy, cosine, restarted, train
 
 LAYOUT = Layout(
@@ -283,6 +285,34 @@ def test_a_bank_whose_norms_have_neither_scale_nor_shift_is_kept_too(parts, tmp_
     for one in (bank, read):
         trained(MOMENTUM_SETTINGS, parts[0], [code], bank=one, layout=UNSCALED)
     assert same(list(arrays_of(bank).values()), list(arrays_of(read).values()))
+
+
+def test_a_bank_of_the_first_format_is_read(parts, tmp_path):
+    bank, _, _ = trained(ADAM_SETTINGS, parts[0], [ONE])
+    write_bank(tmp_path / "new", bank, 1.0, 1.0)
+    arrays = {
+        f"{number:06d}": bank_file._arrays(entry)
+        for number, entry in enumerate(bank.entries.values())
+    }
+    fields = json.loads((tmp_path / "new" / "bank.json").read_text())
+    text = json.dumps({**fields, "format": 1})
+    write_directory(tmp_path / "old", {"bank.json": text}, {"arrays": arrays})
+    old, new = (read_bank(tmp_path / name, bank) for name in ("old", "new"))
+    assert same(arrays_of(old), arrays_of(new)) and same(arrays_of(new), arrays_of(bank))
+
+
+def test_arrays_that_are_packed_come_back_and_others_are_refused():
+    arrays = {
+        "a": {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.int32(7)},
+        "b": np.zeros((0, 4), np.float32),
+    }
+    flat, index = packed(arrays)
+    assert {dtype: own.size for dtype, own in flat.items()} == {"float32": 6, "int32": 1}
+    found = unpacked(flat, json.loads(json.dumps(index)))
+    assert found["a"]["n"] == 7 and found["b"].shape == (0, 4)
+    np.testing.assert_array_equal(found["a"]["x"], arrays["a"]["x"])
+    with pytest.raises(ValueError, match="other arrays"):
+        unpacked({"float32": flat["float32"]}, index)
 
 
 def test_a_damaged_bank_is_not_read(parts, tmp_path):

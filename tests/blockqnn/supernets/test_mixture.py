@@ -22,8 +22,8 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.lowerings import LoweringTable
 from blockqnn.networks.mixed_plan import edges_of
 from blockqnn.networks.plan import Operation
+from blockqnn.networks.shares import shares_of, softmax
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.networks.spaces.shares import shares_of, softmax
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets import bilevel
 from blockqnn.supernets.alpha import (
@@ -172,10 +172,12 @@ def test_second_derivatives_are_those_of_the_mean_over_devices():
     np.testing.assert_allclose(one, four, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_within_an_edge_may_be_computed_again(part):
+def test_what_is_within_an_edge_may_be_computed_again_and_steps_scanned(part):
     found = []
-    for rematerialise in (False, True):
-        execution, bank, alpha = made(MixtureProgram, part, rematerialise=rematerialise)
+    for otherwise in (False, True):
+        execution, bank, alpha = made(MixtureProgram, part, rematerialise=otherwise)
+        # As on GPUs and TPUs.
+        execution._scans = otherwise
         order, judged = batches(1)
         losses, after = execution.train(part, order, judged, RATE, alpha, trains_alpha=True)
         execution.put_back()

@@ -16,9 +16,9 @@ from blockqnn.networks.operations.steps import ROW
 from blockqnn.networks.parts import cut_into_layers, cut_into_steps
 from blockqnn.networks.plan import Operation, PlanBuilder
 from blockqnn.networks.plan_counts import parameters
+from blockqnn.networks.shares import shares_of, softmax
 from blockqnn.networks.spaces.mixing import NONE, Row
 from blockqnn.networks.spaces.registry import SPACES, space_named
-from blockqnn.networks.spaces.shares import shares_of, softmax
 
 DARTS, CELLS = space_named("darts"), space_named("nasbench201")
 SEARCH = Layout(kind="cells", filters=(16, 32, 64), cells=8, unscaled=True)
@@ -204,6 +204,15 @@ def test_partial_channels_pass_the_rest_and_shuffle():
     # Of an odd map, the last window holds what there is.
     assert outputs[halved][0, 1, 1, 1] == x[0, 2, 2, 2]
     assert outputs[halved][0, 0, 0, 1] == x[0, :2, :2, 2].max()
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 8), (7, 7), (9, 6)])
+@pytest.mark.parametrize("partial", [1, 2])
+def test_maps_of_odd_sizes_are_mixed_too(height, width, partial):
+    layout = dataclasses.replace(SMALL, height=height, width=width)
+    for layer in DARTS.mixture_plan(layout, partial):
+        if layer.operation in (Operation.MIXTURE, Operation.ADD):
+            assert set(layer.input_shapes) == {layer.shape}
 
 
 def test_what_cannot_be_mixed_says_why():

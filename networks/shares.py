@@ -12,7 +12,7 @@ Rows = Mapping[str, Any]
 
 
 def softmax(row: Any) -> np.ndarray:
-    """`exp(a_i) / sum_j exp(a_j)`, equation 2 of DARTS; float64."""
+    """`exp(a_i) / sum_j exp(a_j)`, equation 2 of Liu, Simonyan, Yang, ICLR 2019; float64."""
     numbers = np.asarray(row, np.float64)
     powers = np.exp(numbers - numbers.max())
     return np.asarray(powers / powers.sum())
