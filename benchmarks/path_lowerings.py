@@ -1,10 +1,10 @@
 """What one program for all paths of a supernet costs, by how a path's choice is compiled.
 
-Random cells of NAS-Bench-201 with 16, 32 and 64 filters, one cell a stage, take turns in one program,
-forward and back: with a branch for each operation, as supernets on GPUs and TPUs have it; with a
-switch for each edge; with all operations, of which those that are not taken are multiplied by zero; and,
-on a processor, in the chain of small programs, whose update of the weights is counted too. Seconds and
-milliseconds are of the wall and of the processor; the latter say little where a GPU computes.
+Random cells of NAS-Bench-201 with 16, 32 and 64 filters, one cell a stage, take turns in one
+program, forward and back: with a switch for each edge, as supernets on GPUs and TPUs have it; with
+a branch for each operation; with all operations, of which those that are not taken are multiplied
+by zero; and, on a processor, in the chain of small programs, whose update of the weights is counted
+too. Times are of the wall and of the processor, which say little where a GPU computes.
 """
 
 from __future__ import annotations
@@ -27,49 +27,18 @@ from blockqnn.searching.supernet_paths import uniform_path
 BRANCHES, SWITCH, ALL, CHAIN = "branches", "switch", "all operations", "chain"
 
 
-def network_of(how: str, plan: Any) -> Any:
-    """The network of all paths, compiled in one of the ways."""
-    import jax
-    import jax.numpy as jnp
-
-    from blockqnn.supernets.all_paths import AllPaths, Computing
-
-    class Switching(Computing):
-        """One switch for a mixture of which a path takes one way at most."""
-
-        def mixed(self, here: int) -> Any:
-            """What the way of the path brings, or nothing."""
-            ways = self._network.ways[here]
-            first, count = self._network.rows.places[plan[here].mixture]
-            zero, none = self.nothing(here, ways[0])
-            for way in ways:
-                none |= self.nothing(here, way)[1]
-
-            def along(way: Any) -> Any:
-                output, seen = self.along(way)
-                return output, none | seen
-
-            turns = jnp.arange(1, count + 1, dtype=jnp.float32)
-            index = jnp.sum(self.path[first : first + count] * turns).astype(jnp.int32)
-            runs = [lambda: (zero, none), *(lambda way=way: along(way) for way in ways)]
-            return jax.lax.switch(index, runs)
-
-    network = AllPaths(plan, branches=how != ALL)
-    if how == SWITCH:
-        network.computing = Switching
-    return network
-
-
 def program_step(how: str, layout: Layout, designs: list[Any], images: Any) -> Callable[[int], Any]:
     """A compiled step of one program, by the number of a design; and its gradient."""
     import jax
 
     from blockqnn.children.execution import mean_cross_entropy
     from blockqnn.networks.initial import shared_arrays
+    from blockqnn.supernets.all_paths import AllPaths
 
     space = space_named("nasbench201")
     plan = space.paths_plan(designs[0], layout)
-    network = network_of(how, plan)
+    switches = how == SWITCH
+    network = AllPaths(plan, lambda row: switches, branches=how != ALL)
     vectors = []
     for design in designs:
         own = design_plan(design, layout)
@@ -143,7 +112,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24, help="of each")
     parser.add_argument("--batch_size", type=int, default=64, help="images in a step")
     parser.add_argument(
-        "--ways", type=listed(str), default=f"{BRANCHES},{SWITCH},{ALL},{CHAIN}", help="which"
+        "--ways", type=listed(str), default=f"{SWITCH},{BRANCHES},{ALL},{CHAIN}", help="which"
     )
     own = parser.parse_args()
     rows = [

@@ -1,14 +1,14 @@
 """One network of all paths, computed along one of them that is an argument.
 
-Each way that a path may take is a branch of the program (`lax.cond`), so that nothing is compiled
-for a path and little is computed that a path does not use. Any number of ways may meet in a
-mixture, so the same holds for one operation on an edge and for skips that come and go.
+Each way that a path may take is a branch of the program, so that nothing is compiled for a path and
+little is computed that a path does not use: one `lax.switch` where a path takes one way at most,
+as with the operations of an edge, and a `lax.cond` for each way where several may meet.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -66,7 +66,9 @@ class Computing:
     def mixed(self, number: int) -> Brought:
         """The sum of what the path's ways bring to a mixture."""
         row = self._network.plan[number].mixture
-        first, _ = self._network.rows.places[row]
+        first, count = self._network.rows.places[row]
+        if self._network.branches and self._network.takes_one(row):
+            return self._switched(number, self.path[first : first + count])
         brought: list[jax.Array] = []
         seen: dict[int, Arrays] = {}
         for place, way in enumerate(self._network.ways[number], start=first):
@@ -80,6 +82,23 @@ class Computing:
             brought.append(output)
             seen |= own
         return sum(brought[1:], brought[0]), seen
+
+    def _switched(self, number: int, taken: jax.Array) -> Brought:
+        """What the one way that is taken brings, or nothing."""
+        ways = self._network.ways[number]
+        seen: dict[int, Arrays] = {}
+        for way in ways:
+            zero, own = self.nothing(number, way)
+            seen |= own
+
+        def brought(way: Way | None = None) -> Brought:
+            """Of all ways the same arrays, as a switch wants them."""
+            output, own = (zero, seen) if way is None else self.along(way)
+            return output, seen | own
+
+        turns = jnp.arange(1, len(ways) + 1, dtype=jnp.float32)
+        chosen = jnp.sum(taken * turns).astype(jnp.int32)
+        return jax.lax.switch(chosen, [functools.partial(brought, way) for way in (None, *ways)])
 
     def along(self, way: Way) -> Brought:
         """What a way brings."""
@@ -106,19 +125,24 @@ class Computing:
 class AllPaths:
     """The plan of all paths, as a function of weights, images and a path."""
 
-    computing = Computing
-    """What computes it."""
-
-    def __init__(self, plan: Plan, devices: str | None = None, branches: bool = True):
+    def __init__(
+        self,
+        plan: Plan,
+        takes_one: Callable[[str], bool],
+        devices: str | None = None,
+        branches: bool = True,
+    ):
         """Looks at what depends on what.
 
         Args:
             plan: of all paths.
+            takes_one: whether a path takes one way at most at the mixtures of a row.
             devices: as for `blockqnn.networks.layers.compute_by_batch`.
             branches: compute what a path takes alone; else all ways, of which those that it does
                 not take are multiplied by zero.
         """
-        self.plan, self.devices, self.branches = plan, devices, branches
+        self.plan, self.takes_one = plan, takes_one
+        self.devices, self.branches = devices, branches
         self.rows, self.ways = rows_of(plan), ways_of(plan)
         self._chosen = {here for ways in self.ways.values() for way in ways for here in way.layers}
         # What stands on a way in any of the cells that share a row.
@@ -167,7 +191,7 @@ class AllPaths:
             Logits [B, classes]; and, where the batch's statistics are used, these: zeros for what
             the path does not compute.
         """
-        run = self.computing(self, parameters, statistics, images, path)
+        run = Computing(self, parameters, statistics, images, path)
         for number, layer in enumerate(self.plan):
             if number and number not in self._chosen:
                 run.add(number, run.mixed(number) if layer.mixture else run.computed(number))

@@ -37,6 +37,7 @@ class PathProgram:
     def __init__(
         self,
         plan: Plan,
+        takes_one: Callable[[str], bool],
         bank: Bank,
         batch_size: int,
         most_norm: float,
@@ -47,6 +48,7 @@ class PathProgram:
 
         Args:
             plan: of all paths.
+            takes_one: whether a path takes one way at most at the mixtures of a row.
             bank: that says what is compiled.
             batch_size: images in a step, in equal parts on all devices.
             most_norm: to which the norm of a step's gradients is cut; 0 for no bound.
@@ -57,7 +59,7 @@ class PathProgram:
         self._plan, self._compiled, self._batch_size = plan, bank.compiled, batch_size
         self._most_norm, self._optimiser = most_norm, bank.compiled.optimiser.transformation()
         self._loops = jax.default_backend() != "cpu" if loops is None else loops
-        self._group, self._network = group, AllPaths(plan, group.axis)
+        self._group, self._network = group, AllPaths(plan, takes_one, group.axis)
         self._placed: tuple[Bank, State] | None = None
         whole, each, make = WHOLE, PARTS_OF_EACH, group.program
         steps = (whole, whole, each, whole, whole, whole)

@@ -130,8 +130,9 @@ class PathPrograms:
         """The program of all designs with the same choices, of which a depth may have its own."""
         choices = space_of(design).name, *self._path(design).rows
         if choices not in self._programs:
-            plan = space_of(design).paths_plan(design, self._layout)
-            self._programs[choices] = PathProgram(plan, *self._arguments)
+            space = space_of(design)
+            plan = space.paths_plan(design, self._layout)
+            self._programs[choices] = PathProgram(plan, space.takes_one, *self._arguments)
         return self._programs[choices]
 
     def _path(self, design: Design) -> UsedPath:

@@ -58,6 +58,10 @@ class Sharing:
         """
         raise LayoutError(f"{self.unplanned(layout)}.")
 
+    def takes_one(self, row: str) -> bool:
+        """Whether paths take one input at most at the mixtures of a row of `paths_plan`."""
+        return False
+
     def path(self, design: Any) -> dict[str, tuple[int, ...]]:
         """Which inputs of each mixture of `paths_plan` a design's path goes through.
 

@@ -56,6 +56,10 @@ class MixedCells(Sharing, Mixing, abc.ABC):
         """See `Sharing.paths_plan`: the mixture's, of which a path has one input for each edge."""
         return self.mixture_plan(layout)
 
+    def takes_one(self, row: str) -> bool:
+        """See `Sharing.takes_one`."""
+        return True
+
     def path(self, design: Cell) -> dict[str, tuple[int, ...]]:
         """See `Sharing.path`."""
         return mixing.path(design.code)

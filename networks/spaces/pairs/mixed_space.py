@@ -80,6 +80,10 @@ class MixedPairs(Sharing, Mixing, abc.ABC):
         placing = functools.partial(paths.PathPlacing, self.family, 1)
         return cells_plan(cells, layout, rules, placing)
 
+    def takes_one(self, row: str) -> bool:
+        """See `Sharing.takes_one`: so it is on edges where the halves of a node read two states."""
+        return self.family.differ and "<-" in row
+
     def path(self, design: Cells) -> dict[str, tuple[int, ...]]:
         """See `Sharing.path`."""
         return paths.path(self.family, design)

@@ -9,13 +9,16 @@ from blockqnn.networks.spaces.whole.families import OPERATIONS
 from blockqnn.networks.spaces.whole.macro_plan import Body
 from blockqnn.networks.spaces.whole.meaning import MacroLayer, MacroNetwork
 
+OPERATION = "/operation"
+"""What the row of a layer's operation ends with."""
+
 
 def path(design: MacroNetwork) -> dict[str, tuple[int, ...]]:
     """See `Sharing.path`: the operation of each layer, and the maps that join its result."""
     found = {}
     for number, layer in enumerate(design.layers, start=1):
         ways = tuple(int(each == layer.operation) for each in OPERATIONS)
-        found[f"layer{number}/operation"] = ways
+        found[f"layer{number}{OPERATION}"] = ways
         if number > 1:
             skips = (int(each in layer.skips) for each in range(number))
             found[f"layer{number}/joined"] = (1, *skips)
@@ -28,7 +31,7 @@ class PathBody(Body):
     def _layer(self, name: str, layer: MacroLayer, maps: Sequence[int], filters: int) -> int:
         row = name.rpartition("/")[2]
         ways = [self._summed(f"{name}/{own.name}", own, maps[-1], filters) for own in OPERATIONS]
-        here = self._choice(f"{name}/operation", ways, f"{row}/operation")
+        here = self._choice(f"{name}/operation", ways, f"{row}{OPERATION}")
         if len(maps) == 1:
             return here
         here = self._choice(f"{name}/join/mixture", [here, *maps], f"{row}/joined")

@@ -10,7 +10,7 @@ from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Promise
 from blockqnn.networks.spaces.whole.codes import WholeCode
 from blockqnn.networks.spaces.whole.families import ENAS_MACRO, Family, Kind
-from blockqnn.networks.spaces.whole.macro_paths import PathBody, path
+from blockqnn.networks.spaces.whole.macro_paths import OPERATION, PathBody, path
 from blockqnn.networks.spaces.whole.macro_plan import macro_alone, macro_plan, stage_filters
 from blockqnn.networks.spaces.whole.meaning import MacroNetwork, macro_meaning
 from blockqnn.networks.spaces.whole.picture import Widths, macro_graph
@@ -67,6 +67,10 @@ class MacroSpace(WholeSpace):
             raise LayoutError(f"{reason}.")
         self.plan(design, layout)  # Refuses what such a network cannot stand in.
         return macro_plan(design, layout, self.rules_of(layout), PathBody)
+
+    def takes_one(self, row: str) -> bool:
+        """See `Sharing.takes_one`."""
+        return row.endswith(OPERATION)
 
     def path(self, design: MacroNetwork) -> dict[str, tuple[int, ...]]:
         """See `Sharing.path`."""
