@@ -27,8 +27,10 @@
     const { name, flags, last_finished: last } = blockqnn.summary;
     if (last !== null) footer(`The last trial finished on ${blockqnn.format.moment(last)}.`);
     document.getElementById("title").textContent = name;
-    document.getElementById("kicker").textContent = flags.agent
-      ? `blockqnn report: ${flags.agent} on ${flags.dataset}, seed ${flags.seed}`
+    // A mixture is searched by gradient, and no agent suggests anything.
+    const who = flags.weights === "mixture" ? "mixture" : flags.agent;
+    document.getElementById("kicker").textContent = who
+      ? `blockqnn report: ${who} on ${flags.dataset}, seed ${flags.seed}`
       : "blockqnn report";
   };
 
