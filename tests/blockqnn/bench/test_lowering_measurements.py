@@ -22,6 +22,8 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(lowering_measurements, "TIMES_INPUTS", (1,))
     monkeypatch.setattr(lowering_measurements, "_ROUNDS", 1)
     monkeypatch.setattr(lowerings, "_in_use", None)
+    # On all processors the same: none that comes with the program.
+    monkeypatch.setattr(lowerings, "_TABLES", tmp_path / "tables")
     # The rest of the tests shall keep its cores.
     monkeypatch.setattr(lowering_measurements.os, "sched_setaffinity", lambda *_: None)
     return tmp_path
