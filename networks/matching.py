@@ -74,10 +74,14 @@ def match(first: Side, second: Side) -> Matching:
         compute nothing are matched after those that do.
     """
     one, other = _Sides(first.graph), _Sides(second.graph)
-    together = {0: 0, one.output: other.output}
-    for node, partner in _corresponding(first.meaning, second.meaning).items():
-        together[first.places[node]] = second.places[partner]
-    _extend(together, one, other)
+    ends = {0: 0, one.output: other.output}
+    together = ends | _corresponding(first.graph, second.graph)
+    if not one.edges.total() == other.edges.total() == _agreeing(one, other, together):
+        # They are not shown alike, so what they mean decides. Where that is one layer, several
+        # may stand for it, and what reads each of them would be lost.
+        meant = _corresponding(first.meaning, second.meaning)
+        together = ends | {first.places[n]: second.places[p] for n, p in meant.items()}
+        _extend(together, one, other)
     pairs = {n: p for n, p in together.items() if _worth(one, other, n, p) == 1}
     return Matching(
         same=tuple(sorted(pairs.items())),

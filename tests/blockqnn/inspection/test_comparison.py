@@ -1,5 +1,6 @@
 """Layers of two blocks side by side."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,22 @@ def test_an_operation_of_a_cell_that_changed_stands_beside_the_one_that_it_repla
     # Without the 1x1 convolution nothing but the shortcut goes into the output.
     assert {row[0] for row in found} >= {1, 2}
     assert any(first is None and second == 3 for first, second, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        # One of two like convolutions is read; what both mean goes into the output.
+        ("[(1,1,3,0,0),(2,1,3,0,0),(3,6,0,0,1)]", "[(1,1,3,0,0),(2,1,3,0,0),(3,6,0,0,2)]"),
+        # One of two like concatenations, which mean one layer.
+        (
+            "[(1,2,3,0,0),(2,6,0,0,1),(3,6,0,0,1),(4,1,3,2,0)]",
+            "[(1,2,3,0,0),(2,6,0,0,1),(3,6,0,0,1),(4,1,3,3,0)]",
+        ),
+    ],
+)
+def test_layers_that_mean_the_same_are_told_apart_by_what_reads_them(text, other):
+    assert all(equal for _, _, equal in shown(text, other))
 
 
 COMPUTING = [kind for kind in LAYERS if kind is not LayerType.IDENTITY]
