@@ -52,4 +52,5 @@ def test_an_outcome_with_a_reason_has_failed():
 def test_what_an_outcome_says_is_a_field_of_the_trial():
     names = {field.name for field in dataclasses.fields(Trial)}
     assert Outcome().of_trial.keys() <= names
-    assert {f.name for f in dataclasses.fields(Outcome)} - Outcome().of_trial.keys() == {"score"}
+    others = {f.name for f in dataclasses.fields(Outcome)} - Outcome().of_trial.keys()
+    assert others == {"score", "found"}

@@ -204,6 +204,7 @@ def test_float32_weights_are_converted_to_the_dtype_of_the_map(size, side):
 )
 def test_the_lowering_fits_backend_and_shape(monkeypatch, backend, side, size, plain):
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(lowerings, "_in_use", lowerings.USUAL)
     x, kernel = jnp.zeros((1, *size, 2)), jnp.zeros((side, side, 2, 2))
     program = str(jax.make_jaxpr(lambda x, k: convolution(x, k))(x, kernel))
     assert ("conv_general_dilated" in program) == plain

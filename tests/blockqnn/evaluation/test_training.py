@@ -9,6 +9,7 @@ import jax
 import pytest
 
 from blockqnn.children import training
+from blockqnn.children.devices import worker_devices
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError
 from blockqnn.evaluation import training as train_evaluator
@@ -253,7 +254,7 @@ def test_a_tpu_is_used_whole_and_anything_else_as_asked(monkeypatch):
         platform = "tpu"
 
     monkeypatch.setattr(jax, "local_devices", lambda: [Core()] * 8)
-    assert len(train_evaluator._devices(0)) == 8
-    assert len(train_evaluator._devices(3)) == 3
+    assert len(worker_devices(0)) == 8
+    assert len(worker_devices(3)) == 3
     monkeypatch.undo()
-    assert len(train_evaluator._devices(0)) == 1
+    assert len(worker_devices(0)) == 1

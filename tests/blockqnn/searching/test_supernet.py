@@ -170,7 +170,7 @@ def test_a_run_keeps_whose_weights_it_has(blockqnn):
 def test_flags_of_a_supernet_belong_to_it(blockqnn):
     status, _, err = blockqnn("search", "--preset=smoke", "--supernet_epochs=3")
     assert status == 2
-    assert "--supernet_epochs belongs to shared; this search's weights is own." in err
+    assert "--supernet_epochs belongs to shared or mixture; this search's weights is own." in err
 
 
 def test_a_bank_has_the_published_number_of_parameters():
