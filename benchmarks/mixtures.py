@@ -51,7 +51,7 @@ SETTING = (
 """Flags of each search: one cell a stage, 62 steps an epoch."""
 PARAMETERS = "cifar10_params_M"
 PUBLISHED = 54.30
-"""Test accuracy in percent of both orders: Dong and Yang, ICLR 2020, table 5."""
+"""Test accuracy in percent of both orders: Dong and Yang, ICLR 2020, as later papers quote it."""
 ALL_SKIPS = "+".join(f"|{'|'.join(f'skip_connect~{i}' for i in range(n))}|" for n in (1, 2, 3))
 BY_EIGENVALUE = MixtureSettings(stop_ratio=1.3)
 BY_SKIPS = MixtureSettings(stop_skips=2)
