@@ -1,0 +1,301 @@
+"""Cells of NAS-Bench-201 that DARTS comes to on a processor, judged by the table of the benchmark.
+
+TABLE is the file of accuracies; CIFAR-10 lies in --data_dir. For each seed there are two searches
+of a small mixture, in first and in second order. That in first order goes on with selection by
+perturbation at its end, which changes nothing before it, and measures the eigenvalue in each epoch;
+so four cells follow from it: the last one, those at which early stopping would have ended, and the
+one that perturbation selects. The table of results has the accuracy after 200 epochs of each cell
+beside those of random cells and of cells with many parameters.
+
+A line for each search is in --ledger, and runs that were cut short go on where they were, so that
+the same command continues; --only_table searches nothing. More flags behind TABLE are flags of the
+search, such as --supernet_epochs=10.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks._arguments import listed, make_parser
+from benchmarks.supernets import FINAL
+from blockqnn.errors import UserError
+from blockqnn.evaluation.table import AccuracyTable, read_table
+from blockqnn.listing import number, table
+from blockqnn.mixture_settings import FIRST, SECOND, MixtureSettings
+from blockqnn.networks.spaces.mixing import CONVOLUTION, NONE, POOL, SKIP
+from blockqnn.networks.spaces.registry import parse, space_named, write
+from blockqnn.runs.run_record import read_run
+from blockqnn.searching.mixture_stops import stop_of
+
+SPACE = "nasbench201"
+SETTING = (
+    "--preset=darts_nasbench201",
+    "--resize=16x16",
+    "--train_examples=8000",
+    "--validation_examples=1000",
+    "--filters=8,16,32",
+    "--repeats=1",
+    "--supernet_epochs=24",
+    # As published, the rate times the number of alpha's steps is 5.9.
+    "--alpha_rate=0.004",
+    "--perturbation_epochs=2",
+)
+"""Flags of each search: one cell a stage, 62 steps an epoch."""
+PARAMETERS = "cifar10_params_M"
+PUBLISHED = 54.30
+"""Test accuracy in percent of both orders: Dong and Yang, ICLR 2020, as later papers quote it."""
+ALL_SKIPS = "+".join(f"|{'|'.join(f'skip_connect~{i}' for i in range(n))}|" for n in (1, 2, 3))
+BY_EIGENVALUE = MixtureSettings(stop_ratio=1.3)
+BY_SKIPS = MixtureSettings(stop_skips=2)
+VARIANTS = (
+    "first order",
+    "first order, stopped by the eigenvalue",
+    "first order, stopped at two skips",
+    "first order, selected by perturbation",
+    "second order",
+)
+_HUNDREDTH = 100
+
+
+def line_of(run_dir: pathlib.Path, began: float, ended: float, processor: float) -> dict[str, Any]:
+    """What the ledger keeps of a search that has ended.
+
+    Args:
+        run_dir: of the search.
+        began: when, by `time.time`.
+        ended: when.
+        processor: seconds of a processor, all in all; 0 where they are not known.
+
+    Returns:
+        For each epoch the derived code, the mixture's accuracy in percent, the eigenvalue or None,
+        and the seconds of processor by its end, which are parted as those of the clock are.
+    """
+    run = read_run(run_dir)
+    each_second = processor / (ended - began)
+    return {
+        "codes": [write(trial.code) for trial in run.trials],
+        "mixture": [round(epoch["accuracy"], 2) for epoch in run.epochs],
+        "eigenvalues": [epoch.get("eigenvalue") for epoch in run.epochs],
+        "seconds": [round((trial.finished - began) * each_second, 1) for trial in run.trials]
+        if processor
+        else None,
+    }
+
+
+def searched(
+    run_dir: pathlib.Path, order: str, seed: int, flags: Sequence[str], data: Sequence[str]
+) -> dict[str, Any]:
+    """Searches, or goes on with it.
+
+    Args:
+        run_dir: of the search.
+        order: of its gradients.
+        seed: of it.
+        flags: of every search.
+        data: flags that say where images are.
+
+    Returns:
+        The line of the ledger.
+    """
+    words = [*flags, *data, f"--bilevel={order}", f"--seed={seed}", f"--run_dir={run_dir}"]
+    # In the process itself, so that its seconds are those of the search.
+    words.append("--executor=inline")
+    if order == FIRST:
+        words.append("--selection=perturbation")
+    known = not run_dir.exists()
+    began, before = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-m", "blockqnn", "search", *words], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    own = line_of(run_dir, began, time.time(), processor if known else 0.0)
+    return {"order": order, "seed": seed, "flags": list(flags), **own}
+
+
+def chosen_of(line: Mapping[str, Any], epochs: int) -> dict[str, tuple[int, int]]:
+    """Which epoch's cell each variant comes to, and after how many epochs it knows.
+
+    Args:
+        line: of the ledger.
+        epochs: of the mixture before any selection.
+
+    Returns:
+        {variant: (the epoch whose cell counts, epochs that were trained)}, from 1.
+    """
+    if line["order"] == SECOND:
+        return {VARIANTS[4]: (epochs, epochs)}
+    space = space_named(SPACE)
+    records = [
+        {"tally": space.tally(parse(code)), "eigenvalue": value}
+        for code, value in zip(line["codes"], line["eigenvalues"], strict=True)
+    ][:epochs]
+    found = {VARIANTS[0]: (epochs, epochs)}
+    for name, settings in ((VARIANTS[1], BY_EIGENVALUE), (VARIANTS[2], BY_SKIPS)):
+        found[name] = (epochs, epochs)
+        for trained in range(1, epochs + 1):
+            if stop := stop_of(settings, records[:trained], ()):
+                found[name] = (stop.epoch, trained)
+                break
+    found[VARIANTS[3]] = (len(line["codes"]), len(line["codes"]))
+    return found
+
+
+def rows_of(
+    lines: Sequence[Mapping[str, Any]], epochs: int, truth: AccuracyTable
+) -> list[dict[str, Any]]:
+    """The cells that all variants of all seeds come to.
+
+    Args:
+        lines: of the ledger.
+        epochs: of the mixture before any selection.
+        truth: the table; its first column is the test accuracy in percent.
+
+    Returns:
+        By variant, then by seed, each with `accuracy` in percent, counts of operations, `epoch`,
+        `trained` and `seconds` of processor.
+    """
+    space, rows = space_named(SPACE), []
+    for line in lines:
+        for name, (epoch, trained) in chosen_of(line, epochs).items():
+            code = parse(line["codes"][epoch - 1])
+            (counts,) = space.tally(code).values()
+            found = truth.find(code)
+            assert found is not None
+            rows.append(
+                {
+                    "variant": name,
+                    "seed": line["seed"],
+                    "accuracy": found[1][0],
+                    **counts,
+                    NONE: len(code) - sum(counts.values()),
+                    "epoch": epoch,
+                    "trained": trained,
+                    "seconds": line["seconds"][trained - 1] if line["seconds"] else None,
+                    "code": line["codes"][epoch - 1],
+                }
+            )
+    return sorted(rows, key=lambda row: (VARIANTS.index(row["variant"]), row["seed"]))
+
+
+def rivals_of(truth: AccuracyTable) -> list[tuple[str, float]]:
+    """What no search is needed for.
+
+    Args:
+        truth: with the test accuracies in percent, and the numbers of parameters.
+
+    Returns:
+        Pairs of words and of a test accuracy in percent.
+    """
+    cells = [truth.find(code) for code in truth.codes]
+    pairs = [found[1] for found in cells if found is not None]
+    by_size = sorted(pairs, key=lambda pair: -pair[1])
+    count = max(1, len(pairs) // _HUNDREDTH)
+    skips = truth.find(parse(ALL_SKIPS))
+    return [
+        ("the best cell of the table", max(accuracy for accuracy, _ in pairs)),
+        ("the cell of most parameters", by_size[0][0]),
+        (
+            f"the {count} cells of most parameters, mean",
+            statistics.fmean(accuracy for accuracy, _ in by_size[:count]),
+        ),
+        ("a random cell, mean of all", statistics.fmean(accuracy for accuracy, _ in pairs)),
+        *([("skip connections alone", skips[1][0])] if skips else []),
+        ("published, DARTS in both orders", PUBLISHED),
+    ]
+
+
+def in_words(rows: Sequence[Mapping[str, Any]], rivals: Sequence[tuple[str, float]]) -> str:
+    """The tables: cell by cell, and the mean of each variant beside its rivals."""
+    cells = [
+        [
+            number(row["accuracy"]),
+            *(str(row[kind]) for kind in (SKIP, POOL, CONVOLUTION, NONE)),
+            f"{row['epoch']} of {row['trained']}",
+            "" if row["seconds"] is None else f"{row['seconds']:.0f}",
+            str(row["seed"]),
+            row["variant"],
+            row["code"],
+        ]
+        for row in rows
+    ]
+    heads = ["test %", "skips", "pools", "convolutions", "none", "epoch", "seconds", "seed"]
+    means = [(words, value, "") for words, value in rivals]
+    for name in VARIANTS:
+        own = [row["accuracy"] for row in rows if row["variant"] == name]
+        if own:
+            spread = f" +- {statistics.stdev(own):.2f}" if len(own) > 1 else ", one seed"
+            means.append((name, statistics.fmean(own), spread))
+    means.sort(key=lambda each: -each[1])
+    return "\n\n".join(
+        [
+            table([*heads, "search", "cell"], cells),
+            table(
+                ["test %", "of"], [[f"{value:.2f}{spread}", name] for name, value, spread in means]
+            ),
+        ]
+    )
+
+
+def epochs_of(flags: Sequence[str]) -> int:
+    """Epochs of a mixture by its flags, of which the last one counts."""
+    name = "--supernet_epochs="
+    return int([flag for flag in flags if flag.startswith(name)][-1].removeprefix(name))
+
+
+def main() -> None:
+    """Searches what is missing, and prints the tables."""
+    parser = make_parser("mixtures", __doc__)
+    parser.add_argument("table", help="CSV file of accuracies")
+    parser.add_argument("--data_dir", default="", help="of CIFAR-10; that of the search if empty")
+    parser.add_argument("--seeds", type=listed(int), default="0,1,2", help="of searches")
+    parser.add_argument(
+        "--orders", type=listed(str), default=f"{FIRST},{SECOND}", help="of gradients"
+    )
+    parser.add_argument(
+        "--ledger",
+        type=pathlib.Path,
+        default="benchmarks/measured/mixtures_nasbench201.jsonl",
+        help="file of the results, a line for each search",
+    )
+    parser.add_argument("--out", type=pathlib.Path, default="runs/mixtures", help="folder of runs")
+    parser.add_argument("--only_table", action="store_true", help="search nothing")
+    own, rest = parser.parse_known_args()
+    flags = [*SETTING, *rest]
+    data = [f"--data_dir={own.data_dir}"] if own.data_dir else []
+    lines = read_ledger(own.ledger)
+    if any(line["flags"] != flags for line in lines):
+        sys.exit(f"{own.ledger} has searches of other flags; name another --ledger and --out.")
+    try:
+        truth = read_table(own.table, (FINAL, PARAMETERS))
+    except UserError as error:
+        sys.exit(str(error))
+    known = {(line["order"], line["seed"]) for line in lines}
+    for seed in () if own.only_table else own.seeds:
+        for order in own.orders:
+            if (order, seed) not in known:
+                line = searched(own.out / f"{order}-{seed}", order, seed, flags, data)
+                own.ledger.parent.mkdir(parents=True, exist_ok=True)
+                with own.ledger.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+    rows = rows_of(read_ledger(own.ledger), epochs_of(flags), truth)
+    print(in_words(rows, rivals_of(truth)))
+
+
+def read_ledger(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The lines of a ledger; none where there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+if __name__ == "__main__":
+    main()
