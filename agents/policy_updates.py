@@ -209,6 +209,7 @@ def updated(
     """
 
     def step(carried: Any, inputs: Any) -> tuple[Any, None]:
+        """The weights and the state of Adam after one part of the batch."""
         (now, state), (part, shares) = carried, inputs
         slope = gradient(
             form,

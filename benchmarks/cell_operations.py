@@ -146,6 +146,7 @@ def by_torch(case: Case) -> Callable[[], object] | None:
     half, stride = layer.kernel // 2, layer.stride
 
     def value() -> Any:
+        """What the operation computes, without batch norm."""
         if layer.operation is Operation.MAX_POOLING:
             return functional.max_pool2d(x, layer.kernel, stride, half)
         if layer.operation is Operation.AVERAGE_POOLING:

@@ -1,12 +1,9 @@
 """Searches by gradient: the real command, when it stops, what it selects, and its interruptions."""
 
 import contextlib
-import json
 import re
 import signal
-import sqlite3
 import subprocess
-import sys
 import time
 
 import pytest
@@ -19,6 +16,7 @@ from blockqnn.runs.store import Store
 from blockqnn.searching.mixture_stops import by_eigenvalue, stop_of
 from blockqnn.searching.perturbation import Decision, chosen_of, decisions_of, fixed_by
 from blockqnn.trial import Status
+from tests.blockqnn.searching.killed_searches import command, ended
 from tests.paths import ROOT
 
 CELLS = space_named("nasbench201", None)
@@ -241,22 +239,6 @@ def test_what_does_not_go_with_a_mixture_is_refused_before_anything_begins(block
     assert status == 2 and words in err and err.count("\n") == 1, err
 
 
-def command(run_dir, flags):
-    return [sys.executable, "-m", "blockqnn", "search", *flags, f"--run_dir={run_dir}"]
-
-
-def ended(run_dir):
-    """How many epochs are in the store, which may not exist yet."""
-    path = f"file:{run_dir / 'store.sqlite'}?mode=ro"
-    with (
-        contextlib.suppress(sqlite3.OperationalError, TypeError),
-        contextlib.closing(sqlite3.connect(path, uri=True)) as connection,
-    ):
-        query = f"SELECT value FROM facts WHERE name = '{EPOCHS}'"
-        return len(json.loads(connection.execute(query).fetchone()[0]))
-    return 0
-
-
 def what_came_of(run_dir):
     """All that was found, but for how long it took."""
     facts = facts_of(run_dir)
@@ -271,9 +253,9 @@ def test_a_killed_mixture_goes_on_as_one_that_was_never_killed(tmp_path):
     wanted = what_came_of(whole)
     for target in (1, 2, 5):
         with subprocess.Popen(command(killed, SELECTED), **quiet) as process:
-            while process.poll() is None and ended(killed) < target:
+            while process.poll() is None and ended(killed, EPOCHS) < target:
                 time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
-    assert 5 <= ended(killed) < 8
+    assert 5 <= ended(killed, EPOCHS) < 8
     subprocess.run(command(killed, SELECTED), check=True, **quiet)
     assert what_came_of(killed) == wanted

@@ -6,9 +6,7 @@ import dataclasses
 import json
 import re
 import signal
-import sqlite3
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -24,6 +22,7 @@ from blockqnn.runs.supernet_record import EPOCHS
 from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, part_name, parts_of
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.sampling import fair_paths, uniform_path
+from tests.blockqnn.searching.killed_searches import command, ended
 from tests.paths import ROOT
 
 CELLS = space_named("nasbench201", None)
@@ -249,22 +248,6 @@ LEARNING = {
 }
 
 
-def command(run_dir, flags):
-    return [sys.executable, "-m", "blockqnn", "search", *flags, f"--run_dir={run_dir}"]
-
-
-def ended(run_dir):
-    """How many epochs of banks are in the store, which may not exist yet."""
-    path = f"file:{run_dir / 'store.sqlite'}?mode=ro"
-    with (
-        contextlib.suppress(sqlite3.OperationalError, TypeError),
-        contextlib.closing(sqlite3.connect(path, uri=True)) as connection,
-    ):
-        query = f"SELECT value FROM facts WHERE name = '{EPOCHS}'"
-        return len(json.loads(connection.execute(query).fetchone()[0]))
-    return 0
-
-
 def what_came_of(run_dir):
     """Scores, losses, and what the agent has become."""
     scored = [(trial.hash, trial.accuracies) for trial in read_run(run_dir).trials]
@@ -283,10 +266,10 @@ def test_a_killed_supernet_goes_on_as_one_that_was_never_killed(tmp_path, name):
     assert len(wanted[0]) >= 5 and len(wanted[1]) == epochs
     for target in targets:
         with subprocess.Popen(command(killed, flags), **quiet) as process:
-            while process.poll() is None and ended(killed) < target:
+            while process.poll() is None and ended(killed, EPOCHS) < target:
                 time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
-    assert targets[-1] <= ended(killed) < epochs
+    assert targets[-1] <= ended(killed, EPOCHS) < epochs
     subprocess.run(command(killed, flags), check=True, **quiet)
     assert what_came_of(killed) == wanted
 

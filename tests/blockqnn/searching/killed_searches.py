@@ -1,0 +1,22 @@
+"""Searches in processes of their own, which tests kill."""
+
+import contextlib
+import json
+import sqlite3
+import sys
+
+
+def command(run_dir, flags):
+    return [sys.executable, "-m", "blockqnn", "search", *flags, f"--run_dir={run_dir}"]
+
+
+def ended(run_dir, fact):
+    """How many epochs a fact of the store has, which may not exist yet."""
+    path = f"file:{run_dir / 'store.sqlite'}?mode=ro"
+    with (
+        contextlib.suppress(sqlite3.OperationalError, TypeError),
+        contextlib.closing(sqlite3.connect(path, uri=True)) as connection,
+    ):
+        query = f"SELECT value FROM facts WHERE name = '{fact}'"
+        return len(json.loads(connection.execute(query).fetchone()[0]))
+    return 0
