@@ -26,6 +26,8 @@ class Rule:
         per_sequence: whether PPO's ratio is that of a whole sequence, not of each decision.
         skip_rate: to which the probability of a skip is drawn.
         skip_weight: how much that counts.
+        momentum: beta 1 of Adam, the share of the mean gradient that stays.
+        epsilon: of Adam.
     """
 
     learning_rate: float
@@ -35,14 +37,15 @@ class Rule:
     per_sequence: bool = False
     skip_rate: float = 0.5
     skip_weight: float = 0.0
+    momentum: float = 0.9
+    epsilon: float = 1e-8
 
     @property
     def optimiser(self) -> Any:
         """Adam, perhaps behind a bound."""
         bound = optax.clip_by_global_norm(self.gradient_norm)
-        return optax.chain(
-            bound if self.gradient_norm else optax.identity(), optax.adam(self.learning_rate)
-        )
+        adam = optax.adam(self.learning_rate, b1=self.momentum, eps=self.epsilon)
+        return optax.chain(bound if self.gradient_norm else optax.identity(), adam)
 
 
 class Batch(NamedTuple):

@@ -39,6 +39,8 @@ class ReinforceConfig(PolicyGradientConfig):
         exponent: R is this power of the reward.
         skip_rate: to which the probability of a skip is drawn, see `skip_divergence`.
         skip_weight: how much that counts; 0 for no such prior.
+        momentum: beta 1 of Adam.
+        epsilon: of Adam.
         exploration: distribution of actions from which the policy begins, `by_type` or `uniform`.
     """
 
@@ -128,6 +130,19 @@ class ReinforceConfig(PolicyGradientConfig):
             least=0,
         ),
     )
+    momentum: float = dataclasses.field(
+        default=0.9,
+        metadata=option(
+            "reinforce_momentum",
+            "share of the mean gradient of reinforce that stays in a step of Adam, its beta 1",
+            least=0,
+            most=0.999,
+        ),
+    )
+    epsilon: float = dataclasses.field(
+        default=1e-8,
+        metadata=option("reinforce_epsilon", "epsilon of reinforce's Adam", above=0),
+    )
     exploration: str = dataclasses.field(default=BY_TYPE, metadata=told("exploration"))
 
     @classmethod
@@ -156,6 +171,8 @@ class Reinforce(PolicyGradient):
             config.gradient_norm,
             skip_rate=config.skip_rate,
             skip_weight=config.skip_weight,
+            momentum=config.momentum,
+            epsilon=config.epsilon,
         )
 
     def _parts(self) -> list[list[int]]:

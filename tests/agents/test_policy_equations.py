@@ -1,5 +1,6 @@
 """REINFORCE and PPO in numbers that were computed by hand: nas.md's and nasnet.md's vectors."""
 
+import dataclasses
 import math
 
 import jax
@@ -168,6 +169,17 @@ def test_the_bound_of_gradients_and_the_rate_are_those_of_the_rule():
             assert np.asarray(second) == pytest.approx(0.001 * np.square(expected), rel=1e-4)
         change, _ = rule.optimiser.update(gradient, rule.optimiser.init(gradient))
     assert np.asarray(change) == pytest.approx([-0.5, -0.5], rel=1e-4)
+
+
+def test_momentum_and_epsilon_of_adam_are_those_of_the_settings():
+    agent = Reinforce(CellSpace(), ReinforceConfig(units=8, momentum=0.0, epsilon=1.0), 0)
+    rule = dataclasses.replace(agent._rule(), learning_rate=0.5)
+    gradient = jnp.array([3.0, -4.0], jnp.float32)
+    with jax.numpy_dtype_promotion("standard"):
+        _, state = rule.optimiser.update(gradient, rule.optimiser.init(gradient))
+        change, _ = rule.optimiser.update(-gradient, state)
+    # By the last gradient alone, over the root of the mean of squares (both are 9, and 16) and 1.
+    assert np.asarray(change) == pytest.approx([0.5 * 3 / 4, -0.5 * 4 / 5], rel=1e-4)
 
 
 def macro_rows(bits, operations=2):

@@ -1,5 +1,7 @@
 """The presets of the field's methods have the numbers that their papers print."""
 
+import dataclasses
+
 import pytest
 
 from blockqnn.agents.growing import Growth
@@ -55,6 +57,24 @@ def test_enas_learns_2000_times_after_each_epoch(preset, epochs, batch, decay):
     assert (agent.layers, agent.units, agent.scale, agent.learning_rate) == (1, 100, 0.1, 3.5e-4)
     assert (agent.temperature, agent.tanh, agent.baseline_decay) == (5.0, 2.5, 0.99)
     assert (agent.skip_rate, agent.skip_weight) == (0.4, 0.8 if preset == "enas_macro" else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "updates", "children", "rate", "tanh"),
+    [("macro", 50, 20, 1e-3, 1.5), ("micro", 30, 10, 3.5e-3, 1.1)],
+)
+def test_enas_with_the_numbers_of_its_code(kind, updates, children, rate, tanh):
+    paper, code = settings_of(f"enas_{kind}"), settings_of(f"enas_{kind}_code")
+    own, agent = code.supernet, code.agent
+    assert isinstance(agent, ReinforceConfig)
+    assert (own.agent_updates, own.agent_batch, agent.children) == (updates, children, children)
+    assert (agent.layers, agent.units, agent.learning_rate) == (1, 64, rate)
+    assert (agent.momentum, agent.epsilon, agent.entropy_weight) == (0.0, 1e-3, 1e-4)
+    assert (agent.temperature, agent.tanh, agent.baseline_decay) == (1.0, tanh, 0.99)
+    # Those of the weights are the same.
+    assert dataclasses.replace(own, agent_updates=2_000, agent_batch=1) == paper.supernet
+    if kind == "micro":
+        assert code.layout.rules == "enas_search_in_code" and code.layout.filters == (20, 40, 80)
 
 
 def test_supernets_of_nas_bench_201_are_trained_as_by_its_authors():

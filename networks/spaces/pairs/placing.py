@@ -159,6 +159,8 @@ class Placing:
         return older
 
     def _newer(self, newer: int) -> int:
+        if not self._rules.prepares_newer and self._width(newer) == self._filters:
+            return newer
         if self._rules.adapts_newer and self._width(newer) != self._filters:
             newer = self._pointwise("newer_width", newer)
         return self._pointwise("newer", newer)

@@ -21,6 +21,12 @@ class Rules:
             right size and width.
         adapts_newer: the newer input goes through a 1x1 convolution of its own where it has not
             the right width, before the one that it always goes through.
+        prepares_newer: the newer input goes through a 1x1 convolution in any case; else where it
+            has not the right width.
+        reduces_before: before a reduction cell the last output goes through two factorised
+            reductions of its own, which the cell reads without strides, and the cell after it
+            reads the newer of them; else the operations on the inputs of a reduction cell have
+            stride 2.
         factorises: an identity with a stride is a factorised reduction; else a 1x1
             convolution with that stride.
         rectifies: there is a ReLU before the global pooling.
@@ -49,6 +55,8 @@ class Rules:
     stem_twice: bool = True
     prepares_older: bool = False
     adapts_newer: bool = False
+    prepares_newer: bool = True
+    reduces_before: bool = False
     factorises: bool = True
     rectifies: bool = True
     classifier: OperationEntry = Operation.LINEAR
@@ -91,10 +99,14 @@ RULES: Mapping[str, Rules] = MappingProxyType(
         ),
         "enas": _ENAS,
         "enas_search": dataclasses.replace(_ENAS, squeezes=True),
+        "enas_search_in_code": dataclasses.replace(
+            _ENAS, squeezes=True, adapts_newer=False, prepares_newer=False, reduces_before=True
+        ),
     }
 )
 """Name to rules. Those of NASNet are of the published networks' code, for small images and the
-mobile network, and for the large one; those of AmoebaNet are NASNet's with narrow convolutions."""
+mobile network, and for the large one; those of AmoebaNet are NASNet's with narrow convolutions; a
+search of ENAS may have cells as its final training builds them, or as the search of its code."""
 
 
 def unshared(family: Family, rules: str) -> str:

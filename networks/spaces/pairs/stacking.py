@@ -143,8 +143,13 @@ class _Stack:
         """A cell that reads the last two outputs."""
         cell = self._design.cells[-1 if reduces else 0]
         share = (len(self._outputs) + 1) / self._cells
-        placing = self.placing(self._builder, name, self._rules, filters, reduces, share)
+        before = reduces and self._rules.reduces_before
+        placing = self.placing(
+            self._builder, name, self._rules, filters, reduces and not before, share
+        )
         with self._builder.norms(self._scales):
+            if before:
+                self._reduce_newer(name, filters)
             if cell.apart:
                 given = self._apart or (self._newer,) * cell.inputs
                 self._apart = placing.place_apart(cell, given)
@@ -157,6 +162,16 @@ class _Stack:
         self._outputs.append(self._apart or (output,))
         skips = reduces and self._rules.skips_reduction and not name.startswith(_STEM)
         self._older, self._newer = (self._older if skips else self._newer), output
+
+    def _reduce_newer(self, name: str, filters: int) -> None:
+        """Brings the last output down; as it was, it is the older one, brought down by the cell."""
+        self._older = self._newer
+        self._newer = self._builder.place(
+            f"{name}/newer",
+            Operation.PLAIN_FACTORISED_REDUCTION,
+            (self._newer,),
+            filters=filters,
+        )
 
     def head(self, classes: int) -> None:
         """The classifier."""

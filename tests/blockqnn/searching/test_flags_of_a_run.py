@@ -37,6 +37,8 @@ OTHER_VALUES = {
     "reinforce_exponent": "4",
     "reinforce_skip_rate": "0.3",
     "reinforce_skip_weight": "0.5",
+    "reinforce_momentum": "0.25",
+    "reinforce_epsilon": "0.01",
     "ppo_children": "3",
     "ppo_learning_rate": "0.5",
     "ppo_baseline_decay": "0.5",

@@ -18,6 +18,7 @@ LAYOUTS = {
     "nasbench201": Layout("nasbench201", (4, 6), 1, **SMALL),
     "darts": Layout("cells", (4, 4), 1, unscaled=True, **SMALL),
     "enas_micro": Layout("cells", (4, 4), 1, rules="enas_search", **SMALL),
+    "enas_micro in code": Layout("cells", (4, 4), 1, rules="enas_search_in_code", **SMALL),
     "pnas": Layout("cells", (4, 4), 1, rules="enas_search", **SMALL),
     "enas_macro": Layout("whole", (4,), 1, rules="sum_skips", **SMALL),
 }
@@ -29,13 +30,13 @@ TWICE = (
 
 
 def spaced(name):
-    return space_named(name, 5) if name == "enas_macro" else space_named(name)
+    return space_named(name, 5) if name == "enas_macro" else space_named(name.split()[0])
 
 
 def codes_of(name, count):
     random = np.random.default_rng(2)
     found = [uniform_path(spaced(name), {}, random) for _ in range(count)]
-    return [*found, parse(TWICE)] if name == "enas_micro" else found
+    return [*found, parse(TWICE)] if name.startswith("enas_micro") else found
 
 
 def read_by(plan):

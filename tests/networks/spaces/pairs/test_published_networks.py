@@ -173,7 +173,9 @@ def test_reductions_stand_after_a_third_and_two_thirds(cells, wanted):
     assert reductions(network("darts-v2", 4, cells)) == wanted
 
 
-@pytest.mark.parametrize("rules", ["nasnet", "nasnet_large", "darts", "enas"])
+@pytest.mark.parametrize(
+    "rules", ["nasnet", "nasnet_large", "darts", "enas", "enas_search_in_code"]
+)
 @pytest.mark.parametrize("size", [None, 64])
 def test_no_layer_has_a_name_within_another_ones(rules, size):
     # Checkpoints nest weights by the words of names.
@@ -213,3 +215,32 @@ def test_four_nodes_of_nasnet_b_have_the_published_width_before_the_last_pooling
     assert joined.name == "auxiliary/joined" and joined.shape[-1] == wanted // 2
     assert {plan[i].name.split("/node")[0] for i in joined.inputs} == {"stage2/cell5"}
     assert last.shape == (10,)
+
+
+@pytest.mark.parametrize(("filters", "cells", "wanted"), [(4, 5, 268_772), (20, 8, 5_373_140)])
+def test_all_paths_of_a_search_of_enas_as_its_code_builds_them(filters, cells, wanted):
+    layout = Layout("cifar", (filters,), 1, 32, 32, 3, 10, cells, "enas_search_in_code")
+    layout = layout.of_kind("cells")
+    space, design = space_named("enas_micro"), design_of(published()["enas-micro"])
+    assert parameters(space.paths_plan(design, layout)) == wanted
+    # Which the loss of its code leaves out, so that it is never trained.
+    if filters == 20:
+        assert parameters(auxiliary_head(design, layout)) == 412_928
+
+
+def test_a_reduction_as_in_the_code_of_enas_reads_its_input_brought_down_twice():
+    plan = network("enas-micro", 4, 5, rules="enas_search_in_code")
+    of = {layer.name: layer for layer in plan}
+    reduced, older = of["stage2/cell1/newer"], of["stage2/cell1/older"]
+    # By weights of their own, of the same map; only the cell's own reduction has a ReLU before.
+    assert reduced.inputs == older.inputs
+    assert plan[reduced.inputs[0]].name == "stage1/cell1/squeezed/norm"
+    assert reduced.shape == older.shape == (16, 16, 8)
+    # What the reduction made of it is the older input of the next cell, as it is.
+    read = {i for layer in plan if layer.name.startswith("stage2/cell2/") for i in layer.inputs}
+    assert plan.index(reduced) in read
+    assert not [
+        name for name in of if name.startswith(("stage2/cell2/older", "stage2/cell2/newer"))
+    ]
+    strides = {layer.stride for layer in plan if "/node" in layer.name}
+    assert strides == {1}
