@@ -193,6 +193,7 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     space = space_named(values["space"])
     if reason := space.unshared(layout):
         raise UserError(f"{reason}; --weights=shared does not go with it.")
+    _refuse_one_program(values, space.unplanned(layout))
     if values["evaluator"] != TRAIN:
         raise UserError(
             f"--weights=shared scores with weights that were trained; it does not go with "
@@ -239,6 +240,19 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     if values["agent_updates"] and values["paths"] != BY_AGENT:
         raise UserError("--agent_updates needs --paths=agent.")
     return _settings(values, split)
+
+
+def _refuse_one_program(values: dict[str, Any], reason: str) -> None:
+    """Refuses what needs one program for all paths, where `reason` says why there is none."""
+    if not reason:
+        return
+    if values["execution"] == "whole":
+        raise UserError(f"{reason}, so --execution=whole cannot be; --execution=layers can.")
+    if values["devices_per_worker"] > 1:
+        raise UserError(
+            f"{reason}, so there is no one program for all paths in which the "
+            f"{values['devices_per_worker']} devices of --devices_per_worker could share a batch."
+        )
 
 
 def _settings(

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from blockqnn.errors import UserError
+from blockqnn.flags.search import parse as parse_search
 from blockqnn.networks.cost import cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, parse, published, space_named
 from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
 from blockqnn.runs.supernet_record import EPOCHS
+from blockqnn.searching.heading import search_heading
 from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, part_name, parts_of
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.sampling import fair_paths, uniform_path
@@ -48,6 +50,7 @@ SMALL = (
     "--mu=0",
     "--rho=0",
 )
+NO_PROGRAM = ("--space=nasnet", "--layout=cells", "--cell_rules=enas_search")
 SPLIT = (*SMALL, "--split=1<-0", "--split_epochs=1", "--control")
 
 
@@ -150,6 +153,8 @@ def test_scores_are_checked_by_networks_of_their_own(blockqnn):
         (("--evaluator=dry",), "does not go with --evaluator=dry"),
         (("--match=parameters:9k",), "--match gives each child filters of its own"),
         (("--space=darts", "--layout=cells", "--paths=fair"), "--paths=fair needs edges"),
+        ((*NO_PROGRAM, "--execution=whole"), "wider than those that add, so --execution=whole can"),
+        ((*NO_PROGRAM, "--devices_per_worker=2"), "2 devices of --devices_per_worker could share"),
         (("--supernet_batch_size=4000",), "A step of the supernet takes 4000 images"),
     ],
 )
@@ -157,6 +162,16 @@ def test_what_does_not_go_together_is_said_in_a_sentence(blockqnn, flags, words)
     status, _, err = blockqnn("search", *SMALL, "--run_dir=run", *flags)
     assert status == 2 and words in err, err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_space_without_one_program_for_all_paths_says_so_before_it_begins():
+    def said(*flags):
+        return search_heading(*parse_search([*SMALL, *flags]))
+
+    words = "Layer by layer on every device: nodes of the space nasnet that concatenate are wider"
+    assert words in said(*NO_PROGRAM, "--execution=auto")
+    assert "on every device" not in said(*NO_PROGRAM, "--execution=layers")
+    assert "on every device" not in said("--execution=auto")
 
 
 def test_a_run_keeps_whose_weights_it_has(blockqnn):
