@@ -13,6 +13,7 @@ from blockqnn.agents.contract import SearchSpace, Terms
 from blockqnn.agents.exploration import BY_TYPE
 from blockqnn.agents.options import option, told
 from blockqnn.agents.policy_gradient import PolicyGradient, PolicyGradientConfig
+from blockqnn.agents.policy_options import common
 
 if TYPE_CHECKING:
     from blockqnn.agents.policy_updates import Rule
@@ -48,61 +49,17 @@ class PPOConfig(PolicyGradientConfig):
         exploration: distribution of actions from which the policy begins, `by_type` or `uniform`.
     """
 
-    children: int = dataclasses.field(
-        default=20,
-        metadata=option("ppo_children", "rewarded children of an update of ppo", least=1),
-    )
-    learning_rate: float = dataclasses.field(
-        default=0.00035,
-        metadata=option("ppo_learning_rate", "learning rate of ppo, of Adam", above=0),
-    )
-    baseline_decay: float = dataclasses.field(
-        default=0.95,
-        metadata=option(
-            "ppo_baseline_decay",
-            "share of the baseline of ppo that stays when a reward comes",
-            least=0,
-            most=1,
-        ),
-    )
-    entropy_weight: float = dataclasses.field(
-        default=1e-05,
-        metadata=option("ppo_entropy", "weight of the entropy of the policy of ppo", least=0),
-    )
-    temperature: float = dataclasses.field(
-        default=1.0,
-        metadata=option("ppo_temperature", "by which ppo divides the scores of actions", above=0),
-    )
-    tanh: float = dataclasses.field(
-        default=0.0,
-        metadata=option(
-            "ppo_tanh", "largest logit of ppo either way, by a tanh; 0 for no bound", least=0
-        ),
-    )
-    layers: int = dataclasses.field(
-        default=1, metadata=option("ppo_layers", "layers of the LSTM of ppo", least=1)
-    )
-    units: int = dataclasses.field(
-        default=100, metadata=option("ppo_units", "units of each layer of the LSTM of ppo", least=1)
-    )
-    scale: float = dataclasses.field(
-        default=0.1,
-        metadata=option(
-            "ppo_first_weights",
-            "first weights of ppo are uniform between this and its negative",
-            least=0,
-        ),
-    )
-    gradient_norm: float = dataclasses.field(
-        default=0.0,
-        metadata=option(
-            "ppo_gradient_norm", "norm of a gradient of ppo at most; 0 for no bound", least=0
-        ),
-    )
-    exponent: float = dataclasses.field(
-        default=1.0,
-        metadata=option("ppo_exponent", "ppo takes rewards, 1 being 100 %, to this power", above=0),
-    )
+    children: int = common("ppo", "children", 20)
+    learning_rate: float = common("ppo", "learning_rate", 0.00035)
+    baseline_decay: float = common("ppo", "baseline_decay", 0.95)
+    entropy_weight: float = common("ppo", "entropy_weight", 1e-05)
+    temperature: float = common("ppo", "temperature", 1.0)
+    tanh: float = common("ppo", "tanh", 0.0)
+    layers: int = common("ppo", "layers", 1)
+    units: int = common("ppo", "units", 100)
+    scale: float = common("ppo", "scale", 0.1)
+    gradient_norm: float = common("ppo", "gradient_norm", 0.0)
+    exponent: float = common("ppo", "exponent", 1.0)
     clip: float = dataclasses.field(
         default=0.2,
         metadata=option(

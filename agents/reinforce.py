@@ -12,6 +12,7 @@ from blockqnn.agents.contract import Terms
 from blockqnn.agents.exploration import BY_TYPE
 from blockqnn.agents.options import option, told
 from blockqnn.agents.policy_gradient import PolicyGradient, PolicyGradientConfig
+from blockqnn.agents.policy_options import common
 
 if TYPE_CHECKING:
     from blockqnn.agents.policy_updates import Rule
@@ -44,74 +45,17 @@ class ReinforceConfig(PolicyGradientConfig):
         exploration: distribution of actions from which the policy begins, `by_type` or `uniform`.
     """
 
-    children: int = dataclasses.field(
-        default=8,
-        metadata=option(
-            "reinforce_children", "rewarded children of an update of reinforce", least=1
-        ),
-    )
-    learning_rate: float = dataclasses.field(
-        default=0.0006,
-        metadata=option("reinforce_learning_rate", "learning rate of reinforce, of Adam", above=0),
-    )
-    baseline_decay: float = dataclasses.field(
-        default=0.95,
-        metadata=option(
-            "reinforce_baseline_decay",
-            "share of the baseline of reinforce that stays when a reward comes",
-            least=0,
-            most=1,
-        ),
-    )
-    entropy_weight: float = dataclasses.field(
-        default=0.0,
-        metadata=option(
-            "reinforce_entropy", "weight of the entropy of the policy of reinforce", least=0
-        ),
-    )
-    temperature: float = dataclasses.field(
-        default=1.0,
-        metadata=option(
-            "reinforce_temperature", "by which reinforce divides the scores of actions", above=0
-        ),
-    )
-    tanh: float = dataclasses.field(
-        default=0.0,
-        metadata=option(
-            "reinforce_tanh",
-            "largest logit of reinforce either way, by a tanh; 0 for no bound",
-            least=0,
-        ),
-    )
-    layers: int = dataclasses.field(
-        default=2, metadata=option("reinforce_layers", "layers of the LSTM of reinforce", least=1)
-    )
-    units: int = dataclasses.field(
-        default=35,
-        metadata=option("reinforce_units", "units of each layer of the LSTM of reinforce", least=1),
-    )
-    scale: float = dataclasses.field(
-        default=0.08,
-        metadata=option(
-            "reinforce_first_weights",
-            "first weights of reinforce are uniform between this and its negative",
-            least=0,
-        ),
-    )
-    gradient_norm: float = dataclasses.field(
-        default=0.0,
-        metadata=option(
-            "reinforce_gradient_norm",
-            "norm of a gradient of reinforce at most; 0 for no bound",
-            least=0,
-        ),
-    )
-    exponent: float = dataclasses.field(
-        default=3.0,
-        metadata=option(
-            "reinforce_exponent", "reinforce takes rewards, 1 being 100 %, to this power", above=0
-        ),
-    )
+    children: int = common("reinforce", "children", 8)
+    learning_rate: float = common("reinforce", "learning_rate", 0.0006)
+    baseline_decay: float = common("reinforce", "baseline_decay", 0.95)
+    entropy_weight: float = common("reinforce", "entropy_weight", 0.0)
+    temperature: float = common("reinforce", "temperature", 1.0)
+    tanh: float = common("reinforce", "tanh", 0.0)
+    layers: int = common("reinforce", "layers", 2)
+    units: int = common("reinforce", "units", 35)
+    scale: float = common("reinforce", "scale", 0.08)
+    gradient_norm: float = common("reinforce", "gradient_norm", 0.0)
+    exponent: float = common("reinforce", "exponent", 3.0)
     skip_rate: float = dataclasses.field(
         default=0.4,
         metadata=option(
