@@ -6,7 +6,8 @@ supernet, the parts that own the cells and the control, scores every cell with e
 batch norm's statistics; the table has Kendall's tau with the accuracy after 200 epochs, of
 all connected cells and of the truly best tenth, the accuracy of the cell that a
 score would choose, and paired differences with bootstrap intervals. What is scored is kept in
---out, and the same command goes on; `--kept=FILE` makes the table of such a file alone.
+--out, and the same command goes on; `--kept=FILE` makes the table of such a file alone, and
+`--kept=FILE,FILE,...` that of several seeds, with means over them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 import pathlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,18 +92,18 @@ def scored(
     found: dict[str, dict[str, float]] = {}
     if own.out.exists():
         found = read_scores(json.loads(own.out.read_text(encoding="utf-8")))
-    for statistics in own.statistics:
+    for kind in own.statistics:
         missing = [
             (what, code, bank)
             for code in codes
             for what, bank in banks_for(settings, code).items()
-            if write(code) not in found.get(f"{what}, {statistics}", {})
+            if write(code) not in found.get(f"{what}, {kind}", {})
         ]
         if not missing:
             continue
         from blockqnn.evaluation.shared import SharedEvaluator
 
-        supernet = dataclasses.replace(settings.supernet, statistics=statistics)
+        supernet = dataclasses.replace(settings.supernet, statistics=kind)
         evaluator = SharedEvaluator(
             settings.data,
             supernet,
@@ -116,10 +117,10 @@ def scored(
             outcome = evaluator.evaluate(Job(place, code, "", 0, bank=bank), 0)
             if outcome.reason:
                 sys.exit(f"{write(code)}: {outcome.reason}")
-            found.setdefault(f"{what}, {statistics}", {})[write(code)] = outcome.accuracies[-1]
+            found.setdefault(f"{what}, {kind}", {})[write(code)] = outcome.accuracies[-1]
             late = time.monotonic() > ends
             if place % 100 == 0 or place == len(missing) or late:
-                print(f"  {statistics}: {place} of {len(missing)} scores", flush=True)
+                print(f"  {kind}: {place} of {len(missing)} scores", flush=True)
                 kept = {"layout": settings.layout.as_json(), **as_lists(found)}
                 write_whole(own.out, json.dumps(kept))
             if late:
@@ -177,13 +178,7 @@ def in_words(scores: Mapping[str, np.ndarray], truth: np.ndarray) -> str:
     ]
     random = np.random.default_rng(0)
     drawn = random.integers(0, len(truth), (1000, len(truth)))
-    pairs = []
-    for statistics in (RECALIBRATED, OF_BATCH, RUNNING):
-        name = f"{PARTS}, {statistics}"
-        for other in (f"{CONTROL}, {statistics}", f"{WHOLE}, {statistics}", PARAMETERS):
-            if name in scores and other in scores:
-                pairs.append((name, other))
-    for name, other in pairs or [(w, PARAMETERS) for w in scores if w != PARAMETERS]:
+    for name, other in _pairs(list(scores)):
         gains = kendall(scores[name][drawn], truth[drawn]) - kendall(
             scores[other][drawn], truth[drawn]
         )
@@ -195,8 +190,70 @@ def in_words(scores: Mapping[str, np.ndarray], truth: np.ndarray) -> str:
     return "\n".join(lines)
 
 
-def show(own: Any, found: Mapping[str, Mapping[str, float]], layout: Layout) -> None:
-    """Prints the table of some scores: {what: {code: percent}}."""
+def over_seeds(seeds: Sequence[tuple[Mapping[str, np.ndarray], np.ndarray]]) -> str:
+    """The table of several seeds.
+
+    Args:
+        seeds: of each the scores, as for `in_words`, and the accuracies.
+
+    Returns:
+        Means with the deviation of a sample, and paired differences with their standard error.
+    """
+    taus: dict[str, list[float]] = {}
+    tops: dict[str, list[float]] = {}
+    firsts: dict[str, list[float]] = {}
+    shared = [what for what in seeds[0][0] if all(what in scores for scores, _ in seeds)]
+    for scores, truth in seeds:
+        best = truth >= np.quantile(truth, 0.9)
+        for what in shared:
+            values = scores[what]
+            taus.setdefault(what, []).append(float(kendall(values, truth)))
+            tops.setdefault(what, []).append(float(kendall(values[best], truth[best])))
+            firsts.setdefault(what, []).append(float(truth[int(np.argmax(values))]))
+    rows = [[*(_spread(each[what]) for each in (taus, tops, firsts)), what] for what in shared]
+    counts = ", ".join(str(len(truth)) for _, truth in seeds)
+    lines = [
+        f"{len(seeds)} seeds of {counts} connected cells, mean and deviation:",
+        table(["tau, all", "tau, best tenth", "first choice %", "of"], rows),
+    ]
+    for name, other in _pairs(shared):
+        gains = [a - b for a, b in zip(taus[name], taus[other], strict=True)]
+        error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
+        lines.append(
+            f"{name} minus {other}: {number(float(np.mean(gains)), 3)} +- {number(error, 3)}, "
+            "standard error"
+        )
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2f} +- {np.std(values, ddof=1):.2f}"
+
+
+def _pairs(known: Sequence[str]) -> list[tuple[str, str]]:
+    """What is compared with what: parts with what they came from, else all with parameters."""
+    found = []
+    for kind in (RECALIBRATED, OF_BATCH, RUNNING):
+        name = f"{PARTS}, {kind}"
+        for other in (f"{CONTROL}, {kind}", f"{WHOLE}, {kind}", PARAMETERS):
+            if name in known and other in known:
+                found.append((name, other))
+    return found or [(what, PARAMETERS) for what in known if what != PARAMETERS]
+
+
+def scores_and_truth(
+    own: Any, found: Mapping[str, Mapping[str, float]], layout: Layout
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Scores of connected cells, parameters among them, and what the table says of these cells.
+
+    Args:
+        own: the arguments of the benchmark.
+        found: {what: {code: percent}}.
+        layout: of the networks.
+
+    Returns:
+        [N] by what they are; [N] accuracies in percent.
+    """
     accuracies = read_table(own.table, (own.column,))
     truth = {}
     for text in next(iter(found.values())):
@@ -206,7 +263,12 @@ def show(own: Any, found: Mapping[str, Mapping[str, float]], layout: Layout) -> 
     scores = {what: np.array([these[text] for text in truth]) for what, these in found.items()}
     plans = [design_plan(design_of(parse(text)), layout) for text in truth]
     scores[PARAMETERS] = np.array([float(parameters(plan)) for plan in plans])
-    print(in_words(scores, np.array(list(truth.values()))))
+    return scores, np.array(list(truth.values()))
+
+
+def show(own: Any, found: Mapping[str, Mapping[str, float]], layout: Layout) -> None:
+    """Prints the table of some scores: {what: {code: percent}}."""
+    print(in_words(*scores_and_truth(own, found, layout)))
 
 
 def layout_from(fields: Mapping[str, Any]) -> Layout:
@@ -219,7 +281,9 @@ def main() -> None:
     parser = make_parser("supernets", __doc__)
     parser.add_argument("table", help="CSV file of accuracies")
     parser.add_argument("run_dir", nargs="?", type=pathlib.Path, help="the run")
-    parser.add_argument("--kept", type=pathlib.Path, help="file of scores, instead of a run")
+    parser.add_argument(
+        "--kept", type=listed(pathlib.Path), help="files of scores, instead of a run"
+    )
     parser.add_argument("--column", default=FINAL, help="of the table, the truth")
     parser.add_argument("--cells", type=int, default=0, help="of the run's; 0 for all")
     parser.add_argument(
@@ -233,8 +297,11 @@ def main() -> None:
     if (own.run_dir is None) == (own.kept is None):
         sys.exit("Name a RUN_DIR, or --kept.")
     if own.kept is not None:
-        kept = json.loads(own.kept.read_text(encoding="utf-8"))
-        show(own, read_scores(kept), layout_from(kept["layout"]))
+        seeds = []
+        for path in own.kept:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            seeds.append(scores_and_truth(own, read_scores(kept), layout_from(kept["layout"])))
+        print(in_words(*seeds[0]) if len(seeds) == 1 else over_seeds(seeds))
         return
     own.out = own.out or own.run_dir / "scores.json"
     settings, run, codes = opened(own.run_dir, own.cells)
