@@ -13,13 +13,14 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from subprocess import STDOUT
 from typing import Any
 
+from benchmarks._processes import running
 from blockqnn.networks.processor import processor_name
 
 
@@ -147,7 +148,7 @@ def run_step(
 def _run(words: Sequence[str], stream: Any, core: int | None) -> tuple[int, float]:
     """Status and processor seconds of a command, those of its own processes included."""
     command = [*_bound(core), sys.executable, "-m", "blockqnn", *words]
-    with subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as process:
+    with running(command, stdout=stream, stderr=STDOUT) as process:
         # Popen cannot say what one of several children at a time has used.
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
