@@ -124,3 +124,24 @@ def test_spaces_without_such_a_plan_say_why():
         design = design_of(uniform_path(space, {}, np.random.default_rng(0)))
         with pytest.raises(LayoutError, match=why):
             space.paths_plan(design, layout)
+
+
+def keys_after(name, layout, counts):
+    """How many different layers with arrays so many random designs have together."""
+    space, random, keys, found = space_named(name), np.random.default_rng(0), set(), []
+    for number in range(1, max(counts) + 1):
+        design = design_of(uniform_path(space, {}, random))
+        if not design.emptiness:
+            plan = design_plan(design, layout)
+            keys |= {layer.bank_key for layer in plan if layer.parameter_shapes}
+        if number in counts:
+            found.append(len(keys))
+    return found
+
+
+def test_cells_soon_have_all_their_layers_in_common_and_blocks_never():
+    """Why weights of blocks are not shared; docs/methods.md has these numbers."""
+    cells = Layout("nasbench201", (16, 32, 64), 1)
+    assert keys_after("nasbench201", cells, (50, 100, 200, 300)) == [46, 46, 46, 46]
+    blocks = Layout("cifar", (16, 32, 64), 1)
+    assert keys_after("nsc", blocks, (50, 100, 200, 300)) == [390, 607, 1145, 1550]
