@@ -9,6 +9,7 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.growing import Growth
 from blockqnn.agents.registry import AgentConfig, make_agent
+from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match
@@ -39,6 +40,9 @@ class DataSettings:
         skip_folders: names of folders that are not read.
         own_validation: judge children by the data's own validation split where
             there is one, instead of by one in six training images.
+        text_by: what a text is cut into, see `blockqnn.data.text`.
+        vocabulary: words that are known at most; 0 for all of the training text.
+        unknown_word: that stands for all others.
     """
 
     dataset: str = "digits"
@@ -51,6 +55,9 @@ class DataSettings:
     class_folders: tuple[str, ...] = ()
     skip_folders: tuple[str, ...] = ()
     own_validation: bool = True
+    text_by: str = "own"
+    vocabulary: int = 10_000
+    unknown_word: str = "<unk>"
 
     def __post_init__(self) -> None:
         """Makes tuples of what JSON has as lists."""
@@ -88,11 +95,13 @@ class Recipe:
         bfloat16: compute in bfloat16; weights and statistics stay float32.
         execution: `layers`, `whole`, or `auto` for the first on a CPU and the
             second elsewhere; of supernets too.
-        optimiser: `adam`, or `momentum` for gradient descent with that of Nesterov.
+        optimiser: `adam`, `momentum` for gradient descent with that of Nesterov, or, of language
+            models, `asgd` for plain descent that turns to the average of its weights.
         momentum: of the latter.
-        weight_decay: of the latter, on all that is trained.
+        weight_decay: of both of the latter, on all that is trained.
         augmentation: `none`, or windows of images that were `padded` or `enlarged`, half of them
             mirrored, drawn anew for each epoch.
+        language: what language models are trained by besides; None of children that see images.
     """
 
     epochs: int = 12
@@ -112,6 +121,13 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 0.0
     augmentation: str = UNCHANGED
+    language: LanguageRecipe | None = None
+
+    def __post_init__(self) -> None:
+        """Makes settings of what JSON has as an object."""
+        given: Any = self.language
+        if isinstance(given, dict):
+            object.__setattr__(self, "language", LanguageRecipe(**given))
 
     def drawn_out(self, epochs: int) -> Recipe:
         """The same recipe with other epochs, its schedule of learning rates in proportion."""
@@ -127,11 +143,14 @@ class RewardSettings:
         mu: weight of log(FLOPs in millions), in percent of accuracy.
         rho: weight of log(density), in percent of accuracy.
         last_epochs: of a training, whose highest accuracy counts.
+        perplexity_power: of language models, whose reward is 80 / perplexity to this power; 0 of
+            children that see images.
     """
 
     mu: float = 1.0
     rho: float = 8.0
     last_epochs: int = 1
+    perplexity_power: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

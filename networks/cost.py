@@ -65,7 +65,7 @@ def cost(design: Design, layout: Layout) -> Cost:
         flops=flops(plan),
         block_flops=flops(rewarded_plan(design, layout)),
         depth=depth(plan),
-        activations=sum(math.prod(layer.shape) for layer in plan),
+        activations=sum(math.prod(layer.shape) for layer in plan if layer.operation.by_example),
     )
 
 

@@ -19,7 +19,12 @@ IDENTITY = "identity"
 ADD = "add"
 CONCAT = "concat"
 ZERO = "zero"
-KINDS = (*(INPUT, OUTPUT, CONVOLUTION, MAX_POOLING, AVERAGE_POOLING, IDENTITY, ADD, CONCAT, ZERO),)
+ACTIVATION = "activation"
+MULTIPLY = "multiply"
+KINDS = (
+    *(INPUT, OUTPUT, CONVOLUTION, MAX_POOLING, AVERAGE_POOLING, IDENTITY, ADD, CONCAT, ZERO),
+    *(ACTIVATION, MULTIPLY),
+)
 """What a node, or an operation on an edge, may be."""
 
 

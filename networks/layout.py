@@ -16,13 +16,15 @@ CELLS = "cells"
 CELLS_IMAGENET = "cells_imagenet"
 WHOLE = "whole"
 """Nothing is repeated: a design is a network but for its classifier."""
+LANGUAGE = "language"
+"""A language model: words in, a score for each next word out; filters are widths of cells."""
 OF_CELLS = (CELLS, CELLS_IMAGENET)
 """Layouts of cells that read the two cells before them."""
 
 _HALVINGS = {IMAGENET: 2, CELLS_IMAGENET: 3}
 """How often a stem halves height and width, where it does."""
 _CELL_STAGES = 3
-_LATER = ("cells", "rules", "unscaled")
+_LATER = ("cells", "rules", "unscaled", "untied")
 
 
 class LayoutError(ValueError):
@@ -48,6 +50,8 @@ class Layout:
             empty for the space's own.
         unscaled: whether the batch norms of what is designed have no scale and shift, as in the
             supernets of papers; those around it keep them.
+        untied: whether the decoder of a language model has weights of its own, and not those of
+            the embedding.
         named: whether somebody chose it; else a design's usual layout may take its place. It is
             not a part of the layout, and in no record.
     """
@@ -62,6 +66,7 @@ class Layout:
     cells: int = 0
     rules: str = ""
     unscaled: bool = False
+    untied: bool = False
     named: bool = dataclasses.field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -96,8 +101,15 @@ class Layout:
         return {name: value for name, value in fields.items() if value or name not in _LATER}
 
     @property
+    def of_words(self) -> bool:
+        """Whether it is a language model's: it reads words, and `classes` is how many it knows."""
+        return self.kind == LANGUAGE
+
+    @property
     def downsamplings(self) -> int:
         """How often height and width are halved."""
+        if self.of_words:
+            return 0
         return len(self.filters) - 1 + _HALVINGS.get(self.kind, 0)
 
     def of_kind(self, kind: str) -> Layout:

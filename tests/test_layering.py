@@ -19,6 +19,7 @@ GROUPS = {
     "ground": (
         "errors",
         "heading",
+        "language_settings",
         "invocation",
         "standard_streams",
         "listing",

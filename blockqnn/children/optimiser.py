@@ -11,6 +11,7 @@ import dataclasses
 import jax.numpy as jnp
 import optax
 
+from blockqnn.language_settings import ASGD
 from blockqnn.settings import Recipe
 from blockqnn.supernet_settings import MOMENTUM
 
@@ -56,6 +57,21 @@ class Momentum:
 
 
 @dataclasses.dataclass(frozen=True)
+class Plain:
+    """Gradient descent along `g + d w`.
+
+    Attributes:
+        decay: d, of every array that is trained.
+    """
+
+    decay: float = 0.0
+
+    def transformation(self) -> optax.GradientTransformation:
+        """See `Adam.transformation`."""
+        return optax.add_decayed_weights(self.decay)
+
+
+@dataclasses.dataclass(frozen=True)
 class Compiled:
     """What programs of a step depend on besides its signature.
 
@@ -64,7 +80,7 @@ class Compiled:
         bfloat16: of activations; weights stay float32.
     """
 
-    optimiser: Adam | Momentum = Adam()
+    optimiser: Adam | Momentum | Plain = Adam()
     bfloat16: bool = False
 
     @property
@@ -77,4 +93,6 @@ def compiled_by(recipe: Recipe) -> Compiled:
     """What a child's recipe compiles."""
     if recipe.optimiser == MOMENTUM:
         return Compiled(Momentum(recipe.momentum, True, recipe.weight_decay), recipe.bfloat16)
+    if recipe.optimiser == ASGD:
+        return Compiled(Plain(recipe.weight_decay), recipe.bfloat16)
     return Compiled(Adam(recipe.beta1, recipe.beta2, recipe.adam_epsilon), recipe.bfloat16)

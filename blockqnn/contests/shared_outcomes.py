@@ -10,7 +10,7 @@ import pathlib
 import sqlite3
 
 from blockqnn.errors import UserError
-from blockqnn.settings import STEPS, UNCHANGED, SearchSettings
+from blockqnn.settings import STEPS, UNCHANGED, DataSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM
 from blockqnn.trial import Job, Outcome, Status
 from blockqnn.workers.contract import Executor
@@ -31,7 +31,13 @@ def children_digest(settings: SearchSettings) -> str:
     if not data["validation_examples"]:
         # Outcomes that are older than this setting are known by the digest of then.
         del data["validation_examples"]
+    usual = DataSettings()
+    for name in ("text_by", "vocabulary", "unknown_word"):
+        if data[name] == getattr(usual, name):
+            del data[name]
     recipe = dataclasses.asdict(settings.recipe)
+    if recipe["language"] is None:
+        del recipe["language"]
     if recipe["schedule"] == STEPS:
         del recipe["schedule"]
     if recipe["augmentation"] == UNCHANGED:

@@ -85,6 +85,8 @@ class Contents:
 
     def in_words(self) -> str:
         """Some lines for the head of what a verb prints; the first begins with the name."""
+        if self.info.of_words:
+            return self._of_words()
         height, width, channels = self.info.shape
         kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
         scaled = "scaled to " if self.scaled else ""
@@ -99,6 +101,14 @@ class Contents:
             passed = ", ".join(f"{count:,} {why}" for why, count in self.passed_over.items())
             lines.append(f"passed over: {passed}")
         return "\n".join([*lines, *self.notes])
+
+    def _of_words(self) -> str:
+        parts = [f"{self.train:,} words to train on"]
+        if self.validation:
+            parts.append(f"{self.validation:,} to judge by")
+        parts.append(f"{self.test:,} to test" if self.test else "no test text")
+        first = f"{self.dataset}: a text, vocabulary of {self.info.classes:,}; {', '.join(parts)}"
+        return "\n".join([first, *self.notes])
 
     def _names(self) -> str:
         names = list(self.class_names[:_NAMES_SHOWN])

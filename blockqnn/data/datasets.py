@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from blockqnn.data import array_source, built_in_sources, folder_source, prepared_source
+from blockqnn.data import (
+    array_source,
+    built_in_sources,
+    folder_source,
+    prepared_source,
+    text_source,
+)
 from blockqnn.data.contents import Contents, ImageSizes
 from blockqnn.data.images import (
     LEAST_IMAGES,
@@ -33,6 +39,8 @@ def source_of(settings: DataSettings, images_needed: bool = True) -> Source:
         UserError: if there is no such data set, or it is not prepared.
     """
     name = settings.dataset
+    if text_source.is_text(name):
+        return text_source.TextSource(settings)
     found: Source
     if name == built_in_sources.DIGITS:
         found = built_in_sources.DigitsSource()

@@ -27,10 +27,12 @@ class ImageInfo:
     Attributes:
         shape: height, width and channels of every image.
         classes: number of classes.
+        of_words: whether the data are a text, whose words the classes are.
     """
 
     shape: tuple[int, int, int]
     classes: int
+    of_words: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

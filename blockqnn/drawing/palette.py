@@ -42,6 +42,8 @@ COLOURS: Mapping[str, Colour] = {
     "add": Colour("#cc79a7", "#a04c7c", "#111111", "ellipse"),
     "concat": Colour("#2fb88f", "#00795a", "#111111", "bars"),
     "zero": Colour("#333333", "#767676", "#ffffff", "round", dashed=True),
+    "activation": Colour("#d55e00", "#a04600", "#111111", "ellipse", dashed=True),
+    "multiply": Colour("#56b4e9", "#2a7fb0", "#111111", "hexagon", dashed=True),
     OUTPUT: Colour("#e4e6ea", "#767676", "#111111", "round"),
 }
 """Kind of node to its looks."""

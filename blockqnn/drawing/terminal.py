@@ -41,14 +41,14 @@ class Strokes:
 _LEFT, _BOTH, _RIGHT = (True, False), (True, True), (False, True)
 _KINDS = (
     *("input", "convolution", "max_pooling", "average_pooling"),
-    *("identity", "add", "concat", "zero", "output"),
+    *("identity", "add", "concat", "zero", "output", "activation", "multiply"),
 )
 BOX_DRAWING = Strokes(
     "│",
     "─",
     {_LEFT: "┤", _BOTH: "┼", _RIGHT: "├"},
     {_LEFT: "╯", _BOTH: "┴", _RIGHT: "╰"},
-    dict(zip(_KINDS, "●■▼▽○⊕⊞∅●", strict=True)),
+    dict(zip(_KINDS, "●■▼▽○⊕⊞∅●◆⊗", strict=True)),
 )
 ASCII = Strokes(
     "|",

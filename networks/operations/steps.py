@@ -19,6 +19,9 @@ Shape = tuple[int, ...]
 ROW = "row"
 """The name by which a mixture gets the numbers that its weights are made of."""
 
+MASK = "mask"
+"""The name by which a dropout gets the mask that it multiplies by."""
+
 
 class Placed(Protocol):
     """A layer of a plan or a step of one, as far as a function depends on it."""

@@ -94,6 +94,7 @@ class OperationEntry(Computation):
         convolves: whether the depth of a network counts it.
         joins: whether drop-path may leave out some of its inputs.
         rectifies: whether it begins with a ReLU of each of its inputs.
+        by_example: whether each example has an output of its own.
     """
 
     shape: ShapeRule = same_shape
@@ -103,6 +104,7 @@ class OperationEntry(Computation):
     convolves: bool = False
     joins: bool = False
     rectifies: bool = False
+    by_example: bool = True
 
 
 def _relu_and_norm(

@@ -14,6 +14,8 @@ from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.space import BlockSpace
 from blockqnn.networks.spaces.pairs.families import FAMILIES
 from blockqnn.networks.spaces.pairs.space import PairSpace
+from blockqnn.networks.spaces.recurrent.families import FAMILIES as CELL_FAMILIES
+from blockqnn.networks.spaces.recurrent.space import RecurrentSpace
 from blockqnn.networks.spaces.whole.families import NAS, NAS_STRIDES
 from blockqnn.networks.spaces.whole.macro_space import MacroSpace
 from blockqnn.networks.spaces.whole.nas_space import NasSpace
@@ -27,6 +29,7 @@ SPACES: dict[str, SearchSpace] = {
         NasSpace(NAS),
         NasSpace(NAS_STRIDES),
         MacroSpace(),
+        *(RecurrentSpace(family) for family in CELL_FAMILIES.values()),
     )
 }
 """Name to space. A new space is a line here; the first is the one of runs that name none."""

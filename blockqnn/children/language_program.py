@@ -1,0 +1,268 @@
+"""A language model as compiled steps: truncated back-propagation through time, and perplexity."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from blockqnn.children.execution import compute_dtype, descend, initial_moments
+from blockqnn.children.optimiser import compiled_by
+from blockqnn.language_settings import LanguageRecipe
+from blockqnn.networks.initial import Weights
+from blockqnn.networks.plan import Plan
+from blockqnn.networks.recurrent.sequence import cell_outputs, mask_shapes, run, zero_states
+from blockqnn.settings import Recipe
+
+
+def streams(words: np.ndarray, batch: int) -> np.ndarray:
+    """Cuts a text into equally long sequences side by side.
+
+    Args:
+        words: int32 [N].
+        batch: how many sequences.
+
+    Returns:
+        int32 [N // batch, batch], words in time; what is left over is not read.
+    """
+    length = len(words) // batch
+    return np.ascontiguousarray(words[: length * batch].reshape(batch, length).T)
+
+
+def window_count(length: int, steps: int) -> int:
+    """Windows of an epoch of sequences of so many words; each epoch begins at another word."""
+    return max(0, (length - steps) // steps)
+
+
+class LanguageProgram:
+    """A language model that can be trained and judged.
+
+    One window of words is a compiled step, in whose middle a cell is scanned. Its state goes on
+    from window to window and its gradient does not. The learning rate is an argument.
+    """
+
+    def __init__(self, plan: Plan, recipe: Recipe):
+        """Prepares, without compiling.
+
+        Args:
+            plan: of the language model.
+            recipe: how to train it.
+        """
+        assert recipe.language is not None
+        self._plan, self._language = plan, recipe.language
+        self._batch = recipe.batch_size
+        self._dtype = compute_dtype(recipe)
+        self._optimiser = compiled_by(recipe).optimiser.transformation()
+        self._state: Any = None
+        self._average: Any = None
+        self._averaged = 0
+        self._step: Any = jax.jit(self._train_window, donate_argnums=(0, 1))
+        self._judge: Any = jax.jit(self._judge_window, donate_argnums=1)
+        self._mean: Any = jax.jit(_running_mean, donate_argnums=0)
+
+    @property
+    def averages(self) -> bool:
+        """Whether descent has turned to the average of its weights."""
+        return self._average is not None
+
+    def compile(self) -> None:
+        """Compiles the two steps, by running them once on nothing."""
+        plan, steps = self._plan, self._language.bptt_steps
+        parameters = [
+            {name: np.zeros(shape, np.float32) for name, shape in layer.parameter_shapes.items()}
+            for layer in plan
+        ]
+        self.start(parameters)
+        nothing = np.zeros((2 * steps + 1, self._batch), np.int32)
+        self.train_epoch(nothing, np.zeros(1), seed=0, epoch=0)
+        self.perplexity(np.zeros((steps + 1) * self._language.judging_batch, np.int32))
+
+    def start(self, parameters: Weights) -> None:
+        """Takes initial weights and forgets all training.
+
+        Args:
+            parameters: for each layer its trained arrays.
+        """
+        moments = initial_moments(self._optimiser, parameters)
+        self._state = jax.device_put((parameters, moments))
+        self._average, self._averaged = None, 0
+
+    def begin_average(self) -> None:
+        """From here on the weights are the mean of all that follow."""
+        self._average, self._averaged = jax.tree.map(jnp.copy, self._state[0]), 0
+
+    def train_epoch(self, text: np.ndarray, rates: np.ndarray, seed: int, epoch: int) -> float:
+        """Trains for one epoch.
+
+        Args:
+            text: int32 [T, B], see `streams`.
+            rates: the learning rate of each window, float [windows].
+            seed: of dropout, and of the word with which the epoch begins.
+            epoch: from 0.
+
+        Returns:
+            The mean loss of a word, in nats; not finite if any window's was not.
+        """
+        steps = self._language.bptt_steps
+        random = np.random.default_rng((seed, epoch))
+        first = int(random.integers(min(steps, len(text) - len(rates) * steps)))
+        key = jax.random.fold_in(jax.random.key(seed), epoch)
+        states = zero_states(self._plan, self._batch, self._dtype)
+        words, losses = jnp.asarray(text), []
+        for window, rate in enumerate(rates):
+            self._state, states, loss = self._step(
+                self._state,
+                states,
+                words,
+                jnp.int32(first + window * steps),
+                jnp.float32(rate),
+                jax.random.fold_in(key, window),
+            )
+            losses.append(loss)
+            if self._average is not None:
+                self._averaged += 1
+                self._average = self._mean(
+                    self._average, self._state[0], jnp.float32(1 / self._averaged)
+                )
+        return float(np.mean(jax.device_get(losses)))
+
+    def perplexity(self, words: np.ndarray) -> float:
+        """Perplexity on a text, of the averaged weights where there are some.
+
+        Args:
+            words: int32 [N]; it is cut into `judging_batch` sequences, or fewer if it is short.
+
+        Returns:
+            e to the power of the mean negative log-probability of a word.
+        """
+        steps = self._language.bptt_steps
+        text = streams(words, min(self._language.judging_batch, max(1, len(words) // 2)))
+        length, batch = text.shape
+        windows = -(-(length - 1) // steps)
+        padded = np.zeros((windows * steps + 1, batch), np.int32)
+        padded[:length] = text
+        states = zero_states(self._plan, batch, self._dtype)
+        given, total = jnp.asarray(padded), []
+        for window in range(windows):
+            first = jnp.int32(window * steps)
+            states, loss = self._judge(self._weights(), states, given, first, jnp.int32(length))
+            total.append(loss)
+        mean = float(np.sum(jax.device_get(total), dtype=np.float64)) / ((length - 1) * batch)
+        return math.exp(min(mean, 700.0)) if math.isfinite(mean) else math.inf
+
+    def weights(self) -> Weights:
+        """Trained arrays, layer by layer; the averaged ones where there are some."""
+        found: Weights = jax.device_get(self._weights())
+        return found
+
+    def _weights(self) -> Any:
+        return self._state[0] if self._average is None else self._average
+
+    def _train_window(
+        self,
+        state: Any,
+        states: Any,
+        text: jax.Array,
+        first: jax.Array,
+        rate: jax.Array,
+        key: jax.Array,
+    ) -> tuple[Any, Any, jax.Array]:
+        parameters, moments = state
+        read, wanted = _window(text, first, self._language.bptt_steps)
+        masks = dropout_masks(self._plan, self._language, self._batch, key)
+
+        def loss_of(parameters: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
+            values, after = run(self._plan, parameters, read, states, masks, self._dtype)
+            mean = jnp.mean(word_losses(values[len(self._plan) - 1], wanted))
+            return mean + self._penalties(values), (mean, after)
+
+        (_, (loss, after)), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters)
+        if self._language.clip_norm:
+            gradients = clipped(gradients, self._language.clip_norm)
+        parameters, moments = descend(self._optimiser, gradients, moments, parameters, rate)
+        return (parameters, moments), after, loss
+
+    def _penalties(self, values: Any) -> jax.Array:
+        """Merity, Keskar, Socher, "Regularizing and Optimizing LSTM Language Models", section 4.7.
+
+        The activations are those behind dropout, their changes those before it.
+        """
+        language, found = self._language, jnp.float32(0)
+        plain, dropped = cell_outputs(self._plan, values)
+        if language.activation_penalty:
+            found += language.activation_penalty * jnp.mean(_square(dropped))
+        if language.temporal_penalty:
+            found += language.temporal_penalty * jnp.mean(_square(plain[1:] - plain[:-1]))
+        return found
+
+    def _judge_window(
+        self, parameters: Any, states: Any, text: jax.Array, first: jax.Array, length: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        steps = self._language.bptt_steps
+        read, wanted = _window(text, first, steps)
+        values, after = run(self._plan, parameters, read, states, dtype=self._dtype)
+        real = first + jnp.arange(steps, dtype=jnp.int32) + 1 < length
+        losses = word_losses(values[len(self._plan) - 1], wanted)
+        return after, jnp.sum(jnp.where(real[:, None], losses, 0.0))
+
+
+def word_losses(scores: jax.Array, wanted: jax.Array) -> jax.Array:
+    """Negative log-probability of each word, in nats.
+
+    Args:
+        scores: [T, B, V].
+        wanted: int [T, B].
+
+    Returns:
+        float32 [T, B].
+    """
+    return optax.softmax_cross_entropy_with_integer_labels(scores.astype(jnp.float32), wanted)
+
+
+def clipped(gradients: Any, most: float) -> Any:
+    """Gradients scaled down to a norm over all of them, where theirs is larger."""
+    norm = optax.global_norm(gradients)
+    factor = jnp.minimum(1.0, most / jnp.maximum(norm, 1e-12))
+    return jax.tree.map(lambda gradient: gradient * factor, gradients)
+
+
+def dropout_masks(
+    plan: Plan, language: LanguageRecipe, batch: int, key: jax.Array
+) -> dict[str, jax.Array]:
+    """Draws the masks of dropout, one for all words of a sequence (Gal and Ghahramani, 2016).
+
+    Args:
+        plan: of the language model.
+        language: has the share that each kind takes away.
+        batch: sequences side by side.
+        key: of the draw.
+
+    Returns:
+        By the names of `mask_shapes` 0, or 1 over the share that stays; those that take nothing
+        away are left out.
+    """
+    found = {}
+    for number, (name, (kind, shape)) in enumerate(sorted(mask_shapes(plan, batch).items())):
+        kept = 1.0 - language.dropouts[kind]
+        if kept < 1:
+            drawn = jax.random.bernoulli(jax.random.fold_in(key, number), kept, shape)
+            found[name] = drawn.astype(jnp.float32) / kept
+    return found
+
+
+def _window(text: jax.Array, first: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
+    """What is read and what comes next, [steps, B] each."""
+    own = jax.lax.dynamic_slice_in_dim(text, first, steps + 1)
+    return own[:-1], own[1:]
+
+
+def _running_mean(mean: Any, new: Any, share: jax.Array) -> Any:
+    return jax.tree.map(lambda m, n: m + share * (n - m), mean, new)
+
+
+def _square(array: jax.Array) -> jax.Array:
+    return jnp.square(array.astype(jnp.float32))

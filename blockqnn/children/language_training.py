@@ -1,0 +1,163 @@
+"""Trains language models: windows of words, perplexity on validation after each epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from blockqnn.children.language_program import LanguageProgram, streams, window_count
+from blockqnn.children.schedule import relative_rates
+from blockqnn.children.training import TrainingError
+from blockqnn.errors import UserError
+from blockqnn.language_settings import ASGD
+from blockqnn.networks.plan import Plan
+from blockqnn.networks.recurrent.initial import initial_weights
+from blockqnn.settings import Recipe
+
+
+@dataclasses.dataclass
+class CompiledModel:
+    """A language model before training.
+
+    Attributes:
+        plan: of it.
+        program: compiled.
+        compile_seconds: spent on compiling.
+    """
+
+    plan: Plan
+    program: LanguageProgram
+    compile_seconds: float
+
+
+@dataclasses.dataclass
+class TrainedModel:
+    """A language model after training.
+
+    Attributes:
+        program: holds its weights.
+        perplexities: on the validation text after each epoch.
+        losses: mean training loss of each epoch, in nats.
+        averaged_after: epochs after which its weights became averages; 0 for never.
+        compile_seconds: spent on compiling.
+        train_seconds: spent on the rest.
+    """
+
+    program: LanguageProgram
+    perplexities: list[float]
+    losses: list[float]
+    averaged_after: int
+    compile_seconds: float
+    train_seconds: float
+
+
+def require_words(recipe: Recipe, train: int, validation: int) -> None:
+    """Refuses a text that is too short for a recipe.
+
+    Args:
+        recipe: how a language model is trained.
+        train: words of the training text.
+        validation: words of the validation text.
+
+    Raises:
+        UserError: naming what is too short.
+    """
+    assert recipe.language is not None
+    needed = recipe.batch_size * (2 * recipe.language.bptt_steps + 1)
+    if train < needed:
+        raise UserError(
+            f"The training text has {train:,} words; {recipe.batch_size} sequences of windows of "
+            f"{recipe.language.bptt_steps} words need at least {needed:,} (--batch_size, "
+            "--bptt_steps)."
+        )
+    if validation < 2:
+        raise UserError(f"The validation text has {validation} words; needed are at least 2.")
+
+
+def compile_model(plan: Plan, recipe: Recipe) -> CompiledModel:
+    """Compiles a language model for the default device."""
+    start = time.perf_counter()
+    program = LanguageProgram(plan, recipe)
+    program.compile()
+    return CompiledModel(plan, program, time.perf_counter() - start)
+
+
+def train_model(
+    model: CompiledModel,
+    recipe: Recipe,
+    train: np.ndarray,
+    validation: np.ndarray,
+    seed: int,
+    after_epoch: Callable[[int, float, float], None] = lambda epoch, loss, perplexity: None,
+) -> TrainedModel:
+    """Trains a language model by the recipe.
+
+    Args:
+        model: compiled.
+        recipe: how to train.
+        train: numbers of words, int32 [N].
+        validation: likewise.
+        seed: of the weights, of dropout, and of where epochs begin.
+        after_epoch: told of each epoch, from 1, its loss and its perplexity.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        TrainingError: if the loss is not finite.
+    """
+    assert recipe.language is not None
+    start, program = time.perf_counter(), model.program
+    program.start(initial_weights(model.plan, seed, recipe.language.first_weights))
+    text = streams(train, recipe.batch_size)
+    windows = window_count(len(text), recipe.language.bptt_steps)
+    perplexities: list[float] = []
+    losses: list[float] = []
+    averaged_after = 0
+    for epoch in range(recipe.epochs):
+        rates = recipe.learning_rate * relative_rates(recipe, epoch, windows)
+        loss = program.train_epoch(text, rates, seed, epoch)
+        if not math.isfinite(loss):
+            raise TrainingError(f"loss is {loss} in epoch {epoch + 1}")
+        losses.append(loss)
+        perplexities.append(program.perplexity(validation))
+        after_epoch(epoch + 1, loss, perplexities[-1])
+        patience = recipe.language.averaging_patience if recipe.optimiser == ASGD else 0
+        if patience and not program.averages and no_better(perplexities, patience):
+            program.begin_average()
+            averaged_after = epoch + 1
+    seconds = time.perf_counter() - start
+    return TrainedModel(
+        program, perplexities, losses, averaged_after, model.compile_seconds, seconds
+    )
+
+
+def no_better(perplexities: Sequence[float], patience: int) -> bool:
+    """The non-monotone trigger of averaged descent.
+
+    Merity, Keskar, Socher, "Regularizing and Optimizing LSTM Language Models", ICLR 2018,
+    algorithm 1: whether the last perplexity is worse than the best of those that lie at least
+    `patience` epochs before it.
+
+    Args:
+        perplexities: on the validation text, of all epochs so far.
+        patience: n of the algorithm.
+
+    Returns:
+        Whether averaging begins.
+    """
+    *before, last = perplexities
+    return len(before) > patience and last > min(before[: len(before) - patience])
+
+
+def as_accuracy(perplexity: float) -> float:
+    """Perplexity as other children's accuracies are stored: 100 over it, in percent.
+
+    It is the geometric mean of the probability that the model gave to each word. Guessing among V
+    words has perplexity V and so has what guessing among V classes has.
+    """
+    return 100.0 / perplexity
