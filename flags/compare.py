@@ -11,13 +11,14 @@ from blockqnn.agents.registry import AGENTS
 from blockqnn.contests.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
-from blockqnn.flags import flag_text, parsing, preset_files, search
+from blockqnn.flags import compare_methods, flag_text, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.spaces.registry import SPACES
 
 if TYPE_CHECKING:
     from blockqnn.contests.command import CompareSettings
+    from blockqnn.contests.method_command import MethodSettings
     from blockqnn.contests.real_command import RealCompareSettings
 
 _AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
@@ -39,7 +40,7 @@ def define() -> parsing.FlagSet:
         f"agents with commas between them: {', '.join(AGENTS)}; fields of an agent's settings are "
         "changed after colons, as in evolution:population=50, and +predictor puts one in front, as "
         "in random+predictor:pool=50; the others are tested against the first",
-        _words,
+        compare_methods.words,
         "names with commas between them",
     )
     flags.choice(
@@ -88,6 +89,7 @@ def define() -> parsing.FlagSet:
         flag_text.parse_match,
         flag_text.MATCH_ALLOWED,
     )
+    compare_methods.define(flags)
     flags.group("How much")
     flags.special(
         "budgets",
@@ -113,7 +115,7 @@ def define() -> parsing.FlagSet:
     return flags
 
 
-def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
+def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings | MethodSettings:
     """Turns the command line of `compare` into settings.
 
     Args:
@@ -134,6 +136,9 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings:
             f"compare takes flags alone, given {words[0]!r}. See: {command('compare', '--help')}"
         )
     value = flags.chosen()
+    if value["methods"]:
+        return compare_methods.method_settings(flags)
+    compare_methods.refuse_for_agents(flags)
     contestants = tuple(parse_contestant(title) for title in value["agents"])
     flags.refuse_without_effect("comparison")
     if value["evaluator"] != TABLE:
@@ -189,13 +194,6 @@ def _figure(value: dict[str, Any]) -> pathlib.Path | None:
     return pathlib.Path(value["out"]) if value["out"] else None
 
 
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(","))
-    if not all(words) or len(set(words)) < len(words):
-        raise ValueError
-    return words
-
-
 def _budgets(text: str) -> tuple[int, ...]:
     budgets = tuple(sorted({int(word.replace("_", "")) for word in text.split(",")}))
     if budgets[0] < 1 or budgets[-1] > 10**9:
@@ -203,12 +201,15 @@ def _budgets(text: str) -> tuple[int, ...]:
     return budgets
 
 
-def _run(settings: CompareSettings | RealCompareSettings) -> int:
+def _run(settings: CompareSettings | RealCompareSettings | MethodSettings) -> int:
+    from blockqnn.contests import method_command
     from blockqnn.contests.command import CompareSettings, compare
     from blockqnn.contests.real_command import compare_real
 
     if isinstance(settings, CompareSettings):
         return compare(settings, sys.stdout, sys.stderr)
+    if isinstance(settings, method_command.MethodSettings):
+        return method_command.compare_methods(settings, sys.stdout, sys.stderr)
     compare_real(settings, sys.stdout, sys.stderr)
     return 0
 

@@ -71,10 +71,13 @@ ROOMS = {
         "networks.spaces"
     ),
     "report": ("inspection, calibration, drawing, runs, ground, networks.spaces, networks, agents"),
-    "contests": "searching, runs, workers, evaluation, ground, networks.spaces, agents",
     "full_training": (
         "inspection, runs, workers, evaluation, children, data, ground, child networks, "
         "networks.spaces, networks"
+    ),
+    "contests": (
+        "full_training, finals, searching, runs, workers, evaluation, supernets, ground, "
+        "networks.spaces, networks, agents"
     ),
     "export": (
         "inspection, drawing, runs, children, ground, child networks, networks.spaces, networks"

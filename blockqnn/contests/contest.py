@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from typing import Any
 
 from blockqnn.agents.contract import Agent, Episode
@@ -44,6 +45,7 @@ class Played:
         improvements: in order; none where no suggestion was in the table.
         suggestions: of designs, known ones too.
         lacking: of these, how many the table does not have.
+        thinking: seconds of a processor that the agent took.
     """
 
     contestant: str
@@ -53,6 +55,7 @@ class Played:
     improvements: tuple[Improvement, ...]
     suggestions: int = 0
     lacking: int = 0
+    thinking: float = dataclasses.field(default=0.0, compare=False)
 
     def best_at(self, evaluations: int) -> Improvement | None:
         """The best design by the search's accuracy after some evaluations; None where none was."""
@@ -88,6 +91,7 @@ def play(
         tuple(run.improvements),
         run.suggestions,
         run.lacking,
+        run.thinking,
     )
 
 
@@ -122,6 +126,7 @@ class _Run:
     def __init__(self, table: AccuracyTable, budget: int):
         self._table, self._budget = table, budget
         self.suggestions = self.lacking = 0
+        self.thinking = 0.0
         self._best = -math.inf
         self.seen: set[int] = set()
         self.improvements: list[Improvement] = []
@@ -134,7 +139,10 @@ class _Run:
     def evaluate(self, agent: Agent, batch: int) -> None:
         """One iteration: looks up what the agent suggests, and lets it learn."""
         episodes = []
-        for actions in agent.suggest(batch):
+        begun = time.process_time()
+        suggested = agent.suggest(batch)
+        self.thinking += time.process_time() - begun
+        for actions in suggested:
             self.suggestions += 1
             found = self._table.find(actions)
             if found is None:
@@ -149,7 +157,9 @@ class _Run:
                     self._best = searched
                     self.improvements.append(Improvement(len(self.seen), searched, judged))
             episodes.append(Episode(actions, searched / 100))
+        begun = time.process_time()
         agent.update(episodes)
+        self.thinking += time.process_time() - begun
 
 
 def as_json(played: Played) -> dict[str, Any]:
@@ -176,4 +186,5 @@ def from_json(fields: dict[str, Any]) -> Played:
         improvements,
         int(fields.get("suggestions", 0)),
         int(fields.get("lacking", 0)),
+        float(fields.get("thinking", 0.0)),
     )

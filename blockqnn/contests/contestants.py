@@ -69,11 +69,12 @@ class Contestant:
         return AGENTS[self.name].settings
 
 
-def parse_contestant(text: str) -> Contestant:
+def parse_contestant(text: str, flag: str = "agents") -> Contestant:
     """Reads `NAME:FIELD=VALUE:...`, and perhaps `+predictor:FIELD=VALUE:...` after it.
 
     Args:
         text: such as `evolution:population=50:sample=10` or `random+predictor:pool=50`.
+        flag: that has it, for messages.
 
     Returns:
         The contestant.
@@ -84,18 +85,18 @@ def parse_contestant(text: str) -> Contestant:
     first, plus, second = text.partition("+")
     name, *parts = first.split(":")
     if name not in AGENTS:
-        raise UserError(f"--agents has {name!r}; allowed: {', '.join(AGENTS)}.")
-    changes = _changes(text, parts, AGENTS[name].settings)
+        raise UserError(f"--{flag} has {name!r}; allowed: {', '.join(AGENTS)}.")
+    changes = _changes(text, parts, AGENTS[name].settings, flag)
     if not plus:
         return Contestant(text, name, changes)
     word, *parts = second.split(":")
     if word != "predictor":
-        raise UserError(f"--agents has {text!r}, where {word!r} is no predictor.")
-    predictor = PredictorConfig(None, **_changes(text, parts, PredictorConfig))
+        raise UserError(f"--{flag} has {text!r}, where {word!r} is no predictor.")
+    predictor = PredictorConfig(None, **_changes(text, parts, PredictorConfig, flag))
     return Contestant(text, name, changes, predictor)
 
 
-def _changes(text: str, parts: list[str], config: type) -> dict[str, Any]:
+def _changes(text: str, parts: list[str], config: type, flag: str) -> dict[str, Any]:
     """The values of FIELD=VALUE pairs, by field."""
     types = get_type_hints(config)
     changes: dict[str, Any] = {}
@@ -105,14 +106,14 @@ def _changes(text: str, parts: list[str], config: type) -> dict[str, Any]:
         if reader is None or not separator:
             allowed = ", ".join(n for n, kind in types.items() if kind in _READERS)
             raise UserError(
-                f"--agents has {text!r}, where {part!r} changes nothing; allowed are FIELD=VALUE "
+                f"--{flag} has {text!r}, where {part!r} changes nothing; allowed are FIELD=VALUE "
                 f"with a field of {config.__name__}: {allowed}."
             )
         try:
             changes[field] = reader(value)
         except (ValueError, KeyError):
             raise UserError(
-                f"--agents has {text!r}, where {value!r} is no value of {field}."
+                f"--{flag} has {text!r}, where {value!r} is no value of {field}."
             ) from None
     return changes
 

@@ -1,0 +1,362 @@
+"""The verb `compare --methods`: every method on one ground, judged by what it chose."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import pathlib
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO, cast
+
+from blockqnn.contests import contest
+from blockqnn.contests.judges import Judge, TableJudge, TrainingJudge, rivals_of
+from blockqnn.contests.metered import DRIVER, LOOKED_UP
+from blockqnn.contests.method_figure import draw_curves
+from blockqnn.contests.method_runs import (
+    Choice,
+    Goal,
+    MethodRun,
+    Relay,
+    Step,
+    end,
+    has_ended,
+    play_agent,
+    play_finals,
+    play_supernet,
+    read_method_run,
+)
+from blockqnn.contests.method_standings import (
+    EVALUATIONS,
+    SECONDS,
+    Column,
+    columns_of,
+    costs,
+    curves,
+    rows,
+    too_small,
+)
+from blockqnn.contests.method_words import in_words
+from blockqnn.contests.methods import REFERENCE, Player
+from blockqnn.contests.regret_figure import check_figure
+from blockqnn.contests.shared_banks import POOL
+from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
+from blockqnn.contests.tournament import Results, carry_out, table_digest
+from blockqnn.contests.waiting import Waiting
+from blockqnn.errors import UserError
+from blockqnn.evaluation.contract import DRY, TABLE
+from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
+from blockqnn.heading import heading
+from blockqnn.listing import DRY_NOTICE, counted
+from blockqnn.runs.rounds import Round
+from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.workers.choice import check_executor, make_executor
+from blockqnn.workers.contract import Executor
+from blockqnn.workers.machine import described
+from blockqnn.workers.placement import available_cores
+
+Prepare = Callable[[Player, int], tuple[SearchSettings, RunSettings]]
+"""Settings of the search of a method by its seed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodSettings:
+    """What to compare.
+
+    Attributes:
+        players: the methods.
+        prepare: makes settings of their searches, whose directories are in `out_dir`.
+        evaluator: of agents: their children are trained, looked up or made up.
+        table: path of accuracies; empty for none.
+        search_column: of the table, which agents see that look up.
+        judge_column: of the table.
+        judged_by_training: whether what was chosen is trained to the end.
+        judge_seeds: trainings of each such design.
+        judge_flags: of `train`.
+        budgets: evaluations; empty where there are seconds alone.
+        seconds: of one device; empty for none.
+        evaluation_seconds: that looking up counts as; 0 where nobody has said.
+        seeds: searches of each method.
+        rounds: of finals at the end of each search.
+        workers: processes that look up; 0 for one a core.
+        out_dir: holds all searches, so that the same command continues.
+        figure: file for the curves, or None.
+        as_json: print one JSON object.
+    """
+
+    players: tuple[Player, ...]
+    prepare: Prepare
+    evaluator: str
+    table: str
+    search_column: str
+    judge_column: str
+    judged_by_training: bool
+    judge_seeds: int
+    judge_flags: tuple[str, ...]
+    budgets: tuple[int, ...]
+    seconds: tuple[float, ...]
+    evaluation_seconds: float
+    seeds: int
+    rounds: tuple[Round, ...]
+    workers: int
+    out_dir: pathlib.Path
+    figure: pathlib.Path | None
+    as_json: bool
+
+    @property
+    def reference(self) -> str:
+        """Title of the method that all others are tested against: random search, or the first."""
+        titles = [player.title for player in self.players]
+        return REFERENCE if REFERENCE in titles else titles[0]
+
+    def looks_up(self, player: Player) -> bool:
+        """Whether a method evaluates by looking accuracies up."""
+        return player.contestant is not None and self.evaluator == TABLE
+
+
+def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) -> int:
+    """Carries out what is missing, judges what was chosen, and prints the standings.
+
+    Args:
+        settings: what to compare.
+        stream: for the result.
+        progress: for how far it is.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: if a search, the data or a table cannot be used.
+    """
+    check_figure(settings.figure)
+    # A wrong flag of the last method must be found before the first one has searched for hours.
+    prepared = {p.title: settings.prepare(p, 0) for p in settings.players}
+    search, run = next(iter(prepared.values()))
+    check_executor(run)
+    accuracies = _table(settings, search, progress)
+    columns = columns_of(settings.budgets, settings.seconds)
+    print(_heading(settings, search), file=progress, flush=True)
+    runs: dict[str, list[MethodRun]] = {player.title: [] for player in settings.players}
+    if accuracies is not None:
+        runs |= _looked_up(settings, search.space, progress)
+    _search(settings, runs, progress)
+    judges: list[Judge] = []
+    if accuracies is not None:
+        judges.append(TableJudge(accuracies, len(accuracies.columns) - 1, search.layout))
+    if settings.judged_by_training:
+        judges.append(_trained(settings, runs, columns, progress))
+    facts: dict[str, Any] = {
+        "columns": [dataclasses.asdict(column) for column in columns],
+        "reference": settings.reference,
+        "seeds": settings.seeds,
+        "dry": settings.evaluator == DRY,
+        "costs": costs(runs),
+        "too_small": too_small(runs, columns),
+        "judges": [_judged(judge, runs, columns, settings.reference) for judge in judges],
+    }
+    if settings.figure is not None:
+        draw_curves(facts["judges"][0], settings.figure)
+    if settings.as_json:
+        print(json.dumps(facts), file=stream)
+        return 0
+    if facts["dry"]:
+        print(DRY_NOTICE, file=stream)
+    print(in_words(facts, columns, settings.rounds), file=stream)
+    directories = [p for p in settings.players if not settings.looks_up(p)]
+    if len(directories) * settings.seeds > 1:
+        print(f"All searches on one page: blockqnn report {settings.out_dir}/runs/*", file=stream)
+    return 0
+
+
+def _heading(settings: MethodSettings, search: SearchSettings) -> str:
+    goals = [counted(max(settings.budgets), "evaluation")] if settings.budgets else []
+    if settings.seconds:
+        goals.append(f"{max(settings.seconds):g} seconds of one device")
+    judged = ["the table"] if settings.table else []
+    judged += ["trainings to the end"] if settings.judged_by_training else []
+    return heading(
+        {
+            "Space": search.space,
+            "Data": search.data.dataset,
+            "Device": described(),
+            "Methods": ", ".join(player.title for player in settings.players),
+            "Contest": f"{counted(settings.seeds, 'search', 'searches')} of each, "
+            f"{' and '.join(goals)}",
+            "Judged by": " and ".join(judged),
+            "Directory": str(settings.out_dir),
+        }
+    )
+
+
+def _table(
+    settings: MethodSettings, search: SearchSettings, progress: TextIO
+) -> AccuracyTable | None:
+    if not settings.table:
+        return None
+    say_what_is_read(settings.table, progress)
+    accuracies = read_table(settings.table, _columns(settings))
+    space = accuracies.space(search.space)
+    most = max(settings.budgets, default=0)
+    if settings.evaluator == TABLE and accuracies.count(space) < most:
+        raise UserError(
+            f"--budgets has {most:,}; the table has {counted(accuracies.count(space), 'design')}."
+        )
+    print(*accuracies.sentences(space), sep="\n", file=progress, flush=True)
+    return accuracies
+
+
+def _columns(settings: MethodSettings) -> tuple[str, ...]:
+    seen = (settings.search_column,) if settings.evaluator == TABLE else ()
+    return (*seen, settings.judge_column)
+
+
+def _looked_up(
+    settings: MethodSettings, space: str, progress: TextIO
+) -> dict[str, list[MethodRun]]:
+    """The runs of agents that look accuracies up, played as far as they are missing."""
+    players = [player for player in settings.players if settings.looks_up(player)]
+    if not players:
+        return {}
+    # An agent is sized once: to the largest budget, be it one of evaluations or of seconds.
+    size = max(settings.budgets, default=1)
+    if settings.seconds:
+        size = max(size, math.ceil(max(settings.seconds) / settings.evaluation_seconds))
+    columns = settings.search_column, settings.judge_column
+    identity = {
+        "space": space,
+        "table": table_digest(settings.table),
+        "search_column": columns[0],
+        "judge_column": columns[1],
+    }
+    wanted = [(p.title, size, seed) for p in players for seed in range(settings.seeds)]
+    with contextlib.closing(
+        Results(settings.out_dir, identity, contest.as_json, contest.from_json)
+    ) as results:
+        missing = [key for key in wanted if key not in results.runs]
+        waiting = Waiting(progress, len(wanted) - len(missing), len(wanted))
+        workers = settings.workers or len(available_cores())
+        if missing:
+            for ended in carry_out(missing, space, settings.table, columns, workers):
+                results.add(ended)
+                waiting.ended(len(ended))
+        found = {key: results.runs[key] for key in wanted}
+    return {
+        player.title: [
+            run
+            for seed in range(settings.seeds)
+            if (run := _as_run(found[player.title, size, seed], settings.evaluation_seconds))
+        ]
+        for player in players
+    }
+
+
+def _as_run(played: contest.Played, each: float) -> MethodRun | None:
+    """A run that looked up as one of a method; None where it found nothing in the table."""
+    share = played.thinking / max(1, played.evaluations)
+    steps = tuple(
+        Step(
+            found.evaluations,
+            found.evaluations * (each + share),
+            found.searched,
+            Choice("", found.searched, judged=found.judged),
+        )
+        for found in played.improvements
+    )
+    if not steps:
+        return None
+    cost = {LOOKED_UP: played.evaluations * each, DRIVER: played.thinking}
+    last = steps[-1].choice
+    return MethodRun(played.contestant, played.seed, steps, last, last, cost, False)
+
+
+def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress: TextIO) -> None:
+    """Carries searches out, those of one seed before those of the next, and reads them."""
+    goal = Goal(max(settings.budgets, default=0), max(settings.seconds, default=0.0))
+    with contextlib.ExitStack() as stack:
+        shared: list[Executor] = []
+
+        def children(search: SearchSettings, run: RunSettings) -> Executor:
+            # Agents train the same children: their workers are started once.
+            if not shared:
+                settings.out_dir.mkdir(parents=True, exist_ok=True)
+                own = dataclasses.replace(run, run_dir=settings.out_dir)
+                executor = make_executor(search, own)
+                sharing = SharingExecutor(
+                    executor, settings.out_dir / FILE_NAME, children_digest(search)
+                )
+                shared.append(stack.enter_context(contextlib.closing(sharing)))
+            return shared[0]
+
+        for seed in range(settings.seeds):
+            for player in settings.players:
+                if settings.looks_up(player):
+                    continue
+                search, run = settings.prepare(player, seed)
+                whole = player.contestant is None
+                if not has_ended(run, goal):
+                    words = f"{player.title}, seed {seed}"
+                    print(f"{words}: searching ...", file=progress, flush=True)
+                    log = settings.out_dir / "logs" / f"{run.run_dir.name}.log"
+                    with contextlib.closing(Relay(log, words, progress)) as relay:
+                        said = cast(TextIO, relay)
+                        if whole:
+                            play_supernet(search, run, settings.out_dir / POOL, said)
+                        else:
+                            play_agent(search, run, children(search, run), goal, relay.trial)
+                        if settings.rounds:
+                            play_finals(search, run, settings.rounds, said)
+                    end(run, goal)
+                    _say(words, read_method_run(player.title, seed, run.run_dir, whole), progress)
+                runs[player.title].append(read_method_run(player.title, seed, run.run_dir, whole))
+
+
+def _say(words: str, found: MethodRun, progress: TextIO) -> None:
+    print(
+        f"{words}: {counted(len(found.steps), 'evaluation')}, {found.seconds:.0f} s of a device; "
+        f"chose {found.last.reference}, {found.last.validation:.2f} % on validation images",
+        file=progress,
+        flush=True,
+    )
+
+
+def _trained(
+    settings: MethodSettings,
+    runs: Mapping[str, Sequence[MethodRun]],
+    columns: Sequence[Column],
+    progress: TextIO,
+) -> Judge:
+    """Trains all that was chosen at any cost, and the rivals that no search is needed for."""
+    judge = TrainingJudge(
+        settings.out_dir / "judged", settings.judge_seeds, settings.judge_flags, progress
+    )
+    every = [run for own in runs.values() for run in own]
+    chosen = [choice for run in every for c in columns if (choice := c.choice(run)) is not None]
+    rivals = [choice for own in rivals_of(every).values() for choice in own]
+    judge.train([*chosen, *rivals])
+    return judge
+
+
+def _judged(
+    judge: Judge,
+    runs: Mapping[str, Sequence[MethodRun]],
+    columns: Sequence[Column],
+    reference: str,
+) -> dict[str, Any]:
+    """What one judge says of all methods, as JSON has it."""
+    every = [run for own in runs.values() for run in own]
+    return {
+        "by": judge.words,
+        "rows": rows(runs, columns, judge.of, reference),
+        "without_search": [
+            {
+                "name": name,
+                "mean": statistics.fmean(values),
+                "std": statistics.stdev(values) if len(values) > 1 else None,
+                "designs": len(values),
+            }
+            for name, values in judge.without_search(every).items()
+        ],
+        "curves": {kind: curves(runs, judge.of, kind) for kind in (EVALUATIONS, SECONDS)},
+    }

@@ -1,0 +1,114 @@
+"""The standings of methods for people: tables, and what is to be known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from blockqnn.contests import standings
+from blockqnn.contests.method_standings import END, EVALUATIONS, SECONDS, Column
+from blockqnn.listing import counted, number, table
+from blockqnn.runs.rounds import Round
+from blockqnn.runs.rounds import in_words as rounds_words
+
+_NOTICED = 0.05
+_NONE = "- "
+
+
+def in_words(facts: Mapping[str, Any], columns: Sequence[Column], rounds: tuple[Round, ...]) -> str:
+    """The standings.
+
+    Args:
+        facts: as the JSON output has them.
+        columns: at which cost.
+        rounds: of finals that searches ended with.
+
+    Returns:
+        Lines: a table for each judge, one of costs, and sentences.
+    """
+    parts = []
+    for judged in facts["judges"]:
+        parts += [_standings(facts, judged, columns), ""]
+    parts += [_costs(facts), ""]
+    return "\n".join([*parts, *_sentences(facts, columns, rounds)])
+
+
+def _standings(
+    facts: Mapping[str, Any], judged: Mapping[str, Any], columns: Sequence[Column]
+) -> str:
+    by_method: dict[str, list[dict[str, Any]]] = {}
+    for row in judged["rows"]:
+        by_method.setdefault(row["method"], []).append(row)
+    lines = [[*(_cell(row) for row in own), title] for title, own in by_method.items()]
+    for row in judged["without_search"]:
+        cell = standings.mean_cell(row["mean"], row["std"], None)
+        lines.append([*[""] * (len(columns) - 1), cell, f"{row['name']}, without a search"])
+    seeds = facts["seeds"]
+    spread = (
+        "one search, and so no deviation"
+        if seeds == 1
+        else f"mean +- standard deviation of {seeds} searches"
+    )
+    return "\n".join(
+        [
+            f"What each method chose by validation, judged by {judged['by']}: {spread}",
+            "",
+            table([*(column.title for column in columns), "method"], lines),
+        ]
+    )
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    if row["chosen"] == row["searches"]:
+        return standings.mean_cell(row["mean"], row["std"], row["p_holm"])
+    return "too small " if row["kind"] == SECONDS else _NONE
+
+
+def _costs(facts: Mapping[str, Any]) -> str:
+    kinds = [
+        kind
+        for kind in dict.fromkeys(kind for row in facts["costs"] for kind in row["kinds"])
+        if any(row["kinds"].get(kind) for row in facts["costs"])
+    ]
+    lines = [
+        [
+            f"{row['evaluations']:.0f}" if row["evaluations"] else "-",
+            number(row["seconds"], 1),
+            *(number(row["kinds"].get(kind) or None, 1) for kind in kinds),
+            row["method"],
+        ]
+        for row in facts["costs"]
+    ]
+    head = ["evaluations", "seconds", *kinds, "method"]
+    return f"Seconds of one device, mean of a search, and what they went to\n\n{table(head, lines)}"
+
+
+def _sentences(
+    facts: Mapping[str, Any], columns: Sequence[Column], rounds: tuple[Round, ...]
+) -> list[str]:
+    reference, found = facts["reference"], []
+    rows = [row for judged in facts["judges"] for row in judged["rows"]]
+    if any(row["p"] is not None for row in rows):
+        comparisons = max(
+            sum(
+                row["p"] is not None for row in rows if Column(row["kind"], row["amount"]) == column
+            )
+            for column in columns
+        ) // len(facts["judges"])
+        found.append(
+            f"* other than {reference} at the same cost by Welch's test, p < {_NOTICED} after "
+            f"Holm's correction for the {counted(comparisons, 'comparison')} of a column"
+        )
+    found += [f"{sentence}" for sentence in facts["too_small"]]
+    if any(column.kind == SECONDS for column in columns):
+        found.append(
+            "Seconds are those of one device and of the driver: children, supernets, scores, "
+            "controllers."
+        )
+    end = "At its end each method has had the cost that the second table says, which differs"
+    if rounds:
+        end += f"; there are the winners of finals, {rounds_words(rounds)}, the same for all"
+    found.append(f"{end}.")
+    if all(column.kind in (EVALUATIONS, END) for column in columns) and len(columns) > 1:
+        found.append("An evaluation is a design that was not seen before in the search.")
+    return found
