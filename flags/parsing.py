@@ -22,6 +22,8 @@ from blockqnn.invocation import SCRIPT, command
 
 RECORD_MARK = "# All flags of a run, which --flagfile takes to continue it."
 """First line of what `FlagSet.flag_file` writes."""
+_LINE = 72
+"""Characters that the help has for a word; longer ones are broken anywhere."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,10 @@ class FlagSet:
             return text
 
         parser = Parser(parse, " or ".join(choices))
-        self._define(name, default, f"{'|'.join(choices)}: {meaning}", parser)
+        listed = "|".join(choices)
+        if len(listed) > _LINE:
+            listed = " | ".join(choices)
+        self._define(name, default, f"{listed}: {meaning}", parser)
 
     def integer(self, name: str, default: int, meaning: str, least: int = 0) -> None:
         """Defines a flag that takes an integer of at least `least`."""

@@ -170,6 +170,13 @@ def test_the_help_has_groups_meanings_and_defaults():
     assert "channels (default: 1,2)" in text
 
 
+def test_no_line_of_the_help_breaks_a_word():
+    words = [f"space_{number}" for number in range(20)]
+    found = small_set()
+    found.choice("many", words[0], words, "one of many")
+    assert set(words) <= {word.strip(":") for word in found.help().split()}
+
+
 def test_the_presets_are_these_and_lie_beside_the_flags():
     assert preset_names() == [
         "cifar10",
