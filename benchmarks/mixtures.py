@@ -1,11 +1,14 @@
 """Cells of NAS-Bench-201 that DARTS comes to on a processor, judged by the table of the benchmark.
 
-TABLE is the file of accuracies; CIFAR-10 lies in --data_dir. For each seed there are two searches
-of a small mixture, in first and in second order. That in first order goes on with selection by
+TABLE is the file of accuracies; CIFAR-10 lies in --data_dir. For each seed there are searches of a
+small mixture, in first and in second order. That in first order goes on with selection by
 perturbation at its end, which changes nothing before it, and measures the eigenvalue in each epoch;
 so four cells follow from it: the last one, those at which early stopping would have ended, and the
-one that perturbation selects. The table of results has the accuracy after 200 epochs of each cell
-beside those of random cells and of cells with many parameters.
+one that perturbation selects. A third is few-shot: a shorter one in first order that is then split
+along the edge into the first node, all parts together being trained for as many epochs as the
+others; the cell is that of the part whose mixture is best on the images held out. The table of
+results has the accuracy after 200 epochs of each cell beside those of random cells and of cells
+with many parameters.
 
 A line for each search is in --ledger, and runs that were cut short go on where they were, so that
 the same command continues; --only_table searches nothing. More flags behind TABLE are flags of the
@@ -61,7 +64,13 @@ VARIANTS = (
     "first order, stopped at two skips",
     "first order, selected by perturbation",
     "second order",
+    "few-shot",
 )
+FEW_SHOT = "few_shot"
+"""In the place of an order, for a mixture in first order that is split."""
+_SPLIT_EDGE, _PARTS, _SHARE = "1<-0", 5, 8
+"""The edge that the authors of few-shot NAS released, its operations, and one in how many epochs of
+the others each part has."""
 _HUNDREDTH = 100
 
 
@@ -76,7 +85,8 @@ def line_of(run_dir: pathlib.Path, began: float, ended: float, processor: float)
 
     Returns:
         For each epoch the derived code, the mixture's accuracy in percent, the eigenvalue or None,
-        and the seconds of processor by its end, which are parted as those of the clock are.
+        and the seconds of processor by its end, which are parted as those of the clock are; and the
+        epoch whose cell is the result.
     """
     run = read_run(run_dir)
     each_second = processor / (ended - began)
@@ -87,7 +97,32 @@ def line_of(run_dir: pathlib.Path, began: float, ended: float, processor: float)
         "seconds": [round((trial.finished - began) * each_second, 1) for trial in run.trials]
         if processor
         else None,
+        "chosen": run.chosen,
     }
+
+
+def flags_of(order: str, epochs: int) -> list[str]:
+    """The flags in which searches of a seed differ.
+
+    Args:
+        order: of the gradients, or few-shot.
+        epochs: of a mixture that is not split.
+
+    Returns:
+        Flags. Whole mixture and parts of a few-shot search have as many epochs together, if these
+        are enough for one each.
+    """
+    if order == FIRST:
+        return [f"--bilevel={FIRST}", "--selection=perturbation"]
+    if order != FEW_SHOT:
+        return [f"--bilevel={order}"]
+    each = max(1, epochs // _SHARE)
+    return [
+        f"--bilevel={FIRST}",
+        f"--supernet_epochs={max(1, epochs - _PARTS * each)}",
+        f"--split={_SPLIT_EDGE}",
+        f"--split_epochs={each}",
+    ]
 
 
 def searched(
@@ -105,11 +140,9 @@ def searched(
     Returns:
         The line of the ledger.
     """
-    words = [*flags, *data, f"--bilevel={order}", f"--seed={seed}", f"--run_dir={run_dir}"]
+    words = [*flags, *data, *flags_of(order, epochs_of(flags)), f"--seed={seed}"]
     # In the process itself, so that its seconds are those of the search.
-    words.append("--executor=inline")
-    if order == FIRST:
-        words.append("--selection=perturbation")
+    words += ["--executor=inline", f"--run_dir={run_dir}"]
     known = not run_dir.exists()
     began, before = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-m", "blockqnn", "search", *words], check=False)
@@ -133,6 +166,8 @@ def chosen_of(line: Mapping[str, Any], epochs: int) -> dict[str, tuple[int, int]
     """
     if line["order"] == SECOND:
         return {VARIANTS[4]: (epochs, epochs)}
+    if line["order"] == FEW_SHOT:
+        return {VARIANTS[5]: (line["chosen"], len(line["codes"]))}
     space = space_named(SPACE)
     records = [
         {"tally": space.tally(parse(code)), "eigenvalue": value}
@@ -258,7 +293,10 @@ def main() -> None:
     parser.add_argument("--data_dir", default="", help="of CIFAR-10; that of the search if empty")
     parser.add_argument("--seeds", type=listed(int), default="0,1,2", help="of searches")
     parser.add_argument(
-        "--orders", type=listed(str), default=f"{FIRST},{SECOND}", help="of gradients"
+        "--orders",
+        type=listed(str),
+        default=f"{FIRST},{SECOND},{FEW_SHOT}",
+        help="of gradients, and few-shot",
     )
     parser.add_argument(
         "--ledger",

@@ -59,6 +59,14 @@ class MixtureEpoch:
             a node, each of whose edges is.
         measures: whether the largest eigenvalue is measured.
         settled: whether alpha stays as it is.
+        left: to a part of a mixture that was split, by the name of a row the operations of its
+            edge; all of them on other edges.
+        renewed: whether it goes on from a bank of its parent, with optimisers that begin anew.
+        before: epochs that its parents were trained for; images are drawn as in epochs after them.
+        matched: name of the file beside the banks that gets distances of gradients, for each edge
+            in `compared`, over as many batches as `batches` says; empty where they are not wanted.
+        compared: by the name of a row the operations that are compared.
+        batches: see `matched`.
     """
 
     start: str
@@ -69,3 +77,15 @@ class MixtureEpoch:
     probed: str = ""
     measures: bool = False
     settled: bool = False
+    left: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    renewed: bool = False
+    before: int = 0
+    matched: str = ""
+    compared: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    batches: int = 0
+
+    def __post_init__(self) -> None:
+        """Makes tuples of what JSON has as lists."""
+        for name in ("left", "compared"):
+            own = {row: tuple(each) for row, each in getattr(self, name).items()}
+            object.__setattr__(self, name, own)

@@ -155,6 +155,18 @@ def mixture(values: dict[str, Any], layout: Layout) -> MixtureSettings:
         )
     if values["stop_eigenvalue"] and not values["eigenvalue_every"]:
         raise UserError("--stop_eigenvalue needs eigenvalues: --eigenvalue_every=1 or more.")
+    if values["split"]:
+        for name in ("stop_eigenvalue", "stop_skips", "stop_unchanged"):
+            if values[name]:
+                raise UserError(
+                    f"--split derives the design from the last epoch of its best part; --{name} "
+                    "does not go with it."
+                )
+        if values["selection"] == PERTURBATION:
+            raise UserError(
+                "--split derives the design from alpha of its best part; "
+                f"--selection={PERTURBATION} does not go with it."
+            )
     # Refuses filters that cannot be parted, with the rest of what the plan refuses.
     space.mixture_plan(layout, values["partial_channels"])
     return MixtureSettings(

@@ -7,6 +7,7 @@ from typing import Any
 from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
+from blockqnn.flags import split
 from blockqnn.flags.mixture import MIXTURE, mixture
 from blockqnn.flags.parsing import FlagSet, Owner
 from blockqnn.mixture_settings import MixtureSettings
@@ -14,7 +15,6 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.supernet_settings import (
     ADAM,
-    AUTO,
     BY_AGENT,
     FAIR,
     MOMENTUM,
@@ -85,6 +85,7 @@ def define_each(flags: FlagSet) -> None:
         "to which the norm of a step's gradients is cut; 0 for no bound",
         least=0,
     )
+    split.define_each(flags, (SHARED, MIXTURE))
     flags.group("Paths (--weights=shared)", Owner("weights", (SHARED,)))
     flags.integer(
         "supernet_first_period",
@@ -126,33 +127,6 @@ def define_each(flags: FlagSet) -> None:
         "designs that it learns from each time, each scored on one batch of validation images",
         1,
     )
-    flags.text(
-        "split",
-        "",
-        "edges along which the supernet is split after its training, with commas between them: "
-        "few-shot; each part is trained on, and scores the designs that have its operations. auto "
-        "finds the edge, and two groups of its operations, by how far their gradients disagree",
-    )
-    flags.integer("split_epochs", usual.split_epochs, "for which each part is trained on")
-    flags.integer(
-        "split_levels",
-        usual.split_levels,
-        "splits one after the other, in which each part is trained on for --split_epochs and split "
-        "again: any number with --split=auto, or one for each named edge; 1 splits all of these "
-        "together",
-        1,
-    )
-    flags.integer(
-        "split_batches",
-        usual.split_batches,
-        "training batches, each with a random design, of which --split=auto compares gradients",
-        1,
-    )
-    flags.switch(
-        "control",
-        usual.control,
-        "beside the parts train the whole supernet on for as many steps as all of them together",
-    )
     flags.integer(
         CHECK,
         0,
@@ -169,7 +143,7 @@ def take_usual(flags: FlagSet) -> None:
                 flags.values[name].value = value
         # An epoch gives a design, and one worker has the mixture.
         schedule = flags.values["epsilon_schedule"]
-        schedule.value = schedule.parser.parse(f"0.0:{flags.chosen()['supernet_epochs']}")
+        schedule.value = schedule.parser.parse(f"0.0:{split.epochs_of_mixture(flags.chosen())}")
         flags.values["blocks_per_iteration"].value = 1
 
 
@@ -188,9 +162,10 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     """
     if values["weights"] == OWN:
         return None
-    if values["weights"] == MIXTURE:
-        return _settings(values, (), mixture(values, layout))
     space = space_named(values["space"])
+    if values["weights"] == MIXTURE:
+        mixed = mixture(values, layout)
+        return _settings(values, split.edges_of(values, space, space.split_choices()), mixed)
     if reason := space.unshared(layout):
         raise UserError(f"{reason}; --weights=shared does not go with it.")
     _refuse_one_program(values, space.unplanned(layout))
@@ -208,29 +183,7 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
             f"--paths=fair needs edges that are decided independently of one another, which the "
             f"space {space.name} does not have; allowed there: {UNIFORM}, {BY_AGENT}."
         )
-    split = tuple(filter(None, values["split"].split(",")))
-    if bool(split) != bool(values["split_epochs"]):
-        raise UserError("--split and --split_epochs go together: name edges, and epochs.")
-    automatic = split == (AUTO,)
-    levels = values["split_levels"]
-    if automatic and levels > len(space.edges):
-        raise UserError(
-            f"--split=auto splits an edge at each of --split_levels={levels}; the space "
-            f"{space.name} has {len(space.edges)} edges."
-        )
-    if not automatic and levels not in (1, max(1, len(split))):
-        raise UserError(
-            f"--split_levels={levels} needs --split=auto, or {levels} edges in --split; given "
-            f"{len(split)}."
-        )
-    for edge in () if automatic else split:
-        if edge not in space.edges:
-            allowed = ", ".join(space.edges) or f"none, since {space.name} has no such edges"
-            raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
-    if len(set(split)) < len(split):
-        raise UserError(f"--split={values['split']} names an edge twice.")
-    if values["control"] and not split:
-        raise UserError("--control is the control of --split; there is none.")
+    edges = split.edges_of(values, space, space.edges)
     if values["paths"] == BY_AGENT and not AGENTS[values["agent"]].settings.remembers_itself:
         others = [name for name, entry in AGENTS.items() if entry.settings.remembers_itself]
         raise UserError(
@@ -239,7 +192,7 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
         )
     if values["agent_updates"] and values["paths"] != BY_AGENT:
         raise UserError("--agent_updates needs --paths=agent.")
-    return _settings(values, split)
+    return _settings(values, edges)
 
 
 def _refuse_one_program(values: dict[str, Any], reason: str) -> None:
@@ -256,7 +209,7 @@ def _refuse_one_program(values: dict[str, Any], reason: str) -> None:
 
 
 def _settings(
-    values: dict[str, Any], split: tuple[str, ...], mixed: MixtureSettings | None = None
+    values: dict[str, Any], edges: tuple[str, ...], mixed: MixtureSettings | None = None
 ) -> SupernetSettings:
     return SupernetSettings(
         epochs=values["supernet_epochs"],
@@ -273,7 +226,7 @@ def _settings(
         recalibration_batches=values["recalibration_batches"],
         agent_updates=values["agent_updates"],
         agent_batch=values["agent_batch"],
-        split=split,
+        split=edges,
         split_epochs=values["split_epochs"],
         split_levels=values["split_levels"],
         split_batches=values["split_batches"],

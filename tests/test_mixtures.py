@@ -9,9 +9,11 @@ import pytest
 
 from benchmarks.mixtures import (
     ALL_SKIPS,
+    FEW_SHOT,
     PARAMETERS,
     VARIANTS,
     chosen_of,
+    flags_of,
     in_words,
     rivals_of,
     rows_of,
@@ -81,6 +83,19 @@ def test_four_cells_follow_from_one_search_in_first_order():
     calm = chosen_of(a_line([PLAIN] * 20 + [LAST] * 2, [1.0] * 20 + [9.0] * 2), 20)
     assert calm[VARIANTS[1]] == calm[VARIANTS[2]] == (20, 20)
     assert chosen_of(a_line([PLAIN] * 3, [1.0] * 3, "second_order"), 3) == {VARIANTS[4]: (3, 3)}
+    few_shot = {**a_line([PLAIN] * 24, [None] * 24, FEW_SHOT), "chosen": 15}
+    assert chosen_of(few_shot, 24) == {VARIANTS[5]: (15, 24)}
+
+
+def test_a_few_shot_search_has_as_many_epochs_as_the_others():
+    def epochs(count):
+        found = dict(flag.split("=", 1) for flag in flags_of(FEW_SHOT, count))
+        assert found["--split"] == "1<-0"
+        return int(found["--supernet_epochs"]), int(found["--split_epochs"])
+
+    # 9 + 5 x 3 = 24 and 30 + 5 x 10 = 80; with fewer than six, one each.
+    assert [epochs(count) for count in (24, 80, 2)] == [(9, 3), (30, 10), (1, 1)]
+    assert flags_of("second_order", 24) == ["--bilevel=second_order"]
 
 
 def test_rows_look_cells_up_and_count_what_is_in_them(tmp_path):
@@ -90,7 +105,7 @@ def test_rows_look_cells_up_and_count_what_is_in_them(tmp_path):
         a_line([PLAIN, TWO_SKIPS, LAST], [1.0, 1.0, None]),
     ]
     rows = rows_of(lines, 2, truth)
-    assert [row["variant"] for row in rows] == list(VARIANTS)
+    assert [row["variant"] for row in rows] == list(VARIANTS[:5])
     keys = ("accuracy", "skip", "pool", "convolution", "none", "epoch", "trained", "seconds")
     assert [[row[key] for key in keys] for row in rows] == [
         [70.0, 2, 0, 1, 3, 2, 2, 20],
@@ -142,10 +157,12 @@ def test_the_command_searches_goes_on_and_makes_the_table_alone(tmp_path):
 
     status, out = call(*words)
     assert status == 0 and "one seed" in out, out
-    first, second = map(json.loads, ledger.read_text(encoding="utf-8").splitlines())
+    lines = ledger.read_text(encoding="utf-8").splitlines()
+    first, second, few_shot = map(json.loads, lines)
+    assert few_shot["order"] == FEW_SHOT and 1 < few_shot["chosen"] <= len(few_shot["codes"]) == 6
     assert (first["order"], len(first["codes"])) == ("first_order", 2 + 6)
     assert (second["order"], len(second["codes"])) == ("second_order", 2)
-    for line in (first, second):
+    for line in (first, second, few_shot):
         assert line["seconds"][0] > 0 and line["seconds"] == sorted(line["seconds"])
         assert None not in line["eigenvalues"][:2]
     # Nothing is left to search, and what is there says the same.

@@ -20,7 +20,8 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.shares import shares_of
-from blockqnn.networks.spaces.contract import SearchSpace
+from blockqnn.networks.spaces.contract import Row, SearchSpace
+from blockqnn.networks.spaces.mixture_parts import part_plan, part_rows
 from blockqnn.networks.spaces.registry import space_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.shared_work import MixtureEpoch
@@ -28,15 +29,21 @@ from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.alpha import (
     Alpha,
     Rows,
+    begun,
     decided,
     discrete,
     first_alpha,
     left_out,
+    of_part,
+    of_whole,
 )
+from blockqnn.supernets.alpha_arrays import as_arrays, from_arrays
 from blockqnn.supernets.bank import Bank, compiled_for
 from blockqnn.supernets.bank_file import read_bank, read_beside, read_facts, write_bank
 from blockqnn.supernets.curvature import dominant_eigenvalue
+from blockqnn.supernets.cuts import read_distances, write_distances
 from blockqnn.supernets.mixture_execution import MixtureExecution, make_mixture
+from blockqnn.supernets.mixture_matching import row_distances
 from blockqnn.supernets.paths import cosine
 from blockqnn.trial import Job, Outcome
 
@@ -53,6 +60,7 @@ class _State:
         bank: likewise.
         alpha: of its operations.
         vector: that the power iteration ended with, by row; empty before the first.
+        rows: of all of the mixture's, or of the part's that it is.
     """
 
     name: str
@@ -60,6 +68,7 @@ class _State:
     bank: Bank
     alpha: Alpha
     vector: Rows
+    rows: tuple[Row, ...]
 
 
 class MixtureEvaluator:
@@ -136,8 +145,10 @@ class MixtureEvaluator:
             known = read_facts(path).found
             assert known is not None
             return known
-        state = self._at(work.start, space, seed)
+        state = self._at(work, space, seed)
         found: dict[str, Any] = {"loss": 0.0}
+        if work.matched:
+            return found | {"distances": self._matched(state, work, seed)}
         if work.end:
             begun = time.perf_counter()
             state.name = "between two epochs"
@@ -153,10 +164,10 @@ class MixtureEvaluator:
         self, state: _State, work: MixtureEpoch, space: SearchSpace, seed: int
     ) -> dict[str, Any]:
         """Trains for an epoch; what is found then."""
-        own, size = self._own, self._settings.batch_size
-        rows = space.mixture_rows(own.partial_channels)
+        own, size, rows = self._own, self._settings.batch_size, state.rows
+        whole, epoch = space.mixture_rows(own.partial_channels), work.before + work.epoch
         first, second = self._halves(seed)
-        random = np.random.default_rng([seed, work.epoch])
+        random = np.random.default_rng([seed, epoch])
         order = random.permutation(first)[: len(first) // size * size].reshape(-1, size)
         # Drawn anew for each step, as the authors' code has it.
         judged = np.stack([random.choice(second, size, replace=False) for _ in order])
@@ -171,8 +182,8 @@ class MixtureEvaluator:
             )
         )
         trained = dataclasses.replace(state.alpha, rows=decided(rows, state.alpha.rows, work.fixed))
-        settles = work.settled or work.epoch < own.frozen_epochs
-        changed = augmented(self._train, self._settings.augmentation, (seed, work.epoch))
+        settles = work.settled or epoch < own.frozen_epochs
+        changed = augmented(self._train, self._settings.augmentation, (seed, epoch))
         losses, alpha = state.execution.train(changed, order, judged, rate, trained, not settles)
         if not settles:
             state.alpha = alpha
@@ -187,17 +198,19 @@ class MixtureEvaluator:
                 "The mixture's weights of operations are no numbers; lower --alpha_rate."
             )
         here = decided(rows, state.alpha.rows, work.fixed)
-        kept = space.kept(shares_of(here))
+        of_all = of_whole(here, whole, rows)
+        kept = space.kept(shares_of(of_all))
         found: dict[str, Any] = {
             "loss": loss,
             "rate": rate,
-            "alpha": {name: [float(each) for each in row] for name, row in here.items()},
+            "images": int(order.size),
+            "alpha": {name: [float(each) for each in row] for name, row in of_all.items()},
             "accuracy": 100 * state.execution.accuracy(here, self._validation),
             "derived_accuracy": 100
             * state.execution.accuracy(discrete(rows, here, kept), self._validation),
         }
         if work.measures:
-            indices = np.random.default_rng([seed, work.epoch, 1]).choice(second, size, False)
+            indices = np.random.default_rng([seed, epoch, 1]).choice(second, size, False)
             value, state.vector = dominant_eigenvalue(
                 state.execution.curvature(here, indices.astype(np.int32)),
                 # Equal numbers would lie where the softmax, and so the loss, does not change.
@@ -217,63 +230,52 @@ class MixtureEvaluator:
 
     def _probed(self, state: _State, work: MixtureEpoch, space: SearchSpace) -> list[float]:
         """The accuracy without each choice that is left, in percent; 100 where it is not."""
-        rows = space.mixture_rows(self._own.partial_channels)
-        here = decided(rows, state.alpha.rows, work.fixed)
+        here = decided(state.rows, state.alpha.rows, work.fixed)
         return [
             100.0
             if alternative is None
             else 100 * state.execution.accuracy(alternative, self._validation)
-            for alternative in left_out(rows, here, work.probed, work.fixed)
+            for alternative in left_out(state.rows, here, work.probed, work.fixed)
         ]
 
-    def _at(self, name: str, space: SearchSpace, seed: int) -> _State:
-        """The mixture as it stood at the end of an epoch."""
-        if self._state is None or self._state.name != name or not name:
-            own, bank = self._own, Bank(self._compiled, seed)
-            rows = space.mixture_rows(own.partial_channels)
-            alpha, vector = first_alpha(rows, own.alpha_deviation, seed), dict[str, np.ndarray]()
-            if name:
-                bank = read_bank(self._directory / name, bank)
-                alpha, vector = _from_arrays(read_beside(self._directory / name), len(rows))
-            plan = space.mixture_plan(self._layout, own.partial_channels)
-            execution = make_mixture(
-                plan, bank, self._settings, self._recipe, self._train, self._devices
-            )
-            self._state = _State(name, execution, bank, alpha, vector)
+    def _matched(self, state: _State, work: MixtureEpoch, seed: int) -> dict[str, Any]:
+        """How far the operations of each edge disagree about the weights of all others."""
+        path = self._directory / work.matched
+        if not path.exists():
+            first, _ = self._halves(seed)
+            random = np.random.default_rng([seed, work.before + work.epoch, 4])
+            size = self._settings.batch_size
+            order = [random.choice(first, size, replace=False) for _ in range(work.batches)]
+            found = row_distances(state.execution, state.rows, state.alpha.rows, order, work)
+            write_distances(path, found)
+        return {name: own.tolist() for name, own in read_distances(path).items()}
+
+    def _at(self, work: MixtureEpoch, space: SearchSpace, seed: int) -> _State:
+        """The mixture as it stood at the end of an epoch, or a part of it that begins there."""
+        name, state = work.start, self._state
+        if state is not None and name and state.name == name and not work.renewed:
+            return state
+        own, bank = self._own, Bank(self._compiled, seed)
+        whole = space.mixture_rows(own.partial_channels)
+        rows = part_rows(whole, work.left)
+        alpha, vector = first_alpha(rows, own.alpha_deviation, seed), dict[str, np.ndarray]()
+        if name:
+            bank = read_bank(self._directory / name, bank)
+            alpha, vector = from_arrays(read_beside(self._directory / name), len(rows))
+        if work.renewed:
+            # Weights, those of the split edge too, and alpha are the parent's; all else is new.
+            bank = bank.without_moments()
+            alpha, vector = begun(of_part(alpha.rows, whole, rows, work.left)), {}
+        plan = part_plan(space, self._layout, own.partial_channels, work.left)
+        execution = make_mixture(
+            plan, bank, self._settings, self._recipe, self._train, self._devices
+        )
+        self._state = _State(name, execution, bank, alpha, vector, rows)
         return self._state
 
     def _write(
         self, path: pathlib.Path, state: _State, found: dict[str, Any], seconds: float
     ) -> None:
         state.execution.put_back()
-        write_bank(path, state.bank, found["loss"], seconds, found, _as_arrays(state))
-
-
-def _as_arrays(state: _State) -> dict[str, Any]:
-    """Alpha and the vector as arrays for a file, in the order of the rows' names there."""
-    alpha = state.alpha
-    kept = {"rows": alpha.rows, "first": alpha.first, "second": alpha.second}
-    if state.vector:
-        kept["vector"] = state.vector
-    arrays: dict[str, Any] = {
-        # Names of rows are no names of files.
-        name: {f"{place:04d}": np.asarray(row) for place, row in enumerate(own.values())}
-        for name, own in kept.items()
-    }
-    names = "\n".join(alpha.rows)
-    arrays["names"] = np.frombuffer(names.encode(), np.uint8).copy()
-    arrays["steps"] = np.asarray(alpha.steps, np.int64)
-    return arrays
-
-
-def _from_arrays(arrays: dict[str, Any], count: int) -> tuple[Alpha, dict[str, np.ndarray]]:
-    names = bytes(np.asarray(arrays["names"])).decode().split("\n")
-    assert len(names) == count, "the bank is of another mixture"
-
-    def rows(name: str) -> dict[str, np.ndarray]:
-        """What was kept of each row under a name."""
-        own = arrays[name]
-        return {row: np.asarray(own[f"{place:04d}"]) for place, row in enumerate(names)}
-
-    alpha = Alpha(rows("rows"), rows("first"), rows("second"), int(arrays["steps"]))
-    return alpha, rows("vector") if "vector" in arrays else {}
+        arrays = as_arrays(state.alpha, state.vector)
+        write_bank(path, state.bank, found["loss"], seconds, found, arrays)

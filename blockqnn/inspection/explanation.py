@@ -124,9 +124,10 @@ def knowledge_of(run: RunRecord, state: Mapping[str, Any]) -> Knowledge:
         UserError: if nothing was learned in the run, or the state is none of its agent.
     """
     if run.mixed:
+        come = "and each of its parts have come to is" if run.results else "has come to is"
         raise UserError(
             f"The run in {run.path} was searched by gradient, not by an agent; what its mixture "
-            f"has come to is in the page of {command('report', run.path)}."
+            f"{come} in the page of {command('report', run.path)}."
         )
     if not state:
         raise UserError(

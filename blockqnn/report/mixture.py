@@ -7,7 +7,9 @@ from typing import Any
 from blockqnn.networks.shares import shares_of
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.report.columns import short
+from blockqnn.runs.mixtures import part_of
 from blockqnn.runs.run_record import RunRecord
+from blockqnn.runs.supernet_record import WHOLE, split_words
 
 _CURVES = ("loss", "accuracy", "derived_accuracy", "eigenvalue")
 
@@ -19,11 +21,13 @@ def mixture(run: RunRecord) -> dict[str, Any] | None:
         run: as it was read.
 
     Returns:
-        `epochs`, their numbers; `curves`, by name a value of each epoch or None; `cells`, for each
-        kind of cell its `name`, `labels`, the names of its edges, `operations`, and `shares`, for
-        each edge and operation the share of the softmax in each epoch; `counts`, for each kind of
-        cell skip connections, pools and convolutions of the derived cell in each epoch;
-        `sentences`. None where there is no mixture, or the store cannot say.
+        `parts`, of which there is one where the mixture was not split, each with its `name`, that
+        of the whole one empty; `epochs`, the numbers of its epochs among all; `curves`, by name a
+        value of each epoch or None; `cells`, for each kind of cell its `name`, `labels`, the names
+        of its edges, `operations`, and `shares`, for each edge and operation the share of the
+        softmax in each epoch; `counts`, for each kind of cell skip connections, pools and
+        convolutions of the derived cell in each epoch. And `sentences`. None where there is no
+        mixture, or the store cannot say.
     """
     if not run.mixed or not run.epochs:
         return None
@@ -35,8 +39,15 @@ def mixture(run: RunRecord) -> dict[str, Any] | None:
 
 
 def _found(run: RunRecord) -> dict[str, Any]:
+    names = dict.fromkeys(part_of(epoch) for epoch in run.epochs)
+    return {"parts": [_part(run, name) for name in names], "sentences": _sentences(run)}
+
+
+def _part(run: RunRecord, name: str) -> dict[str, Any]:
     rows = [row for row in run.space.mixture_rows() if row.name in run.epochs[0]["alpha"]]
-    by_epoch = [shares_of(epoch["alpha"]) for epoch in run.epochs]
+    numbers = [n for n, epoch in enumerate(run.epochs, start=1) if part_of(epoch) == name]
+    epochs = [run.epochs[number - 1] for number in numbers]
+    by_epoch = [shares_of(epoch["alpha"]) for epoch in epochs]
     cells = []
     for cell in dict.fromkeys(row.name.partition("/")[0] for row in rows):
         own = [row for row in rows if row.name.partition("/")[0] == cell]
@@ -54,17 +65,16 @@ def _found(run: RunRecord) -> dict[str, Any]:
                 ],
             }
         )
-    last = run.epochs[-1]
     tallies = {
-        cell: {what: [int(epoch["tally"][cell][what]) for epoch in run.epochs] for what in counts}
-        for cell, counts in last["tally"].items()
+        cell: {what: [int(epoch["tally"][cell][what]) for epoch in epochs] for what in counts}
+        for cell, counts in epochs[-1]["tally"].items()
     }
     return {
-        "epochs": list(range(1, 1 + len(run.epochs))),
-        "curves": {name: [_number(epoch.get(name)) for epoch in run.epochs] for name in _CURVES},
+        "name": "" if name == WHOLE else name,
+        "epochs": numbers,
+        "curves": {curve: [_number(epoch.get(curve)) for epoch in epochs] for curve in _CURVES},
         "cells": cells,
         "counts": tallies,
-        "sentences": _sentences(run),
     }
 
 
@@ -77,8 +87,20 @@ def _sentences(run: RunRecord) -> list[str]:
         f"On {int(last['none'])} of {len(last['alpha'])} edges none has the largest share, which "
         "says little by itself: batch norm undoes its size.",
     ]
-    if run.chosen:
+    splits = [split_words(name, own["edge"], own["groups"]) for name, own in run.cuts.items()]
+    if run.results:
+        listed = (
+            f"{part_of(run.epochs[trial - 1])} {float(run.epochs[trial - 1]['accuracy']):.1f} %"
+            for trial in run.results
+        )
+        found.insert(
+            0,
+            f"The cell of {part_of(last)} is the result, trial {run.chosen}. The part whose "
+            f"mixture is best on the validation images is derived from: {', '.join(listed)}.",
+        )
+    elif run.chosen:
         found.insert(0, f"The cell of epoch {run.chosen} is the result, trial {run.chosen}.")
+    found = [*splits, *found]
     if not any(int(counts["convolution"]) for counts in last["tally"].values()):
         found.append("Warning: the derived cell has no convolution.")
     return found

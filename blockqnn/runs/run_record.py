@@ -16,7 +16,7 @@ from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.finals import FINALS, Finals, FinalTraining, plan_from_fact, stale_words
-from blockqnn.runs.mixtures import CHOSEN, EPOCHS
+from blockqnn.runs.mixtures import CHOSEN, EPOCHS, SPLITS
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.runs.supernet_record import SupernetRecord, supernet_from_facts
 from blockqnn.trial import Status, Trial
@@ -40,6 +40,10 @@ class RunRecord:
         supernet: how that was trained; None where designs share no weights.
         epochs: of its mixture, what each has found.
         chosen: trial whose design a mixture came to in the end; 0 where there is none.
+        results: of a mixture that was split the last trial of each of its last parts, the best
+            mixture first; else none.
+        cuts: where gradients say how a mixture is split, by the name of what was split the `edge`
+            and its `groups`.
     """
 
     path: pathlib.Path
@@ -54,6 +58,8 @@ class RunRecord:
     supernet: SupernetRecord | None = None
     epochs: tuple[dict[str, Any], ...] = ()
     chosen: int = 0
+    results: tuple[int, ...] = ()
+    cuts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def proxy(self) -> str:
@@ -113,16 +119,21 @@ class RunRecord:
     def by_reward(self) -> list[Trial]:
         """The trained trials, highest reward first, earlier ones before equals.
 
-        Of a mixture, the one that it came to is first, and a design is what it was last.
+        Of a mixture, the one that it came to is first, then come those that its other parts came
+        to, and a design is what it was last.
         """
         trained = [t for t in self.trials if t.status is Status.COMPLETED]
         if self.mixed:
             last = {t.hash: t for t in trained}
-            chosen = next((t for t in trained if t.number == self.chosen), None)
-            if chosen is not None:
-                last[chosen.hash] = chosen
+            first = dict.fromkeys((self.chosen, *self.results))
+            places = {number: place for place, number in enumerate(first)}
+            # The first of several that came to one design stands for it.
+            for trial in sorted(trained, key=lambda t: -places.get(t.number, 0)):
+                if trial.number in places:
+                    last[trial.hash] = trial
             return sorted(
-                last.values(), key=lambda t: (t is not chosen, -(t.reward or 0.0), t.number)
+                last.values(),
+                key=lambda t: (places.get(t.number, len(places)), -(t.reward or 0.0), t.number),
             )
         return sorted(trained, key=lambda t: (-(t.reward or 0.0), t.number))
 
@@ -193,6 +204,8 @@ def read_run(path: pathlib.Path) -> RunRecord:
             supernet_from_facts(facts),
             tuple(facts.get(EPOCHS, ())),
             int((facts.get(CHOSEN) or {}).get("trial", 0)),
+            tuple(int(own) for own in (facts.get(CHOSEN) or {}).get("results", ())),
+            dict(facts.get(SPLITS, {})),
         )
     # JSON may hold numbers that are infinite.
     except (TypeError, KeyError, ValueError, OverflowError) as error:

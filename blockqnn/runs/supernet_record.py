@@ -13,6 +13,9 @@ PLAN = "supernet_plan"
 """The fact in a store: by the name of each bank the epochs that it shall have."""
 SPLITS = "supernet_splits"
 """The fact in a store: by the name of a bank the edge that it was split along, and its groups."""
+WHOLE, CONTROL = "whole", "control"
+"""Names of banks: that of all designs, and the one that is trained on without a split for as long
+as all parts together."""
 CHECK = "shared_check"
 """The fact in a store: for the number of each trial what its own training came to."""
 

@@ -215,6 +215,8 @@ def _carry_on(
             for trial in search.run(executor):
                 for listener in listeners:
                     listener.finished(trial)
+                if isinstance(search, MixtureSearch):
+                    heard.epoch_ended(search.last_epoch())
                 heard.finished(trial)
                 if isinstance(search, MixtureSearch) and (words := search.words()):
                     progress.say(words)

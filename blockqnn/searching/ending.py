@@ -61,6 +61,8 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
         print(f"\nAll trials:          {command('trials', run.run_dir)}", file=stream)
         return FAILED
     title = "The derived cell, then others by reward" if result.mixed else "Best blocks by reward"
+    if result.results:
+        title = "The derived cell, those of other parts by their mixtures, then others by reward"
     print(f"\n{title}:\n{best_blocks(best, terminal_of(stream))}", file=stream)
     if parse_rounds(run.finals):
         # What to do next, the finals say.

@@ -10,7 +10,7 @@ from blockqnn.listing import counted, in_units, number
 from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
 from blockqnn.searching.mixture_heading import mixture_words
-from blockqnn.searching.supernet_paths import bank_numbers, part_count
+from blockqnn.searching.supernet_paths import bank_numbers, split_in_words
 from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, UNCHANGED, RunSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM, BY_AGENT
 from blockqnn.workers.choice import local_places
@@ -141,18 +141,7 @@ def _supernet(settings: SearchSettings) -> str | None:
     if settings.recipe.execution != "layers" and (reason := space.unplanned(layout)):
         lines.append(f"Layer by layer on every device: {reason[0].lower()}{reason[1:]}.")
     if own.split:
-        count = part_count(own, space_named(settings.space))
-        along = "along " + (", then " if own.split_levels > 1 else " and ").join(own.split)
-        if own.finds_split:
-            levels = (
-                f", {own.split_levels} times one after the other" if own.split_levels > 1 else ""
-            )
-            along = f"along edges found by gradients{levels}"
-        lines.insert(
-            1,
-            f"then {count} parts {along}, each {counted(own.split_epochs, 'epoch')} more"
-            f"{', and the control' if own.control else ''}",
-        )
+        lines.insert(1, split_in_words(own, space))
     return "\n".join(lines)
 
 

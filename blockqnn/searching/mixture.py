@@ -12,25 +12,24 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.errors import UserError
 from blockqnn.mixture_settings import PERTURBATION
-from blockqnn.networks.shares import entropy, shares_of
-from blockqnn.networks.spaces.contract import CONVOLUTION, Code
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.reward import guessing_accuracy
-from blockqnn.runs.mixtures import CHOSEN, DECISIONS, EPOCHS
+from blockqnn.runs.mixtures import CHOSEN, DECISIONS, EPOCHS, SPLITS, part_of
 from blockqnn.runs.store import Store
+from blockqnn.runs.supernet_record import EpochEnded
+from blockqnn.searching import mixture_parts
+from blockqnn.searching.mixture_ending import ending, epoch_words
 from blockqnn.searching.mixture_stops import Stop, stop_of
+from blockqnn.searching.mixture_trials import record_of, trial_of
 from blockqnn.searching.pace import SECONDS, Pace
 from blockqnn.searching.perturbation import Decision, chosen_of, decisions_of, fixed_by
-from blockqnn.searching.rewards import reward_of
-from blockqnn.searching.size import size_of
+from blockqnn.searching.supernet_paths import Part, all_epochs, cuts_from_fact, levels_of, parts_of
 from blockqnn.settings import SearchSettings
 from blockqnn.shared_work import MixtureEpoch
-from blockqnn.supernets.places import bank_name, remove_bank
+from blockqnn.supernets.places import remove_bank
 from blockqnn.tensorboard.mixture_scalars import epoch_scalars
-from blockqnn.trial import Job, Outcome, Status, Trial, child_seed
+from blockqnn.trial import Job, Outcome, Trial
 from blockqnn.workers.contract import Executor
 
-_BANK = "mixture"
 _SECONDS = 5.0
 """Between two lines."""
 
@@ -38,6 +37,7 @@ _SECONDS = 5.0
 class MixtureSearch:
     """Trains a mixture epoch by epoch, or goes on with it; each epoch's design is a trial.
 
+    Where it is split, its parts are trained one after the other, each from its parent's last bank.
     What has ended is in the store, and the banks lie beside it. An epoch that was cut short is
     trained again from the bank before it, on the same images.
     """
@@ -61,7 +61,9 @@ class MixtureSearch:
         facts = store.facts()
         self._records: list[dict[str, Any]] = list(facts.get(EPOCHS, []))
         self._decisions: list[dict[str, str]] = list(facts.get(DECISIONS, []))
+        self._splits: dict[str, Any] = dict(facts.get(SPLITS, {}))
         self._chosen: dict[str, Any] | None = facts.get(CHOSEN)
+        self._find_parts()
         self._said = 0.0
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
 
@@ -90,44 +92,64 @@ class MixtureSearch:
         Raises:
             UserError: if an epoch cannot be trained.
         """
-        stop = None
-        while not self._decisions and len(self._records) < self._supernet.epochs:
+        whole, stop = self._parts[0], None
+        while not self._decisions and len(self._of(whole)) < whole.epochs:
             stop = stop_of(self._own, self._records, self._rows)
             if stop is not None:
                 break
-            yield self._epoch(executor, settled=False)
+            yield self._epoch(whole, executor)
         if stop is None and self._own.selection == PERTURBATION:
             yield from self._select(executor)
+        for level in range(1, 1 + levels_of(self._supernet)):
+            if self._supernet.finds_split:
+                self._cut(level - 1, executor)
+            for part in [part for part in self._parts if part.level == level]:
+                while len(self._of(part)) < part.epochs:
+                    yield self._epoch(part, executor)
         self._choose(stop)
 
     def words(self) -> str:
         """The last epoch in a line; empty where the last line was but a moment ago."""
-        last, epochs = self._records[-1], self._supernet.epochs
         number, now = len(self._records), time.monotonic()
-        if 1 < number < epochs and now - self._said < _SECONDS:
+        part = next(part for part in self._parts if part.name == part_of(self._records[-1]))
+        within = len(self._of(part))
+        if 1 < within < part.epochs and now - self._said < _SECONDS:
             return ""
         self._said = now
-        of = f"epoch {number} of {epochs}" if number <= epochs else f"epoch {number}, selecting"
-        counts = "; ".join(
-            f"{cell} {', '.join(f'{n} {what}' for what, n in own.items())}"
-            for cell, own in last["tally"].items()
+        return epoch_words(self._records[number - 1], part, within, len(self._space.mixture_rows()))
+
+    def last_epoch(self) -> EpochEnded:
+        """How far the training is, for the status file."""
+        last, done = self._records[-1], len(self._records)
+        part = next(part for part in self._parts if part.name == part_of(last))
+        return EpochEnded(
+            part.name,
+            len(self._of(part)),
+            max(part.epochs, len(self._of(part))),
+            last["loss"],
+            last["seconds"],
+            int(last.get("images", 0)),
+            done,
+            max(done, all_epochs(self._supernet, self._space)),
+            all_seconds=sum(own["seconds"] for own in self._records),
+            all_images=sum(int(own.get("images", 0)) for own in self._records),
         )
-        line = (
-            f"  {of}: loss {last['loss']:.3f}, mixture {last['accuracy']:.1f} %, derived cell with "
-            f"its weights {last['derived_accuracy']:.1f} %; {counts}, none first on "
-            f"{last['none']} of {self._edges} edges"
-        )
-        if last.get("eigenvalue") is not None:
-            line += f"; eigenvalue {last['eigenvalue']:.3g}"
-        return line + ("" if last["convolutions"] else ". It has NO CONVOLUTION.")
 
     def scalars(self, number: int) -> dict[str, float]:
         """What TensorBoard is told of the epoch of a trial, by its number."""
         return epoch_scalars(self._records[number - 1])
 
-    @property
-    def _edges(self) -> int:
-        return sum(not row.weighs_edges for row in self._rows)
+    def ending(self) -> list[str]:
+        """What is to be said at the end, in sentences."""
+        if self._chosen is None:
+            return []
+        return ending(self._chosen, self._records, self._parts, self._splits)
+
+    def _find_parts(self) -> None:
+        self._parts = parts_of(self._supernet, self._space, cuts_from_fact(self._splits))
+
+    def _of(self, part: Part) -> list[int]:
+        return mixture_parts.numbers_of(self._records, part.name)
 
     def _select(self, executor: Executor) -> Iterator[Trial]:
         """Selection by perturbation: what costs most to remove is kept, one choice at a time."""
@@ -135,7 +157,7 @@ class MixtureSearch:
         while True:
             after = len(self._records) - self._supernet.epochs
             if after < self._own.perturbation_epochs * len(self._decisions):
-                yield self._epoch(executor, settled=True)
+                yield self._epoch(self._parts[0], executor, settled=True)
             elif len(self._decisions) < len(wanted):
                 self._decide(wanted[len(self._decisions)], executor)
             else:
@@ -143,104 +165,76 @@ class MixtureSearch:
 
     def _decide(self, decision: Decision, executor: Executor) -> None:
         """Looks what each choice is worth, and makes one."""
-        work = MixtureEpoch(
-            start=bank_name(_BANK, len(self._records)),
-            end="",
-            epoch=len(self._records),
-            epochs=self._supernet.epochs,
-            fixed=fixed_by(self._decisions),
-            probed=decision.name,
-        )
-        found = self._answered(self._job(work), executor)
+        work = dataclasses.replace(self._work(self._parts[0]), end="", probed=decision.name)
+        found = self._found(self._outcome(work, executor), work.epoch)
         choice = chosen_of(decision, found["probed"])
         self._decisions.append({"name": decision.name, "choice": choice})
         self._store.set_facts({DECISIONS: self._decisions})
 
-    def _epoch(self, executor: Executor, settled: bool) -> Trial:
-        """Trains for an epoch, and commits its design."""
-        epoch, every = len(self._records), self._own.eigenvalue_every
-        work = MixtureEpoch(
-            start=bank_name(_BANK, epoch) if epoch else "",
-            end=bank_name(_BANK, epoch + 1),
+    def _cut(self, level: int, executor: Executor) -> None:
+        """Finds how the parts of a level are split, by gradients, and keeps it."""
+        for part in [each for each in self._parts if each.level == level]:
+            if part.name in self._splits:
+                continue
+            compared = mixture_parts.compared_in(self._space, part)
+            edges = self._space.mixture_edges()
+            work = dataclasses.replace(
+                self._work(part),
+                end="",
+                matched=f"{mixture_parts.mixture_bank(part, part.epochs)}.gradients.json",
+                compared={edges[edge].name: own for edge, own in compared.items()},
+                batches=self._supernet.split_batches,
+            )
+            distances = self._found(self._outcome(work, executor), work.epoch)["distances"]
+            cut = mixture_parts.cut_by(compared, distances, self._space)
+            self._splits[part.name] = {**dataclasses.asdict(cut), "distances": distances}
+            self._store.set_facts({SPLITS: self._splits})
+        self._find_parts()
+
+    def _work(self, part: Part) -> MixtureEpoch:
+        """The next epoch of a part."""
+        epoch = len(self._of(part))
+        start = mixture_parts.mixture_bank(part, epoch) if epoch else ""
+        if not epoch and part.parent:
+            start = mixture_parts.mixture_bank(part.parent, part.parent.epochs)
+        return MixtureEpoch(
+            start=start,
+            end=mixture_parts.mixture_bank(part, epoch + 1),
             epoch=epoch,
-            epochs=self._supernet.epochs,
+            epochs=part.epochs,
             fixed=fixed_by(self._decisions),
-            measures=bool(every) and not settled and (epoch + 1) % every == 0,
-            settled=settled,
+            left=mixture_parts.left_to(self._space, part),
+            renewed=epoch == 0 and part.parent is not None,
+            before=mixture_parts.epochs_before(part),
         )
-        job = self._job(work)
+
+    def _epoch(self, part: Part, executor: Executor, settled: bool = False) -> Trial:
+        """Trains for an epoch, and commits its design."""
+        every, number, work = self._own.eigenvalue_every, 1 + len(self._records), self._work(part)
+        measures = bool(every) and not settled and (work.epoch + 1) % every == 0
+        work = dataclasses.replace(work, measures=measures, settled=settled)
         begun = time.time()
-        executor.submit(job)
-        _, outcome = executor.next_outcome()
-        found = self._found(outcome, epoch + 1)
-        shares = shares_of(found["alpha"])
-        code = self._space.check(self._space.derived(shares))
-        record = {
-            **found,
-            "seconds": outcome.train_seconds,
-            "tally": self._space.tally(code),
-            "none": sum(
-                own[0] == max(own)
-                for row in self._rows
-                if not row.weighs_edges and (own := shares[row.name])
-            ),
-            "entropy": {name: entropy(own) for name, own in shares.items()},
-        }
-        record["convolutions"] = sum(own[CONVOLUTION] for own in record["tally"].values())
-        trial = self._trial(epoch + 1, code, outcome, record, begun)
+        outcome = self._outcome(work, executor)
+        found = self._found(outcome, number)
+        code, record = record_of(found, self._space, outcome.train_seconds)
+        record["part"] = part.name
+        accuracy = record["derived_accuracy"]
+        trial = trial_of(number, code, outcome, accuracy, self._settings, self._space, begun)
         self._records.append(record)
-        self._store.add_trial(trial, {EPOCHS: self._records, "iterations": epoch + 1})
-        if epoch > 1:
+        self._store.add_trial(trial, {EPOCHS: self._records, "iterations": number})
+        if work.epoch > 1:
             # The one before is what an interrupted epoch begins with.
-            remove_bank(self._directory / bank_name(_BANK, epoch - 1))
+            remove_bank(self._directory / mixture_parts.mixture_bank(part, work.epoch - 1))
         return trial
 
-    def _trial(
-        self, number: int, code: Code, outcome: Outcome, record: dict[str, Any], begun: float
-    ) -> Trial:
-        """The design of an epoch, with the accuracy that it has with the mixture's weights."""
-        design = self._space.design(code)
-        size = size_of(design, self._settings)
-        empty = design.emptiness
-        trial = Trial(
-            number,
-            number,
-            0.0,
-            code,
-            hash=design.hash,
-            seed=child_seed(self._settings.seed, design.hash),
-            status=Status.INFEASIBLE if empty else Status.COMPLETED,
-            reason=empty or None,
-            density=design.density,
-            parameters=size.cost.parameters,
-            flops=size.cost.flops,
-            block_flops=size.cost.block_flops,
-            depth=size.cost.depth,
-            train_seconds=outcome.train_seconds,
-            device=outcome.device,
-            worker=outcome.worker,
-            finished=max(time.time(), begun),
-        )
-        guessing = guessing_accuracy(self._settings.layout.classes)
-        if empty:
-            return dataclasses.replace(trial, reward=guessing)
-        accuracies = (record["derived_accuracy"],)
-        judged = dataclasses.replace(outcome, accuracies=accuracies, score=None)
-        reward = reward_of(trial, judged, self._settings.reward, guessing)
-        return dataclasses.replace(trial, accuracies=accuracies, reward=reward)
-
-    def _job(self, work: MixtureEpoch) -> Job:
+    def _outcome(self, work: MixtureEpoch, executor: Executor) -> Outcome:
         seed = int.from_bytes(
             hashlib.sha256(f"{self._settings.seed} mixture".encode()).digest()[:4]
         )
         even = {row.name: [1.0] * len(row.choices) for row in self._rows}
-        return Job(1, self._space.derived(even), f"epoch {work.epoch + 1}", seed, mixture=work)
-
-    def _answered(self, job: Job, executor: Executor) -> dict[str, Any]:
-        executor.submit(job)
-        _, outcome = executor.next_outcome()
-        assert job.mixture is not None
-        return self._found(outcome, job.mixture.epoch)
+        name = f"epoch {work.epoch + 1}"
+        executor.submit(Job(1, self._space.derived(even), name, seed, mixture=work))
+        return executor.next_outcome()[1]
 
     def _found(self, outcome: Outcome, epoch: int) -> dict[str, Any]:
         if outcome.reason or outcome.found is None:
@@ -249,22 +243,10 @@ class MixtureSearch:
 
     def _choose(self, stop: Stop | None) -> None:
         """Commits which epoch's design is the result."""
-        epoch = stop.epoch if stop else len(self._records)
-        self._chosen = {"trial": epoch, "reason": stop.reason if stop else ""}
+        self._chosen = {"trial": len(self._records), "reason": ""}
+        if stop is not None:
+            self._chosen = {"trial": stop.epoch, "reason": stop.reason}
+        elif len(self._parts) > 1:
+            results = mixture_parts.results_of(self._parts, self._records)
+            self._chosen |= {"trial": results[0].trial, "results": [own.trial for own in results]}
         self._store.set_facts({CHOSEN: self._chosen})
-
-    def ending(self) -> list[str]:
-        """What is to be said at the end, in sentences."""
-        if self._chosen is None:
-            return []
-        epoch, reason = self._chosen["trial"], self._chosen["reason"]
-        record = self._records[epoch - 1]
-        lines = [f"The derived cell is that of epoch {epoch}, trial {epoch}."]
-        if reason:
-            lines.insert(0, f"Stopped after epoch {len(self._records)}: {reason}.")
-        if not record["convolutions"]:
-            lines.append(
-                "WARNING: it has no convolution, as happens where a mixture collapses; "
-                "--stop_eigenvalue=1.3, --stop_skips=2 or --selection=perturbation may help."
-            )
-        return lines

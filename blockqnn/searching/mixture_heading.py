@@ -19,6 +19,7 @@ from blockqnn.networks.mixed_plan import edges_of
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.registry import space_named
+from blockqnn.searching.supernet_paths import split_in_words
 from blockqnn.settings import UNCHANGED, SearchSettings
 from blockqnn.supernet_settings import ADAM, SupernetSettings
 
@@ -62,6 +63,9 @@ def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: Mixt
     ]
     if mixture.partial_channels > 1:
         lines.append(f"One in {mixture.partial_channels} channels goes through the operations.")
+    if own.split:
+        lines.insert(1, split_in_words(own, space))
+        lines.append("The design is derived from the part whose mixture is best on those held out.")
     if mixture.selection == PERTURBATION:
         lines.append(
             "Then a choice after the other by what it costs to remove, each followed by "

@@ -22,6 +22,7 @@ from blockqnn.runs.supernet_record import EPOCHS, PLAN, SPLITS, EpochEnded, spli
 from blockqnn.searching.supernet_paths import (
     CONTROL,
     Part,
+    all_epochs,
     cuts_from_fact,
     levels_of,
     owner,
@@ -71,8 +72,7 @@ class SupernetPhase:
     @property
     def epochs(self) -> int:
         """Of all banks together, those whose split is not found yet included."""
-        own, count = self._own, part_count(self._own, self._space)
-        return own.epochs + count * own.split_epochs * (2 if own.control and own.split else 1)
+        return all_epochs(self._own, self._space)
 
     @property
     def banks(self) -> int:

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 
 from blockqnn.errors import UserError
+from blockqnn.listing import counted
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code, SearchSpace
+from blockqnn.runs.supernet_record import CONTROL as CONTROL
+from blockqnn.runs.supernet_record import WHOLE as WHOLE
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.cuts import Cut
 from blockqnn.supernets.places import bank_name
 from blockqnn.supernets.sampling import fair_paths, uniform_path
-
-WHOLE, CONTROL = "whole", "control"
-"""Names of banks: of all paths, and of those trained on for as long as all parts have been."""
-
 
 _LOOKED_AT = 60
 """Designs that are drawn to see how large a bank becomes."""
@@ -71,9 +70,10 @@ def parts_of(
     Raises:
         UserError: if there is no such edge.
     """
+    edges = edges_of(settings, space)
     for edge in () if settings.finds_split else settings.split:
-        if edge not in space.edges:
-            allowed = ", ".join(space.edges) or f"none in the space {space.name}"
+        if edge not in edges:
+            allowed = ", ".join(edges) or f"none in the space {space.name}"
             raise UserError(f"--split names the edge {edge!r}; allowed: {allowed}.")
     parts = [Part(WHOLE, {}, settings.epochs)]
     for level in range(1, levels_of(settings) + 1):
@@ -97,8 +97,13 @@ def _split(
     edges = settings.split
     if settings.split_levels > 1:
         edges = (settings.split[parent.level],)
-    choices = itertools.product(*(space.edges[edge] for edge in edges))
+    choices = itertools.product(*(edges_of(settings, space)[edge] for edge in edges))
     return [{edge: (one,) for edge, one in zip(edges, each, strict=True)} for each in choices]
+
+
+def edges_of(settings: SupernetSettings, space: SearchSpace) -> Mapping[str, Sequence[str]]:
+    """The edges along which a supernet may be split, with what its parts may have on them."""
+    return space.edges if settings.mixture is None else space.split_choices()
 
 
 def levels_of(settings: SupernetSettings) -> int:
@@ -110,10 +115,31 @@ def part_count(settings: SupernetSettings, space: SearchSpace) -> int:
     """How many banks there are besides the whole supernet and the control."""
     if settings.finds_split:
         return 2 ** (1 + settings.split_levels) - 2
-    counts = [len(space.edges[edge]) for edge in settings.split]
+    counts = [len(edges_of(settings, space)[edge]) for edge in settings.split]
     if settings.split_levels > 1:
         return sum(math.prod(counts[:level]) for level in range(1, len(counts) + 1))
     return math.prod(counts) if counts else 0
+
+
+def all_epochs(settings: SupernetSettings, space: SearchSpace) -> int:
+    """Epochs of all banks together, those whose split is not found yet included."""
+    parts = part_count(settings, space)
+    twice = 2 if settings.control and settings.split else 1
+    return settings.epochs + parts * settings.split_epochs * twice
+
+
+def split_in_words(settings: SupernetSettings, space: SearchSpace) -> str:
+    """How a supernet is split, for a heading."""
+    along = "along " + (", then " if settings.split_levels > 1 else " and ").join(settings.split)
+    if settings.finds_split:
+        levels = settings.split_levels
+        times = f", {levels} times one after the other" if levels > 1 else ""
+        along = f"along edges found by gradients{times}"
+    return (
+        f"then {part_count(settings, space)} parts {along}, each "
+        f"{counted(settings.split_epochs, 'epoch')} more"
+        f"{', and the control' if settings.control else ''}"
+    )
 
 
 def owner(parts: Sequence[Part], space: SearchSpace, code: Code) -> Part:
@@ -126,7 +152,7 @@ def owner(parts: Sequence[Part], space: SearchSpace, code: Code) -> Part:
 def part_name(allowed: Mapping[str, Sequence[str]]) -> str:
     """The name of the bank of those designs that have these operations on these edges."""
     return "_".join(
-        f"{edge.replace('<-', 'from')}-{'+'.join(operations)}"
+        f"{edge.replace('<-', 'from').replace('/', '.')}-{'+'.join(operations)}"
         for edge, operations in allowed.items()
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from blockqnn.mixture_settings import MixtureSettings
 from blockqnn.networks.shares import Rows as Rows
 from blockqnn.networks.spaces.contract import NONE, Row
+from blockqnn.networks.spaces.mixture_parts import Left, is_left
 
 ADAM_EPSILON = 1e-8
 _NEVER = -1e4
@@ -50,8 +51,13 @@ def first_alpha(rows: Sequence[Row], deviation: float, seed: int) -> Alpha:
         row.name: (deviation * random.standard_normal(len(row.choices))).astype(np.float32)
         for row in rows
     }
-    zeros = {name: np.zeros_like(row) for name, row in drawn.items()}
-    return Alpha(drawn, zeros, zeros)
+    return begun(drawn)
+
+
+def begun(rows: Rows) -> Alpha:
+    """Alpha with some numbers, of which no step of Adam was taken."""
+    zeros = {name: np.zeros_like(row) for name, row in rows.items()}
+    return Alpha(rows, zeros, zeros)
 
 
 def adam_step(alpha: Alpha, gradient: Rows, settings: MixtureSettings) -> Alpha:
@@ -100,6 +106,39 @@ def discrete(rows: Sequence[Row], alpha: Rows, kept: Mapping[str, str]) -> dict[
             found[row.name] = _only(row, alpha, left[row.node] or row.choices)
         else:
             found[row.name] = _chosen(row, kept.get(row.name, NONE))
+    return found
+
+
+def of_part(alpha: Rows, rows: Sequence[Row], parts: Sequence[Row], left: Left) -> dict[str, Any]:
+    """The rows of a part of a mixture, with the numbers that its parent has.
+
+    Args:
+        alpha: numbers of the parent, or of the part itself.
+        rows: of the whole mixture.
+        parts: of the part, in the same order.
+        left: to the part.
+
+    Returns:
+        Rows of float32, in which what is not left has no share.
+    """
+    found = {}
+    for whole, own in zip(rows, parts, strict=True):
+        numbers = np.asarray(alpha[whole.name], np.float32)
+        if len(numbers) != len(own.choices):
+            # The parent has all operations on this edge: an edge is split once.
+            numbers = numbers[[whole.choices.index(choice) for choice in own.choices]]
+        closed = [not is_left(own, choice, left) for choice in own.choices]
+        found[own.name] = np.where(closed, np.float32(_NEVER), numbers)
+    return found
+
+
+def of_whole(alpha: Rows, rows: Sequence[Row], parts: Sequence[Row]) -> dict[str, np.ndarray]:
+    """The rows of a part as those of the whole mixture, what the part lacks having no share."""
+    found = {}
+    for whole, own in zip(rows, parts, strict=True):
+        numbers = np.full(len(whole.choices), _NEVER, np.float32)
+        numbers[[whole.choices.index(choice) for choice in own.choices]] = alpha[own.name]
+        found[own.name] = numbers
     return found
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from blockqnn.children.execution import DeviceImages
+from blockqnn.networks.plan import PlacedLayer
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import design_of, space_of
 from blockqnn.supernets.bank import Bank
@@ -32,12 +34,24 @@ def gradients(bank: Bank, path: Path, part: DeviceImages, indices: np.ndarray) -
     """
     weights = [dataclasses.replace(own) for own in bank.weights(path.plan, path.chain.all_steps)]
     _, found, _ = path.chain.gradients(weights, *path.chain.batch(part, indices))
+    steps = path.chain.all_steps
+    return by_key((path.plan[steps[number].layer], own) for number, own in found.items())
+
+
+def by_key(found: Iterable[tuple[PlacedLayer, Any]]) -> Gradients:
+    """Gradients by what they belong to.
+
+    Args:
+        found: layers with gradients of arrays by name; a layer that was cut into several steps
+            comes as often, with an array for each.
+
+    Returns:
+        They, in float64.
+    """
     keyed: dict[str, list[np.ndarray]] = {}
-    for number, own in jax.device_get(found).items():
-        layer = path.plan[path.chain.all_steps[number].layer]
-        for name, array in own.items():
+    for layer, own in found:
+        for name, array in jax.device_get(own).items():
             keyed.setdefault(f"{layer.bank_key} {name}", []).append(np.asarray(array, np.float64))
-    # A layer that was cut into several steps has an array for each.
     return {key: np.concatenate([a.ravel() for a in arrays]) for key, arrays in keyed.items()}
 
 

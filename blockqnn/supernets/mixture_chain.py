@@ -22,6 +22,7 @@ from blockqnn.supernets import bilevel
 from blockqnn.supernets.alpha import Alpha, Rows, adam_step
 from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.curvature import Product
+from blockqnn.supernets.matching import Gradients, by_key
 from blockqnn.supernets.paths import share_correct
 
 Batch = tuple[jax.Array, jax.Array]
@@ -52,7 +53,8 @@ class MixtureChain:
             most_norm: to which the norm of the weights' gradients is cut; 0 for no bound.
             part: images that steps are taken on.
         """
-        self._settings, self._most_norm, self._part = settings, most_norm, part
+        self.plan, self._part = plan, part
+        self._settings, self._most_norm = settings, most_norm
         self._chain = Chain(cut_into_layers(plan), bank.compiled, batch_size)
         self._chain.compile(part, apart=True)
         self._weights = bank.weights(plan, self._chain.all_steps)
@@ -112,6 +114,17 @@ class MixtureChain:
             return {name: (ahead[name] - behind[name]) / (2 * _STEP) for name in ahead}
 
         return product
+
+    def gradients(self, rows: Rows, indices: np.ndarray) -> Gradients:
+        """See `MixtureExecution.gradients`."""
+        batch = self._chain.batch(self._part, indices)
+        _, found, _ = self._chain.gradients(self._placed(rows), *batch)
+        steps = self._chain.all_steps
+        return by_key(
+            (self.plan[steps[number].layer], own)
+            for number, own in found.items()
+            if number not in self._rows
+        )
 
     def accuracy(self, rows: Rows, part: DeviceImages) -> float:
         """See `MixtureExecution.accuracy`."""

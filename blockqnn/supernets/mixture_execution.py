@@ -19,12 +19,15 @@ from blockqnn.supernets.alpha import Alpha, Rows
 from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.curvature import Product
 from blockqnn.supernets.device_group import group_for
+from blockqnn.supernets.matching import Gradients
 from blockqnn.supernets.mixture_chain import MixtureChain
 from blockqnn.supernets.mixture_program import MixtureProgram
 
 
 class MixtureExecution(Protocol):
     """Holds a mixture's weights, and computes with them and with rows of alpha."""
+
+    plan: Plan
 
     def train(
         self,
@@ -58,6 +61,17 @@ class MixtureExecution(Protocol):
 
         Returns:
             From a vector to its product, both by the names of the rows.
+        """
+
+    def gradients(self, rows: Rows, indices: np.ndarray) -> Gradients:
+        """The gradients of the loss of a batch in all weights, which stay as they are.
+
+        Args:
+            rows: of alpha.
+            indices: int32 [batch], images of the part.
+
+        Returns:
+            By the key of a layer and the name of an array.
         """
 
     def accuracy(self, rows: Rows, part: DeviceImages) -> float:

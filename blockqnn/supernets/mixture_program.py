@@ -26,6 +26,7 @@ from blockqnn.supernets.alpha import Alpha, Rows, adam_step
 from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.curvature import Product
 from blockqnn.supernets.device_group import PARTS, PARTS_OF_EACH, WHOLE, DeviceGroup
+from blockqnn.supernets.matching import Gradients, by_key
 from blockqnn.supernets.mixed_forward import mixed_forward
 from blockqnn.supernets.paths import filled_batches
 
@@ -55,7 +56,7 @@ class MixtureProgram:
             group: of devices that share each batch; None for the default device.
         """
         self._group = group or DeviceGroup(jax.devices()[:1])
-        self._plan, self._settings, self._part = plan, settings, part
+        self.plan, self._settings, self._part = plan, settings, part
         self._batch_size, self._most_norm = batch_size, most_norm
         optimiser = bank.compiled.optimiser
         self._transformation, self._dtype = optimiser.transformation(), bank.compiled.dtype
@@ -91,6 +92,7 @@ class MixtureProgram:
         )
         self._count = make(self._counted, (WHOLE, WHOLE, WHOLE, PARTS, PARTS), WHOLE)
         self._product = make(self._curved, (WHOLE, WHOLE, WHOLE, PARTS, WHOLE), WHOLE)
+        self._gradient = make(self._of_weights, (WHOLE, WHOLE, WHOLE, PARTS), WHOLE)
 
     def train(
         self,
@@ -138,6 +140,13 @@ class MixtureProgram:
 
         return product
 
+    def gradients(self, rows: Rows, indices: np.ndarray) -> Gradients:
+        """See `MixtureExecution.gradients`."""
+        state = self._parameters, self._statistics
+        part = self._group.images(self._part)
+        found = jax.device_get(self._gradient(state, _placed(rows), part, indices))
+        return by_key(zip(self.plan, found, strict=True))
+
     def accuracy(self, rows: Rows, part: DeviceImages) -> float:
         """See `MixtureExecution.accuracy`."""
         state, own = (self._parameters, self._statistics), _placed(rows)
@@ -162,7 +171,7 @@ class MixtureProgram:
             """Of the batch: on the way back, the mean over devices averages gradients too."""
             parameters, rows = self._group.mean((parameters, rows))
             logits, after = mixed_forward(
-                self._plan,
+                self.plan,
                 parameters,
                 statistics,
                 rows,
@@ -254,13 +263,17 @@ class MixtureProgram:
         loss = self._loss(statistics, part, indices)
         return bilevel.curvature(lambda w, a: loss(w, a)[0], parameters, rows, vector)
 
+    def _of_weights(self, state: Any, rows: Any, part: DeviceImages, indices: jax.Array) -> Any:
+        parameters, statistics = state
+        return jax.grad(self._loss(statistics, part, indices), has_aux=True)(parameters, rows)[0]
+
     def _counted(
         self, state: Any, rows: Any, part: DeviceImages, indices: jax.Array, real: jax.Array
     ) -> jax.Array:
         parameters, statistics = state
         images, labels = take_batch(part, indices, self._dtype)
         logits, _ = mixed_forward(
-            self._plan, parameters, statistics, rows, images, devices=self._group.axis
+            self.plan, parameters, statistics, rows, images, devices=self._group.axis
         )
         right: jax.Array = self._group.total(count_correct(logits, labels, real))
         return right

@@ -70,6 +70,27 @@ class Mixing:
         """
         return ()
 
+    def mixture_edges(self) -> dict[str, Row]:
+        """The edges of the space's mixtures, by the names that a user has for them.
+
+        Returns:
+            The rows of edges: by what follows the kind of cell where there is one kind, as
+            `3<-1`, else by the whole name, as `normal/3<-1`.
+        """
+        rows = [row for row in self.mixture_rows() if not row.weighs_edges]
+        alone = len({row.name.partition("/")[0] for row in rows}) == 1
+        return {row.name.partition("/")[2] if alone else row.name: row for row in rows}
+
+    def split_choices(self) -> dict[str, tuple[str, ...]]:
+        """By the name of an edge what parts of a mixture that is split along it may have on it.
+
+        Returns:
+            All operations; `none` among them where designs keep all edges, since a design may
+            then have nothing on one.
+        """
+        first = 1 if self.kept_edges else 0
+        return {name: row.choices[first:] for name, row in self.mixture_edges().items()}
+
     def mixture_plan(self, layout: Layout, partial: int = 1) -> Plan:
         """The network of all designs.
 

@@ -5,27 +5,32 @@ blockqnn.mixture = (() => {
 
   const data = () => blockqnn.summary.mixture;
 
+  // Of a mixture that was split all epochs are counted on, and those of a part are some of them.
+  const axis = () => charts.axis(data().parts.length > 1 ? "epoch, of all parts" : "epoch");
+  const titled = (name, part) => (part.name ? `${part.name}, ${name}` : name);
+
   // Every edge is a band of as many rows as there are operations, none at its top.
-  const heat = (at) => () => {
-    if (!data()?.cells[at]) return { traces: [], more: {} };
-    const { labels, operations, shares } = data().cells[at];
+  const heat = (place, at) => () => {
+    const part = data()?.parts[place];
+    if (!part?.cells[at]) return { traces: [], more: {} };
+    const { labels, operations, shares } = part.cells[at];
     const names = labels.flatMap((label) => operations.map((operation) => [label, operation]));
     const places = names.map((_, place) => place);
     return {
       traces: [
         {
           type: "heatmap",
-          x: data().epochs,
+          x: part.epochs,
           y: places,
           z: shares.flat(),
-          text: names.map(([label, operation]) => data().epochs.map(() => `${label} ${operation}`)),
+          text: names.map(([label, operation]) => part.epochs.map(() => `${label} ${operation}`)),
           colorscale: "Viridis",
           colorbar: { thickness: 10, tickformat: ".0%", outlinewidth: 0 },
           hovertemplate: "epoch %{x}: %{text} %{z:.1%}<extra></extra>",
         },
       ],
       more: {
-        xaxis: charts.axis("epoch"),
+        xaxis: axis(),
         yaxis: charts.axis("edge", {
           autorange: "reversed",
           tickvals: labels.map((_, place) => (place + 0.5) * operations.length - 0.5),
@@ -36,42 +41,46 @@ blockqnn.mixture = (() => {
     };
   };
 
-  const line = (name, values, colour, dash) => ({
-    x: data().epochs,
+  const line = (part, name, values, colour, dash) => ({
+    x: part.epochs,
     y: values,
     mode: "lines+markers",
     connectgaps: true,
     marker: { size: 4 },
     line: { color: charts.colour(colour), width: 1.6, dash },
-    hovertemplate: `epoch %{x}: ${name} %{y:.3~g}<extra></extra>`,
+    hovertemplate: `epoch %{x}: ${titled(name, part)} %{y:.3~g}<extra></extra>`,
   });
 
   const accuracies = () => {
     if (!data()) return { traces: [], more: {} };
-    const { accuracy, derived_accuracy: derived } = data().curves;
     return {
-      traces: [line("mixture", accuracy, "accent"), line("derived cell", derived, "text", "dot")],
-      more: { xaxis: charts.axis("epoch"), yaxis: charts.axis("accuracy %") },
+      traces: data().parts.flatMap((part) => [
+        line(part, "mixture", part.curves.accuracy, "accent"),
+        line(part, "derived cell", part.curves.derived_accuracy, "text", "dot"),
+      ]),
+      more: { xaxis: axis(), yaxis: charts.axis("accuracy %") },
     };
   };
 
   const eigenvalues = () => {
     if (!data()) return { traces: [], more: {} };
     return {
-      traces: [line("eigenvalue", data().curves.eigenvalue, "accent")],
-      more: { xaxis: charts.axis("epoch"), yaxis: charts.axis("largest eigenvalue") },
+      traces: data().parts.map((part) => line(part, "eigenvalue", part.curves.eigenvalue, "accent")),
+      more: { xaxis: axis(), yaxis: charts.axis("largest eigenvalue") },
     };
   };
 
   const counts = () => {
     if (!data()) return { traces: [], more: {} };
     const dashes = ["solid", "dash", "dot"];
-    const traces = Object.entries(data().counts).flatMap(([cell, own], at) =>
-      Object.entries(own).map(([what, values], place) =>
-        line(`${cell}, ${what}`, values, at ? "text" : "accent", dashes[place]),
+    const traces = data().parts.flatMap((part) =>
+      Object.entries(part.counts).flatMap(([cell, own], at) =>
+        Object.entries(own).map(([what, values], place) =>
+          line(part, `${cell}, ${what}`, values, at ? "text" : "accent", dashes[place]),
+        ),
       ),
     );
-    return { traces, more: { xaxis: charts.axis("epoch"), yaxis: charts.axis("in the derived cell") } };
+    return { traces, more: { xaxis: axis(), yaxis: charts.axis("in the derived cell") } };
   };
 
   const caption = (text) => element("p", { class: "caption" }, format.unbroken(text));
@@ -79,19 +88,21 @@ blockqnn.mixture = (() => {
   const body = () => [
     charts.place("mixture-accuracy", 240, "Accuracies of the mixture and of the derived cell", accuracies),
     caption("The mixture (line) and the derived cell with its weights (dotted), on validation images."),
-    ...data().cells.flatMap(({ name, labels, operations }, at) => [
-      element("h3", {}, `Shares of operations, ${name}`),
-      charts.place(
-        `mixture-heat-${at}`,
-        90 + ROW * labels.length * operations.length,
-        `Shares of the operations of each edge over epochs, ${name}`,
-        heat(at),
-      ),
-      caption(`Each edge is a band; from above: ${operations.join(", ")}.`),
-    ]),
+    ...data().parts.flatMap((part, place) =>
+      part.cells.flatMap(({ name, labels, operations }, at) => [
+        element("h3", {}, `Shares of operations, ${titled(name, part)}`),
+        charts.place(
+          `mixture-heat-${place}-${at}`,
+          90 + ROW * labels.length * operations.length,
+          `Shares of the operations of each edge over epochs, ${titled(name, part)}`,
+          heat(place, at),
+        ),
+        caption(`Each edge is a band; from above: ${operations.join(", ")}.`),
+      ]),
+    ),
     charts.place("mixture-counts", 240, "Operations of the derived cell over epochs", counts),
     caption("Skip connections (line), pools (dashed) and convolutions (dotted) of the derived cell."),
-    ...(data().curves.eigenvalue.some((value) => value !== null)
+    ...(data().parts.some((part) => part.curves.eigenvalue.some((value) => value !== null))
       ? [
           charts.place("mixture-eigenvalue", 240, "Largest eigenvalue over epochs", eigenvalues),
           caption("Of the Hessian of the loss in the weights of operations; where it grows, cells found tend to be worse."),

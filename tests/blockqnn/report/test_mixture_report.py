@@ -20,15 +20,16 @@ def test_the_report_and_tensorboard_have_every_epoch(blockqnn):
     run = read_run(blockqnn.directory / "run")
     found = summary(run, 2)["mixture"]
     json.dumps(found, allow_nan=False)
-    assert found["epochs"] == [1, 2]
-    (cell,) = found["cells"]
+    (part,) = found["parts"]
+    assert (part["name"], part["epochs"]) == ("", [1, 2])
+    (cell,) = part["cells"]
     assert cell["labels"] == [row.name.partition("/")[2] for row in ROWS]
     assert [len(own) for own in cell["shares"]] == [5] * 6
     for own in cell["shares"]:
         for epoch in range(2):
             assert sum(each[epoch] for each in own) == pytest.approx(1, abs=1e-3)
-    assert found["curves"]["eigenvalue"][0] is None and found["curves"]["eigenvalue"][1]
-    assert found["curves"]["derived_accuracy"] == pytest.approx(
+    assert part["curves"]["eigenvalue"][0] is None and part["curves"]["eigenvalue"][1]
+    assert part["curves"]["derived_accuracy"] == pytest.approx(
         [trial.accuracy for trial in run.trials], abs=0.01
     )
     assert found["sentences"][0] == "The cell of epoch 2 is the result, trial 2."

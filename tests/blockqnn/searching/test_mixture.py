@@ -243,7 +243,7 @@ def what_came_of(run_dir):
     """All that was found, but for how long it took."""
     facts = facts_of(run_dir)
     found = [{k: v for k, v in each.items() if k != "seconds"} for each in facts[EPOCHS]]
-    return found, facts[DECISIONS], [trial.code for trial in read_run(run_dir).trials]
+    return found, facts.get(DECISIONS), [trial.code for trial in read_run(run_dir).trials]
 
 
 def test_a_killed_mixture_goes_on_as_one_that_was_never_killed(tmp_path):
