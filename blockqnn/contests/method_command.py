@@ -268,7 +268,7 @@ def _as_run(played: contest.Played, each: float) -> MethodRun | None:
         return None
     cost = {LOOKED_UP: played.evaluations * each, DRIVER: played.thinking}
     last = steps[-1].choice
-    return MethodRun(played.contestant, played.seed, steps, last, last, cost, False)
+    return MethodRun(played.contestant, played.seed, steps, last, last, cost, 0.0, False)
 
 
 def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress: TextIO) -> None:

@@ -107,6 +107,7 @@ class MethodRun:
         last: what it came to, the winner of its finals if it has played any.
         early: what it came to before them.
         costs: seconds by kind.
+        compiling: seconds of compilers, which are no part of the cost.
         whole: whether nothing can be said of it before its end.
     """
 
@@ -116,6 +117,7 @@ class MethodRun:
     last: Choice
     early: Choice
     costs: Mapping[str, float]
+    compiling: float
     whole: bool
 
     @property
@@ -291,11 +293,12 @@ def read_method_run(title: str, seed: int, run_dir: pathlib.Path, whole: bool) -
     spent = read_spent(run_dir / metered.FILE_NAME)
     costs = dict(by_kind(spent))
     if record.finals is not None:
-        costs[FINALS] = math.fsum(training.seconds for training in record.finals.trainings)
+        costs[FINALS] = math.fsum(t.train_seconds for t in record.finals.trainings)
     steps = () if whole else _steps(record, spent)
     last, early = record.best(1)[0], record.by_reward[0]
+    compiling = math.fsum(each.compiling for each in spent)
     return MethodRun(
-        title, seed, steps, _choice(record, last), _choice(record, early), costs, whole
+        title, seed, steps, _choice(record, last), _choice(record, early), costs, compiling, whole
     )
 
 
