@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import jax
 
@@ -22,7 +23,7 @@ class Stopwatch:
         self._begun, self._processor = time.perf_counter(), time.process_time()
         self._compiled = compilation_times()
 
-    def seconds(self) -> dict[str, float]:
+    def seconds(self) -> dict[str, Any]:
         """What passed since, as fields of `Outcome`.
 
         Programs are compiled in the job's own thread, at their first call. Of the processor's
