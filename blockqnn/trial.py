@@ -161,7 +161,7 @@ def job_of(trial: Trial) -> Job:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What an executor answers; the fields are those of `Trial`, but for one.
+    """What an executor answers; the fields are those of `Trial`, but for three.
 
     Attributes:
         accuracies: as in `Trial`, and so are those that follow.
@@ -175,6 +175,8 @@ class Outcome:
         saved_seconds: likewise.
         score: of an untrained child, in the place of accuracies.
         found: what an epoch of a mixture has found, as JSON has it.
+        processor_seconds: that `train_seconds` took of a processor, whatever else wanted it
+            meanwhile; 0 where another device computes, or that is not known.
     """
 
     accuracies: tuple[float, ...] = ()
@@ -188,6 +190,7 @@ class Outcome:
     saved_seconds: float = 0.0
     score: float | None = None
     found: dict[str, Any] | None = None
+    processor_seconds: float = 0.0
 
     @property
     def status(self) -> Status:
@@ -197,7 +200,8 @@ class Outcome:
     @property
     def of_trial(self) -> dict[str, Any]:
         """The fields that its trial has too, by name."""
-        return {name: value for name, value in vars(self).items() if name not in ("score", "found")}
+        others = ("score", "found", "processor_seconds")
+        return {name: value for name, value in vars(self).items() if name not in others}
 
 
 def mean_entropy(trials: Iterable[Trial]) -> float | None:

@@ -18,7 +18,7 @@ from blockqnn.networks.spaces.registry import SPACES
 
 if TYPE_CHECKING:
     from blockqnn.contests.command import CompareSettings
-    from blockqnn.contests.method_command import MethodSettings
+    from blockqnn.contests.method_settings import MethodSettings
     from blockqnn.contests.real_command import RealCompareSettings
 
 _AGENTS = ("random", "evolution", "q_learning", "q_learning_plus")
@@ -202,14 +202,15 @@ def _budgets(text: str) -> tuple[int, ...]:
 
 
 def _run(settings: CompareSettings | RealCompareSettings | MethodSettings) -> int:
-    from blockqnn.contests import method_command
     from blockqnn.contests.command import CompareSettings, compare
+    from blockqnn.contests.method_command import compare_methods as play_methods
+    from blockqnn.contests.method_settings import MethodSettings
     from blockqnn.contests.real_command import compare_real
 
     if isinstance(settings, CompareSettings):
         return compare(settings, sys.stdout, sys.stderr)
-    if isinstance(settings, method_command.MethodSettings):
-        return method_command.compare_methods(settings, sys.stdout, sys.stderr)
+    if isinstance(settings, MethodSettings):
+        return play_methods(settings, sys.stdout, sys.stderr)
     compare_real(settings, sys.stdout, sys.stderr)
     return 0
 

@@ -25,7 +25,7 @@ from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
 from blockqnn.settings import RunSettings, SearchSettings
 
 if TYPE_CHECKING:
-    from blockqnn.contests.method_command import MethodSettings
+    from blockqnn.contests.method_settings import MethodSettings
 
 AUTO, BOTH = "auto", "both"
 _SEEDS = 3
@@ -94,7 +94,7 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
     Raises:
         UserError: if flags contradict one another.
     """
-    from blockqnn.contests.method_command import MethodSettings
+    from blockqnn.contests.method_settings import MethodSettings
 
     value = flags.chosen()
     if flags.values["agents"].present:

@@ -37,8 +37,10 @@ class Spent:
         name: hash of its design, or which epoch of which bank; empty for scores that a
             controller learns from.
         number: of the job.
-        device: seconds that it had a device, waiting for the compiler included.
+        device: seconds that it had a device, of a processor those that it took; without compiling.
         driver: seconds of a processor that the driver took since the job before.
+        compiling: seconds of compilers. Programs are kept on disk, and who comes first would pay
+            for all, so that they are no part of the cost.
     """
 
     kind: str
@@ -46,10 +48,11 @@ class Spent:
     number: int
     device: float
     driver: float
+    compiling: float
 
     @property
     def seconds(self) -> float:
-        """All in all."""
+        """Of one device and the driver."""
         return self.device + self.driver
 
 
@@ -123,8 +126,10 @@ class MeteredExecutor:
 
     def _kept(self, number: int, outcome: Outcome) -> tuple[int, Outcome]:
         job = self._jobs[number].popleft()
-        device = outcome.train_seconds + outcome.waiting_seconds
-        spent = Spent(kind_of(job), job.hash, number, round(device, 4), round(self._driver, 4))
+        # Other work on a processor makes its clock say more than it took.
+        device = outcome.processor_seconds or outcome.train_seconds
+        seconds = (device, self._driver, outcome.compile_seconds)
+        spent = Spent(kind_of(job), job.hash, number, *(round(each, 4) for each in seconds))
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(dataclasses.astuple(spent)) + "\n")
         self._driver = 0.0

@@ -5,29 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import math
-import pathlib
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO, cast
 
-from blockqnn.contests import contest
 from blockqnn.contests.judges import Judge, TableJudge, TrainingJudge, rivals_of
-from blockqnn.contests.metered import DRIVER, LOOKED_UP
+from blockqnn.contests.looked_up import looked_up
 from blockqnn.contests.method_figure import draw_curves
-from blockqnn.contests.method_runs import (
-    Choice,
+from blockqnn.contests.method_play import (
     Goal,
-    MethodRun,
     Relay,
-    Step,
     end,
     has_ended,
     play_agent,
     play_finals,
     play_supernet,
-    read_method_run,
 )
+from blockqnn.contests.method_runs import MethodRun, read_method_run
+from blockqnn.contests.method_settings import MethodSettings
 from blockqnn.contests.method_standings import (
     EVALUATIONS,
     SECONDS,
@@ -39,81 +34,18 @@ from blockqnn.contests.method_standings import (
     too_small,
 )
 from blockqnn.contests.method_words import in_words
-from blockqnn.contests.methods import REFERENCE, Player
 from blockqnn.contests.regret_figure import check_figure
 from blockqnn.contests.shared_banks import POOL
 from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
-from blockqnn.contests.tournament import Results, carry_out, table_digest
-from blockqnn.contests.waiting import Waiting
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE
 from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.heading import heading
 from blockqnn.listing import DRY_NOTICE, counted
-from blockqnn.runs.rounds import Round
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.choice import check_executor, make_executor
 from blockqnn.workers.contract import Executor
 from blockqnn.workers.machine import described
-from blockqnn.workers.placement import available_cores
-
-Prepare = Callable[[Player, int], tuple[SearchSettings, RunSettings]]
-"""Settings of the search of a method by its seed."""
-
-
-@dataclasses.dataclass(frozen=True)
-class MethodSettings:
-    """What to compare.
-
-    Attributes:
-        players: the methods.
-        prepare: makes settings of their searches, whose directories are in `out_dir`.
-        evaluator: of agents: their children are trained, looked up or made up.
-        table: path of accuracies; empty for none.
-        search_column: of the table, which agents see that look up.
-        judge_column: of the table.
-        judged_by_training: whether what was chosen is trained to the end.
-        judge_seeds: trainings of each such design.
-        judge_flags: of `train`.
-        budgets: evaluations; empty where there are seconds alone.
-        seconds: of one device; empty for none.
-        evaluation_seconds: that looking up counts as; 0 where nobody has said.
-        seeds: searches of each method.
-        rounds: of finals at the end of each search.
-        workers: processes that look up; 0 for one a core.
-        out_dir: holds all searches, so that the same command continues.
-        figure: file for the curves, or None.
-        as_json: print one JSON object.
-    """
-
-    players: tuple[Player, ...]
-    prepare: Prepare
-    evaluator: str
-    table: str
-    search_column: str
-    judge_column: str
-    judged_by_training: bool
-    judge_seeds: int
-    judge_flags: tuple[str, ...]
-    budgets: tuple[int, ...]
-    seconds: tuple[float, ...]
-    evaluation_seconds: float
-    seeds: int
-    rounds: tuple[Round, ...]
-    workers: int
-    out_dir: pathlib.Path
-    figure: pathlib.Path | None
-    as_json: bool
-
-    @property
-    def reference(self) -> str:
-        """Title of the method that all others are tested against: random search, or the first."""
-        titles = [player.title for player in self.players]
-        return REFERENCE if REFERENCE in titles else titles[0]
-
-    def looks_up(self, player: Player) -> bool:
-        """Whether a method evaluates by looking accuracies up."""
-        return player.contestant is not None and self.evaluator == TABLE
 
 
 def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) -> int:
@@ -140,7 +72,23 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
     print(_heading(settings, search), file=progress, flush=True)
     runs: dict[str, list[MethodRun]] = {player.title: [] for player in settings.players}
     if accuracies is not None:
-        runs |= _looked_up(settings, search.space, progress)
+        agents = [player.title for player in settings.players if settings.looks_up(player)]
+        runs |= (
+            looked_up(
+                agents,
+                settings.seeds,
+                settings.size,
+                settings.evaluation_seconds,
+                search.space,
+                settings.table,
+                (settings.search_column, settings.judge_column),
+                settings.workers,
+                settings.out_dir,
+                progress,
+            )
+            if agents
+            else {}
+        )
     _search(settings, runs, progress)
     judges: list[Judge] = []
     if accuracies is not None:
@@ -210,65 +158,6 @@ def _table(
 def _columns(settings: MethodSettings) -> tuple[str, ...]:
     seen = (settings.search_column,) if settings.evaluator == TABLE else ()
     return (*seen, settings.judge_column)
-
-
-def _looked_up(
-    settings: MethodSettings, space: str, progress: TextIO
-) -> dict[str, list[MethodRun]]:
-    """The runs of agents that look accuracies up, played as far as they are missing."""
-    players = [player for player in settings.players if settings.looks_up(player)]
-    if not players:
-        return {}
-    # An agent is sized once: to the largest budget, be it one of evaluations or of seconds.
-    size = max(settings.budgets, default=1)
-    if settings.seconds:
-        size = max(size, math.ceil(max(settings.seconds) / settings.evaluation_seconds))
-    columns = settings.search_column, settings.judge_column
-    identity = {
-        "space": space,
-        "table": table_digest(settings.table),
-        "search_column": columns[0],
-        "judge_column": columns[1],
-    }
-    wanted = [(p.title, size, seed) for p in players for seed in range(settings.seeds)]
-    with contextlib.closing(
-        Results(settings.out_dir, identity, contest.as_json, contest.from_json)
-    ) as results:
-        missing = [key for key in wanted if key not in results.runs]
-        waiting = Waiting(progress, len(wanted) - len(missing), len(wanted))
-        workers = settings.workers or len(available_cores())
-        if missing:
-            for ended in carry_out(missing, space, settings.table, columns, workers):
-                results.add(ended)
-                waiting.ended(len(ended))
-        found = {key: results.runs[key] for key in wanted}
-    return {
-        player.title: [
-            run
-            for seed in range(settings.seeds)
-            if (run := _as_run(found[player.title, size, seed], settings.evaluation_seconds))
-        ]
-        for player in players
-    }
-
-
-def _as_run(played: contest.Played, each: float) -> MethodRun | None:
-    """A run that looked up as one of a method; None where it found nothing in the table."""
-    share = played.thinking / max(1, played.evaluations)
-    steps = tuple(
-        Step(
-            found.evaluations,
-            found.evaluations * (each + share),
-            found.searched,
-            Choice("", found.searched, judged=found.judged),
-        )
-        for found in played.improvements
-    )
-    if not steps:
-        return None
-    cost = {LOOKED_UP: played.evaluations * each, DRIVER: played.thinking}
-    last = steps[-1].choice
-    return MethodRun(played.contestant, played.seed, steps, last, last, cost, False)
 
 
 def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress: TextIO) -> None:

@@ -40,14 +40,17 @@ def draw_curves(judged: Mapping[str, Any], figure: pathlib.Path) -> None:
             axes.plot(
                 curve["x"],
                 [float("nan") if mean is None else mean for mean in curve["mean"]],
-                _STYLES[place // 10 % len(_STYLES)],
+                drawstyle="steps-post",
+                linestyle=_STYLES[place // 10 % len(_STYLES)],
                 color=f"C{place % 10}",
                 label=curve["method"],
                 marker="o",
                 markevery=[known.index(True)],
             )
         axes.set(xlabel=_LABELS[kind], xscale="log")
+        axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(ticker.NullFormatter())
         axes.grid(visible=True, alpha=0.3)
     panes[0].set_ylabel("judged accuracy of what was chosen, %")
     panes[-1].legend(fontsize="small")

@@ -148,14 +148,15 @@ def costs(runs: Runs) -> list[dict[str, Any]]:
         runs: searches of all methods.
 
     Returns:
-        For each method `method`, `seconds` in all and by kind, and `evaluations`: means over its
-        searches.
+        For each method `method`, `evaluations`, `seconds` in all and by kind, and `compiling`,
+        seconds that are no part of these: means over its searches.
     """
     return [
         {
             "method": title,
             "evaluations": statistics.fmean(len(run.steps) for run in own),
             "seconds": statistics.fmean(run.seconds for run in own),
+            "compiling": statistics.fmean(run.compiling for run in own),
             "kinds": {
                 kind: statistics.fmean(run.costs.get(kind, 0.0) for run in own)
                 for kind in dict.fromkeys(kind for run in own for kind in run.costs)
@@ -208,15 +209,17 @@ def too_small(runs: Runs, columns: Sequence[Column]) -> list[str]:
         columns: of the contest.
 
     Returns:
-        A sentence for each such method.
+        Sentences.
     """
     found = []
+    by_evaluations = any(column.kind == EVALUATIONS for column in columns)
+    whole = [title for title, own in runs.items() if all(run.whole for run in own)]
+    if whole and by_evaluations:
+        found.append(
+            f"No design is trained by itself by {', '.join(whole)}, so that there is nothing to "
+            "say at a number of evaluations; these are compared by seconds."
+        )
     for title, own in runs.items():
-        if all(run.whole for run in own) and any(c.kind == EVALUATIONS for c in columns):
-            found.append(
-                f"{title} trains no design by itself, so that it has no number at a number of "
-                "evaluations; it is compared by seconds."
-            )
         short = [c for c in columns if c.kind == SECONDS and _lacks(own, c)]
         if short:
             needs = max(_first(run) for run in own)

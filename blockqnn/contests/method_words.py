@@ -75,11 +75,12 @@ def _costs(facts: Mapping[str, Any]) -> str:
             f"{row['evaluations']:.0f}" if row["evaluations"] else "-",
             number(row["seconds"], 1),
             *(number(row["kinds"].get(kind) or None, 1) for kind in kinds),
+            number(row["compiling"] or None, 1),
             row["method"],
         ]
         for row in facts["costs"]
     ]
-    head = ["evaluations", "seconds", *kinds, "method"]
+    head = ["evaluations", "seconds", *kinds, "compiling", "method"]
     return f"Seconds of one device, mean of a search, and what they went to\n\n{table(head, lines)}"
 
 
@@ -103,7 +104,8 @@ def _sentences(
     if any(column.kind == SECONDS for column in columns):
         found.append(
             "Seconds are those of one device and of the driver: children, supernets, scores, "
-            "controllers."
+            "controllers; of a processor those that it took, whatever else it did meanwhile. "
+            "Compiling is not among them, since programs are kept for whoever comes later."
         )
     end = "At its end each method has had the cost that the second table says, which differs"
     if rounds:

@@ -18,6 +18,7 @@ from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
+from blockqnn.evaluation.stopwatch import Stopwatch
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.shares import shares_of
 from blockqnn.networks.spaces.contract import Row, SearchSpace
@@ -125,7 +126,7 @@ class MixtureEvaluator:
 
     def evaluate(self, job: Job, slot: int) -> Outcome:
         """See `Evaluator.evaluate`; what it found is in the outcome, with its loss as a score."""
-        begun = time.perf_counter()
+        watch = Stopwatch(self._devices[0])
         try:
             assert job.mixture is not None
             found = self._done(job.mixture, space_of(job.code), job.seed)
@@ -135,8 +136,7 @@ class MixtureEvaluator:
         except Exception as error:
             _log.exception("job %d", job.number)
             outcome = Outcome(reason=f"{type(error).__name__}: {error}"[:300])
-        seconds = time.perf_counter() - begun
-        return dataclasses.replace(outcome, train_seconds=seconds, device=self.device)
+        return dataclasses.replace(outcome, device=self.device, **watch.seconds())
 
     def _done(self, work: MixtureEpoch, space: SearchSpace, seed: int) -> dict[str, Any]:
         path = self._directory / work.end

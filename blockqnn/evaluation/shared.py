@@ -18,6 +18,7 @@ from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
+from blockqnn.evaluation.stopwatch import Stopwatch
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_of, space_of, write
@@ -91,7 +92,7 @@ class SharedEvaluator:
 
     def evaluate(self, job: Job, slot: int) -> Outcome:
         """See `Evaluator.evaluate`; the outcome of an epoch is its loss, as a score."""
-        begun = time.perf_counter()
+        watch = Stopwatch(self._devices[0])
         try:
             if job.training is not None:
                 outcome = Outcome(score=self._epoch(job.training, job.seed))
@@ -104,8 +105,7 @@ class SharedEvaluator:
         except Exception as error:
             _log.exception("job %d", job.number)
             outcome = Outcome(reason=f"{type(error).__name__}: {error}"[:300])
-        seconds = time.perf_counter() - begun
-        return dataclasses.replace(outcome, train_seconds=seconds, device=self.device)
+        return dataclasses.replace(outcome, device=self.device, **watch.seconds())
 
     def _epoch(self, work: BankEpoch, seed: int) -> float:
         """Trains and writes a bank; its mean loss."""

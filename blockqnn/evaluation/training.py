@@ -69,7 +69,7 @@ class TrainEvaluator:
             with _default_device(device):
                 self._parts.append(self._teaching.put(parts))
         self.device = devices[0].device_kind
-        self.slots = len(devices)
+        self.slots, self._is_processor = len(devices), devices[0].platform == "cpu"
         self.ahead = max(1, worker.compile_threads) if self._teaching.compiles_ahead() else 0
         self._compilers = concurrent.futures.ThreadPoolExecutor(max(1, self.ahead), "compiler")
         self._compiling: dict[int, concurrent.futures.Future[Any]] = {}
@@ -84,10 +84,10 @@ class TrainEvaluator:
     def evaluate(self, job: Job, slot: int) -> Outcome:
         """See `Evaluator.evaluate`."""
         start = time.perf_counter()
-        compiled, outcome = None, Outcome()
+        compiled, outcome, processor = None, Outcome(), 0.0
         try:
             child = self._compiled(job, slot)
-            compiled = time.perf_counter()
+            compiled, processor = time.perf_counter(), time.process_time()
             outcome = Outcome(compile_seconds=child.compile_seconds)
             with _default_device(self._devices[slot]):
                 taught = self._teaching.train(child, self._parts[slot], job.seed)
@@ -105,12 +105,15 @@ class TrainEvaluator:
                 outcome, accuracies=taught.accuracies, restarts=taught.restarts
             )
         ended = time.perf_counter()
+        alone = self.slots == 1 and self._is_processor and compiled is not None
         if compiled is None:
             compiled = ended
         return dataclasses.replace(
             outcome,
             waiting_seconds=compiled - start,
             train_seconds=ended - compiled,
+            # Of several children at a time nobody can say which took what.
+            processor_seconds=time.process_time() - processor if alone else 0.0,
             saved_seconds=max(0.0, self._count().saved_seconds),
             device=self.device,
         )

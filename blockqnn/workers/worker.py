@@ -127,8 +127,8 @@ def decode_outcome(message: dict[str, Any], worker: int) -> Outcome:
     outcome = Outcome(
         **fields | {"accuracies": tuple(map(_finite, fields["accuracies"])), "worker": worker}
     )
-    for name in ("compile_seconds", "train_seconds", "waiting_seconds", "saved_seconds"):
-        _finite(getattr(outcome, name))
+    for kind in ("compile", "train", "waiting", "saved", "processor"):
+        _finite(getattr(outcome, f"{kind}_seconds"))
     if outcome.score is not None:
         _finite(outcome.score)
     for name in ("reason", "device"):

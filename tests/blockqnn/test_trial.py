@@ -53,4 +53,4 @@ def test_what_an_outcome_says_is_a_field_of_the_trial():
     names = {field.name for field in dataclasses.fields(Trial)}
     assert Outcome().of_trial.keys() <= names
     others = {f.name for f in dataclasses.fields(Outcome)} - Outcome().of_trial.keys()
-    assert others == {"score", "found"}
+    assert others == {"score", "found", "processor_seconds"}
