@@ -12,7 +12,7 @@ from blockqnn.children import training
 from blockqnn.children.devices import worker_devices
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError
-from blockqnn.evaluation import training as train_evaluator
+from blockqnn.evaluation import teaching
 from blockqnn.evaluation.training import TrainEvaluator
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.codes import check
@@ -118,7 +118,7 @@ def compiling(monkeypatch):
             return training.compile_child(*arguments)
 
     compiling = Compiling()
-    monkeypatch.setattr(train_evaluator, "compile_child", compiling)
+    monkeypatch.setattr(teaching, "compile_child", compiling)
     return compiling
 
 
@@ -170,7 +170,7 @@ def test_a_child_is_compiled_and_trained_on_the_device_of_its_slot(make, compili
         trained_on.append((jax.numpy.zeros(()).devices(), train.images.devices()))
         return training.train_compiled(child, recipe, train, *rest)
 
-    monkeypatch.setattr(train_evaluator, "train_compiled", train_compiled)
+    monkeypatch.setattr(teaching, "train_compiled", train_compiled)
     evaluator = make(devices=4)
     for slot in (3, 1):
         evaluator.prepare(job(slot, CONV3), slot)
@@ -191,7 +191,7 @@ def test_all_devices_train_at_the_same_time_and_give_what_one_gives(recipe, monk
         together.wait()
         return training.train_compiled(*arguments)
 
-    monkeypatch.setattr(train_evaluator, "train_compiled", train_compiled)
+    monkeypatch.setattr(teaching, "train_compiled", train_compiled)
     many = TrainEvaluator(DATA, recipe, LAYOUT, WorkerSettings(4, compile_threads=2))
     found = {}
 
