@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
+
+from blockqnn.networks.pooling_gradients import downsampling_gradient, max_pooling_gradient
 
 _LARGE = 7
 """Side of the smallest window whose maxima are doubled. Smaller ones gain less, and where values
@@ -27,6 +31,13 @@ def max_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
     Returns:
         [B, ceil(H / stride), ceil(W / stride), C].
     """
+    if stride == 1 and side < _LARGE and jax.default_backend() == "cpu":
+        return _max_pooling_on_cpu(x, side)
+    return plain_max_pooling(x, side, stride)
+
+
+def plain_max_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
+    """`max_pooling` with the gradient that JAX derives."""
     height, width = x.shape[1:3]
     padded = _pad(x, side, -jnp.inf)
     if side >= _LARGE:
@@ -39,6 +50,17 @@ def max_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
     for column in range(1, side):
         y = jnp.maximum(y, tall[:, :, column : column + width : stride])
     return y
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _max_pooling_on_cpu(x: jax.Array, side: int) -> jax.Array:
+    return plain_max_pooling(x, side)
+
+
+_max_pooling_on_cpu.defvjp(
+    lambda x, side: (plain_max_pooling(x, side), x),
+    lambda side, x, gradient: (max_pooling_gradient(x, gradient, side),),
+)
 
 
 def _doubled_maxima(x: jax.Array, side: int, axis: int) -> jax.Array:
@@ -94,12 +116,30 @@ def downsampling(x: jax.Array) -> jax.Array:
     Returns:
         [B, H // 2, W // 2, C].
     """
+    if jax.default_backend() == "cpu":
+        return _downsampling_on_cpu(x)
+    return plain_downsampling(x)
+
+
+def plain_downsampling(x: jax.Array) -> jax.Array:
+    """`downsampling` with the gradient that JAX derives."""
     batch, height, width, channels = x.shape
     even = x[:, : height // 2 * 2, : width // 2 * 2]
     pairs = even.reshape(batch, height // 2, 2, width // 2, 2, channels)
     # Two steps of two: the gradient is several times faster than that of one reduction.
     tall = jnp.maximum(pairs[:, :, 0], pairs[:, :, 1])
     return jnp.maximum(tall[:, :, :, 0], tall[:, :, :, 1])
+
+
+@jax.custom_vjp
+def _downsampling_on_cpu(x: jax.Array) -> jax.Array:
+    return plain_downsampling(x)
+
+
+_downsampling_on_cpu.defvjp(
+    lambda x: (plain_downsampling(x), x),
+    lambda x, gradient: (downsampling_gradient(x, gradient),),
+)
 
 
 def average_downsampling(x: jax.Array) -> jax.Array:

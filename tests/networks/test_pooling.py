@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from jax import lax
 
-from blockqnn.networks.pooling import average_pooling, downsampling, max_pooling
+from blockqnn.networks.pooling import (
+    average_pooling,
+    downsampling,
+    max_pooling,
+    plain_downsampling,
+    plain_max_pooling,
+)
 
 SIZES = [(6, 5), (2, 3)]
 
@@ -65,6 +71,46 @@ def test_the_gradient_of_max_pooling_is_conserved_where_values_tie(side, size, l
     assert not gradient[hidden].any()
 
 
+@pytest.mark.parametrize("side", [3, 5])
+@pytest.mark.parametrize("size", [(6, 5), (1, 4)], ids=str)
+def test_the_gradient_that_is_gathered_is_the_one_that_jax_derives(side, size):
+    """Also where values tie, as in the first map, and on maps that are smaller than the window."""
+    few, many = (np.random.default_rng(4).integers(-n, n, (*size, 3)) for n in (2, 1000))
+    x = np.stack([few, many]).astype(np.float32)
+    cotangent = random_map(size, seed=5)
+    found = value_and_gradient(max_pooling, x, cotangent, side)
+    wanted = value_and_gradient(plain_max_pooling, x, cotangent, side)
+    np.testing.assert_array_equal(found[0], wanted[0])
+    np.testing.assert_allclose(found[1], wanted[1], rtol=1e-6, atol=1e-6)
+
+
+def test_shares_of_a_tie_are_halved_by_each_maximum():
+    """Of 2, 2, 2 in a row: the first two share a half, and the third has the other."""
+    x = np.full((1, 1, 3, 1), 2, np.float32)
+    middle = np.array([0, 1, 0], np.float32).reshape(x.shape)
+    gradient = value_and_gradient(max_pooling, x, middle, 3)[1]
+    assert gradient.ravel().tolist() == [0.25, 0.25, 0.5]
+
+
+@pytest.mark.parametrize("name", ["max", "down"])
+def test_gradients_of_maxima_are_differentiated_forward(name):
+    """As second-order architecture search does."""
+    size = (4, 4) if name == "max" else (2, 2)
+    functions = {
+        "max": (lambda x: max_pooling(x, 3), lambda x: plain_max_pooling(x, 3)),
+        "down": (downsampling, plain_downsampling),
+    }[name]
+    x, cotangent = random_map((4, 4)), random_map(size, seed=1)
+
+    def curvature(function):
+        def gradient(x):
+            return jax.vjp(lambda x: function(x) ** 2, x)[1](cotangent)[0]
+
+        return jax.jit(lambda x: jax.jvp(gradient, (x,), (jnp.ones_like(x),))[1])(x)
+
+    np.testing.assert_allclose(*map(curvature, functions), rtol=1e-5, atol=1e-6)
+
+
 def test_average_pooling_does_not_count_the_padding():
     pool = jax.jit(average_pooling, static_argnums=1)
     x = np.arange(1, 7, dtype=np.float32).reshape(1, 2, 3, 1)
@@ -110,6 +156,17 @@ def test_downsampling_is_the_maximum_of_2x2_windows(size):
     wanted, wanted_gradient = value_and_gradient(windows, x, cotangent)
     np.testing.assert_array_equal(y, wanted)
     np.testing.assert_allclose(gradient, wanted_gradient, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 3)], ids=str)
+def test_the_gradient_of_downsampling_is_the_one_that_jax_derives(size):
+    few, many = (np.random.default_rng(6).integers(-n, n, (*size, 3)) for n in (2, 1000))
+    x = np.stack([few, many]).astype(np.float32)
+    cotangent = random_map((size[0] // 2, size[1] // 2), seed=7)
+    found = value_and_gradient(downsampling, x, cotangent)
+    wanted = value_and_gradient(plain_downsampling, x, cotangent)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_gradient_of_downsampling_is_conserved_where_values_tie():
