@@ -45,8 +45,8 @@ def chosen_node(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array
 def mixed_node(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
     """`sum_f p_f (s + sigmoid(c) (f(g) - s))`, p being the softmax of the row.
 
-    Liu, Simonyan, Yang, "Differentiable Architecture Search", ICLR 2019, equation 2 with the nodes of section 3.1.2. The first
-    number of the row is that of `none`, which gives zeros.
+    Liu, Simonyan, Yang, "Differentiable Architecture Search", ICLR 2019, equation 2 with the
+    nodes of section 3.1.2. The first number of the row is that of `none`, which gives zeros.
     """
     gate, rest = jnp.split(inputs[0], 2, axis=-1)
     shares = jax.nn.softmax(parameters[ROW])[1:]

@@ -11,7 +11,7 @@ from blockqnn.networks.operations.recurrent import HIGHWAYS, Recurrent
 from blockqnn.networks.operations.recurrent_choices import FUNCTIONS, RecurrentChoice
 from blockqnn.networks.recurrent.placing import CellBuilder
 from blockqnn.networks.spaces.recurrent.families import DARTS, ENAS, UNREAD_NODES, Family
-from blockqnn.networks.spaces.recurrent.meaning import CellDesign, CellNode
+from blockqnn.networks.spaces.recurrent.meaning import CellDesign
 from blockqnn.networks.spaces.recurrent.plan import begin_highways, end_highways
 
 FAMILIES = (ENAS, DARTS)
