@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from blockqnn.settings import RewardSettings
 
+PERPLEXITY_REWARD = 80.0
+"""NAS and ENAS reward a language model by so much over its perplexity, or over its square."""
+
 
 class RewardTerms(NamedTuple):
     """The three terms of equation 7, in percent; their sum is the reward.
 
     Attributes:
-        accuracy: early-stop validation accuracy.
+        accuracy: early-stop validation accuracy; of language models 80 / perplexity.
         flops: `-mu log(FLOPs)`.
         density: `-rho log(Density)`.
     """
@@ -43,8 +46,28 @@ def reward_terms(
         The terms.
     """
     return RewardTerms(
-        accuracy, -settings.mu * math.log(block_flops / 1e6), -settings.rho * math.log(density)
+        of_perplexity(accuracy, settings.perplexity_power)
+        if settings.perplexity_power
+        else accuracy,
+        -settings.mu * math.log(block_flops / 1e6),
+        -settings.rho * math.log(density),
     )
+
+
+def of_perplexity(accuracy: float, power: int) -> float:
+    """What the perplexity of a language model earns: `80 / perplexity^power`, in percent.
+
+    Power 2 is that of Zoph and Le, ICLR 2017, section 4.2, power 1 that of Pham et al., ICML 2018,
+    section 3.1.
+
+    Args:
+        accuracy: 100 / perplexity, as it is stored, in percent.
+        power: see above.
+
+    Returns:
+        The reward in percent: 0.8 for 80 / 100^2.
+    """
+    return 100.0 * PERPLEXITY_REWARD * float(accuracy / 100.0) ** power
 
 
 def corrected_reward(
@@ -81,3 +104,9 @@ def rewarded_accuracy(accuracies: Sequence[float], settings: RewardSettings) -> 
 def guessing_accuracy(classes: int) -> float:
     """Accuracy of guessing in percent, which is what failure earns."""
     return 100.0 / classes
+
+
+def guessing_reward(classes: int, settings: RewardSettings) -> float:
+    """What failure earns: as much as guessing among classes, or words, uncorrected."""
+    accuracy, power = guessing_accuracy(classes), settings.perplexity_power
+    return of_perplexity(accuracy, power) if power else accuracy

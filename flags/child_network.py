@@ -6,12 +6,16 @@ import dataclasses
 from typing import Any
 
 from blockqnn.flags import flag_text, parsing
-from blockqnn.networks.layout import OF_CELLS, WHOLE, Layout
+from blockqnn.flags.language import OWN_NODES, define_model
+from blockqnn.networks.layout import LANGUAGE, OF_CELLS, WHOLE, Layout
 from blockqnn.networks.sizing import TOLERANCE
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts, stacking_rules
 
-_OF_A_LAYOUT = ("layout", "filters", "repeats", "cells", "cell_rules", "network_rules")
+_OF_A_LAYOUT = (
+    *("layout", "filters", "repeats", "cells", "cell_rules", "network_rules"),
+    *("node_rules", "untied"),
+)
 OWN_RULES = "own"
 """Of the flag that says how cells are stacked."""
 
@@ -122,6 +126,7 @@ def define_blocks(flags: parsing.FlagSet, title: str) -> None:
     define_images(flags, default)
     define_cells(flags)
     define_whole(flags)
+    define_model(flags)
     flags.group("Rules")
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
 
@@ -161,6 +166,9 @@ def layout(
     )
     whole = values["layout"] == WHOLE or values["cell_rules"] == OWN_RULES
     rules = values["network_rules" if whole else "cell_rules"]
+    of_words = values["layout"] == LANGUAGE
+    if of_words:
+        rules = "" if values["node_rules"] == OWN_NODES else values["node_rules"]
     found = Layout(
         kind=values["layout"],
         filters=values["filters"],
@@ -171,5 +179,6 @@ def layout(
         classes=values["classes"] if classes is None else classes,
         cells=values["cells"],
         rules="" if rules == OWN_RULES else rules,
+        untied=of_words and values["untied"],
     )
     return found.of_kind(found.kind)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from blockqnn.flags import language
 from blockqnn.flags.parsing import FlagSet, Owner
+from blockqnn.language_settings import ASGD
+from blockqnn.networks.layout import LANGUAGE
 from blockqnn.settings import AUGMENTATIONS, COSINE, ONE_CYCLE, STEPS, Recipe, RewardSettings
 from blockqnn.supernet_settings import ADAM, MOMENTUM
 
@@ -38,7 +41,11 @@ def define(flags: FlagSet) -> None:
         "apart more surely (docs/results.md) with a --learning_rate of about 0.003",
     )
     flags.choice(
-        "optimiser", recipe.optimiser, (ADAM, MOMENTUM), "of children; momentum is Nesterov's"
+        "optimiser",
+        recipe.optimiser,
+        (ADAM, MOMENTUM, ASGD),
+        "of children; momentum is Nesterov's; asgd, of language models, is plain descent that "
+        "turns to the average of its weights",
     )
     flags.number("beta1", recipe.beta1, "decay of Adam's first moment", least=0, most=0.999999)
     flags.number("beta2", recipe.beta2, "decay of Adam's second moment", least=0, most=0.999999)
@@ -83,9 +90,12 @@ def define(flags: FlagSet) -> None:
 
     flags.group("Momentum (--optimiser=momentum)", Owner("optimiser", (MOMENTUM,)))
     flags.number("momentum", recipe.momentum, "share of the last step that stays", least=0, most=1)
+    flags.group("Weight decay (--optimiser=momentum or asgd)", Owner("optimiser", (MOMENTUM, ASGD)))
     flags.number(
         "weight_decay", recipe.weight_decay, "of every array that is trained, per step", least=0
     )
+
+    language.define_training(flags)
 
     flags.group("Reward")
     flags.integer(
@@ -96,6 +106,7 @@ def define(flags: FlagSet) -> None:
     )
     flags.number("mu", RewardSettings.mu, "percent that each e-fold of the block's FLOPs costs")
     flags.number("rho", RewardSettings.rho, "percent that each e-fold of the block's density costs")
+    language.define_reward(flags)
 
 
 def recipe(values: dict[str, Any]) -> Recipe:
@@ -125,6 +136,7 @@ def recipe(values: dict[str, Any]) -> Recipe:
         momentum=values["momentum"],
         weight_decay=values["weight_decay"],
         augmentation=values["augmentation"],
+        language=language.language_recipe(values),
     )
 
 
@@ -157,4 +169,5 @@ def reward(values: dict[str, Any]) -> RewardSettings:
     Returns:
         The settings.
     """
-    return RewardSettings(values["mu"], values["rho"], values["reward_epochs"])
+    power = values["perplexity_power"] if values["layout"] == LANGUAGE else 0
+    return RewardSettings(values["mu"], values["rho"], values["reward_epochs"], power)

@@ -7,10 +7,11 @@ from typing import Any
 from blockqnn.agents.decision_tables import SKIP
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TABLE
-from blockqnn.networks.layout import Layout
+from blockqnn.language_settings import ASGD
+from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.sizing import Match, can_scale
 from blockqnn.networks.spaces.contract import SearchSpace
-from blockqnn.networks.spaces.registry import design_of, parse, space_named
+from blockqnn.networks.spaces.registry import SPACES, design_of, parse, space_named
 from blockqnn.runs.rounds import check_rounds, parse_rounds
 
 
@@ -46,6 +47,31 @@ def refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
             f"--reinforce_skip_weight={values['reinforce_skip_weight']:g} draws skips to a rate, "
             f"and --space={space.name} has no layers that decide on skips; leave it out, or take a "
             "space of whole networks."
+        )
+
+
+def refuse_other_data(values: dict[str, Any], layout: Layout, of_words: bool) -> None:
+    """Refuses images for language models, words for other children, and what goes with neither.
+
+    Args:
+        values: of the flags, by name.
+        layout: of the children.
+        of_words: whether the data are a text.
+
+    Raises:
+        UserError: naming what to take instead.
+    """
+    if layout.of_words != of_words:
+        able = [s.name for s in SPACES.values() if (LANGUAGE in s.layouts) == of_words]
+        read, given = ("images", "a text") if of_words else ("words", "images")
+        raise UserError(
+            f"--space={values['space']} reads {read}, and --dataset={values['dataset']} is "
+            f"{given}; allowed for it: --space={' or '.join(able)}"
+            f"{'' if of_words else ', or --dataset=text'}."
+        )
+    if not of_words and values["optimiser"] == ASGD:
+        raise UserError(
+            "--optimiser=asgd is for language models; allowed for images: adam, momentum."
         )
 
 

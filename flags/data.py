@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.data.text import UNITS
 from blockqnn.flags.parsing import FlagSet
 from blockqnn.settings import DataSettings
 
 DATASETS = (
     "digits, synthetic:HxWxC:CLASSES[:EXAMPLES], npz:PATH (arrays train_images and train_labels), "
-    "folder:PATH (a folder of images for each class), or a TFDS data set"
+    "folder:PATH (a folder of images for each class), text (some text, for recurrent cells), "
+    "text:PATH (a file, or a folder with a training, a validation and a test text), or a TFDS data "
+    "set"
 )
 """What `--dataset` takes, for help texts."""
 
@@ -59,6 +62,27 @@ def define_source(flags: FlagSet, dataset: str, note: str = "") -> None:
     )
 
 
+def define_text(flags: FlagSet) -> None:
+    """Adds the flags that say how a text is read, in a group of their own."""
+    usual = DataSettings()
+    flags.group("Texts (--dataset=text or text:PATH)")
+    flags.choice(
+        "text_by",
+        usual.text_by,
+        UNITS,
+        "what a text is cut into: what blanks stand between; words, numbers and punctuation in "
+        "small letters; or characters. Own is words for Penn Treebank and WikiText, else tokens",
+    )
+    flags.integer(
+        "vocabulary",
+        usual.vocabulary,
+        "most frequent words of the training text that are known; 0 for all",
+    )
+    flags.text(
+        "unknown_word", usual.unknown_word, "word that stands for all others; empty for none"
+    )
+
+
 def define_parts(flags: FlagSet) -> None:
     """Adds the flags that say which images are trained on and which judge, in the present group.
 
@@ -99,6 +123,9 @@ def data_settings(values: dict[str, Any]) -> DataSettings:
         class_folders=_names(values["class_folders"]),
         skip_folders=_names(values["skip_folders"]),
         own_validation=values.get("own_validation", usual.own_validation),
+        text_by=values.get("text_by", usual.text_by),
+        vocabulary=values.get("vocabulary", usual.vocabulary),
+        unknown_word=values.get("unknown_word", usual.unknown_word),
     )
 
 

@@ -18,6 +18,7 @@ from blockqnn.flags import (
     evaluators,
     execution,
     first_blocks,
+    language,
     mixture,
     own,
     parsing,
@@ -25,7 +26,7 @@ from blockqnn.flags import (
     supernet,
 )
 from blockqnn.flags.agents import agent_config, define_agents
-from blockqnn.flags.contradictions import refuse_contradictions
+from blockqnn.flags.contradictions import refuse_contradictions, refuse_other_data
 from blockqnn.flags.searching import carry_out
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
@@ -118,6 +119,7 @@ def _define_data(flags: parsing.FlagSet) -> None:
     flags.group("Data")
     data.define_source(flags, "cifar100")
     data.define_parts(flags)
+    data.define_text(flags)
 
 
 def _define_child_network(flags: parsing.FlagSet) -> None:
@@ -144,6 +146,7 @@ def _define_child_network(flags: parsing.FlagSet) -> None:
     )
     child_network.define_cells(flags)
     child_network.define_whole(flags)
+    language.define_model(flags)
     growing = tuple(space.name for space in SPACES.values() if space.layers)
     flags.group("Networks that grow", parsing.Owner("space", growing))
     flags.special(
@@ -188,6 +191,7 @@ def parse(
     if not flags.values["layout"].present:
         # Nobody has named one: the space takes its own.
         flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))
+    language.take_usual(flags)
     supernet.take_usual(flags)
     flags.refuse_without_effect("search", given.usual)
     flags.values["run_dir"].value = str(run_dir)
@@ -258,8 +262,11 @@ def _begun_or_new(
 
 def _search_settings(values: dict[str, Any]) -> SearchSettings:
     images = data.data_settings(values)
-    info = describe(images, images_needed=values["evaluator"] in OF_IMAGES)
+    read = values["evaluator"] in OF_IMAGES
+    info = describe(images, images_needed=read)
     layout = child_network.layout(values, info.shape, info.classes)
+    if read:
+        refuse_other_data(values, layout, info.of_words)
     refuse_contradictions(values, layout)
     shared = supernet.supernet(values, layout)
     return SearchSettings(

@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import threading
 import time
+from typing import Any
 
 import jax
 
@@ -19,16 +20,9 @@ from blockqnn.children.compilation import (
     prune,
 )
 from blockqnn.children.devices import worker_devices
-from blockqnn.children.training import (
-    CompiledChild,
-    TrainingError,
-    compile_child,
-    is_whole,
-    on_device,
-    train_compiled,
-)
-from blockqnn.data.datasets import load_search_parts
+from blockqnn.children.training import TrainingError
 from blockqnn.evaluation.lowerings import lowerings_record
+from blockqnn.evaluation.teaching import teaching_of
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
@@ -62,23 +56,23 @@ class TrainEvaluator:
             UserError: if the data set cannot be read, there are not so many
                 devices, or the cache or the table of lowerings cannot be used.
         """
-        self._recipe, self._layout = recipe, layout
+        self._layout, self._teaching = layout, teaching_of(layout, recipe)
         devices = worker_devices(worker.devices)
         self._cache = begin_cache(worker.compilation_cache)
         lowerings_record()  # A table that is damaged is no matter of single children.
-        parts = load_search_parts(data)
+        parts = self._teaching.load(data)
         # One device stays the default without saying so: what jit has compiled under an explicit
         # default device and without one are two programs.
         self._devices = devices if len(devices) > 1 else [None]
         self._parts = []
         for device in self._devices:
             with _default_device(device):
-                self._parts.append(on_device(*parts))
+                self._parts.append(self._teaching.put(parts))
         self.device = devices[0].device_kind
         self.slots = len(devices)
-        self.ahead = max(1, worker.compile_threads) if is_whole(recipe) else 0
+        self.ahead = max(1, worker.compile_threads) if self._teaching.compiles_ahead() else 0
         self._compilers = concurrent.futures.ThreadPoolExecutor(max(1, self.ahead), "compiler")
-        self._compiling: dict[int, concurrent.futures.Future[CompiledChild]] = {}
+        self._compiling: dict[int, concurrent.futures.Future[Any]] = {}
         self._lock = threading.Lock()
         self._ended, self._counted = 0, compilation_times()
 
@@ -96,7 +90,7 @@ class TrainEvaluator:
             compiled = time.perf_counter()
             outcome = Outcome(compile_seconds=child.compile_seconds)
             with _default_device(self._devices[slot]):
-                trained = train_compiled(child, self._recipe, *self._parts[slot], job.seed)
+                taught = self._teaching.train(child, self._parts[slot], job.seed)
         except TrainingError as failure:
             outcome = dataclasses.replace(outcome, reason=str(failure))
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
@@ -108,7 +102,7 @@ class TrainEvaluator:
             outcome = dataclasses.replace(outcome, reason=reason)
         else:
             outcome = dataclasses.replace(
-                outcome, accuracies=tuple(trained.accuracies), restarts=trained.restarts
+                outcome, accuracies=taught.accuracies, restarts=taught.restarts
             )
         ended = time.perf_counter()
         if compiled is None:
@@ -121,18 +115,18 @@ class TrainEvaluator:
             device=self.device,
         )
 
-    def _compiled(self, job: Job, slot: int) -> CompiledChild:
+    def _compiled(self, job: Job, slot: int) -> Any:
         future = self._compiling.pop(job.number, None)
         # What no thread has begun with is compiled here: a device that waits comes first.
         if future is None or future.cancel():
             return self._compile(job, slot)
         return future.result()
 
-    def _compile(self, job: Job, slot: int) -> CompiledChild:
+    def _compile(self, job: Job, slot: int) -> Any:
         plan = design_plan(design_of(job.code), with_filters(self._layout, job.filters))
         # The default device is a matter of the thread.
         with _default_device(self._devices[slot]):
-            return compile_child(plan, self._recipe, *self._parts[slot])
+            return self._teaching.compile(plan, self._parts[slot])
 
     def _count(self) -> CompilationTimes:
         """What was spent on compiling since the outcome before; sometimes tidies the cache up."""

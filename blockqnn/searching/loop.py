@@ -13,7 +13,7 @@ from blockqnn.agents.pacing import Paced
 from blockqnn.evaluation.table import NOT_IN_TABLE, AccuracyTable
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.reward import guessing_accuracy
+from blockqnn.reward import guessing_reward
 from blockqnn.runs.learning import as_stored, episodes, put_back, sampled_by
 from blockqnn.runs.store import Store
 from blockqnn.runs.store_schema import RENAMED_UNTIL
@@ -258,7 +258,7 @@ class Search:
         """What failure earns; among scores nothing does that can be compared."""
         if self._settings.proxy:
             return None
-        return guessing_accuracy(self._settings.layout.classes)
+        return guessing_reward(self._settings.layout.classes, self._settings.reward)
 
     def _finish_infeasible(self, trial: Trial) -> Trial:
         # What nobody has measured is not known to be bad: no reward of it is ever shown.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from blockqnn.networks.graph import Graph, expanded
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.matching import Side
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code, CodeError, Design, SearchSpace
@@ -261,16 +261,21 @@ def stacked(layout: Layout) -> str:
     return f"{layout.repeats} {unit if layout.repeats > 1 else unit[:-1]} a stage"
 
 
-def stacking_rules(whole: bool = False) -> tuple[str, ...]:
+def stacking_rules(whole: bool = False, words: bool = False) -> tuple[str, ...]:
     """The names of all rules by which some space can stack its designs.
 
     Args:
         whole: those by which designs are built that are whole networks, in their place.
+        words: those by which designs are built that read words, in their place.
 
     Returns:
         The names.
     """
-    spaces = (space for space in SPACES.values() if space.whole == whole)
+    spaces = (
+        space
+        for space in SPACES.values()
+        if (space.whole, LANGUAGE in space.layouts) == (whole, words)
+    )
     return tuple(dict.fromkeys(name for space in spaces for name in space.rules))
 
 
