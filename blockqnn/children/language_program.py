@@ -25,11 +25,6 @@ from blockqnn.networks.recurrent.sequence import mask_shapes, zero_states
 from blockqnn.settings import Recipe
 
 
-def window_count(length: int, steps: int) -> int:
-    """Windows of an epoch of sequences of so many words; each epoch begins at another word."""
-    return max(0, (length - steps) // steps)
-
-
 class LanguageProgram:
     """A language model that can be trained and judged.
 

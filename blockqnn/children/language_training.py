@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from blockqnn.children.language_loss import streams
-from blockqnn.children.language_program import LanguageProgram, window_count
+from blockqnn.children.language_program import LanguageProgram
 from blockqnn.children.schedule import relative_rates
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError
-from blockqnn.language_settings import ASGD
+from blockqnn.language_settings import ASGD, window_count
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.initial import initial_weights
 from blockqnn.settings import Recipe

@@ -1,4 +1,4 @@
-"""What trains and scores a bank: images, or words. The evaluator of shared weights is one for both."""
+"""What trains and scores a bank: images, or words; the evaluator is one for both."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from blockqnn.mixture_settings import PERTURBATION
 from blockqnn.networks.shares import entropy, shares_of
 from blockqnn.networks.spaces.contract import CONVOLUTION, Code
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.reward import guessing_accuracy
+from blockqnn.reward import guessing_reward
 from blockqnn.runs.mixtures import CHOSEN, DECISIONS, EPOCHS
 from blockqnn.runs.store import Store
 from blockqnn.searching.mixture_stops import Stop, stop_of
@@ -221,7 +221,7 @@ class MixtureSearch:
             worker=outcome.worker,
             finished=max(time.time(), begun),
         )
-        guessing = guessing_accuracy(self._settings.layout.classes)
+        guessing = guessing_reward(self._settings.layout.classes, self._settings.reward)
         if empty:
             return dataclasses.replace(trial, reward=guessing)
         accuracies = (record["derived_accuracy"],)
