@@ -74,11 +74,6 @@ class SupernetPhase:
         return own.epochs + count * own.split_epochs * (2 if own.control and own.split else 1)
 
     @property
-    def examples(self) -> str:
-        """What is learned from, in a word."""
-        return "words" if self._settings.layout.of_words else "images"
-
-    @property
     def banks(self) -> int:
         """How many there will be."""
         own = self._own
@@ -88,6 +83,11 @@ class SupernetPhase:
     def finished(self) -> bool:
         """Whether all banks are trained."""
         return len(self._ended) >= self.epochs
+
+    @property
+    def examples(self) -> str:
+        """What is trained on, in a word."""
+        return self._settings.layout.examples
 
     def spent(self) -> tuple[int, float]:
         """Images, or words, and seconds of all epochs that have ended."""
@@ -240,6 +240,7 @@ class SupernetPhase:
             all_images=self.spent()[0],
             reward=record.get("reward"),
             agent=record.get("agent", {}),
+            examples=self._settings.layout.examples,
         )
 
     def _teach(self, bank: str, epoch: int, executor: Executor) -> dict[str, Any]:
