@@ -108,6 +108,9 @@ def _children(settings: SearchSettings) -> str | None:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
     elif recipe.schedule != STEPS:
         taught += f", {SCHEDULES[recipe.schedule]} of the learning rate"
+    if layout.of_words:
+        count = counted(len(layout.filters) * layout.repeats, "recurrent cell")
+        return f"language models with {count} of {filters} numbers; {taught}"
     if settings.supernet is None and not settings.proxy:
         taught += _changed(recipe.augmentation)
     return f"{stacked(layout)} with filters {filters}, layout {layout.kind}; {taught}"
