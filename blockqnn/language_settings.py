@@ -51,3 +51,8 @@ class LanguageRecipe:
             "hidden": self.hidden_dropout,
             "output": self.output_dropout,
         }
+
+
+def window_count(length: int, steps: int) -> int:
+    """Windows of an epoch of sequences of so many words; each epoch begins at another word."""
+    return max(0, (length - steps) // steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Sequence
 
+from blockqnn.measure import ACCURACY, measure_of
 from blockqnn.networks.spaces.registry import write
 from blockqnn.terminal import Style, Terminal
 from blockqnn.trial import Trial
@@ -71,9 +72,22 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def with_accuracy(accuracy: float | None) -> str:
-    """An accuracy in percent to be put behind a reward; nothing where there is none."""
-    return "" if accuracy is None else f", accuracy {accuracy:.2f} %"
+def with_accuracy(trial: Trial) -> str:
+    """What a trial was judged by, to be put behind its reward; nothing where there is nothing."""
+    measure = measure_of(trial.code)
+    if trial.accuracy is None:
+        return ""
+    return f", {measure.name} {measure.in_words(trial.accuracy)}"
+
+
+def judged(trial: Trial) -> str:
+    """The number that judges a trial, to stand under `judged_by`."""
+    return measure_of(trial.code).figure(trial.accuracy)
+
+
+def judged_by(trials: Sequence[Trial]) -> str:
+    """The header of the numbers that judge trials of one run."""
+    return (measure_of(trials[0].code) if trials else ACCURACY).column
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -158,7 +172,7 @@ def has_own_filters(trials: Sequence[Trial]) -> bool:
 def best_blocks(trials: Sequence[Trial], terminal: Terminal) -> str:
     """The table of the best blocks, in the order given, on a terminal."""
     own = has_own_filters(trials)
-    header = ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs"]
+    header = ["rank", "trial", "reward", judged_by(trials), "parameters", "FLOPs"]
     return table_with_codes(
         [*header, *(["filters"] if own else []), "seconds"],
         [
@@ -166,7 +180,7 @@ def best_blocks(trials: Sequence[Trial], terminal: Terminal) -> str:
                 str(rank),
                 str(trial.number),
                 number(trial.reward),
-                number(trial.accuracy),
+                judged(trial),
                 in_units(trial.parameters),
                 in_units(trial.flops),
                 *([trial.filters_text or "-"] if own else []),

@@ -46,9 +46,7 @@ def reward_terms(
         The terms.
     """
     return RewardTerms(
-        of_perplexity(accuracy, settings.perplexity_power)
-        if settings.perplexity_power
-        else accuracy,
+        uncorrected_reward(accuracy, settings),
         -settings.mu * math.log(block_flops / 1e6),
         -settings.rho * math.log(density),
     )
@@ -68,6 +66,12 @@ def of_perplexity(accuracy: float, power: int) -> float:
         The reward in percent: 0.8 for 80 / 100^2.
     """
     return 100.0 * PERPLEXITY_REWARD * float(accuracy / 100.0) ** power
+
+
+def uncorrected_reward(accuracy: float, settings: RewardSettings) -> float:
+    """The first term of a reward: the accuracy, or what a perplexity earns, in percent."""
+    power = settings.perplexity_power
+    return of_perplexity(accuracy, power) if power else accuracy
 
 
 def corrected_reward(
@@ -108,5 +112,4 @@ def guessing_accuracy(classes: int) -> float:
 
 def guessing_reward(classes: int, settings: RewardSettings) -> float:
     """What failure earns: as much as guessing among classes, or words, uncorrected."""
-    accuracy, power = guessing_accuracy(classes), settings.perplexity_power
-    return of_perplexity(accuracy, power) if power else accuracy
+    return uncorrected_reward(guessing_accuracy(classes), settings)

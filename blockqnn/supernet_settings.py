@@ -40,7 +40,8 @@ class SupernetSettings:
             `running` what training has left, mixed over all designs.
         recalibration_batches: of training images, for `recalibrated`.
         agent_updates: after each epoch, how often the agent learns from scores.
-        agent_batch: designs that it learns from each time, each on one batch of validation.
+        agent_batch: designs that it learns from each time, each on one batch of the validation
+            part.
         split: edges along which the supernet is split into one for each operation.
             `auto` alone: an edge and two groups of its operations, by their gradients.
         split_epochs: for which each of these is trained on.

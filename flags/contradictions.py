@@ -75,6 +75,27 @@ def refuse_other_data(values: dict[str, Any], layout: Layout, of_words: bool) ->
         )
 
 
+def refuse_one_program(values: dict[str, Any], reason: str) -> None:
+    """Refuses what needs one program for all paths, where there is none.
+
+    Args:
+        values: of the flags, by name.
+        reason: why there is none, as a sentence; empty where there is one.
+
+    Raises:
+        UserError: naming what does without.
+    """
+    if not reason:
+        return
+    if values["execution"] == "whole":
+        raise UserError(f"{reason}, so --execution=whole cannot be; --execution=layers can.")
+    if values["devices_per_worker"] > 1:
+        raise UserError(
+            f"{reason}, so there is no one program for all paths in which the "
+            f"{values['devices_per_worker']} devices of --devices_per_worker could share a batch."
+        )
+
+
 def _skips(space: SearchSpace) -> bool:
     """Whether layers decide of each earlier one whether they read it."""
     state = space.start

@@ -35,8 +35,9 @@ def define_each(flags: FlagSet) -> None:
         usual.bilevel,
         (FIRST, SECOND, ALTERNATING, JOINT),
         "what the weights of operations, alpha, follow: the loss on their own half of the training "
-        "images, at the weights as they are or as they will be after a step; or, as controls, the "
-        "loss on all images, in turn with the weights or at once with them",
+        "images, or on the validation text, at the weights as they are or as they will be after a "
+        "step; or, as controls, the loss on all that is trained on, in turn with the weights or at "
+        "once with them",
     )
     flags.choice(
         "hessian",
@@ -45,8 +46,19 @@ def define_each(flags: FlagSet) -> None:
         "how second_order finds the mixed second derivative: exactly, which takes "
         "--execution=whole, by the paper's finite difference, or as the execution can",
     )
-    flags.number("alpha_rate", usual.alpha_rate, "learning rate of alpha, by Adam", above=0)
-    flags.number("alpha_beta1", usual.alpha_beta1, "of that Adam", least=0, most=0.999999)
+    flags.number(
+        "alpha_rate",
+        usual.alpha_rate,
+        "learning rate of alpha, by Adam; of recurrent cells 0.003 unless named",
+        above=0,
+    )
+    flags.number(
+        "alpha_beta1",
+        usual.alpha_beta1,
+        "of that Adam; of recurrent cells 0.9 unless named",
+        least=0,
+        most=0.999999,
+    )
     flags.number("alpha_beta2", usual.alpha_beta2, "of that Adam", least=0, most=0.999999)
     flags.number("alpha_decay", usual.alpha_decay, "of alpha, added to the gradient as L2", least=0)
     flags.number(
@@ -144,7 +156,7 @@ def mixture(values: dict[str, Any], layout: Layout) -> MixtureSettings:
             "--weights=mixture goes on for --supernet_epochs, each of which gives one design; "
             "--async, --max_blocks, --max_hours and --first_blocks do not go with it."
         )
-    if values["hessian"] == EXACT and values["execution"] == "layers":
+    if values["hessian"] == EXACT and values["execution"] == "layers" and not layout.of_words:
         raise UserError(
             "--hessian=exact differentiates the whole network at once: --execution=whole."
         )

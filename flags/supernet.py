@@ -8,10 +8,12 @@ from blockqnn.agents.registry import AGENTS
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.flags import split
+from blockqnn.flags.contradictions import refuse_one_program
 from blockqnn.flags.mixture import MIXTURE, mixture
 from blockqnn.flags.parsing import FlagSet, Owner
+from blockqnn.flags.supernet_of_words import OF_WORDS, OF_WORDS_MIXED, refuse_of_images
 from blockqnn.mixture_settings import MixtureSettings
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.supernet_settings import (
     ADAM,
@@ -67,22 +69,32 @@ def define_each(flags: FlagSet) -> None:
     flags.number(
         "supernet_rate",
         usual.learning_rate,
-        "learning rate of the first step, which falls along a cosine, of a mixture by epochs",
+        "learning rate of the first step, which falls along a cosine, of a mixture by epochs; of "
+        f"recurrent cells {OF_WORDS['supernet_rate']:g} from first to last unless named",
         above=0,
     )
     flags.number("supernet_least_rate", usual.least_rate, "learning rate of the last step", least=0)
-    flags.number("supernet_momentum", usual.momentum, "of the optimiser momentum", least=0, most=1)
+    flags.number(
+        "supernet_momentum",
+        usual.momentum,
+        "of the optimiser momentum; of recurrent cells 0 unless named",
+        least=0,
+        most=1,
+    )
     flags.number(
         "supernet_weight_decay",
         usual.weight_decay,
         "of the optimiser momentum; of a mixture "
-        f"{_OF_A_MIXTURE['supernet_weight_decay']} unless named",
+        f"{_OF_A_MIXTURE['supernet_weight_decay']} unless named, of recurrent cells "
+        f"{OF_WORDS['supernet_weight_decay']:g} and "
+        f"{OF_WORDS_MIXED['supernet_weight_decay']:g}",
         least=0,
     )
     flags.number(
         "supernet_gradient_norm",
         usual.gradient_norm,
-        "to which the norm of a step's gradients is cut; 0 for no bound",
+        "to which the norm of a step's gradients is cut; 0 for no bound; of recurrent cells "
+        f"{OF_WORDS['supernet_gradient_norm']:g} unless named",
         least=0,
     )
     split.define_each(flags, (SHARED, MIXTURE))
@@ -124,7 +136,7 @@ def define_each(flags: FlagSet) -> None:
     flags.integer(
         "agent_batch",
         usual.agent_batch,
-        "designs that it learns from each time, each scored on one batch of validation images",
+        "designs that it learns from each time, each scored on one batch of the validation part",
         1,
     )
     flags.integer(
@@ -136,11 +148,17 @@ def define_each(flags: FlagSet) -> None:
 
 
 def take_usual(flags: FlagSet) -> None:
-    """Gives a mixture its usual numbers where nobody has named others."""
-    if flags.chosen()["weights"] == MIXTURE:
-        for name, value in _OF_A_MIXTURE.items():
-            if not flags.values[name].present:
-                flags.values[name].value = value
+    """Gives a mixture, and recurrent cells, their usual numbers where nobody has named others."""
+    weights = flags.chosen()["weights"]
+    usual: dict[str, Any] = {}
+    if weights == MIXTURE:
+        usual |= _OF_A_MIXTURE
+    if weights != OWN and flags.values["layout"].value == LANGUAGE:
+        usual |= OF_WORDS | (OF_WORDS_MIXED if weights == MIXTURE else {})
+    for name, value in usual.items():
+        if not flags.values[name].present:
+            flags.values[name].value = value
+    if weights == MIXTURE:
         # An epoch gives a design, and one worker has the mixture.
         schedule = flags.values["epsilon_schedule"]
         schedule.value = schedule.parser.parse(f"0.0:{split.epochs_of_mixture(flags.chosen())}")
@@ -162,13 +180,15 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     """
     if values["weights"] == OWN:
         return None
+    if layout.of_words:
+        refuse_of_images(values)
     space = space_named(values["space"])
     if values["weights"] == MIXTURE:
         mixed = mixture(values, layout)
         return _settings(values, split.edges_of(values, space, space.split_choices()), mixed)
     if reason := space.unshared(layout):
         raise UserError(f"{reason}; --weights=shared does not go with it.")
-    _refuse_one_program(values, space.unplanned(layout))
+    refuse_one_program(values, space.unplanned(layout))
     if values["evaluator"] != TRAIN:
         raise UserError(
             f"--weights=shared scores with weights that were trained; it does not go with "
@@ -193,19 +213,6 @@ def supernet(values: dict[str, Any], layout: Layout) -> SupernetSettings | None:
     if values["agent_updates"] and values["paths"] != BY_AGENT:
         raise UserError("--agent_updates needs --paths=agent.")
     return _settings(values, edges)
-
-
-def _refuse_one_program(values: dict[str, Any], reason: str) -> None:
-    """Refuses what needs one program for all paths, where `reason` says why there is none."""
-    if not reason:
-        return
-    if values["execution"] == "whole":
-        raise UserError(f"{reason}, so --execution=whole cannot be; --execution=layers can.")
-    if values["devices_per_worker"] > 1:
-        raise UserError(
-            f"{reason}, so there is no one program for all paths in which the "
-            f"{values['devices_per_worker']} devices of --devices_per_worker could share a batch."
-        )
 
 
 def _settings(

@@ -40,9 +40,13 @@ def shared_arrays(layer: PlacedLayer, seed: int) -> dict[str, np.ndarray]:
     Returns:
         The same whichever layers stand around it; see `initial_parameters`.
     """
+    return initial_arrays(layer, stream_of(layer, seed))
+
+
+def stream_of(layer: PlacedLayer, seed: int) -> np.random.Generator:
+    """The stream of random numbers from which the shared arrays of a layer begin."""
     digest = hashlib.sha256(f"{seed} {layer.bank_key}".encode()).digest()
-    random = np.random.default_rng(int.from_bytes(digest[:16], "big"))
-    return initial_arrays(layer, random)
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def initial_arrays(layer: PlacedLayer, random: np.random.Generator) -> dict[str, np.ndarray]:

@@ -106,6 +106,11 @@ class Layout:
         return self.kind == LANGUAGE
 
     @property
+    def examples(self) -> str:
+        """What networks in it learn from, in a word."""
+        return "words" if self.of_words else "images"
+
+    @property
     def downsamplings(self) -> int:
         """How often height and width are halved."""
         if self.of_words:

@@ -74,6 +74,7 @@ def rescore(settings: RescoreSettings, stream: TextIO) -> int:
         mu=old.mu if settings.mu is None else settings.mu,
         rho=old.rho if settings.rho is None else settings.rho,
         last_epochs=old.last_epochs,
+        perplexity_power=old.perplexity_power,
     )
     ranked = rescored(run, new)
     shown = ranked[: settings.top or None]
@@ -145,6 +146,9 @@ def run_reward(run: RunRecord) -> RewardSettings:
     usual = RewardSettings()
     try:
         return RewardSettings(
+            perplexity_power=int(run.flags.get("perplexity_power", 1))
+            if run.layout.of_words
+            else 0,
             mu=float(run.flags.get("mu", usual.mu)),
             rho=float(run.flags.get("rho", usual.rho)),
             last_epochs=int(run.flags.get("reward_epochs", usual.last_epochs)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
@@ -11,31 +10,19 @@ import numpy as np
 import optax
 
 from blockqnn.children.execution import compute_dtype, descend, initial_moments
+from blockqnn.children.language_loss import (
+    penalties,
+    perplexity_of,
+    summed_loss,
+    window_loss,
+    window_of,
+)
 from blockqnn.children.optimiser import compiled_by
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.recurrent.sequence import cell_outputs, mask_shapes, run, zero_states
+from blockqnn.networks.recurrent.sequence import mask_shapes, zero_states
 from blockqnn.settings import Recipe
-
-
-def streams(words: np.ndarray, batch: int) -> np.ndarray:
-    """Cuts a text into equally long sequences side by side.
-
-    Args:
-        words: int32 [N].
-        batch: how many sequences.
-
-    Returns:
-        int32 [N // batch, batch], words in time; what is left over is not read.
-    """
-    length = len(words) // batch
-    return np.ascontiguousarray(words[: length * batch].reshape(batch, length).T)
-
-
-def window_count(length: int, steps: int) -> int:
-    """Windows of an epoch of sequences of so many words; each epoch begins at another word."""
-    return max(0, (length - steps) // steps)
 
 
 class LanguageProgram:
@@ -139,20 +126,13 @@ class LanguageProgram:
         Returns:
             e to the power of the mean negative log-probability of a word.
         """
-        steps = self._language.bptt_steps
-        text = streams(words, min(self._language.judging_batch, max(1, len(words) // 2)))
-        length, batch = text.shape
-        windows = -(-(length - 1) // steps)
-        padded = np.zeros((windows * steps + 1, batch), np.int32)
-        padded[:length] = text
-        states = zero_states(self._plan, batch, self._dtype)
-        given, total = jnp.asarray(padded), []
-        for window in range(windows):
-            first = jnp.int32(window * steps)
-            states, loss = self._judge(self._weights(), states, given, first, jnp.int32(length))
-            total.append(loss)
-        mean = float(np.sum(jax.device_get(total), dtype=np.float64)) / ((length - 1) * batch)
-        return math.exp(min(mean, 700.0)) if math.isfinite(mean) else math.inf
+        return perplexity_of(
+            lambda *given: self._judge(self._weights(), *given),
+            lambda batch: zero_states(self._plan, batch, self._dtype),
+            words,
+            self._language.judging_batch,
+            self._language.bptt_steps,
+        )
 
     def weights(self) -> Weights:
         """Trained arrays, layer by layer; the averaged ones where there are some."""
@@ -172,13 +152,14 @@ class LanguageProgram:
         key: jax.Array,
     ) -> tuple[Any, Any, jax.Array]:
         parameters, moments = state
-        read, wanted = _window(text, first, self._language.bptt_steps)
+        window = window_of(text, first, self._language.bptt_steps)
         masks = dropout_masks(self._plan, self._language, self._batch, key)
 
         def loss_of(parameters: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
-            values, after = run(self._plan, parameters, read, states, masks, self._dtype)
-            mean = jnp.mean(word_losses(values[len(self._plan) - 1], wanted))
-            return mean + self._penalties(values), (mean, after)
+            mean, values, after = window_loss(
+                self._plan, parameters, window, states, masks, self._dtype
+            )
+            return mean + penalties(self._plan, self._language, values), (mean, after)
 
         (_, (loss, after)), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters)
         if self._language.clip_norm:
@@ -186,41 +167,11 @@ class LanguageProgram:
         parameters, moments = descend(self._optimiser, gradients, moments, parameters, rate)
         return (parameters, moments), after, loss
 
-    def _penalties(self, values: Any) -> jax.Array:
-        """Merity, Keskar, Socher, "Regularizing and Optimizing LSTM Language Models", section 4.7.
-
-        The activations are those behind dropout, their changes those before it.
-        """
-        language, found = self._language, jnp.float32(0)
-        plain, dropped = cell_outputs(self._plan, values)
-        if language.activation_penalty:
-            found += language.activation_penalty * jnp.mean(_square(dropped))
-        if language.temporal_penalty:
-            found += language.temporal_penalty * jnp.mean(_square(plain[1:] - plain[:-1]))
-        return found
-
     def _judge_window(
         self, parameters: Any, states: Any, text: jax.Array, first: jax.Array, length: jax.Array
     ) -> tuple[Any, jax.Array]:
         steps = self._language.bptt_steps
-        read, wanted = _window(text, first, steps)
-        values, after = run(self._plan, parameters, read, states, dtype=self._dtype)
-        real = first + jnp.arange(steps, dtype=jnp.int32) + 1 < length
-        losses = word_losses(values[len(self._plan) - 1], wanted)
-        return after, jnp.sum(jnp.where(real[:, None], losses, 0.0))
-
-
-def word_losses(scores: jax.Array, wanted: jax.Array) -> jax.Array:
-    """Negative log-probability of each word, in nats.
-
-    Args:
-        scores: [T, B, V].
-        wanted: int [T, B].
-
-    Returns:
-        float32 [T, B].
-    """
-    return optax.softmax_cross_entropy_with_integer_labels(scores.astype(jnp.float32), wanted)
+        return summed_loss(self._plan, parameters, states, text, first, length, steps, self._dtype)
 
 
 def clipped(gradients: Any, most: float) -> Any:
@@ -254,15 +205,5 @@ def dropout_masks(
     return found
 
 
-def _window(text: jax.Array, first: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
-    """What is read and what comes next, [steps, B] each."""
-    own = jax.lax.dynamic_slice_in_dim(text, first, steps + 1)
-    return own[:-1], own[1:]
-
-
 def _running_mean(mean: Any, new: Any, share: jax.Array) -> Any:
     return jax.tree.map(lambda m, n: m + share * (n - m), mean, new)
-
-
-def _square(array: jax.Array) -> jax.Array:
-    return jnp.square(array.astype(jnp.float32))

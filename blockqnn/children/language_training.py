@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from blockqnn.children.language_program import LanguageProgram, streams, window_count
+from blockqnn.children.language_loss import streams
+from blockqnn.children.language_program import LanguageProgram
 from blockqnn.children.schedule import relative_rates
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError
-from blockqnn.language_settings import ASGD
+from blockqnn.language_settings import ASGD, window_count
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.initial import initial_weights
 from blockqnn.settings import Recipe
@@ -55,23 +56,26 @@ class TrainedModel:
     train_seconds: float
 
 
-def require_words(recipe: Recipe, train: int, validation: int) -> None:
+def require_words(recipe: Recipe, train: int, validation: int, shared_batch: int = 0) -> None:
     """Refuses a text that is too short for a recipe.
 
     Args:
         recipe: how a language model is trained.
         train: words of the training text.
         validation: words of the validation text.
+        shared_batch: sequences in a step of a supernet; 0 for those of the recipe.
 
     Raises:
         UserError: naming what is too short.
     """
     assert recipe.language is not None
-    needed = recipe.batch_size * (2 * recipe.language.bptt_steps + 1)
+    batch = shared_batch or recipe.batch_size
+    needed = batch * (2 * recipe.language.bptt_steps + 1)
     if train < needed:
+        flag = "supernet_batch_size" if shared_batch else "batch_size"
         raise UserError(
-            f"The training text has {train:,} words; {recipe.batch_size} sequences of windows of "
-            f"{recipe.language.bptt_steps} words need at least {needed:,} (--batch_size, "
+            f"The training text has {train:,} words; {batch} sequences of windows of "
+            f"{recipe.language.bptt_steps} words need at least {needed:,} (--{flag}, "
             "--bptt_steps)."
         )
     if validation < 2:

@@ -11,18 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
 from blockqnn.children.devices import worker_devices
-from blockqnn.children.training import on_device
-from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
+from blockqnn.evaluation.mixture_teaching import mixture_teaching
 from blockqnn.evaluation.stopwatch import Stopwatch
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.shares import shares_of
 from blockqnn.networks.spaces.contract import Row, SearchSpace
-from blockqnn.networks.spaces.mixture_parts import part_plan, part_rows
+from blockqnn.networks.spaces.mixture_parts import part_rows
 from blockqnn.networks.spaces.registry import space_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.shared_work import MixtureEpoch
@@ -39,12 +37,10 @@ from blockqnn.supernets.alpha import (
     of_whole,
 )
 from blockqnn.supernets.alpha_arrays import as_arrays, from_arrays
-from blockqnn.supernets.bank import Bank, compiled_for
+from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.bank_file import read_bank, read_beside, read_facts, write_bank
 from blockqnn.supernets.curvature import dominant_eigenvalue
 from blockqnn.supernets.cuts import read_distances, write_distances
-from blockqnn.supernets.mixture_execution import MixtureExecution, make_mixture
-from blockqnn.supernets.mixture_matching import row_distances
 from blockqnn.supernets.paths import cosine
 from blockqnn.trial import Job, Outcome
 
@@ -65,7 +61,7 @@ class _State:
     """
 
     name: str
-    execution: MixtureExecution
+    execution: Any
     bank: Bank
     alpha: Alpha
     vector: Rows
@@ -90,8 +86,8 @@ class MixtureEvaluator:
         """Reads the data set and puts it on the device.
 
         Args:
-            data: which images; weights are trained on a half of the training part, alpha on the
-                other, and accuracies are those of the validation part.
+            data: images or a text, see `blockqnn.evaluation.mixture_teaching`; accuracies are those
+                of the validation part.
             settings: of the supernet, a mixture.
             recipe: how it is executed.
             layout: of networks of their own.
@@ -99,26 +95,15 @@ class MixtureEvaluator:
             banks: directory of banks.
 
         Raises:
-            UserError: if the data set cannot be read or half of it is less than a batch.
+            UserError: if the data cannot be read or are less than a batch.
         """
         assert settings.mixture is not None
         begin_cache(worker.compilation_cache)
         lowerings_record()
-        self._settings, self._own, self._recipe = settings, settings.mixture, recipe
-        # Batch norm with a scale would let weights undo what alpha says.
-        self._layout, self._directory = dataclasses.replace(layout, unscaled=True), banks
-        self._train, self._validation = on_device(*load_search_parts(data))
-        images = len(self._train.labels)
-        wanted = settings.batch_size * (1 if self._own.on_all_images else 2)
-        if images < wanted:
-            raise UserError(
-                f"A step of the mixture takes {settings.batch_size} images of "
-                f"{'all' if self._own.on_all_images else 'each half of all'}, and there are "
-                f"{images} to train on; give a smaller --supernet_batch_size."
-            )
-        self._compiled = compiled_for(settings, recipe.bfloat16)
-        self._state: _State | None = None
+        self._settings, self._own, self._directory = settings, settings.mixture, banks
         self._devices = worker_devices(worker.devices)
+        self._teaching = mixture_teaching(data, settings, recipe, layout, self._devices)
+        self._state: _State | None = None
         self.device = self._devices[0].device_kind
 
     def prepare(self, job: Job, slot: int) -> None:
@@ -164,15 +149,8 @@ class MixtureEvaluator:
         self, state: _State, work: MixtureEpoch, space: SearchSpace, seed: int
     ) -> dict[str, Any]:
         """Trains for an epoch; what is found then."""
-        own, size, rows = self._own, self._settings.batch_size, state.rows
+        own, rows = self._own, state.rows
         whole, epoch = space.mixture_rows(own.partial_channels), work.before + work.epoch
-        first, second = self._halves(seed)
-        random = np.random.default_rng([seed, epoch])
-        order = random.permutation(first)[: len(first) // size * size].reshape(-1, size)
-        # Drawn anew for each step, as the authors' code has it.
-        judged = np.stack([random.choice(second, size, replace=False) for _ in order])
-        if own.on_all_images:
-            judged = order
         rate = float(
             cosine(
                 self._settings.learning_rate,
@@ -183,8 +161,8 @@ class MixtureEvaluator:
         )
         trained = dataclasses.replace(state.alpha, rows=decided(rows, state.alpha.rows, work.fixed))
         settles = work.settled or epoch < own.frozen_epochs
-        changed = augmented(self._train, self._settings.augmentation, (seed, epoch))
-        losses, alpha = state.execution.train(changed, order, judged, rate, trained, not settles)
+        here = (seed, epoch)
+        losses, alpha = self._teaching.train(state.execution, rate, trained, not settles, here)
         if not settles:
             state.alpha = alpha
         loss = float(np.mean(losses))
@@ -197,22 +175,20 @@ class MixtureEvaluator:
             raise UserError(
                 "The mixture's weights of operations are no numbers; lower --alpha_rate."
             )
-        here = decided(rows, state.alpha.rows, work.fixed)
-        of_all = of_whole(here, whole, rows)
+        now = decided(rows, state.alpha.rows, work.fixed)
+        of_all = of_whole(now, whole, rows)
         kept = space.kept(shares_of(of_all))
         found: dict[str, Any] = {
             "loss": loss,
             "rate": rate,
-            "images": int(order.size),
+            "images": self._teaching.examples,
             "alpha": {name: [float(each) for each in row] for name, row in of_all.items()},
-            "accuracy": 100 * state.execution.accuracy(here, self._validation),
-            "derived_accuracy": 100
-            * state.execution.accuracy(discrete(rows, here, kept), self._validation),
+            "accuracy": self._teaching.accuracy(state.execution, now),
+            "derived_accuracy": self._teaching.accuracy(state.execution, discrete(rows, now, kept)),
         }
         if work.measures:
-            indices = np.random.default_rng([seed, epoch, 1]).choice(second, size, False)
             value, state.vector = dominant_eigenvalue(
-                state.execution.curvature(here, indices.astype(np.int32)),
+                self._teaching.curvature(state.execution, now, here),
                 # Equal numbers would lie where the softmax, and so the loss, does not change.
                 state.vector or first_alpha(rows, 1.0, seed).rows,
                 own.eigenvalue_steps,
@@ -220,21 +196,11 @@ class MixtureEvaluator:
             found["eigenvalue"] = value if math.isfinite(value) else None
         return found
 
-    def _halves(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Images that weights are trained on, and those for alpha; disjoint unless all are both."""
-        order = np.random.default_rng([seed, 0, 2]).permutation(len(self._train.labels))
-        order = order.astype(np.int32)
-        if self._own.on_all_images:
-            return order, order
-        return order[: len(order) // 2], order[len(order) // 2 :]
-
     def _probed(self, state: _State, work: MixtureEpoch, space: SearchSpace) -> list[float]:
         """The accuracy without each choice that is left, in percent; 100 where it is not."""
         here = decided(state.rows, state.alpha.rows, work.fixed)
         return [
-            100.0
-            if alternative is None
-            else 100 * state.execution.accuracy(alternative, self._validation)
+            100.0 if alternative is None else self._teaching.accuracy(state.execution, alternative)
             for alternative in left_out(state.rows, here, work.probed, work.fixed)
         ]
 
@@ -242,11 +208,10 @@ class MixtureEvaluator:
         """How far the operations of each edge disagree about the weights of all others."""
         path = self._directory / work.matched
         if not path.exists():
-            first, _ = self._halves(seed)
-            random = np.random.default_rng([seed, work.before + work.epoch, 4])
-            size = self._settings.batch_size
-            order = [random.choice(first, size, replace=False) for _ in range(work.batches)]
-            found = row_distances(state.execution, state.rows, state.alpha.rows, order, work)
+            here = (seed, work.before + work.epoch)
+            found = self._teaching.distances(
+                state.execution, state.rows, state.alpha.rows, work, here
+            )
             write_distances(path, found)
         return {name: own.tolist() for name, own in read_distances(path).items()}
 
@@ -255,7 +220,7 @@ class MixtureEvaluator:
         name, state = work.start, self._state
         if state is not None and name and state.name == name and not work.renewed:
             return state
-        own, bank = self._own, Bank(self._compiled, seed)
+        own, bank = self._own, self._teaching.new_bank(seed)
         whole = space.mixture_rows(own.partial_channels)
         rows = part_rows(whole, work.left)
         alpha, vector = first_alpha(rows, own.alpha_deviation, seed), dict[str, np.ndarray]()
@@ -266,10 +231,7 @@ class MixtureEvaluator:
             # Weights, those of the split edge too, and alpha are the parent's; all else is new.
             bank = bank.without_moments()
             alpha, vector = begun(of_part(alpha.rows, whole, rows, work.left)), {}
-        plan = part_plan(space, self._layout, own.partial_channels, work.left)
-        execution = make_mixture(
-            plan, bank, self._settings, self._recipe, self._train, self._devices
-        )
+        execution = self._teaching.execution(space, bank, work.left)
         self._state = _State(name, execution, bank, alpha, vector, rows)
         return self._state
 

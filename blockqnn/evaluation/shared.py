@@ -11,27 +11,21 @@ import time
 
 import numpy as np
 
-from blockqnn.children.augmentation import augmented
 from blockqnn.children.compilation import begin_cache
 from blockqnn.children.devices import worker_devices
-from blockqnn.children.training import on_device
-from blockqnn.data.datasets import load_search_parts
 from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
+from blockqnn.evaluation.path_teaching import path_teaching
 from blockqnn.evaluation.stopwatch import Stopwatch
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.contract import Design
-from blockqnn.networks.spaces.registry import design_of, space_of, write
+from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.shared_work import BankEpoch, GradientMatch
-from blockqnn.supernet_settings import RECALIBRATED, SupernetSettings
-from blockqnn.supernets.bank import Bank, compiled_for
+from blockqnn.supernet_settings import SupernetSettings
+from blockqnn.supernets.bank import Bank
 from blockqnn.supernets.bank_file import read_bank, read_facts, write_bank
 from blockqnn.supernets.cuts import read_distances, write_distances
-from blockqnn.supernets.execution import PathExecution
-from blockqnn.supernets.matching import edge_distances
-from blockqnn.supernets.path_programs import make_paths
-from blockqnn.supernets.paths import Paths, cosine, restarted
+from blockqnn.supernets.paths import cosine, restarted
 from blockqnn.trial import Job, Outcome
 
 _KEPT_BANKS = 8
@@ -58,7 +52,7 @@ class SharedEvaluator:
         """Reads the data set and puts it on the device.
 
         Args:
-            data: which images; a bank is trained on the training part and scores on the
+            data: images or a text; a bank is trained on the training part and scores on the
                 validation part.
             settings: of the supernet.
             recipe: how it is executed.
@@ -67,23 +61,16 @@ class SharedEvaluator:
             banks: directory of banks.
 
         Raises:
-            UserError: if the data set cannot be read or has fewer images than a batch, or there
-                are not as many devices.
+            UserError: if the data set cannot be read or has less than a batch, or there are not as
+                many devices.
         """
         begin_cache(worker.compilation_cache)
         lowerings_record()
-        self._settings, self._recipe, self._directory = settings, recipe, banks
+        self._settings, self._directory = settings, banks
         self._devices = worker_devices(worker.devices)
-        self._layout = settings.layout_of(layout)
-        self._train, self._validation = on_device(*load_search_parts(data))
-        images = len(self._train.labels)
-        if images < settings.batch_size:
-            raise UserError(
-                f"A step of the supernet takes {settings.batch_size} images and there are "
-                f"{images} to train on; give a smaller --supernet_batch_size."
-            )
-        self._compiled = compiled_for(settings, recipe.bfloat16)
-        self._executions: dict[str, PathExecution] = {}
+        self._teaching = path_teaching(
+            data, settings, recipe, settings.layout_of(layout), self._devices
+        )
         self.device = self._devices[0].device_kind
         self._banks: collections.OrderedDict[str, Bank] = collections.OrderedDict()
 
@@ -99,7 +86,7 @@ class SharedEvaluator:
             elif job.matching is not None:
                 outcome = Outcome(score=self._match(job.matching, job.bank, job.seed))
             else:
-                outcome = Outcome(accuracies=(100 * self._scored(job),))
+                outcome = Outcome(accuracies=(self._scored(job),))
         except UserError as error:
             outcome = Outcome(reason=str(error))
         except Exception as error:
@@ -119,8 +106,6 @@ class SharedEvaluator:
             bank = bank.without_moments()
         settings, steps = self._settings, len(work.paths)
         designs = [design_of(code) for code in work.paths]
-        random = np.random.default_rng([seed, work.epoch])
-        order = random.permutation(len(self._train.labels))[: steps * settings.batch_size]
         epoch, epochs = work.epoch, work.epochs
         if settings.first_period:
             epoch, epochs = restarted(epoch, settings.first_period)
@@ -130,13 +115,7 @@ class SharedEvaluator:
             np.arange(epoch * steps, (epoch + 1) * steps),
             epochs * steps,
         )
-        losses = self._execution(designs[0]).train(
-            bank,
-            designs,
-            augmented(self._train, settings.augmentation, (seed, work.epoch)),
-            order.astype(np.int32).reshape(steps, settings.batch_size),
-            rates,
-        )
+        losses = self._teaching.train(bank, designs, rates, (seed, work.epoch))
         loss = float(np.mean(losses))
         if not math.isfinite(loss):
             wrong = write(work.paths[int(np.argmin(np.isfinite(losses)))])
@@ -151,62 +130,19 @@ class SharedEvaluator:
         """Writes how far operations disagree, by edge; the largest of the distances."""
         path = self._directory / work.end
         if not path.exists():
-            bank, size = self._bank(bank_name, seed), self._settings.batch_size
-            random = np.random.default_rng([seed, len(work.designs)])
-            images = len(self._train.labels)
-            order = np.concatenate(
-                [random.permutation(images) for _ in range(1 + len(work.designs) * size // images)]
-            )
-            order = order[: len(work.designs) * size].astype(np.int32).reshape(-1, size)
-            # Few designs and no updates: the chain is quick enough on every device.
-            paths = Paths(self._layout, bank, size, self._train)
-            found = edge_distances(bank, paths, self._train, work.designs, order, work.edges)
+            found = self._teaching.distances(self._bank(bank_name, seed), work, seed)
             write_distances(path, found)
         return max(float(np.max(matrix)) for matrix in read_distances(path).values())
 
     def _scored(self, job: Job) -> float:
         bank, design = self._bank(job.bank, job.seed), design_of(job.code)
-        calibration = None
-        if self._settings.statistics == RECALIBRATED:
-            calibration = self._train, self._calibration()
-        batch = job.scored_batch
-        return self._execution(design).accuracy(
-            bank,
-            design,
-            self._validation,
-            self._settings.statistics,
-            calibration,
-            None if batch is None else range(batch, batch + 1),
-        )
-
-    def _calibration(self) -> np.ndarray:
-        """The same images for every design, and evenly spread over the training part."""
-        size = self._settings.batch_size
-        batches = min(self._settings.recalibration_batches, len(self._train.labels) // size)
-        chosen = np.linspace(0, len(self._train.labels) - 1, batches * size).astype(np.int32)
-        # Images of one class may stand beside one another: each batch takes every so many.
-        return chosen.reshape(size, batches).T
-
-    def _execution(self, design: Design) -> PathExecution:
-        """What executes the paths of a design's space."""
-        name = space_of(design).name
-        if name not in self._executions:
-            self._executions[name] = make_paths(
-                design,
-                self._layout,
-                self._settings,
-                self._recipe,
-                Bank(self._compiled, 0),
-                self._train,
-                self._devices,
-            )
-        return self._executions[name]
+        return self._teaching.accuracy(bank, design, job.scored_batch)
 
     def _bank(self, name: str, seed: int) -> Bank:
         if not name:
-            return Bank(self._compiled, seed)
+            return self._teaching.new_bank(seed)
         if name not in self._banks:
-            self._keep(name, read_bank(self._directory / name, Bank(self._compiled, seed)))
+            self._keep(name, read_bank(self._directory / name, self._teaching.new_bank(seed)))
         self._banks.move_to_end(name)
         return self._banks[name]
 

@@ -8,7 +8,8 @@ import html
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from blockqnn.errors import UserError
-from blockqnn.listing import in_units, number
+from blockqnn.listing import in_units, number, with_accuracy
+from blockqnn.measure import measure_of
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.motifs import motifs
@@ -237,7 +238,7 @@ class Block:
         trial = self.trial
         figures = [
             ("reward", number(trial.measured_reward)),
-            ("accuracy", "-" if trial.accuracy is None else f"{number(trial.accuracy)} %"),
+            (measure_of(trial.code).name, measure_of(trial.code).in_words(trial.accuracy)),
             ("parameters", in_units(trial.parameters)),
             ("FLOPs", in_units(trial.flops)),
             ("depth", str(trial.depth)),
@@ -258,7 +259,7 @@ class Blocks(tuple[Block, ...]):
         cards = [
             '<figure style="margin:0;max-width:100%;overflow-x:auto">'
             f"{block.draw().svg}<figcaption>trial {block.number}<br>reward {number(block.reward)}"
-            f"{'' if block.accuracy is None else f'<br>accuracy {number(block.accuracy)} %'}"
+            f"{with_accuracy(block.trial).replace(', ', '<br>')}"
             f"<br>{in_units(block.trial.parameters)} parameters</figcaption></figure>"
             for block in self
         ]

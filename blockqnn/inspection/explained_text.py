@@ -14,7 +14,7 @@ from blockqnn.inspection.explanation import (
     action_text,
     counted_kinds,
 )
-from blockqnn.listing import counted, number, table, wrapped_code
+from blockqnn.listing import counted, number, table, with_accuracy, wrapped_code
 from blockqnn.terminal import Style, Terminal, printable
 from blockqnn.trial import Status
 
@@ -187,7 +187,8 @@ def became(greedy: GreedyCode) -> str:
         return f"It was scored, as trial {trial.number}: reward {number(trial.reward)}."
     if trial.status is Status.COMPLETED:
         return (
-            f"It was trained, as trial {trial.number}: accuracy {number(trial.accuracy)} %, "
+            f"It was trained, as trial {trial.number}: "
+            f"{with_accuracy(trial)[2:]}, "
             f"reward {number(trial.reward)}."
         )
     reason = f" ({printable(trial.reason)})" if trial.reason else ""

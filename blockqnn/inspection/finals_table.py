@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockqnn.listing import counted, in_units, number, table_with_codes
+from blockqnn.listing import counted, in_units, judged, number, table_with_codes
+from blockqnn.measure import Measure, measure_in, measure_of
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.finals import Finals, Result
 from blockqnn.runs.rounds import in_words
@@ -39,14 +40,16 @@ def finals_table(run: RunRecord, terminal: Terminal) -> str:
                 str(found.number),
                 str(row["early_rank"]),
                 str(row["epochs"]),
-                _with_deviation(row["accuracy"], row["deviation"]),
-                number(found.accuracy),
+                _with_deviation(measure_of(found.code), row["accuracy"], row["deviation"]),
+                judged(found),
                 in_units(found.parameters),
             ]
         )
         failures = "".join(f"  failed: {printable(reason)}" for reason in row["reasons"])
         codes.append(write(found.code) + failures)
-    header = ["rank", "trial", "early rank", "epochs", "accuracy %", "early %", "parameters"]
+    measure = measure_in(run.layout)
+    header = ["rank", "trial", "early rank", "epochs", measure.column, f"early{measure.unit}"]
+    header.append("parameters")
     lines = [table_with_codes(header, rows, codes, terminal)]
     if len(shown) < len(finals.ranking):
         lines.append(f"{len(finals.ranking) - len(shown):,} more came after them.")
@@ -115,18 +118,21 @@ def finals_line(run: RunRecord | None, trial: int) -> str:
         return ""
     finals = _of(run)
     rank = finals.ranking.index(trial) + 1
-    rounds = "; ".join(_round_words(finals, result) for result in finals.results(trial))
+    rounds = "; ".join(_round_words(run, result) for result in finals.results(trial))
     return f"rank {rank} of {len(finals.ranking)}, early rank {finals.early_rank(trial)}; {rounds}"
 
 
-def _round_words(finals: Finals, result: Result) -> str:
-    epochs = counted(finals.plan.rounds[result.round - 1].epochs, "epoch")
+def _round_words(run: RunRecord, result: Result) -> str:
+    epochs = counted(_of(run).plan.rounds[result.round - 1].epochs, "epoch")
     failed = f", {len(result.reasons)} failed" if result.reasons else ""
-    return f"{_with_deviation(result.mean, result.deviation)} % after {epochs}{failed}"
+    measure = measure_in(run.layout)
+    words = _with_deviation(measure, result.mean, result.deviation)
+    return f"{words}{measure.unit} after {epochs}{failed}"
 
 
-def _with_deviation(mean: float, deviation: float | None) -> str:
-    return number(mean) + ("" if deviation is None else f" +- {number(deviation)}")
+def _with_deviation(measure: Measure, mean: float, deviation: float | None) -> str:
+    spread = "" if deviation is None else f" +- {number(measure.spread(mean, deviation))}"
+    return measure.figure(mean) + spread
 
 
 def _of(run: RunRecord) -> Finals:

@@ -17,7 +17,7 @@ from blockqnn.inspection.block import Block, Blocks
 from blockqnn.inspection.block_reference import BEST, find_trial
 from blockqnn.inspection.explanation import action_text, next_actions, read_knowledge
 from blockqnn.inspection.trials_frame import trials_frame
-from blockqnn.listing import in_units, number, with_accuracy
+from blockqnn.listing import in_units, judged, judged_by, number, with_accuracy
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
@@ -181,7 +181,7 @@ class Run:
             won = ", the winner of the finals" if self._record.final_ranking else ""
             lines.append(
                 f"  best: trial {best[0].number}{won}, reward {number(best[0].reward)}"
-                f"{with_accuracy(best[0].accuracy)}, {write(best[0].code)}"
+                f"{with_accuracy(best[0])}, {write(best[0].code)}"
             )
         if self._record.stale_finals:
             lines.append(f"  {self._record.stale_finals}")
@@ -190,13 +190,21 @@ class Run:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        header = ["rank", "trial", "reward", "accuracy %", "parameters", "FLOPs", "code"]
+        header = [
+            "rank",
+            "trial",
+            "reward",
+            judged_by(self._record.trials),
+            "parameters",
+            "FLOPs",
+            "code",
+        ]
         rows = [
             [
                 str(rank),
                 str(trial.number),
                 number(trial.reward),
-                number(trial.accuracy),
+                judged(trial),
                 in_units(trial.parameters),
                 in_units(trial.flops),
                 write(trial.code),

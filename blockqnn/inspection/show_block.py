@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.errors import UserError
-from blockqnn.listing import in_units
+from blockqnn.listing import counted, in_units
 from blockqnn.networks.cost import Cost, cost
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import Code, Design
@@ -72,9 +72,10 @@ def in_words(title: str, code: Code, layout: Layout, spent: Cost, head: int = 0)
     lines = [
         *(f"{title}: {space.write(code)}", "", *decisions, "", *meaning),
         f"in a child network: {layout_in_words(layout)}",
-        f"  depth        {spent.depth} convolutions",
+        f"  depth        {spent.depth} {'products' if layout.of_words else 'convolutions'}",
         f"  parameters   {spent.parameters:,}",
-        f"  FLOPs        {in_units(spent.flops)}  (2 x multiply-accumulate, one image, forward)",
+        f"  FLOPs        {in_units(spent.flops)}  (2 x multiply-accumulate, one "
+        f"{'word' if layout.of_words else 'image'}, forward)",
     ]
     if head:
         lines.insert(-1, f"  beside       {head:,} in an auxiliary head, in training only")
@@ -88,9 +89,23 @@ def in_words(title: str, code: Code, layout: Layout, spent: Cost, head: int = 0)
 
 def layout_in_words(layout: Layout) -> str:
     """A layout in one phrase."""
+    if layout.of_words:
+        return _model_in_words(layout)
     stages = ",".join(map(str, layout.filters))
     rules = f"rules {layout.rules}, " if layout.rules else ""
     return (
         f"{layouts()[layout.kind]} layout, filters {stages}, {stacked(layout)}, {rules}"
         f"images {layout.height}x{layout.width}x{layout.channels}, {layout.classes} classes"
+    )
+
+
+def _model_in_words(layout: Layout) -> str:
+    """A language model in one phrase."""
+    widths = ",".join(map(str, layout.filters))
+    count = len(layout.filters) * layout.repeats
+    rules = f"rules {layout.rules}, " if layout.rules else ""
+    tied = "a decoder of its own" if layout.untied else "tied to the embedding"
+    return (
+        f"language model, {counted(count, 'cell')} of {widths} numbers, {rules}{tied}, "
+        f"vocabulary of {layout.classes:,}"
     )

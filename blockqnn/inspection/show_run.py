@@ -11,7 +11,15 @@ from blockqnn.errors import FAILED
 from blockqnn.inspection.finals_table import finals_heading, finals_table, ranked_facts
 from blockqnn.inspection.selection import ANY, FIGURES, Selection, select
 from blockqnn.inspection.show_block import design_facts
-from blockqnn.listing import counted, has_own_filters, in_units, number, table_with_codes
+from blockqnn.listing import (
+    counted,
+    has_own_filters,
+    in_units,
+    judged,
+    judged_by,
+    number,
+    table_with_codes,
+)
 from blockqnn.networks.cost import cost
 from blockqnn.networks.spaces.registry import design_of, write
 from blockqnn.runs import run_directory
@@ -98,7 +106,7 @@ def _table(
 ) -> str:
     # Two ranks are shown only where they differ.
     both = any(ranks.get(trial.number) != place for place, trial in enumerate(trials, start=1))
-    header = ["rank", "trial", *(["reward rank"] if both else []), "reward", "accuracy %"]
+    header = ["rank", "trial", *(["reward rank"] if both else []), "reward", judged_by(trials)]
     own = has_own_filters(trials)
     header += ["parameters", "FLOPs", *(["filters"] if own else [])]
     header += ["status"] if selection.status == ANY else ["depth", "density"]
@@ -109,7 +117,7 @@ def _table(
         row += [str(ranks.get(trial.number, "-"))] if both else []
         row += [
             number(trial.measured_reward),
-            number(trial.accuracy),
+            judged(trial),
             in_units(trial.parameters),
             in_units(trial.flops),
             *([trial.filters_text or "-"] if own else []),

@@ -6,6 +6,7 @@ import textwrap
 
 from blockqnn.inspection.story import Story, finished_at
 from blockqnn.listing import duration, number
+from blockqnn.measure import measure_of
 from blockqnn.terminal import Terminal, printable
 from blockqnn.trial import Status, Trial
 
@@ -80,7 +81,7 @@ def _terms(told: Story) -> list[str]:
     if terms is None or coefficients is None:
         return []
     lines = [
-        f"    {_signed(terms.accuracy)}  accuracy after the last epoch",
+        f"    {_signed(terms.accuracy)}  {_earned(coefficients.perplexity_power)}",
         f"    {_signed(terms.flops)}  -mu ln(FLOPs), mu {coefficients.mu:g}, "
         f"{trial.block_flops / 1e6:.4g} million FLOPs in one block",
         f"    {_signed(terms.density)}  -rho ln(density), rho {coefficients.rho:g}, "
@@ -92,12 +93,20 @@ def _terms(told: Story) -> list[str]:
     return lines
 
 
+def _earned(power: int) -> str:
+    """What the first term of a reward is."""
+    if not power:
+        return "accuracy after the last epoch"
+    return f"80 / perplexity{f'^{power}' if power > 1 else ''}, times 100"
+
+
 def _accuracies(trial: Trial, terminal: Terminal) -> list[str]:
     if not trial.accuracies:
         return ["  accuracy     -"]
+    measure = measure_of(trial.code)
     bars = terminal.sparkline(trial.accuracies, 0.0, 100.0)
-    lines = [f"  accuracy     {number(trial.accuracy)} %  {bars}".rstrip()]
-    epochs = " ".join(number(accuracy, 1) for accuracy in trial.accuracies)
+    lines = [f"  {measure.name:12} {measure.in_words(trial.accuracy)}  {bars}".rstrip()]
+    epochs = " ".join(measure.figure(accuracy, 1) for accuracy in trial.accuracies)
     return lines + textwrap.wrap(
         f"by epoch {epochs}", _WIDTH, initial_indent=" " * 15, subsequent_indent=" " * 24
     )

@@ -101,7 +101,7 @@ def supernet_words(at: EpochEnded) -> str:
     reward = "" if at.reward is None else f", mean score {number(100 * at.reward)} % for the agent"
     return (
         f"supernet: epoch {at.epoch} of {at.epochs}{bank}, loss {number(at.loss, 3)}{reward}; "
-        f"{at.all_images:,} images in {duration(at.all_seconds)} of workers"
+        f"{at.all_images:,} {at.examples} in {duration(at.all_seconds)} of workers"
     )
 
 

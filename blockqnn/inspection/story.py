@@ -69,7 +69,10 @@ def story(run: RunRecord, trial: Trial) -> Story:
 def reward_settings(run: RunRecord) -> RewardSettings | None:
     """The coefficients of a run's reward, or None where its store does not say."""
     try:
-        found = RewardSettings(mu=float(run.flags["mu"]), rho=float(run.flags["rho"]))
+        power = int(run.flags.get("perplexity_power", 1)) if run.layout.of_words else 0
+        found = RewardSettings(
+            mu=float(run.flags["mu"]), rho=float(run.flags["rho"]), perplexity_power=power
+        )
     except (KeyError, TypeError, ValueError):
         return None
     return found if math.isfinite(found.mu) and math.isfinite(found.rho) else None

@@ -8,7 +8,15 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from blockqnn.listing import has_own_filters, in_units, number, table_with_codes
+from blockqnn.listing import (
+    has_own_filters,
+    in_units,
+    judged,
+    judged_by,
+    number,
+    table_with_codes,
+)
+from blockqnn.measure import measure_in, measure_of
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.terminal import Terminal, printable, terminal_of
@@ -106,9 +114,9 @@ def write_csv(run: RunRecord, stream: TextIO) -> None:
 
 
 def _table(run: RunRecord, terminal: Terminal) -> str:
-    header = ["trial", "iteration", "epsilon", "status", "accuracy %", "reward"]
+    header = ["trial", "iteration", "epsilon", "status", judged_by(run.trials), "reward"]
     places = run.final_places
-    header += ["final rank", "final %"] if places else []
+    header += ["final rank", f"final{measure_in(run.layout).unit}"] if places else []
     own = has_own_filters(run.trials)
     header += ["parameters", "FLOPs", *(["filters"] if own else []), "seconds"]
     rows = []
@@ -118,12 +126,12 @@ def _table(run: RunRecord, terminal: Terminal) -> str:
             str(trial.iteration),
             f"{trial.epsilon:g}",
             trial.status.value,
-            number(trial.accuracy),
+            judged(trial),
             number(trial.measured_reward),
         ]
         if places:
             rank, accuracy = places.get(trial.number, ("-", None))
-            row += [str(rank), number(accuracy)]
+            row += [str(rank), measure_of(trial.code).figure(accuracy)]
         seconds = None if trial.status is Status.INFEASIBLE else trial.seconds
         row += [in_units(trial.parameters), in_units(trial.flops)]
         row += [trial.filters_text or "-"] if own else []

@@ -8,6 +8,7 @@ from typing import Any
 from blockqnn.calibration.early_pick import correlation_words, pick_words
 from blockqnn.inspection.finals_table import failed_words, finals_heading, finals_line
 from blockqnn.listing import about, counted, number
+from blockqnn.measure import measure_in
 from blockqnn.report.columns import short
 from blockqnn.report.statistics import pooled_t_widths
 from blockqnn.runs.finals import Finals, Result
@@ -72,11 +73,15 @@ def winner_words(run: RunRecord) -> str:
         return ""
     winner = run.finals.ranking[0]
     last = run.finals.results(winner)[-1]
-    spread = "" if last.deviation is None else f" ± {number(last.deviation)}"
+    measure = measure_in(run.layout)
+    spread = ""
+    if last.deviation is not None:
+        spread = f" ± {number(measure.spread(last.mean, last.deviation))}"
     epochs = counted(run.finals.plan.rounds[last.round - 1].epochs, "epoch")
     trainings = counted(len(last.trainings), "training")
     return (
-        f"The finals were won by trial {winner}: accuracy {number(last.mean)}{spread} % after "
+        f"The finals were won by trial {winner}: {measure.name} {measure.figure(last.mean)}"
+        f"{spread}{measure.unit} after "
         f"{epochs}, of {trainings}; it had entered with rank {run.finals.early_rank(winner)} by "
         "reward."
     )

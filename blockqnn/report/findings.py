@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blockqnn.listing import in_units, number, with_accuracy
+from blockqnn.measure import measure_of
 from blockqnn.report.curves import VALUED, records
 from blockqnn.trial import Status, Trial
 
@@ -140,13 +141,14 @@ def _sentences(facts: dict[str, Any], best: Trial | None, accurate: Trial | None
         return [*sentences, "No block has been trained yet."]
     sentences.append(
         f"The best block by reward{' so far' if facts['early'] else ''} is trial {best.number}: "
-        f"reward {number(best.reward)}{with_accuracy(best.accuracy)}, "
+        f"reward {number(best.reward)}{with_accuracy(best)}, "
         f"{in_units(best.parameters)} parameters, "
         f"{in_units(best.flops)} FLOPs."
     )
     if accurate is not None and accurate.number != best.number:
         sentences.append(
-            f"The most accurate is trial {accurate.number} with {number(accurate.accuracy)} %, "
+            f"The most accurate is trial {accurate.number} with "
+            f"{measure_of(accurate.code).in_words(accurate.accuracy)}, "
             f"{in_units(accurate.parameters)} parameters and {in_units(accurate.flops)} FLOPs."
         )
     if facts["early"]:

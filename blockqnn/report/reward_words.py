@@ -82,4 +82,10 @@ def _accuracy(run: RunRecord) -> str:
         after = f" after {counted(int(epochs), 'epoch')}"
     if run.flags.get("evaluator", "train") != "train":
         after = ""
+    if run.layout.of_words:
+        power = run.flags.get("perplexity_power", "1")
+        return (
+            f"80 / perplexity{'' if power == '1' else f'^{power}'} on the validation text, times "
+            f"100{after}; the accuracies of this page are 100 / perplexity, in percent"
+        )
     return f"the validation accuracy in percent{after}"

@@ -70,7 +70,8 @@ def _sentences(run: RunRecord, found: SupernetRecord) -> list[str]:
     of = "" if done == total else f" of {total:,}"
     banks = "" if len(found.parts) < 2 else f" of {counted(len(found.parts), 'supernet')}"
     sentences = [
-        f"{counted(done, 'epoch')}{of}{banks} trained shared weights on {found.images:,} images in "
+        f"{counted(done, 'epoch')}{of}{banks} trained shared weights on {found.images:,} "
+        f"{run.layout.examples} in "
         f"{duration(found.seconds)} of workers."
     ]
     sentences += [split_words(name, *split) for name, split in found.splits.items()]
@@ -84,7 +85,7 @@ def _sentences(run: RunRecord, found: SupernetRecord) -> list[str]:
     )
     sentences.append(
         "Rewards and accuracies of trials, in all charts and lists of this page, are scores by "
-        f"these weights on the validation images. {of_own}"
+        f"these weights on the validation {run.layout.examples}. {of_own}"
     )
     rewards = [epoch.reward for epoch in found.epochs if epoch.reward is not None]
     if rewards:

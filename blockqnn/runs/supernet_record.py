@@ -30,13 +30,14 @@ class EpochEnded:
         epochs: of its training.
         loss: mean over its steps.
         seconds: that a worker took.
-        images: that were trained on.
+        images: that were trained on; or words.
         done: epochs of all banks that have ended.
         total: that all banks will have.
         all_seconds: of all these epochs.
         all_images: likewise.
         reward: mean of the scores from which the agent learned after it, of 1; None without.
         agent: the agent's statistics then, by name.
+        examples: what images are, in a word.
     """
 
     part: str
@@ -51,6 +52,7 @@ class EpochEnded:
     all_images: int = 0
     reward: float | None = None
     agent: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    examples: str = "images"
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> EpochEnded:
@@ -72,6 +74,7 @@ class EpochEnded:
             all_seconds=_finite(fields["all_seconds"]),
             all_images=int(fields["all_images"]),
             reward=None if reward is None else _finite(reward),
+            examples=str(fields.get("examples", "images")),
         )
 
 

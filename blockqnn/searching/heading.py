@@ -9,7 +9,7 @@ from blockqnn.heading import heading
 from blockqnn.listing import counted, in_units, number
 from blockqnn.networks.spaces.registry import space_named, stacked
 from blockqnn.runs.rounds import in_words, parse_rounds
-from blockqnn.searching.mixture_heading import mixture_words
+from blockqnn.searching.mixture_heading import descent_words, mixture_words
 from blockqnn.searching.supernet_paths import bank_numbers, split_in_words
 from blockqnn.settings import COSINE, ONE_CYCLE, STEPS, UNCHANGED, RunSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM, BY_AGENT
@@ -103,11 +103,14 @@ def _children(settings: SearchSettings) -> str | None:
     if settings.supernet is not None and settings.supernet.mixture is not None:
         taught = "derived from the mixture after each epoch"
     elif settings.supernet is not None:
-        taught = "scored by the supernet's weights on validation images"
+        taught = f"scored by the supernet's weights on validation {layout.examples}"
     elif settings.proxy:
         taught = f"untrained, by their {settings.proxy} on {recipe.batch_size} images"
     elif recipe.schedule != STEPS:
         taught += f", {SCHEDULES[recipe.schedule]} of the learning rate"
+    if layout.of_words:
+        count = counted(len(layout.filters) * layout.repeats, "recurrent cell")
+        return f"language models with {count} of {filters} numbers; {taught}"
     if settings.supernet is None and not settings.proxy:
         taught += _changed(recipe.augmentation)
     return f"{stacked(layout)} with filters {filters}, layout {layout.kind}; {taught}"
@@ -127,8 +130,10 @@ def _supernet(settings: SearchSettings) -> str | None:
     chosen = "the agent's" if own.paths == BY_AGENT else own.paths
     lines = [
         f"{counted(own.epochs, 'epoch')} in batches of {own.batch_size}, {chosen} paths, "
-        f"{own.optimiser} from {own.learning_rate:g}{_changed(own.augmentation)}",
-        f"Scores with {own.statistics} statistics; the test split is never looked at.",
+        f"{descent_words(own)}{_changed(own.augmentation)}",
+        "Scores are by perplexity, each cell from states of zeros; the test text is never read."
+        if settings.layout.of_words
+        else f"Scores with {own.statistics} statistics; the test split is never looked at.",
     ]
     space, layout = space_named(settings.space, settings.max_layers), own.layout_of(settings.layout)
     numbers = bank_numbers(space, layout)

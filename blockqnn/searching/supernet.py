@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from blockqnn.agents.contract import Agent, Episode
-from blockqnn.data.datasets import search_part_sizes
 from blockqnn.errors import UserError
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
+from blockqnn.reward import uncorrected_reward
 from blockqnn.runs.learning import sampled_by
 from blockqnn.runs.store import Store
 from blockqnn.runs.supernet_record import EPOCHS, PLAN, SPLITS, EpochEnded, split_words
@@ -29,6 +29,7 @@ from blockqnn.searching.supernet_paths import (
     part_count,
     parts_of,
 )
+from blockqnn.searching.supernet_steps import EpochSize
 from blockqnn.settings import SearchSettings
 from blockqnn.shared_work import BankEpoch, GradientMatch
 from blockqnn.supernet_settings import BY_AGENT, FAIR
@@ -43,7 +44,7 @@ class SupernetPhase:
     """Trains the banks of a run, or goes on with them.
 
     What has ended is in the store, and the banks lie beside it. An epoch that was cut short is
-    trained again from the bank before it, by the same paths and images.
+    trained again from the bank before it, by the same paths on the same data.
     """
 
     def __init__(
@@ -65,9 +66,7 @@ class SupernetPhase:
         self._ended: list[dict[str, Any]] = list(facts.get(EPOCHS, []))
         self._splits: dict[str, Any] = dict(facts.get(SPLITS, {}))
         self._find_parts()
-        train, validation = search_part_sizes(settings.data)
-        self._steps = max(1, train // self._own.batch_size)
-        self._scored_batches = max(1, -(-validation // self._own.batch_size))
+        self._size = EpochSize.of(settings)
 
     @property
     def epochs(self) -> int:
@@ -85,8 +84,13 @@ class SupernetPhase:
         """Whether all banks are trained."""
         return len(self._ended) >= self.epochs
 
+    @property
+    def examples(self) -> str:
+        """What is trained on, in a word."""
+        return self._settings.layout.examples
+
     def spent(self) -> tuple[int, float]:
-        """Images and seconds of all epochs that have ended."""
+        """Images, or words, and seconds of all epochs that have ended."""
         return sum(e["images"] for e in self._ended), sum(e["seconds"] for e in self._ended)
 
     def bank_of(self, code: Code) -> str:
@@ -196,16 +200,18 @@ class SupernetPhase:
     def _paths(self, part: Part, epoch: int) -> tuple[Code, ...]:
         """The design of each step of an epoch."""
         if self._own.paths == BY_AGENT:
-            return tuple(self._space.check(each) for each in self._agent.suggest(self._steps))
+            return tuple(self._space.check(each) for each in self._agent.suggest(self._size.steps))
         random = np.random.default_rng([_number(self._settings.seed, part.name), epoch])
         if self._own.paths == FAIR:
-            return fair_paths(self._space, part.allowed, self._steps, random)
-        return tuple(uniform_path(self._space, part.allowed, random) for _ in range(self._steps))
+            return fair_paths(self._space, part.allowed, self._size.steps, random)
+        return tuple(
+            uniform_path(self._space, part.allowed, random) for _ in range(self._size.steps)
+        )
 
     def _keep(self, part: Part, epoch: int, outcome: Outcome, executor: Executor) -> EpochEnded:
         if outcome.reason or outcome.score is None:
             raise UserError(f"Epoch {epoch} of the supernet failed: {outcome.reason}")
-        images = self._steps * self._own.batch_size
+        images = self._size.steps * self._size.examples
         record: dict[str, Any] = {
             "part": part.name,
             "loss": outcome.score,
@@ -234,24 +240,25 @@ class SupernetPhase:
             all_images=self.spent()[0],
             reward=record.get("reward"),
             agent=record.get("agent", {}),
+            examples=self._settings.layout.examples,
         )
 
     def _teach(self, bank: str, epoch: int, executor: Executor) -> dict[str, Any]:
-        """Lets the agent learn from scores, each on one batch of validation images."""
+        """Lets the agent learn from scores, each on one batch of the validation part."""
         random = np.random.default_rng([_number(self._settings.seed, bank), epoch])
         rewards = []
         for _ in range(self._own.agent_updates):
             codes = [self._space.check(each) for each in self._agent.suggest(self._own.agent_batch)]
             known = [sampled_by(self._agent, code) for code in codes]
             for number, code in enumerate(codes):
-                batch = int(random.integers(self._scored_batches))
+                batch = int(random.integers(self._size.scored_batches))
                 executor.submit(Job(number, code, "", 0, bank=bank, scored_batch=batch))
             found = dict(executor.next_outcome() for _ in codes)
             for outcome in found.values():
                 if outcome.reason:
                     raise UserError(f"A score of shared weights failed: {outcome.reason}")
             episodes = [
-                Episode(code, found[number].accuracies[-1] / 100, known[number])
+                Episode(code, self._earned(found[number]) / 100, known[number])
                 for number, code in enumerate(codes)
             ]
             self._agent.update(episodes)
@@ -259,6 +266,10 @@ class SupernetPhase:
         if not rewards:
             return {}
         return {"reward": float(np.mean(rewards)), "agent": dict(self._agent.statistics())}
+
+    def _earned(self, outcome: Outcome) -> float:
+        """What a score is worth to the agent, in percent, without any correction."""
+        return uncorrected_reward(outcome.accuracies[-1], self._settings.reward)
 
 
 def _number(seed: int, name: str) -> int:

@@ -62,4 +62,4 @@ def train_banks(
             flush=True,
         )
     images, seconds = phase.spent()
-    print(f"Trained on {images:,} images in {duration(seconds)} of workers.", file=stream)
+    print(f"Trained on {images:,} {phase.examples} in {duration(seconds)} of workers.", file=stream)

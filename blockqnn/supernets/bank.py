@@ -9,7 +9,7 @@ nothing, and what a design does not use stays as it was to the last bit.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from blockqnn.networks.initial import shared_arrays
 from blockqnn.networks.parts import Step
 from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.supernet_settings import ADAM, SupernetSettings
+
+FirstArrays = Callable[[PlacedLayer, int], dict[str, np.ndarray]]
 
 
 def compiled_for(settings: SupernetSettings, bfloat16: bool = False) -> Compiled:
@@ -40,21 +42,28 @@ def compiled_for(settings: SupernetSettings, bfloat16: bool = False) -> Compiled
 class Bank:
     """Arrays by key."""
 
-    def __init__(self, compiled: Compiled, seed: int, entries: dict[str, Held] | None = None):
+    def __init__(
+        self,
+        compiled: Compiled,
+        seed: int,
+        entries: dict[str, Held] | None = None,
+        first: FirstArrays = shared_arrays,
+    ):
         """Makes a bank.
 
         Args:
             compiled: by which its arrays are trained.
             seed: of the streams of random numbers.
             entries: that it has already.
+            first: the initial values of a layer's arrays, from the layer and the seed.
         """
-        self.compiled, self.seed = compiled, seed
+        self.compiled, self.seed, self.first = compiled, seed, first
         self.entries = entries or {}
 
     def copy(self) -> Bank:
         """A bank of the same arrays, which each trains on for itself."""
         entries = {key: dataclasses.replace(entry) for key, entry in self.entries.items()}
-        return Bank(self.compiled, self.seed, entries)
+        return Bank(self.compiled, self.seed, entries, self.first)
 
     def without_moments(self) -> Bank:
         """A copy whose optimiser begins anew."""
@@ -62,13 +71,13 @@ class Bank:
             key: held(self.compiled, entry.parameters, entry.statistics, entry.copies)
             for key, entry in self.entries.items()
         }
-        return Bank(self.compiled, self.seed, entries)
+        return Bank(self.compiled, self.seed, entries, self.first)
 
     def entry(self, layer: PlacedLayer) -> Held:
         """What the bank holds for a layer, made if no design has had it before."""
         key = layer.bank_key
         if key not in self.entries:
-            parameters = shared_arrays(layer, self.seed)
+            parameters = self.first(layer, self.seed)
             statistics = {}
             if layer.normalises:
                 width = layer.shape[-1:]

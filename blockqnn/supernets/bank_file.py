@@ -136,7 +136,7 @@ def read_bank(path: pathlib.Path, like: Bank) -> Bank:
         entries = _entries(facts.keys, groups, like)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"The bank {path} cannot be read: {error}.") from error
-    return Bank(like.compiled, facts.seed, entries)
+    return Bank(like.compiled, facts.seed, entries, like.first)
 
 
 def _packed(bank: Bank) -> tuple[list[Any], dict[str, np.ndarray]]:

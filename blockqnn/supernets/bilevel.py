@@ -71,8 +71,13 @@ def second_order(
     momentum: float = 0.0,
     decay: float = 0.0,
     exact: bool = True,
+    most_norm: float = 0.0,
+    has_aux: bool = False,
 ) -> Any:
     """The gradient of alpha after one step of the weights, equation 7.
+
+    Where that step's gradient is cut, so is the second term: by the same factor, which is at most
+    1 and taken for a constant.
 
     Args:
         train: L_train.
@@ -85,15 +90,23 @@ def second_order(
         decay: of w.
         exact: whether the mixed product is a derivative of the gradient in the direction, or the
             difference of two gradients, equation 8.
+        most_norm: to which the norm of the gradient of w is cut; 0 for no bound.
+        has_aux: whether `validation` gives something beside the loss.
 
     Returns:
-        A tree like alpha.
+        A tree like alpha; and what `validation` gives besides at w', if it does.
     """
     gradients = jax.grad(train)(weights, alpha)
+    cut: Any = 1.0
+    if most_norm:
+        cut = jnp.minimum(1.0, most_norm / jnp.maximum(norm(gradients), 1e-12))
+        gradients = jax.tree.map(lambda each: cut * each, gradients)
     after = unrolled(weights, gradients, velocity, rate, momentum, decay)
-    direction, of_alpha = jax.grad(validation, (0, 1))(after, alpha)
+    found = jax.grad(validation, (0, 1), has_aux=has_aux)(after, alpha)
+    (direction, of_alpha), besides = found if has_aux else (found, None)
     product = (mixed_product if exact else mixed_difference)(train, weights, alpha, direction)
-    return along(of_alpha, product, -rate)
+    gradient = along(of_alpha, product, -rate * cut)
+    return (gradient, besides) if has_aux else gradient
 
 
 def mixed_product(train: Loss, weights: Any, alpha: Any, direction: Any) -> Any:

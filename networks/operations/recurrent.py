@@ -10,7 +10,13 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from blockqnn.networks.operations.shapes import ShapeRule, is_given, same_shape, vector_of_filters
+from blockqnn.networks.operations.shapes import (
+    ShapeRule,
+    is_given,
+    same_shape,
+    second_shape,
+    vector_of_filters,
+)
 from blockqnn.networks.operations.steps import (
     Computation,
     Placed,
@@ -35,10 +41,6 @@ def _kernel_and_bias(placed: Placed) -> dict[str, Shape]:
 def _vector(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
     """The vector of a word out of the table that is read second."""
     return inputs[1][-1:]
-
-
-def _second(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
-    return inputs[1]
 
 
 def _last(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
@@ -102,8 +104,8 @@ class Recurrent:
     ADD = _plain("sum of vectors", "added")
     MULTIPLY = _plain("product of vectors", "multiplied")
     MEAN = _plain("mean of vectors", "mean")
-    LSTM_MEMORY = _plain("memory of an LSTM", "lstm_memory", _second)
-    LSTM_OUTPUT = _plain("output of an LSTM", "lstm_output", _second)
+    LSTM_MEMORY = _plain("memory of an LSTM", "lstm_memory", second_shape)
+    LSTM_OUTPUT = _plain("output of an LSTM", "lstm_output", second_shape)
     GRU_STATE = _plain("state of a GRU", "gru_state", _last)
 
 
@@ -119,7 +121,7 @@ ACTIVATIONS: Mapping[str, OperationEntry] = MappingProxyType(
 
 HIGHWAYS: Mapping[str, OperationEntry] = MappingProxyType(
     {
-        name: _plain(f"highway of {name}", f"highway_{name}", _second)
+        name: _plain(f"highway of {name}", f"highway_{name}", second_shape)
         for name in ("tanh", "relu", "sigmoid", "identity")
     }
 )

@@ -99,6 +99,11 @@ def vector_of_filters(inputs: tuple[Shape, ...], kernel: int, stride: int, filte
     return (filters,)
 
 
+def second_shape(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
+    """That of the second input."""
+    return inputs[1]
+
+
 def is_given(inputs: tuple[Shape, ...], kernel: int, stride: int, filters: int) -> Shape:
     """Refuses: the shape of an image is given."""
     raise ValueError("The shape of an image is given, not computed.")

@@ -7,7 +7,7 @@ words through it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.operations.recurrent import (
@@ -70,9 +70,37 @@ class CellBuilder:
         """Adds the dropout of the state, whose mask is one for all nodes of the cell."""
         return self.place(name, DROPPED[HIDDEN], (source,), shared_as=f"{self.name}/{HIDDEN}")
 
-    def product(self, name: str, source: int, times: int = 1) -> int:
+    def product(self, name: str, source: int, times: int = 1, shared_as: str = "") -> int:
         """Adds a product with a matrix, so many times as wide as the state."""
-        return self.place(name, Recurrent.PRODUCT, (source,), times * self.width)
+        return self.place(name, Recurrent.PRODUCT, (source,), times * self.width, shared_as)
+
+    def choice(
+        self,
+        name: str,
+        operation: OperationEntry,
+        inputs: Sequence[int],
+        row: str,
+        choices: int = 0,
+    ) -> int:
+        """Adds a choice or mixture by a row of numbers, one for each input unless said.
+
+        Args:
+            name: of the layer.
+            operation: that gets the row.
+            inputs: positions of what it reads.
+            row: its name.
+            choices: how many numbers it has.
+
+        Returns:
+            The position.
+        """
+        return self.builder.place(
+            f"{self.name}/{name}",
+            operation,
+            inputs,
+            mixture=row,
+            choices=choices or len(inputs),
+        )
 
     def affine(self, name: str, source: int, times: int = 1) -> int:
         """Adds a product with a matrix and a bias, so many times as wide as the state."""

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from blockqnn.networks.operations.recurrent import Recurrent, dropped_kind
-from blockqnn.networks.operations.steps import MASK
+from blockqnn.networks.operations.steps import MASK, ROW
 from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.networks.recurrent.placing import NEXT
 
@@ -105,6 +105,7 @@ def run(
     states: Mapping[str, jax.Array],
     masks: Mapping[str, jax.Array] | None = None,
     dtype: DTypeLike = jnp.float32,
+    rows: Mapping[str, jax.Array] | None = None,
 ) -> tuple[dict[int, Any], States]:
     """Computes a language model on words in time.
 
@@ -115,6 +116,7 @@ def run(
         states: that the words before have left, as `zero_states` gives the first.
         masks: of dropout, as `mask_shapes` names them; None for no dropout.
         dtype: of the computation.
+        rows: numbers of choices and mixtures, by the names that layers have them by.
 
     Returns:
         What each layer that is not inside a cell, or that is read outside of it, has computed for
@@ -123,13 +125,16 @@ def run(
     """
     values: dict[int, Any] = {0: words}
     after: States = {}
+    arrays_of = [
+        _arrays(layer, own, masks, rows, dtype) for layer, own in zip(plan, parameters, strict=True)
+    ]
     for part in parts_of(plan):
         if isinstance(part, int):
-            arrays = _arrays(plan[part], parameters[part], masks, dtype)
+            arrays = arrays_of[part]
             inputs = [values[i] for i in plan[part].inputs]
             values[part] = plan[part].operation.compute(plan[part], arrays, inputs)
         else:
-            found, own = _scanned(plan, part, parameters, values, states, masks, dtype)
+            found, own = _scanned(plan, part, arrays_of, values, states, dtype)
             values |= found
             after |= own
     return values, after
@@ -144,14 +149,12 @@ def cell_outputs(plan: Plan, values: Mapping[int, Any]) -> tuple[jax.Array, jax.
 def _scanned(
     plan: Plan,
     scan: Scan,
-    parameters: Sequence[Arrays],
+    arrays: Sequence[Arrays],
     values: Mapping[int, Any],
     states: Mapping[str, jax.Array],
-    masks: Mapping[str, jax.Array] | None,
     dtype: DTypeLike,
 ) -> tuple[dict[int, Any], States]:
     """One cell over all words."""
-    arrays = {i: _arrays(plan[i], parameters[i], masks, dtype) for i in scan.layers}
     read_outside = _read_outside(plan, scan)
     together = _products_of_one_source(plan, scan)
     kernels = {
@@ -187,9 +190,13 @@ def _arrays(
     layer: PlacedLayer,
     parameters: Arrays,
     masks: Mapping[str, jax.Array] | None,
+    rows: Mapping[str, jax.Array] | None,
     dtype: DTypeLike,
 ) -> dict[str, jax.Array]:
     found = {name: array.astype(dtype) for name, array in parameters.items()}
+    if layer.mixture:
+        assert rows is not None
+        found[ROW] = rows[layer.mixture].astype(dtype)
     if masks is not None and mask_name(layer) in masks and dropped_kind(layer.operation):
         found[MASK] = masks[mask_name(layer)]
     return found

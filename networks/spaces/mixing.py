@@ -47,6 +47,10 @@ class Mixing:
 
     kept_edges: int = 0
     """Of the edges into a node how many a design keeps; 0 for all."""
+    essential: Sequence[str] = (CONVOLUTION,)
+    """What `tally` counts of which a design without any has collapsed."""
+    essential_words: str = "convolution"
+    """The same in words."""
 
     def unmixed(self, layout: Layout) -> str:
         """Why there is no mixture of a layout's designs, as a sentence; empty where there is.

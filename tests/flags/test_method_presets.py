@@ -8,6 +8,7 @@ from blockqnn.agents.growing import Growth
 from blockqnn.agents.ppo import PPOConfig
 from blockqnn.agents.reinforce import ReinforceConfig
 from blockqnn.flags.search import parse
+from blockqnn.settings import RewardSettings
 
 
 def settings_of(preset, *flags):
@@ -130,6 +131,23 @@ def test_a_mixture_has_the_epochs_and_the_decay_of_darts_unless_they_are_named()
     named = ("--weights=mixture", "--supernet_epochs=7", "--supernet_weight_decay=0.5")
     found = parse([*given, *named])[0].supernet
     assert (found.epochs, found.weight_decay) == (7, 0.5)
+
+
+def test_cells_of_nas_on_penn_treebank_have_the_numbers_of_the_paper():
+    found, _ = parse(["--preset=nas_cell_ptb", "--dataset=text"])
+    assert found.iterations * found.blocks_per_iteration == 15_000
+    layout, recipe, agent = found.layout, found.recipe, found.agent
+    assert (layout.filters, layout.repeats, layout.untied) == ((650,), 2, True)
+    assert (recipe.epochs, recipe.language.bptt_steps, recipe.batch_size) == (35, 35, 20)
+    assert isinstance(agent, ReinforceConfig)
+    assert (agent.learning_rate, agent.children, agent.exponent) == (0.0005, 10, 1.0)
+    assert found.reward == RewardSettings(0.0, 0.0, 1, 2)
+
+
+def test_a_small_search_for_recurrent_cells_needs_no_data_and_has_finals():
+    found, run = parse(["--preset=rnn_text"])
+    assert found.data.dataset == "text" and found.layout.kind == "language"
+    assert found.reward.perplexity_power == 1 and run.finals == "2:8"
 
 
 @pytest.mark.parametrize(

@@ -196,12 +196,14 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "few_shot_digits",
         "few_shot_nasbench201",
         "nas",
+        "nas_cell_ptb",
         "nas_digits",
         "nasbench201",
         "nasnet",
         "nasnet_digits",
         "one_shot_nasbench201",
         "own",
+        "rnn_text",
         "smoke",
     ]
     for name in preset_names():

@@ -33,10 +33,12 @@ OF_METHODS = [
     "few_shot_digits",
     "few_shot_nasbench201",
     "nas",
+    "nas_cell_ptb",
     "nas_digits",
     "nasnet",
     "nasnet_digits",
     "one_shot_nasbench201",
+    "rnn_text",
 ]
 
 

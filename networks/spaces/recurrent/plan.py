@@ -11,8 +11,8 @@ from blockqnn.networks.operations.recurrent import (
     Recurrent,
 )
 from blockqnn.networks.recurrent.placing import CellBuilder
-from blockqnn.networks.spaces.recurrent.families import UNREAD_NODES
-from blockqnn.networks.spaces.recurrent.meaning import CellDesign
+from blockqnn.networks.spaces.recurrent.families import ENAS, UNREAD_NODES
+from blockqnn.networks.spaces.recurrent.meaning import CellDesign, CellNode
 
 STATE, MEMORY = "h", "c"
 """Names of what cells leave for the next word."""
@@ -36,25 +36,55 @@ def place_cell(cell: CellBuilder, design: CellDesign, rules: str = "") -> int:
     return _highways(cell, design, rules)
 
 
-def _highways(cell: CellBuilder, design: CellDesign, rules: str) -> int:
-    """`s_l = s_p + sigmoid(c) (f(g) - s_p)`, with `(c, g) = s_p W_l`, section 3.1.2 of DARTS."""
+def begin_highways(cell: CellBuilder) -> tuple[int, int]:
+    """Places what the first node of a cell of ENAS or DARTS reads: `[x, h] W_0`, and h."""
     state = cell.state(STATE)
     of_input = cell.product("node0/of_input", cell.input, 2)
     of_state = cell.product("node0/of_state", cell.dropped("state", state), 2)
-    both = cell.place("node0/sum", Recurrent.ADD, (of_input, of_state))
+    return cell.place("node0/sum", Recurrent.ADD, (of_input, of_state)), state
+
+
+def end_highways(cell: CellBuilder, out: int) -> int:
+    """Leaves what a cell writes for the next word, and returns it."""
+    cell.keep(STATE, out)
+    return out
+
+
+def product_name(space: str, cell: str, number: int, node: CellNode) -> str:
+    """The name by which designs share the matrix of a node.
+
+    In ENAS there is one for each node, node that it reads, and function; in DARTS one for each
+    node: both as in the authors' code.
+
+    Args:
+        space: of the designs, by name.
+        cell: name of the cell in the network.
+        number: of the node.
+        node: the node.
+
+    Returns:
+        The name; empty for that of the layer.
+    """
+    if space == ENAS.name:
+        return f"{cell}/node{number}<-{node.inputs[0]}/{node.function}"
+    return ""
+
+
+def _highways(cell: CellBuilder, design: CellDesign, rules: str) -> int:
+    """`s_l = s_p + sigmoid(c) (f(g) - s_p)`, with `(c, g) = s_p W_l`, section 3.1.2 of DARTS."""
+    both, state = begin_highways(cell)
     values = [cell.place("node0", HIGHWAYS[design.nodes[0].function], (both, state))]
     dropped: dict[int, int] = {}
     for number, node in enumerate(design.nodes[1:], start=1):
         (source,) = node.inputs
         if source not in dropped:
             dropped[source] = cell.dropped(f"node{source}/dropped", values[source])
-        both = cell.product(f"node{number}/product", dropped[source], 2)
+        shared = product_name(design.space, cell.name, number, node)
+        both = cell.product(f"node{number}/product", dropped[source], 2, shared)
         values.append(cell.place(f"node{number}", HIGHWAYS[node.function], (both, values[source])))
     chosen = design.unread if rules == UNREAD_NODES else range(1, len(values))
     read = tuple(values[number] for number in chosen) or (values[0],)
-    out = cell.place("mean", Recurrent.MEAN, read)
-    cell.keep(STATE, out)
-    return out
+    return end_highways(cell, cell.place("mean", Recurrent.MEAN, read))
 
 
 def _tree(cell: CellBuilder, design: CellDesign) -> int:

@@ -13,16 +13,17 @@ from blockqnn.networks.layout import LANGUAGE, Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.placing import language_plan
 from blockqnn.networks.spaces.action_list import Field
-from blockqnn.networks.spaces.contract import MAX_LAYERS, Promise, SearchSpace
+from blockqnn.networks.spaces.contract import MAX_LAYERS, Promise
 from blockqnn.networks.spaces.recurrent import codes, picture, text
 from blockqnn.networks.spaces.recurrent.codes import CellActions, CellCode, Decision
 from blockqnn.networks.spaces.recurrent.families import MOST_NODES, PUBLISHED, Family
 from blockqnn.networks.spaces.recurrent.meaning import CellDesign, as_written, meaning, order_of
 from blockqnn.networks.spaces.recurrent.plan import place_cell
+from blockqnn.networks.spaces.recurrent.shared_space import SharedCells
 from blockqnn.networks.spaces.recurrent.words import in_words
 
 
-class RecurrentSpace(SearchSpace):
+class RecurrentSpace(SharedCells):
     """The cells of a family; codes of any size that the family has are its own."""
 
     unit = "recurrent cell"
