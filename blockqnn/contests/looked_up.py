@@ -86,4 +86,6 @@ def as_run(played: contest.Played, each: float) -> MethodRun | None:
         return None
     cost = {LOOKED_UP: played.evaluations * each, DRIVER: played.thinking}
     last = steps[-1].choice
-    return MethodRun(played.contestant, played.seed, steps, last, last, cost, 0.0, False)
+    return MethodRun(
+        played.contestant, played.seed, steps, played.evaluations, last, last, cost, 0.0, False
+    )

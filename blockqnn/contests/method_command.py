@@ -203,7 +203,7 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
 
 def _say(words: str, found: MethodRun, progress: TextIO) -> None:
     print(
-        f"{words}: {counted(len(found.steps), 'evaluation')}, {found.seconds:.0f} s of a device; "
+        f"{words}: {counted(found.evaluations, 'evaluation')}, {found.seconds:.0f} s of a device; "
         f"chose {found.last.reference}, {found.last.validation:.2f} % on validation images",
         file=progress,
         flush=True,

@@ -62,7 +62,9 @@ class MethodRun:
     Attributes:
         title: of the method.
         seed: of the search.
-        steps: by the number of evaluations; none for a method that evaluates nothing by itself.
+        steps: by the number of evaluations, or those of them that were better than all before;
+            none for a method that evaluates nothing by itself.
+        evaluations: of different designs by themselves.
         last: what it came to, the winner of its finals if it has played any.
         early: what it came to before them.
         costs: seconds by kind.
@@ -73,6 +75,7 @@ class MethodRun:
     title: str
     seed: int
     steps: tuple[Step, ...]
+    evaluations: int
     last: Choice
     early: Choice
     costs: Mapping[str, float]
@@ -134,7 +137,15 @@ def read_method_run(title: str, seed: int, run_dir: pathlib.Path, whole: bool) -
     last, early = record.best(1)[0], record.by_reward[0]
     compiling = math.fsum(each.compiling for each in spent)
     return MethodRun(
-        title, seed, steps, _choice(record, last), _choice(record, early), costs, compiling, whole
+        title,
+        seed,
+        steps,
+        len(steps),
+        _choice(record, last),
+        _choice(record, early),
+        costs,
+        compiling,
+        whole,
     )
 
 

@@ -154,7 +154,7 @@ def costs(runs: Runs) -> list[dict[str, Any]]:
     return [
         {
             "method": title,
-            "evaluations": statistics.fmean(len(run.steps) for run in own),
+            "evaluations": statistics.fmean(run.evaluations for run in own),
             "seconds": statistics.fmean(run.seconds for run in own),
             "compiling": statistics.fmean(run.compiling for run in own),
             "kinds": {
