@@ -176,7 +176,9 @@ class LanguageProgram:
 
 def clipped(gradients: Any, most: float) -> Any:
     """Gradients scaled down to a norm over all of them, where theirs is larger."""
-    norm = jnp.sqrt(sum(jnp.sum(_square(gradient)) for gradient in jax.tree.leaves(gradients)))
+    norm = jnp.sqrt(
+        sum(jnp.sum(jnp.square(each.astype(jnp.float32))) for each in jax.tree.leaves(gradients))
+    )
     factor = jnp.minimum(1.0, most / jnp.maximum(norm, 1e-12))
     return jax.tree.map(lambda gradient: gradient * factor, gradients)
 
