@@ -184,6 +184,8 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "enas_digits",
         "enas_macro",
         "enas_micro",
+        "few_shot_darts_digits",
+        "few_shot_darts_nasbench201",
         "few_shot_digits",
         "few_shot_nasbench201",
         "nas",

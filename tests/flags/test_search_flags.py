@@ -28,6 +28,8 @@ OF_METHODS = [
     "enas_digits",
     "enas_macro",
     "enas_micro",
+    "few_shot_darts_digits",
+    "few_shot_darts_nasbench201",
     "few_shot_digits",
     "few_shot_nasbench201",
     "nas",
