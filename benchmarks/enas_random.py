@@ -44,6 +44,7 @@ def layout_flags(layout: Layout) -> list[str]:
         f"--filters={','.join(map(str, layout.filters))}",
         f"--repeats={layout.repeats}",
     ]
+    flags += [f"--cells={layout.cells}"] if layout.cells else []
     return [*flags, f"--cell_rules={layout.rules}"] if layout.rules else flags
 
 
@@ -114,6 +115,71 @@ def summary(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def compared(
+    runs: Sequence[pathlib.Path],
+    count: int,
+    ledger: pathlib.Path,
+    out: pathlib.Path,
+    flags: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Trains the best cell of each run and random ones, as far as the ledger does not have them.
+
+    Args:
+        runs: searches, a seed each.
+        count: of random cells for each.
+        ledger: file that gets a line for each training.
+        out: folder of the trainings.
+        flags: of each training.
+
+    Returns:
+        The lines of the ledger.
+    """
+    lines: list[dict[str, Any]] = []
+    if ledger.exists():
+        lines = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+    known = {(line["run"], line["place"]) for line in lines}
+    cells = [cells_of(run, place, count) for place, run in enumerate(runs)]
+    # The runs take turns, so that a table of all of them is there early.
+    for at in range(1 + count):
+        for place, run in enumerate(runs):
+            if (run.name, at) in known:
+                continue
+            kind, code = cells[place][at]
+            layout = read_run(run).layout
+            own = [*flags, f"--seed={place}"]
+            error, seconds = error_of(code, layout, out / f"{run.name}-{at}", own)
+            line = {
+                "run": run.name,
+                "place": at,
+                "kind": kind,
+                "error": error,
+                "seconds": round(seconds, 1),
+                "parameters": parameters(design_plan(design_of(code), layout)),
+                "code": write(code),
+            }
+            lines.append(line)
+            ledger.parent.mkdir(parents=True, exist_ok=True)
+            with ledger.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+    return lines
+
+
+def in_words(lines: Sequence[dict[str, Any]]) -> str:
+    """The table of all trainings, and what they come to."""
+    rows = [
+        [number(each["error"]), f"{each['parameters']:,}", each["kind"], each["run"]]
+        for each in sorted(lines, key=lambda line: (line["run"], line["place"]))
+    ]
+    found = summary(lines)
+    spread = "" if found["error"] is None else f" +- {found['error']:.2f}"
+    return (
+        f"{table(['test error %', 'parameters', 'cell', 'run'], rows)}\n"
+        f"found {found[FOUND]:.2f} %, random {found[RANDOM]:.2f} %, difference "
+        f"{found['difference']:+.2f}{spread} (standard error over runs); {found['better']} of "
+        f"{found['drawn']} random cells are better than the found one of their run"
+    )
+
+
 def main() -> None:
     """Trains what is missing, and prints the tables."""
     parser = make_parser("enas_random", __doc__)
@@ -132,45 +198,8 @@ def main() -> None:
         "--out", type=pathlib.Path, default="runs/enas_random", help="folder of the trainings"
     )
     own, rest = parser.parse_known_args()
-    lines: list[dict[str, Any]] = []
-    if own.ledger.exists():
-        lines = [json.loads(line) for line in own.ledger.read_text(encoding="utf-8").splitlines()]
-    known = {(line["run"], line["place"]) for line in lines}
-    cells = [cells_of(run, place, own.random) for place, run in enumerate(own.runs)]
-    # The runs take turns, so that a table of all of them is there early.
-    for at in range(1 + own.random):
-        for place, run in enumerate(own.runs):
-            if (run.name, at) in known:
-                continue
-            kind, code = cells[place][at]
-            layout = read_run(run).layout
-            flags = [f"--preset={own.recipe}", f"--seed={place}", *rest]
-            error, seconds = error_of(code, layout, own.out / f"{run.name}-{at}", flags)
-            line = {
-                "run": run.name,
-                "place": at,
-                "kind": kind,
-                "error": error,
-                "seconds": round(seconds, 1),
-                "parameters": parameters(design_plan(design_of(code), layout)),
-                "code": write(code),
-            }
-            lines.append(line)
-            own.ledger.parent.mkdir(parents=True, exist_ok=True)
-            with own.ledger.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-    rows = [
-        [number(each["error"]), f"{each['parameters']:,}", each["kind"], each["run"]]
-        for each in sorted(lines, key=lambda line: (line["run"], line["place"]))
-    ]
-    print(table(["test error %", "parameters", "cell", "run"], rows))
-    found = summary(lines)
-    spread = "" if found["error"] is None else f" +- {found['error']:.2f}"
-    print(
-        f"found {found[FOUND]:.2f} %, random {found[RANDOM]:.2f} %, difference "
-        f"{found['difference']:+.2f}{spread} (standard error over runs); {found['better']} of "
-        f"{found['drawn']} random cells are better than the found one of their run"
-    )
+    flags = [f"--preset={own.recipe}", *rest]
+    print(in_words(compared(own.runs, own.random, own.ledger, own.out, flags)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from benchmarks._arguments import listed, make_parser
 from benchmarks.supernets import FINAL, opened, read_scores, scored, show
@@ -36,32 +37,30 @@ _ENDING_SECONDS = 60.0
 _STEP_SECONDS = 0.2
 
 
-def goes_on(flags: list[str], run_dir: pathlib.Path, ends: float) -> int:
-    """Starts the search, or goes on with it, and interrupts it when the time is up.
+def goes_on(words: Sequence[str], ends: float) -> int:
+    """Starts a verb, or goes on with it, and interrupts it when the time is up.
 
     Args:
-        flags: of the search.
-        run_dir: of the run.
+        words: of the command line, the verb first; called again with these it must go on.
         ends: by `time.monotonic`.
 
     Returns:
         Its exit status; `UNFINISHED` where it was interrupted.
     """
-    words = [sys.executable, "-m", "blockqnn", "search", *flags, f"--run_dir={run_dir}"]
-    with subprocess.Popen(words) as search:
-        while search.poll() is None and time.monotonic() < ends:
+    with subprocess.Popen([sys.executable, "-m", "blockqnn", *words]) as process:
+        while process.poll() is None and time.monotonic() < ends:
             time.sleep(_STEP_SECONDS)
-        if search.poll() is None:
-            search.send_signal(signal.SIGINT)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
             try:
-                search.wait(_ENDING_SECONDS)
+                process.wait(_ENDING_SECONDS)
             except subprocess.TimeoutExpired:
-                search.kill()
-            ended = search.wait()
+                process.kill()
+            ended = process.wait()
             # At its very beginning an interruption ends it before it can say so.
             by_signal = (INTERRUPTED, -signal.SIGINT, -signal.SIGKILL)
             return UNFINISHED if ended in by_signal else ended
-    return search.returncode
+    return process.returncode
 
 
 def main() -> int:
@@ -76,7 +75,7 @@ def main() -> int:
     )
     own, flags = parser.parse_known_args()
     ends = time.monotonic() + 60 * own.minutes
-    status = goes_on(flags, own.run_dir, ends)
+    status = goes_on(["search", *flags, f"--run_dir={own.run_dir}"], ends)
     if status not in (0, UNFINISHED):
         return abs(status)
     own.out, own.cells = own.run_dir / "scores.json", 0

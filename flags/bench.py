@@ -6,7 +6,6 @@ import dataclasses
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from blockqnn.bench.command import AGAINST, NONE
 from blockqnn.bench.floor import PresetChildren
@@ -23,11 +22,11 @@ from blockqnn.settings import Recipe
 from blockqnn.workers.allocation import keep_memory
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")
-_OF_BLOCKS = (
-    *("blocks", "against", "profile", "measure_lowerings", "preset", "max_layers"),
-    *("bfloat16", "execution"),
-)
+_OF_BLOCKS = ("blocks", "against", "profile", "measure_lowerings", "preset", "max_layers")
+_OF_SUPERNETS = (*_OF_BLOCKS, "bfloat16", "execution", "mixture")
 """Flags without an effect on `--supernet`."""
+_OF_MIXTURES = (*_OF_BLOCKS, "designs")
+"""Likewise on `--mixture`."""
 _BLOCKS_ALLOWED = "blocks with commas between them, as in residual,[(1,1,3,0,0),(2,7,0,0,0)]"
 
 
@@ -73,6 +72,13 @@ def define() -> parsing.FlagSet:
         "of the same design by itself, for random designs of this search space",
     )
     flags.integer("designs", 12, "random designs that --supernet measures", 1)
+    flags.choice(
+        "mixture",
+        NONE,
+        (NONE, *SPACES),
+        "instead of blocks, measure a step of the mixture of all operations of this search space, "
+        "beside the same in PyTorch, by turns",
+    )
     flags.integer(
         "cores",
         1,
@@ -132,8 +138,9 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
                     f"--measure_lowerings measures convolutions and no blocks, so --{name} has no "
                     "effect on it; leave it out."
                 )
-    if value["supernet"] != NONE:
-        _check_supernet(flags, value)
+    for name, unused in (("supernet", _OF_SUPERNETS), ("mixture", _OF_MIXTURES)):
+        if value[name] != NONE:
+            _check(flags, name, value[name], unused)
     return BenchSettings(
         references=value["blocks"],
         own_filters=not flags.values["filters"].present,
@@ -153,20 +160,21 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
         measures_lowerings=value["measure_lowerings"],
         supernet="" if value["supernet"] == NONE else value["supernet"],
         designs=value["designs"],
+        mixture="" if value["mixture"] == NONE else value["mixture"],
         as_json=value["format"] == "json",
     )
 
 
-def _check_supernet(flags: parsing.FlagSet, value: dict[str, Any]) -> None:
-    """Refuses what has no effect with `--supernet`, and takes the layout of its space."""
-    for name in _OF_BLOCKS:
+def _check(flags: parsing.FlagSet, kind: str, space: str, unused: Sequence[str]) -> None:
+    """Refuses what has no effect with `--supernet` or `--mixture`; takes the space's layout."""
+    for name in unused:
         if flags.values[name].present:
             raise UserError(
-                f"--supernet measures designs of {value['supernet']} and no blocks, so --{name} "
-                "has no effect on it; leave it out."
+                f"--{kind} measures designs of {space} and no blocks, so --{name} has no effect on "
+                "it; leave it out."
             )
     if not flags.values["layout"].present:
-        flags.values["layout"].value = next(iter(space_named(value["supernet"]).layouts))
+        flags.values["layout"].value = next(iter(space_named(space).layouts))
 
 
 def parse_blocks(text: str) -> tuple[str, ...]:
@@ -190,6 +198,11 @@ def _run(settings: BenchSettings) -> int:
         from blockqnn.bench.bank_steps import bench_supernet
 
         bench_supernet(settings, sys.stdout, sys.stderr)
+        return 0
+    if settings.mixture:
+        from blockqnn.bench.mixture_steps import bench_mixture
+
+        bench_mixture(settings, sys.stdout, sys.stderr)
         return 0
     if settings.measures_lowerings:
         keep_memory()  # Before JAX is imported.

@@ -22,7 +22,14 @@ from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, parse, write
+from blockqnn.networks.spaces.registry import (
+    design_of,
+    design_plan,
+    fitting,
+    mixture_of,
+    parse,
+    write,
+)
 from blockqnn.settings import Recipe
 from blockqnn.trial import with_filters
 from blockqnn.workers.allocation import keep_memory
@@ -128,6 +135,8 @@ def _answer(measurements: Measurements, layout: Layout, request: dict[str, Any])
         code = parse(arguments["code"], max_layers=sys.maxsize)
         layout = with_filters(fitting(code, layout), tuple(arguments["filters"]))
         arguments = {"plan": design_plan(design_of(code), layout)}
+    elif "mixture" in arguments:
+        arguments = {"plan": mixture_of(arguments["mixture"], layout)}
     return getattr(measurements, request["measure"])(**arguments)
 
 

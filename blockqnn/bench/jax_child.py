@@ -12,6 +12,7 @@ import numpy as np
 
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.bench.jax_profile import JaxProfile
+from blockqnn.bench.mixture_child import MixtureChild
 from blockqnn.bench.profile import as_facts
 from blockqnn.children.compilation import compilation_times, use_cache
 from blockqnn.children.devices import local_devices
@@ -54,7 +55,7 @@ class JaxMeasurements:
         self._steps = cpu_epoch_steps(steps) if cpu else steps
         order = np.arange(self._steps * batch_size, dtype=np.int32) % len(images)
         self._order = order.reshape(self._steps, batch_size)
-        self._execution: Execution | None = None
+        self._execution: Execution | MixtureChild | None = None
         self._plan: Plan = ()
 
     def prepare(self, plan: Plan) -> dict[str, float]:
@@ -69,11 +70,16 @@ class JaxMeasurements:
         """
         self._plan = plan
         before, start = compilation_times(), time.perf_counter()
-        self._execution = make_execution(plan, self._recipe, self._batch_size)
-        self._execution.compile(self._train, self._validation, self._steps)
+        if any(layer.mixture for layer in plan):
+            self._execution = MixtureChild(plan, self._recipe, self._batch_size, self._train)
+        else:
+            child = make_execution(plan, self._recipe, self._batch_size)
+            child.compile(self._train, self._validation, self._steps)
+            self._execution = child
         waited = time.perf_counter() - start
         spent = compilation_times() - before
-        self._execution.start(initial_parameters(plan, seed=0), initial_statistics(plan))
+        if not isinstance(self._execution, MixtureChild):
+            self._execution.start(initial_parameters(plan, seed=0), initial_statistics(plan))
         return {
             "lower_seconds": spent.lower_seconds,
             "compile_seconds": spent.compile_seconds,
@@ -105,6 +111,7 @@ class JaxMeasurements:
     def evaluate(self) -> float:
         """Seconds to evaluate all images once: the median of three, after one that is discarded."""
         execution = self._child()
+        assert not isinstance(execution, MixtureChild), "a mixture is not evaluated"
         seconds = []
         for _ in range(4):
             start = time.perf_counter()
@@ -134,11 +141,11 @@ class JaxMeasurements:
         seconds = _least_seconds(jax.jit(lambda x: x + 1), array)
         return {"flops_per_second": flops, "bytes_per_second": 2 * array.nbytes / seconds}
 
-    def _child(self) -> Execution:
+    def _child(self) -> Execution | MixtureChild:
         assert self._execution is not None, "there is a child"
         return self._execution
 
-    def _epoch(self, execution: Execution) -> None:
+    def _epoch(self, execution: Execution | MixtureChild) -> None:
         execution.train_epoch(self._train, self._order, self._recipe.learning_rate)
 
 

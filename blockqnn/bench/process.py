@@ -97,6 +97,20 @@ class MeasuringProcess:
         """
         return self._ask(encode_block(code, filters))
 
+    def prepare_mixture(self, space: str) -> dict[str, float]:
+        """Makes and compiles the mixture of all designs of a space.
+
+        Args:
+            space: its name.
+
+        Returns:
+            The seconds that this took, by name.
+
+        Raises:
+            UserError: if it cannot be done.
+        """
+        return self._ask({"measure": "prepare", "mixture": space})
+
     def train(self, discarded: int, timed: int) -> list[float]:
         """Trains the child.
 

@@ -28,6 +28,7 @@ class BenchSettings:
         measures_lowerings: measure lowerings and no blocks.
         supernet: the search space whose supernet is measured instead of blocks; empty for none.
         designs: of it, drawn at random.
+        mixture: the search space whose mixture is measured instead of blocks; empty for none.
         as_json: print one JSON object.
     """
 
@@ -44,4 +45,5 @@ class BenchSettings:
     measures_lowerings: bool
     supernet: str
     designs: int
+    mixture: str
     as_json: bool

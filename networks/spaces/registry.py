@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -168,6 +169,22 @@ def design_named(code: Code, name: str) -> Design:
 def design_plan(design: Design, layout: Layout) -> Plan:
     """The plan of a design's child network; see `SearchSpace.plan`."""
     return space_of(design).plan(design, layout)
+
+
+def mixture_of(name: str, layout: Layout) -> Plan:
+    """The network in which all operations of a space are mixed, as it is trained.
+
+    Args:
+        name: of the space.
+        layout: what to build around the cells.
+
+    Returns:
+        The plan; batch norms of cells have no scale, with which weights could undo shares.
+
+    Raises:
+        LayoutError: if there is none.
+    """
+    return space_named(name).mixture_plan(dataclasses.replace(layout, unscaled=True))
 
 
 def auxiliary_head(design: Design, layout: Layout) -> Plan:

@@ -124,6 +124,17 @@ def test_darts_on_nas_bench_201_has_the_numbers_of_the_benchmark():
     assert found.data.train_examples == 25_000
 
 
+def test_few_shot_darts_has_what_is_published_and_parts_half_as_long():
+    found = settings_of("few_shot_darts_nasbench201")
+    own, mixture = found.supernet, found.supernet.mixture
+    assert (own.epochs, own.batch_size, own.split, own.split_epochs) == (60, 48, ("1<-0",), 30)
+    assert own.control and (mixture.alpha_rate, mixture.alpha_decay) == (3e-4, 1e-3)
+    # All parts and the control are epochs of the search: 60 + 2 x 5 x 30.
+    assert found.iterations == 360
+    plain = settings_of("darts_nasbench201")
+    assert mixture == plain.supernet.mixture and found.layout == plain.layout
+
+
 def test_a_mixture_has_the_epochs_and_the_decay_of_darts_unless_they_are_named():
     given = ("--preset=smoke", "--evaluator=train", "--space=darts", "--layout=cells")
     found = parse([*given, "--weights=mixture"])[0].supernet
@@ -151,7 +162,11 @@ def test_a_small_search_for_recurrent_cells_needs_no_data_and_has_finals():
 
 
 @pytest.mark.parametrize(
-    "preset", ["darts_digits", "nas_digits", "nasnet_digits", "enas_digits", "few_shot_digits"]
+    "preset",
+    [
+        *("darts_digits", "few_shot_darts_digits", "nas_digits", "nasnet_digits", "enas_digits"),
+        "few_shot_digits",
+    ],
 )
 def test_small_ones_are_of_digits(preset):
     found, run = parse([f"--preset={preset}"])

@@ -193,6 +193,8 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "enas_macro_code",
         "enas_micro",
         "enas_micro_code",
+        "few_shot_darts_digits",
+        "few_shot_darts_nasbench201",
         "few_shot_digits",
         "few_shot_nasbench201",
         "nas",

@@ -30,6 +30,8 @@ OF_METHODS = [
     "enas_macro_code",
     "enas_micro",
     "enas_micro_code",
+    "few_shot_darts_digits",
+    "few_shot_darts_nasbench201",
     "few_shot_digits",
     "few_shot_nasbench201",
     "nas",
