@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -36,6 +37,23 @@ def streams(words: np.ndarray, batch: int) -> np.ndarray:
 def window_count(length: int, steps: int) -> int:
     """Windows of an epoch of sequences of so many words; each epoch begins at another word."""
     return max(0, (length - steps) // steps)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgramState:
+    """All that training goes on with.
+
+    Attributes:
+        parameters: for each layer its trained arrays.
+        moments: arrays of the optimiser, in its order.
+        average: of the weights; None where descent has not turned to it.
+        averaged: windows that it is the mean of.
+    """
+
+    parameters: Weights
+    moments: list[np.ndarray]
+    average: Weights | None
+    averaged: int
 
 
 class LanguageProgram:
@@ -90,6 +108,21 @@ class LanguageProgram:
         moments = initial_moments(self._optimiser, parameters)
         self._state = jax.device_put((parameters, moments))
         self._average, self._averaged = None, 0
+
+    def state(self) -> ProgramState:
+        """What training goes on with."""
+        parameters, moments = jax.device_get(self._state)
+        average = None if self._average is None else jax.device_get(self._average)
+        return ProgramState(parameters, jax.tree.leaves(moments), average, self._averaged)
+
+    def resume(self, state: ProgramState) -> None:
+        """Goes on with what `state` returned."""
+        self.start(state.parameters)
+        structure = jax.tree.structure(self._state[1])
+        moments = jax.tree.unflatten(structure, state.moments)
+        self._state = jax.device_put((state.parameters, moments))
+        if state.average is not None:
+            self._average, self._averaged = jax.device_put(state.average), state.averaged
 
     def begin_average(self) -> None:
         """From here on the weights are the mean of all that follow."""
