@@ -11,8 +11,9 @@ ASGD = "asgd"
 
 @dataclasses.dataclass(frozen=True)
 class LanguageRecipe:
-    """What a language model is trained by; the defaults are those of a search of Liu,
-    Simonyan, Yang, ICLR 2019, appendix A.1.2.
+    """What a language model is trained by.
+
+    The defaults are those of a search of Liu, Simonyan, Yang, ICLR 2019, appendix A.1.2.
 
     Attributes:
         bptt_steps: words that errors go back in time; the state goes on from window to window.

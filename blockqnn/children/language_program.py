@@ -9,34 +9,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from blockqnn.children.execution import compute_dtype, descend, initial_moments
+from blockqnn.children.language_steps import (
+    clipped,
+    dropout_masks,
+    square,
+    streams,
+    word_losses,
+)
 from blockqnn.children.optimiser import compiled_by
-from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.recurrent.sequence import cell_outputs, mask_shapes, run, zero_states
+from blockqnn.networks.recurrent.sequence import cell_outputs, run, zero_states
 from blockqnn.settings import Recipe
-
-
-def streams(words: np.ndarray, batch: int) -> np.ndarray:
-    """Cuts a text into equally long sequences side by side.
-
-    Args:
-        words: int32 [N].
-        batch: how many sequences.
-
-    Returns:
-        int32 [N // batch, batch], words in time; what is left over is not read.
-    """
-    length = len(words) // batch
-    return np.ascontiguousarray(words[: length * batch].reshape(batch, length).T)
-
-
-def window_count(length: int, steps: int) -> int:
-    """Windows of an epoch of sequences of so many words; each epoch begins at another word."""
-    return max(0, (length - steps) // steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,9 +213,9 @@ class LanguageProgram:
         language, found = self._language, jnp.float32(0)
         plain, dropped = cell_outputs(self._plan, values)
         if language.activation_penalty:
-            found += language.activation_penalty * jnp.mean(_square(dropped))
+            found += language.activation_penalty * jnp.mean(square(dropped))
         if language.temporal_penalty:
-            found += language.temporal_penalty * jnp.mean(_square(plain[1:] - plain[:-1]))
+            found += language.temporal_penalty * jnp.mean(square(plain[1:] - plain[:-1]))
         return found
 
     def _judge_window(
@@ -243,50 +229,6 @@ class LanguageProgram:
         return after, jnp.sum(jnp.where(real[:, None], losses, 0.0))
 
 
-def word_losses(scores: jax.Array, wanted: jax.Array) -> jax.Array:
-    """Negative log-probability of each word, in nats.
-
-    Args:
-        scores: [T, B, V].
-        wanted: int [T, B].
-
-    Returns:
-        float32 [T, B].
-    """
-    return optax.softmax_cross_entropy_with_integer_labels(scores.astype(jnp.float32), wanted)
-
-
-def clipped(gradients: Any, most: float) -> Any:
-    """Gradients scaled down to a norm over all of them, where theirs is larger."""
-    norm = jnp.sqrt(sum(jnp.sum(_square(gradient)) for gradient in jax.tree.leaves(gradients)))
-    factor = jnp.minimum(1.0, most / jnp.maximum(norm, 1e-12))
-    return jax.tree.map(lambda gradient: gradient * factor, gradients)
-
-
-def dropout_masks(
-    plan: Plan, language: LanguageRecipe, batch: int, key: jax.Array
-) -> dict[str, jax.Array]:
-    """Draws the masks of dropout, one for all words of a sequence (Gal and Ghahramani, 2016).
-
-    Args:
-        plan: of the language model.
-        language: has the share that each kind takes away.
-        batch: sequences side by side.
-        key: of the draw.
-
-    Returns:
-        By the names of `mask_shapes` 0, or 1 over the share that stays; those that take nothing
-        away are left out.
-    """
-    found = {}
-    for number, (name, (kind, shape)) in enumerate(sorted(mask_shapes(plan, batch).items())):
-        kept = 1.0 - language.dropouts[kind]
-        if kept < 1:
-            drawn = jax.random.bernoulli(jax.random.fold_in(key, number), kept, shape)
-            found[name] = drawn.astype(jnp.float32) / kept
-    return found
-
-
 def _window(text: jax.Array, first: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
     """What is read and what comes next, [steps, B] each."""
     own = jax.lax.dynamic_slice_in_dim(text, first, steps + 1)
@@ -295,7 +237,3 @@ def _window(text: jax.Array, first: jax.Array, steps: int) -> tuple[jax.Array, j
 
 def _running_mean(mean: Any, new: Any, share: jax.Array) -> Any:
     return jax.tree.map(lambda m, n: m + share * (n - m), mean, new)
-
-
-def _square(array: jax.Array) -> jax.Array:
-    return jnp.square(array.astype(jnp.float32))

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from blockqnn.children.language_program import LanguageProgram, streams, window_count
+from blockqnn.children.language_program import LanguageProgram
+from blockqnn.children.language_steps import streams, window_count
 from blockqnn.children.schedule import relative_rates
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError

@@ -9,13 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.language_program import (
-    LanguageProgram,
-    clipped,
-    dropout_masks,
-    streams,
-    window_count,
-)
+from blockqnn.children.language_program import LanguageProgram
+from blockqnn.children.language_steps import clipped, dropout_masks, streams, window_count
 from blockqnn.children.language_training import (
     as_accuracy,
     compile_model,
