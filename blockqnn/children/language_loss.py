@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jax.typing import DTypeLike
 
+from blockqnn.children.language_steps import square
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.sequence import States, cell_outputs, run
@@ -89,9 +90,9 @@ def penalties(plan: Plan, language: LanguageRecipe, values: Mapping[int, Any]) -
     found = jnp.float32(0)
     plain, dropped = cell_outputs(plan, values)
     if language.activation_penalty:
-        found += language.activation_penalty * jnp.mean(_square(dropped))
+        found += language.activation_penalty * jnp.mean(square(dropped))
     if language.temporal_penalty:
-        found += language.temporal_penalty * jnp.mean(_square(plain[1:] - plain[:-1]))
+        found += language.temporal_penalty * jnp.mean(square(plain[1:] - plain[:-1]))
     return found
 
 
@@ -164,7 +165,3 @@ def perplexity_of(
     seen = length - 1 if window is None else min(steps, length - 1 - chosen[0] * steps)
     mean = float(np.sum(jax.device_get(total), dtype=np.float64)) / (seen * batch)
     return math.exp(min(mean, 700.0)) if math.isfinite(mean) else math.inf
-
-
-def _square(array: jax.Array) -> jax.Array:
-    return jnp.square(array.astype(jnp.float32))

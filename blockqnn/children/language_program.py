@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from blockqnn.children.execution import compute_dtype, descend, initial_moments
 from blockqnn.children.language_loss import (
@@ -17,12 +17,29 @@ from blockqnn.children.language_loss import (
     window_loss,
     window_of,
 )
+from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import compiled_by
-from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.recurrent.sequence import mask_shapes, zero_states
+from blockqnn.networks.recurrent.sequence import zero_states
 from blockqnn.settings import Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgramState:
+    """All that training goes on with.
+
+    Attributes:
+        parameters: for each layer its trained arrays.
+        moments: arrays of the optimiser, in its order.
+        average: of the weights; None where descent has not turned to it.
+        averaged: windows that it is the mean of.
+    """
+
+    parameters: Weights
+    moments: list[np.ndarray]
+    average: Weights | None
+    averaged: int
 
 
 class LanguageProgram:
@@ -77,6 +94,21 @@ class LanguageProgram:
         moments = initial_moments(self._optimiser, parameters)
         self._state = jax.device_put((parameters, moments))
         self._average, self._averaged = None, 0
+
+    def state(self) -> ProgramState:
+        """What training goes on with."""
+        parameters, moments = jax.device_get(self._state)
+        average = None if self._average is None else jax.device_get(self._average)
+        return ProgramState(parameters, jax.tree.leaves(moments), average, self._averaged)
+
+    def resume(self, state: ProgramState) -> None:
+        """Goes on with what `state` returned."""
+        self.start(state.parameters)
+        structure = jax.tree.structure(self._state[1])
+        moments = jax.tree.unflatten(structure, state.moments)
+        self._state = jax.device_put((state.parameters, moments))
+        if state.average is not None:
+            self._average, self._averaged = jax.device_put(state.average), state.averaged
 
     def begin_average(self) -> None:
         """From here on the weights are the mean of all that follow."""
@@ -172,39 +204,6 @@ class LanguageProgram:
     ) -> tuple[Any, jax.Array]:
         steps = self._language.bptt_steps
         return summed_loss(self._plan, parameters, states, text, first, length, steps, self._dtype)
-
-
-def clipped(gradients: Any, most: float) -> Any:
-    """Gradients scaled down to a norm over all of them, where theirs is larger."""
-    norm = jnp.sqrt(
-        sum(jnp.sum(jnp.square(each.astype(jnp.float32))) for each in jax.tree.leaves(gradients))
-    )
-    factor = jnp.minimum(1.0, most / jnp.maximum(norm, 1e-12))
-    return jax.tree.map(lambda gradient: gradient * factor, gradients)
-
-
-def dropout_masks(
-    plan: Plan, language: LanguageRecipe, batch: int, key: jax.Array
-) -> dict[str, jax.Array]:
-    """Draws the masks of dropout, one for all words of a sequence (Gal and Ghahramani, 2016).
-
-    Args:
-        plan: of the language model.
-        language: has the share that each kind takes away.
-        batch: sequences side by side.
-        key: of the draw.
-
-    Returns:
-        By the names of `mask_shapes` 0, or 1 over the share that stays; those that take nothing
-        away are left out.
-    """
-    found = {}
-    for number, (name, (kind, shape)) in enumerate(sorted(mask_shapes(plan, batch).items())):
-        kept = 1.0 - language.dropouts[kind]
-        if kept < 1:
-            drawn = jax.random.bernoulli(jax.random.fold_in(key, number), kept, shape)
-            found[name] = drawn.astype(jnp.float32) / kept
-    return found
 
 
 def _running_mean(mean: Any, new: Any, share: jax.Array) -> Any:
