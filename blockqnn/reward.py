@@ -42,9 +42,9 @@ def reward_terms(
     Returns:
         The terms.
     """
-    return RewardTerms(
-        accuracy, -settings.mu * math.log(block_flops / 1e6), -settings.rho * math.log(density)
-    )
+    # Of designs without a network nobody knows FLOPs, and mu is 0.
+    flops = -settings.mu * math.log(block_flops / 1e6) if settings.mu else 0.0
+    return RewardTerms(accuracy, flops, -settings.rho * math.log(density))
 
 
 def corrected_reward(
