@@ -9,7 +9,6 @@ from blockqnn.networks.cost import Cost, Limits, cost, infeasible_reason
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match, matched
 from blockqnn.networks.spaces.contract import Design
-from blockqnn.networks.spaces.registry import space_of
 from blockqnn.settings import Recipe, SearchSettings
 
 
@@ -57,8 +56,6 @@ def sized(
     Returns:
         What it comes to.
     """
-    if space_of(design).tabular:
-        return Size(Cost(*[0] * len(dataclasses.fields(Cost))), (), None)
     misses = None
     filters: tuple[int, ...] = ()
     # What has nothing to train has no size that filters could change.

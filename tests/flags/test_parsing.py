@@ -186,6 +186,8 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "enas_micro",
         "few_shot_digits",
         "few_shot_nasbench201",
+        "ground_digits",
+        "ground_nasbench201",
         "nas",
         "nas_digits",
         "nasbench201",

@@ -30,6 +30,8 @@ OF_METHODS = [
     "enas_micro",
     "few_shot_digits",
     "few_shot_nasbench201",
+    "ground_digits",
+    "ground_nasbench201",
     "nas",
     "nas_digits",
     "nasnet",

@@ -35,6 +35,9 @@ def test_there_are_sources():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_space_is_named(path):
     text = path.read_text(encoding="utf-8")
+    if path.is_relative_to(ROOT / "blockqnn" / "contests"):
+        # A method that is called like the space in which it was published.
+        text = text.replace('"darts":', "")
     assert NAMES.search(text) is None
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module:
