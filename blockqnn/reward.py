@@ -47,7 +47,8 @@ def reward_terms(
     """
     return RewardTerms(
         uncorrected_reward(accuracy, settings),
-        -settings.mu * math.log(block_flops / 1e6),
+        # Of designs without a network nobody knows FLOPs, and mu is 0.
+        -settings.mu * math.log(block_flops / 1e6) if settings.mu else 0.0,
         -settings.rho * math.log(density),
     )
 

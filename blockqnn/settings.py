@@ -158,10 +158,12 @@ class TableSettings:
     Attributes:
         path: of a CSV file, see `blockqnn.evaluation.table`.
         column: that the search sees.
+        space: name of the space, where the table makes it; else empty.
     """
 
     path: str = ""
     column: str = ""
+    space: str = ""
 
 
 NO_TABLE = TableSettings()

@@ -11,6 +11,7 @@ from blockqnn.agents.registry import AGENTS
 from blockqnn.contests.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
+from blockqnn.evaluation.table_space import made_space
 from blockqnn.flags import compare_methods, flag_text, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
@@ -43,12 +44,13 @@ def define() -> parsing.FlagSet:
         compare_methods.words,
         "names with commas between them",
     )
-    flags.choice(
+    flags.special(
         "space",
         _AUTO,
-        (_AUTO, *SPACES),
-        "what is designed; auto: what the codes of the table are, with real children what the "
-        "preset has",
+        f"{'|'.join((_AUTO, *SPACES))}: what is designed; auto: what the codes of the table are, "
+        "with real children what the preset has",
+        _space,
+        " or ".join((_AUTO, *SPACES)),
     )
     flags.choice(
         "evaluator",
@@ -147,7 +149,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings | M
         raise UserError(f"compare needs --table. See: {command('compare', '--help')}")
     return CompareSettings(
         contestants=contestants,
-        space="" if value["space"] == _AUTO else value["space"],
+        space="" if value["space"] == _AUTO else made_space(value["space"], value["table"]),
         table=value["table"],
         search_column=value["search_column"],
         judge_column=value["judge_column"],
@@ -192,6 +194,10 @@ def _with_children(
 
 def _figure(value: dict[str, Any]) -> pathlib.Path | None:
     return pathlib.Path(value["out"]) if value["out"] else None
+
+
+def _space(text: str) -> str:
+    return text if text == _AUTO else flag_text.named_space(text)
 
 
 def _budgets(text: str) -> tuple[int, ...]:

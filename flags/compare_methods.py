@@ -20,6 +20,7 @@ from blockqnn.contests.methods import (
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.evaluation.table import read_table
+from blockqnn.evaluation.table_space import made_space
 from blockqnn.flags import parsing, search, training
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
 from blockqnn.settings import RunSettings, SearchSettings
@@ -175,7 +176,7 @@ def _prepare(value: Mapping[str, Any], size: int) -> Any:
     if value["data_dir"]:
         base.append(f"--data_dir={value['data_dir']}")
     if value["space"] != AUTO:
-        base.append(f"--space={value['space']}")
+        base.append(f"--space={made_space(value['space'], value['table'])}")
     elif value["table"]:
         base.append(f"--space={_space_of(value)}")
     if value["match"] is not None:
@@ -183,15 +184,17 @@ def _prepare(value: Mapping[str, Any], size: int) -> Any:
     if value["workers"]:
         base.append(f"--workers={value['workers']}")
     base += EVERY
-    # Where agents look up, supernets still train on images.
-    evaluator = TRAIN if value["evaluator"] == TABLE else value["evaluator"]
+    of_agents = [*OWN_WEIGHTS, f"--evaluator={value['evaluator']}"]
+    if value["evaluator"] == TABLE:
+        of_agents += [f"--table={value['table']}", f"--search_column={value['search_column']}"]
 
     def prepare(player: Player, seed: int) -> tuple[SearchSettings, RunSettings]:
         run_dir = directory_of(pathlib.Path(value["out_dir"]), player.title, seed)
         own = [*base, f"--seed={seed}", f"--run_dir={run_dir}"]
         if player.contestant is None:
+            # Where agents look up, supernets still train on images.
             return search.parse([*own, f"--evaluator={TRAIN}", *player.flags], kept)
-        own += [*OWN_WEIGHTS, f"--evaluator={evaluator}"]
+        own += of_agents
         plain, _ = search.parse(own, kept)
         config = player.contestant.config(size, plain)
         agent = flags_of_agent(config, plain.blocks_per_iteration, size)

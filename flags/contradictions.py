@@ -6,7 +6,7 @@ from typing import Any
 
 from blockqnn.agents.decision_tables import SKIP
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import TABLE
+from blockqnn.evaluation.contract import OF_IMAGES, TABLE
 from blockqnn.language_settings import ASGD
 from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.sizing import Match, can_scale
@@ -30,6 +30,15 @@ def refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
         raise UserError(
             f"--space={space.name} does not go with --layout={layout.kind}; allowed: "
             f"{' or '.join(space.layouts)}."
+        )
+    if space.tabular and values["evaluator"] in OF_IMAGES:
+        raise UserError(
+            f"{space.unshared(layout)}; this search's evaluator is {values['evaluator']}."
+        )
+    if space.tabular and (values["mu"] or values["rho"]):
+        raise UserError(
+            "--mu and --rho take FLOPs and density off a reward, and of the rows of a table nobody "
+            "knows either; leave them out."
         )
     if values["evaluator"] == TABLE and not (values["table"] and values["search_column"]):
         raise UserError("--evaluator=table needs --table and --search_column.")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from blockqnn.evaluation.contract import DRY, PROXY, TABLE, TRAIN
 from blockqnn.evaluation.proxy import PROXIES
+from blockqnn.evaluation.table_space import made_space
 from blockqnn.flags.parsing import FlagSet, Owner
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.settings import DrySettings, TableSettings
 
 
@@ -73,7 +76,26 @@ def table(values: dict[str, Any]) -> TableSettings:
     Returns:
         The settings.
     """
-    return TableSettings(values["table"], values["search_column"])
+    made = values["space"] if space_named(values["space"]).tabular else ""
+    return TableSettings(values["table"], values["search_column"], made)
+
+
+def take_space(flags: FlagSet, named: Collection[str]) -> None:
+    """Gives a space that a table makes its whole name, and rewards without the cost of networks.
+
+    Args:
+        flags: of `search`, read.
+        named: those that the user has named.
+
+    Raises:
+        UserError: if the table cannot be used.
+    """
+    values = flags.chosen()
+    flags.values["space"].value = made_space(values["space"], values["table"])
+    if space_named(flags.chosen()["space"]).tabular:
+        # Nobody knows what the designs of a table cost.
+        for name in {"mu", "rho"}.difference(named):
+            flags.values[name].value = 0.0
 
 
 def dry(values: dict[str, Any]) -> DrySettings:

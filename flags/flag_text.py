@@ -8,6 +8,7 @@ from typing import Any
 
 from absl import flags
 
+from blockqnn.evaluation.table_space import is_space
 from blockqnn.networks.sizing import FIGURES, Match
 
 
@@ -117,3 +118,10 @@ def parse_schedule(text: str) -> tuple[tuple[float, int], ...]:
 SCHEDULE_ALLOWED = (
     "EPSILON:ITERATIONS pairs with commas between them, epsilon from 0 to 1, as in 1.0:95,0.9:7"
 )
+
+
+def named_space(text: str) -> str:
+    """A space by its name, perhaps with the columns of a table that make it; else ValueError."""
+    if not is_space(text):
+        raise ValueError
+    return text

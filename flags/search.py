@@ -18,6 +18,7 @@ from blockqnn.flags import (
     evaluators,
     execution,
     first_blocks,
+    flag_text,
     language,
     mixture,
     own,
@@ -125,8 +126,12 @@ def _define_data(flags: parsing.FlagSet) -> None:
 def _define_child_network(flags: parsing.FlagSet) -> None:
     limits = Limits()
     flags.group("Child network")
-    flags.choice(
-        "space", DEFAULT, tuple(SPACES), " or ".join(space.title for space in SPACES.values())
+    flags.special(
+        "space",
+        DEFAULT,
+        f"{'|'.join(SPACES)}: {' or '.join(space.title for space in SPACES.values())}",
+        flag_text.named_space,
+        " or ".join(SPACES),
     )
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_layout(flags, Layout())
@@ -187,6 +192,7 @@ def parse(
         given, note = _begun_or_new(given, run_dir, arguments)
         notes += [note] if note else []
     flags = given.flags
+    evaluators.take_space(flags, given.named)
     if not flags.values["layout"].present:
         # Nobody has named one: the space takes its own.
         flags.values["layout"].value = next(iter(space_named(flags.chosen()["space"]).layouts))

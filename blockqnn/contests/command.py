@@ -77,7 +77,7 @@ def compare(settings: CompareSettings, stream: TextIO, progress: TextIO) -> int:
     check_figure(settings.figure)
     said = progress if settings.as_json else stream
     say_what_is_read(settings.table, said)
-    accuracies = read_table(settings.table, columns)
+    accuracies = read_table(settings.table, columns, settings.space)
     space = accuracies.space(settings.space)
     if accuracies.count(space) < max(settings.budgets):
         raise UserError(

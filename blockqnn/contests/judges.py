@@ -22,7 +22,7 @@ from blockqnn.listing import counted
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, design_plan, parse
+from blockqnn.networks.spaces.registry import design_of, design_plan, parse, space_of
 from blockqnn.runs.whole_file import write_whole
 
 MOST_COUNTED = 20_000
@@ -81,7 +81,7 @@ class TableJudge:
         """See `Judge.without_search`: all designs of the table, and the largest of them."""
         values = [self._value(code) for code in self._table.codes]
         found = {RANDOM: values}
-        if len(values) <= MOST_COUNTED:
+        if len(values) <= MOST_COUNTED and not space_of(self._table.codes[0]).tabular:
             sizes = [
                 parameters(design_plan(design_of(code), self._layout)) for code in self._table.codes
             ]

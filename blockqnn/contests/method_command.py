@@ -144,7 +144,7 @@ def _table(
     if not settings.table:
         return None
     say_what_is_read(settings.table, progress)
-    accuracies = read_table(settings.table, _columns(settings))
+    accuracies = read_table(settings.table, _columns(settings), search.space)
     space = accuracies.space(search.space)
     most = max(settings.budgets, default=0)
     if settings.evaluator == TABLE and accuracies.count(space) < most:

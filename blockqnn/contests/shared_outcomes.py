@@ -45,12 +45,16 @@ def children_digest(settings: SearchSettings) -> str:
     if recipe["optimiser"] == ADAM:
         for name in ("optimiser", "momentum", "weight_decay"):
             del recipe[name]
+    table = dataclasses.asdict(settings.table)
+    if not table["space"]:
+        # Older than spaces that tables make.
+        del table["space"]
     what: list[object] = [
         settings.evaluator,
         data,
         recipe,
         settings.layout.as_json(),
-        dataclasses.asdict(settings.table),
+        table,
     ]
     if settings.match is not None:
         what.append(str(settings.match))

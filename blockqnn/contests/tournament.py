@@ -222,7 +222,7 @@ def _begin(space: str, path: str, columns: tuple[str, str]) -> None:
     # Ctrl-C is for the parent, which ends its processes; and none outlives a parent that is killed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _shared.update(space=space, table=AccuracyTable(path, columns))
+    _shared.update(space=space, table=AccuracyTable(path, columns, space))
 
 
 def _end_with_parent() -> None:

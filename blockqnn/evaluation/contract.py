@@ -99,7 +99,7 @@ def make_evaluator(
     if name == DRY:
         return DryEvaluator(recipe.epochs, layout.classes, worker.dry.seconds, worker.dry.spread)
     if name == TABLE:
-        return TableEvaluator(read_table(table.path, (table.column,)))
+        return TableEvaluator(read_table(table.path, (table.column,), table.space))
     if name == PROXY:
         return ProxyEvaluator(proxy, data, recipe, layout, worker)
     # The driver of a search must not import JAX, and these import it.

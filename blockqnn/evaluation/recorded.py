@@ -83,7 +83,7 @@ def table_record(settings: TableSettings) -> dict[str, Any]:
     Raises:
         UserError: if it cannot be read.
     """
-    table = AccuracyTable(settings.path, (settings.column,))
+    table = AccuracyTable(settings.path, (settings.column,), settings.space)
     lines = []
     for code in table.codes:
         found = table.find(code)

@@ -1,7 +1,8 @@
 """Accuracies that somebody has measured already, by code: a search that costs nothing.
 
 A table is a CSV file, see `TableFile`, with a row for each design. Its column `code` or
-`arch_str` holds codes of any search space; the other columns are named by the user.
+`arch_str` holds codes of any search space; the other columns are named by the user. Where the
+space is made of a table, columns in the place of codes say what was decided.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from blockqnn.evaluation.table_file import Row, TableFile, percentage, refusal
+from blockqnn.evaluation.table_space import designs_of
 from blockqnn.listing import counted
 from blockqnn.networks.spaces.contract import Code, CodeError, SearchSpace
-from blockqnn.networks.spaces.registry import MOST_LAYERS, SPACES, design_of, designs_ever, parse
+from blockqnn.networks.spaces.registry import (
+    MOST_LAYERS,
+    SPACES,
+    design_of,
+    designs_ever,
+    parse,
+    space_named,
+)
 from blockqnn.trial import Job, Outcome
-
-_MOST_COUNTED = 10_000_000
-"""Designs of a space, above which nobody has a table of all of them."""
 
 _LARGE_BYTES = 2_000_000
 """Of a file that takes some seconds to read."""
@@ -32,17 +38,20 @@ NOT_IN_TABLE = "the table does not have it"
 class AccuracyTable:
     """Some columns of a table, by design."""
 
-    def __init__(self, path: str, columns: Sequence[str]):
+    def __init__(self, path: str, columns: Sequence[str], space: str = ""):
         """Reads a table.
 
         Args:
             path: of the file.
             columns: to keep, which hold accuracies in percent, or as fractions
                 if none of a column is above 1.
+            space: name of a space that is made of the table; empty for codes of any other.
 
         Raises:
             UserError: if the file or a column of it cannot be used.
         """
+        made = space_named(space) if space else None
+        self._made = made if made is not None and made.tabular else None
         self.path, self.columns = path, tuple(columns)
         self.codes: list[Code] = []
         self._rows: list[tuple[float, ...]] = []
@@ -53,11 +62,12 @@ class AccuracyTable:
         self._without, self._repeated = 0, 0
         self._conflicts: dict[str, tuple[int, int]] = {}
         self._in_percent = [False] * len(self.columns)
-        file = TableFile(path)
+        file = TableFile(path, tuple(self._made.columns) if self._made else ())
         places = [file.column(column) for column in self.columns]
         for row in file.rows():
             try:
-                self._add(row, row.cells[file.code_column], [row.cells[place] for place in places])
+                said = [row.cells[place] for place in file.code_columns]
+                self._add(row, said, [row.cells[place] for place in places])
             except (CodeError, ValueError) as error:
                 raise refusal(path, f"line {row.line} cannot be read: {error}") from error
         if not self.codes:
@@ -104,6 +114,8 @@ class AccuracyTable:
             UserError: if the table has no code of the wanted one, or, where
                 none is, codes of several.
         """
+        if self._made is not None and named in ("", self._made.name):
+            return self._made
         if self._by_space[named]:
             return SPACES[named]
         have = " and ".join(_of(SPACES[name], count) for name, count in self._by_space.items())
@@ -115,7 +127,7 @@ class AccuracyTable:
 
     def count(self, space: SearchSpace) -> int:
         """How many designs of a space it has."""
-        return self._by_space[space.name]
+        return self._by_space[space.name] if self._made is None else len(self.codes)
 
     def sentences(self, space: SearchSpace) -> list[str]:
         """What to know of it before it is searched.
@@ -134,7 +146,7 @@ class AccuracyTable:
             found.append(f"Left out: {rows} without an accuracy in {named}.")
         if self._repeated:
             found.append(f"Left out: {counted(self._repeated, 'row')} like an earlier one.")
-        for name, count in self._by_space.items():
+        for name, count in self._by_space.items() if self._made is None else ():
             if name != space.name:
                 found.append(f"Left out: {_of(SPACES[name], count)}.")
         for place, column in enumerate(self.columns):
@@ -165,10 +177,10 @@ class AccuracyTable:
             return f"all {_of(space, most)}."
         return f"{count:,} of the {_of(space, most)}; {lacking}"
 
-    def _add(self, row: Row, text: str, cells: Sequence[str]) -> None:
-        if not text:
+    def _add(self, row: Row, said: Sequence[str], cells: Sequence[str]) -> None:
+        if not all(said):
             raise ValueError("it has no code")
-        code = parse(text, MOST_LAYERS)
+        code = self._made.of_cells(said) if self._made else parse(said[0], MOST_LAYERS)
         found = [percentage(cell) for cell in cells]
         if any(one is None for one in found):
             self._without += 1
@@ -221,16 +233,19 @@ class AccuracyTable:
 
 
 @functools.lru_cache(maxsize=2)
-def _read_once(path: str, columns: tuple[str, ...], state: tuple[int, ...]) -> AccuracyTable:
-    return AccuracyTable(path, columns)
+def _read_once(
+    path: str, columns: tuple[str, ...], space: str, state: tuple[int, ...]
+) -> AccuracyTable:
+    return AccuracyTable(path, columns, space)
 
 
-def read_table(path: str, columns: Sequence[str]) -> AccuracyTable:
+def read_table(path: str, columns: Sequence[str], space: str = "") -> AccuracyTable:
     """A table, read once by a process as long as the file does not change.
 
     Args:
         path: of the file.
         columns: see `AccuracyTable`.
+        space: likewise.
 
     Returns:
         The table.
@@ -241,8 +256,8 @@ def read_table(path: str, columns: Sequence[str]) -> AccuracyTable:
     try:
         state = pathlib.Path(path).stat()
     except (OSError, ValueError):
-        return AccuracyTable(path, columns)
-    return _read_once(path, tuple(columns), (state.st_mtime_ns, state.st_size, state.st_ino))
+        return AccuracyTable(path, columns, space)
+    return _read_once(path, tuple(columns), space, (state.st_mtime_ns, state.st_size, state.st_ino))
 
 
 def say_what_is_read(path: str, stream: TextIO) -> None:
@@ -251,23 +266,6 @@ def say_what_is_read(path: str, stream: TextIO) -> None:
         size = pathlib.Path(path).stat().st_size
         if size > _LARGE_BYTES:
             print(f"Reading {path} ({size / 1e6:.0f} MB) ...", file=stream, flush=True)
-
-
-def designs_of(space: SearchSpace) -> int | None:
-    """How many codes a space has; None for more than anybody has a table of."""
-    actions = space.numbered()
-    if len(actions) ** actions.length > _MOST_COUNTED:
-        return None
-
-    @functools.cache
-    def below(state: Any) -> int:
-        return sum(
-            1 if space.is_end(action) else below(action)
-            for group in space.choices(state)
-            for action in group
-        )
-
-    return below(space.start)
 
 
 class TableEvaluator:

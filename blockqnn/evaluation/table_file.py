@@ -54,21 +54,22 @@ class Row:
 class TableFile:
     """A file of comma-separated values, however it is written."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, decisions: Sequence[str] = ()):
         """Reads the file, and finds its header.
 
         Args:
             path: of a CSV file, perhaps compressed by gzip: in UTF-8 or UTF-16,
                 with commas, semicolons or tabs, perhaps with lines before the
                 header that begin with #.
+            decisions: columns that say what a design is, in the place of its code.
 
         Raises:
-            UserError: if it is none, or has no column of codes.
+            UserError: if it is none, or has neither a column of codes nor these.
         """
         self.path = path
         self._text, skipped = _after_comments(_read(path))
         self._first_line = 1 + skipped
-        self._separator, self.names, self.code_column = self._find_header()
+        self._separator, self.names, self.code_columns = self._find_header(decisions)
 
     def column(self, name: str) -> int:
         """The place of a column by its name, from 0.
@@ -122,14 +123,18 @@ class TableFile:
                 self.path, f"line {reader.line_num + self._first_line - 1} cannot be read: {error}"
             ) from error
 
-    def _find_header(self) -> tuple[str, list[str], int]:
-        """The separator, the names and the place of the codes."""
+    def _find_header(self, decisions: Sequence[str]) -> tuple[str, list[str], list[int]]:
+        """The separator, the names and the places of what says a design."""
         beginnings = {separator: self._beginning(separator) for separator in _SEPARATORS}
+        if decisions:
+            most = max(beginnings, key=lambda separator: len(beginnings[separator][0]))
+            self.names = beginnings[most][0]
+            return most, self.names, [self.column(name) for name in decisions if name]
         for find in (_named, _written):
             for separator, (names, row) in beginnings.items():
                 place = find(names, row)
                 if place is not None:
-                    return separator, names, place
+                    return separator, names, [place]
         self.names = max((names for names, _ in beginnings.values()), key=len)
         if any(is_code(cell) for cell in self.names):
             raise refusal(

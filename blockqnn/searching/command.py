@@ -249,7 +249,7 @@ def _carry_on(
 def _table(settings: SearchSettings, stream: TextIO) -> AccuracyTable:
     """Reads the table of accuracies, and says what it is."""
     say_what_is_read(settings.table.path, stream)
-    accuracies = read_table(settings.table.path, (settings.table.column,))
+    accuracies = read_table(settings.table.path, (settings.table.column,), settings.table.space)
     for sentence in accuracies.sentences(accuracies.space(settings.space)):
         print(sentence, file=stream, flush=True)
     return accuracies

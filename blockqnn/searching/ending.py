@@ -74,7 +74,11 @@ def print_result(settings: SearchSettings, run: RunSettings, stream: TextIO) -> 
             print(result.stale_finals, file=stream)
     out_dir = f"{run.run_dir}-trained"
     print(f"\nLook at the best:    {command('show', f'{run.run_dir}#best')}", file=stream)
-    if not by_function:
+    space = result.space
+    if space.tabular:
+        decided = ", ".join(map(space.action_title, result.best(1)[0].code))
+        print(f"Its row:             {decided}", file=stream)
+    elif not by_function:
         best_block = f"{run.run_dir}#best"
         print(
             f"Train it to the end: {command('train', best_block, f'--out_dir={out_dir}')}"

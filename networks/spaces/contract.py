@@ -27,6 +27,8 @@ from blockqnn.networks.spaces.mixing import SKIP as SKIP
 from blockqnn.networks.spaces.mixing import Mixing
 from blockqnn.networks.spaces.mixing import Row as Row
 from blockqnn.networks.spaces.sharing import Sharing
+from blockqnn.networks.spaces.tabled import CodeError as CodeError
+from blockqnn.networks.spaces.tabled import Tabled
 
 Code = tuple[Any, ...]
 """A complete episode: all of its decisions."""
@@ -37,11 +39,7 @@ MAX_LAYERS = 23
 BlockQNN paper."""
 
 
-class CodeError(ValueError):
-    """A code that breaks the rules of its space; the message is for the user."""
-
-
-class SearchSpace(Decisions, Sharing, Mixing, abc.ABC):
+class SearchSpace(Decisions, Sharing, Mixing, Tabled, abc.ABC):
     """A decision process, and what its codes mean."""
 
     name: str

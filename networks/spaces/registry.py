@@ -10,6 +10,7 @@ from blockqnn.networks.graph import Graph, expanded
 from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.matching import Side
 from blockqnn.networks.plan import Plan
+from blockqnn.networks.spaces.chain.space import ChainSpace
 from blockqnn.networks.spaces.contract import Code, CodeError, Design, SearchSpace
 from blockqnn.networks.spaces.nasbench201.space import CellSpace
 from blockqnn.networks.spaces.nsc.space import BlockSpace
@@ -31,6 +32,8 @@ SPACES: dict[str, SearchSpace] = {
         NasSpace(NAS_STRIDES),
         MacroSpace(),
         *(RecurrentSpace(family) for family in CELL_FAMILIES.values()),
+        # As it is while no table has made it; `space_named` knows those that one has.
+        ChainSpace({"first": ("0", "1"), "second": ("0", "1", "2")}),
     )
 }
 """Name to space. A new space is a line here; the first is the one of runs that name none."""
@@ -44,7 +47,7 @@ def space_named(name: str, max_layers: int | None = None) -> SearchSpace:
     """A space by its name.
 
     Args:
-        name: one of `SPACES`.
+        name: one of `SPACES`, with a colon and its decisions behind it where a table makes it.
         max_layers: most layers of a design, where the space has such a limit;
             None for the usual limit.
 
@@ -54,9 +57,10 @@ def space_named(name: str, max_layers: int | None = None) -> SearchSpace:
     Raises:
         CodeError: if there is no such space.
     """
-    if name not in SPACES:
+    kind, colon, decisions = name.partition(":")
+    if kind not in SPACES:
         raise CodeError(f"There is no search space {name!r}; allowed: {', '.join(SPACES)}.")
-    space = SPACES[name]
+    space = SPACES[kind].described(decisions) if colon else SPACES[kind]
     return space if max_layers is None else space.limited(max_layers)
 
 

@@ -197,6 +197,8 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "few_shot_darts_nasbench201",
         "few_shot_digits",
         "few_shot_nasbench201",
+        "ground_digits",
+        "ground_nasbench201",
         "nas",
         "nas_cell_ptb",
         "nas_digits",

@@ -34,6 +34,8 @@ OF_METHODS = [
     "few_shot_darts_nasbench201",
     "few_shot_digits",
     "few_shot_nasbench201",
+    "ground_digits",
+    "ground_nasbench201",
     "nas",
     "nas_cell_ptb",
     "nas_digits",

@@ -16,8 +16,12 @@ SOURCES = sorted(
 )
 # In capitals this is a word of the field, and of titles of papers.
 WORDS = ("nas",)
+# Networks are also executed as chains: as the name of a space this stands alone in quotes.
+QUOTED = ("chain",)
+PLAIN = [name for name in SPACES if name not in (*WORDS, *QUOTED)]
 NAMES = re.compile(
-    rf"\b((?i:{'|'.join(name for name in SPACES if name not in WORDS)})|{'|'.join(WORDS)})\b"
+    rf"\b((?i:{'|'.join(PLAIN)})|{'|'.join(WORDS)})\b"
+    rf"|[\"'=](?:{'|'.join(QUOTED)})[\"':]"
 )
 CLASSES = {type(space).__name__ for space in SPACES.values()}
 OPEN = {"blockqnn.networks.spaces.contract", "blockqnn.networks.spaces.registry"}
@@ -31,7 +35,10 @@ def test_there_are_sources():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_space_is_named(path):
     text = path.read_text(encoding="utf-8")
-    assert NAMES.findall(text) == []
+    if path.is_relative_to(ROOT / "blockqnn" / "contests"):
+        # A method that is called like the space in which it was published.
+        text = text.replace('"darts":', "")
+    assert NAMES.search(text) is None
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module:
             if node.module.startswith("blockqnn.networks.spaces"):
