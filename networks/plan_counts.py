@@ -17,6 +17,12 @@ def parameters(plan: Plan) -> int:
     return sum(math.prod(shape) for layer in plan for shape in layer.parameter_shapes.values())
 
 
+def shared_parameters(plan: Plan) -> int:
+    """The number of trained numbers of a plan, some of whose layers have the same arrays."""
+    own = {layer.bank_key: sum(map(math.prod, layer.parameter_shapes.values())) for layer in plan}
+    return sum(own.values())
+
+
 def flops(plan: Plan) -> int:
     """FLOPs of a plan for one image, forward; see the module for what counts."""
     return sum(2 * layer.operation.multiply_accumulates(layer) for layer in plan)

@@ -11,9 +11,10 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent
 from blockqnn.errors import UserError
+from blockqnn.measure import measure_in
 from blockqnn.mixture_settings import PERTURBATION
 from blockqnn.networks.shares import entropy, shares_of
-from blockqnn.networks.spaces.contract import CONVOLUTION, Code
+from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.reward import guessing_reward
 from blockqnn.runs.mixtures import CHOSEN, DECISIONS, EPOCHS
@@ -39,7 +40,7 @@ class MixtureSearch:
     """Trains a mixture epoch by epoch, or goes on with it; each epoch's design is a trial.
 
     What has ended is in the store, and the banks lie beside it. An epoch that was cut short is
-    trained again from the bank before it, on the same images.
+    trained again from the bank before it, on the same data.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class MixtureSearch:
         self._records: list[dict[str, Any]] = list(facts.get(EPOCHS, []))
         self._decisions: list[dict[str, str]] = list(facts.get(DECISIONS, []))
         self._chosen: dict[str, Any] | None = facts.get(CHOSEN)
-        self._said = 0.0
+        self._said, self._measure = 0.0, measure_in(settings.layout)
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
 
     @property
@@ -112,14 +113,20 @@ class MixtureSearch:
             f"{cell} {', '.join(f'{n} {what}' for what, n in own.items())}"
             for cell, own in last["tally"].items()
         )
+        whole, derived = (
+            f"{self._measure.figure(last[name], 1)}{self._measure.unit}"
+            for name in ("accuracy", "derived_accuracy")
+        )
+        named = "" if self._measure.unit else f"{self._measure.name} of the "
         line = (
-            f"  {of}: loss {last['loss']:.3f}, mixture {last['accuracy']:.1f} %, derived cell with "
-            f"its weights {last['derived_accuracy']:.1f} %; {counts}, none first on "
+            f"  {of}: loss {last['loss']:.3f}, {named}mixture {whole}, derived cell with "
+            f"its weights {derived}; {counts}, none first on "
             f"{last['none']} of {self._edges} edges"
         )
         if last.get("eigenvalue") is not None:
             line += f"; eigenvalue {last['eigenvalue']:.3g}"
-        return line + ("" if last["convolutions"] else ". It has NO CONVOLUTION.")
+        lacking = self._space.essential_words.upper()
+        return line + ("" if last["convolutions"] else f". It has NO {lacking}.")
 
     def scalars(self, number: int) -> dict[str, float]:
         """What TensorBoard is told of the epoch of a trial, by its number."""
@@ -186,7 +193,9 @@ class MixtureSearch:
             ),
             "entropy": {name: entropy(own) for name, own in shares.items()},
         }
-        record["convolutions"] = sum(own[CONVOLUTION] for own in record["tally"].values())
+        record["convolutions"] = sum(
+            own[what] for own in record["tally"].values() for what in self._space.essential
+        )
         trial = self._trial(epoch + 1, code, outcome, record, begun)
         self._records.append(record)
         self._store.add_trial(trial, {EPOCHS: self._records, "iterations": epoch + 1})
@@ -264,7 +273,9 @@ class MixtureSearch:
             lines.insert(0, f"Stopped after epoch {len(self._records)}: {reason}.")
         if not record["convolutions"]:
             lines.append(
-                "WARNING: it has no convolution, as happens where a mixture collapses; "
-                "--stop_eigenvalue=1.3, --stop_skips=2 or --selection=perturbation may help."
+                f"WARNING: it has no {self._space.essential_words}, as happens where a mixture "
+                "collapses; --stop_eigenvalue=1.3, "
+                f"{'' if self._settings.layout.of_words else '--stop_skips=2 '}"
+                "or --selection=perturbation may help."
             )
         return lines

@@ -17,10 +17,10 @@ from blockqnn.mixture_settings import (
 )
 from blockqnn.networks.mixed_plan import edges_of
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.plan_counts import parameters
+from blockqnn.networks.plan_counts import shared_parameters
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.settings import UNCHANGED, SearchSettings
-from blockqnn.supernet_settings import ADAM, SupernetSettings
+from blockqnn.supernet_settings import ADAM, MOMENTUM, SupernetSettings
 
 _ORDERS = {
     FIRST: "first order: alpha learns on one half of the training images, weights on the other",
@@ -29,6 +29,23 @@ _ORDERS = {
     ALTERNATING: "alpha and weights learn in turn on all training images (a control)",
     JOINT: "alpha and weights learn at once on all training images (a control)",
 }
+
+
+_ON_WORDS = {
+    FIRST: "first order: alpha learns on the validation text, weights on the training text",
+    SECOND: "second order: alpha learns on the validation text where weights will be after a step "
+    "on the training text",
+    ALTERNATING: "alpha and weights learn in turn on the training text (a control)",
+    JOINT: "alpha and weights learn at once on the training text (a control)",
+}
+
+
+def descent_words(own: SupernetSettings) -> str:
+    """The optimiser of a supernet and its rate, in words."""
+    name = "descent" if own.optimiser == MOMENTUM and not own.momentum else own.optimiser
+    if own.least_rate == own.learning_rate:
+        return f"{name} at {own.learning_rate:g}"
+    return f"{name} from {own.learning_rate:g}"
 
 
 def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: MixtureSettings) -> str:
@@ -46,19 +63,21 @@ def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: Mixt
     layout = dataclasses.replace(settings.layout, unscaled=True)
     plan = space.mixture_plan(layout, mixture.partial_channels)
     rows = space.mixture_rows(mixture.partial_channels)
-    numbers, of_rows = parameters(plan), sum(len(row.choices) for row in rows)
+    numbers, of_rows = shared_parameters(plan), sum(len(row.choices) for row in rows)
     arrays = 3 if own.optimiser == ADAM else 2
-    order = _ORDERS[mixture.bilevel]
+    of_words = layout.of_words
+    order = (_ON_WORDS if of_words else _ORDERS)[mixture.bilevel]
     if mixture.bilevel == SECOND and mixture.hessian == DIFFERENCE:
         order += ", by a finite difference"
     lines = [
-        f"mixture, {counted(own.epochs, 'epoch')} in batches of {own.batch_size}, {own.optimiser} "
-        f"from {own.learning_rate:g} to {own.least_rate:g}"
+        f"mixture, {counted(own.epochs, 'epoch')} in batches of {own.batch_size}, "
+        f"{descent_words(own)}"
+        + ("" if own.least_rate == own.learning_rate else f" to {own.least_rate:g}")
         + ("" if own.augmentation == UNCHANGED else f", images {own.augmentation} and mirrored"),
         order,
         f"{in_units(numbers)} parameters and {of_rows} of alpha, "
-        f"{in_units(4 * arrays * numbers)}B with the optimiser's state;",
-        _maps(plan, own, mixture),
+        f"{in_units(4 * arrays * numbers)}B with the optimiser's state{'.' if of_words else ';'}",
+        *([] if of_words else [_maps(plan, own, mixture)]),
     ]
     if mixture.partial_channels > 1:
         lines.append(f"One in {mixture.partial_channels} channels goes through the operations.")
@@ -67,7 +86,7 @@ def mixture_words(settings: SearchSettings, own: SupernetSettings, mixture: Mixt
             "Then a choice after the other by what it costs to remove, each followed by "
             f"{counted(mixture.perturbation_epochs, 'epoch')}."
         )
-    lines.append("The test split is never looked at.")
+    lines.append(f"The test {'text is never read' if of_words else 'split is never looked at'}.")
     return "\n".join(lines)
 
 
