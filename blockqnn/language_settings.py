@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 ASGD = "asgd"
 """Plain descent that turns to averaged descent when validation gets no better."""
@@ -10,7 +11,9 @@ ASGD = "asgd"
 
 @dataclasses.dataclass(frozen=True)
 class LanguageRecipe:
-    """What a language model is trained by; the defaults are those of the search of DARTS.
+    """What a language model is trained by.
+
+    The defaults are those of a search of Liu, Simonyan, Yang, ICLR 2019, appendix A.1.2.
 
     Attributes:
         bptt_steps: words that errors go back in time; the state goes on from window to window.
@@ -56,3 +59,8 @@ class LanguageRecipe:
 def window_count(length: int, steps: int) -> int:
     """Windows of an epoch of sequences of so many words; each epoch begins at another word."""
     return max(0, (length - steps) // steps)
+
+
+def language_recipe(given: Any) -> LanguageRecipe | None:
+    """The settings of what JSON has as an object; None, and settings, as they are."""
+    return LanguageRecipe(**given) if isinstance(given, dict) else given

@@ -9,7 +9,7 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.growing import Growth
 from blockqnn.agents.registry import AgentConfig, make_agent
-from blockqnn.language_settings import LanguageRecipe
+from blockqnn.language_settings import LanguageRecipe, language_recipe
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match
@@ -125,9 +125,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Makes settings of what JSON has as an object."""
-        given: Any = self.language
-        if isinstance(given, dict):
-            object.__setattr__(self, "language", LanguageRecipe(**given))
+        object.__setattr__(self, "language", language_recipe(self.language))
 
     def drawn_out(self, epochs: int) -> Recipe:
         """The same recipe with other epochs, its schedule of learning rates in proportion."""

@@ -164,11 +164,12 @@ def layout(
         *(values["image_size"], values["image_size"]),
         values["channels"],
     )
-    whole = values["layout"] == WHOLE or values["cell_rules"] == OWN_RULES
-    rules = values["network_rules" if whole else "cell_rules"]
     of_words = values["layout"] == LANGUAGE
     if of_words:
         rules = "" if values["node_rules"] == OWN_NODES else values["node_rules"]
+    else:
+        whole = values["layout"] == WHOLE or values["cell_rules"] == OWN_RULES
+        rules = values["network_rules" if whole else "cell_rules"]
     found = Layout(
         kind=values["layout"],
         filters=values["filters"],
@@ -177,7 +178,7 @@ def layout(
         width=width,
         channels=channels,
         classes=values["classes"] if classes is None else classes,
-        cells=values["cells"],
+        cells=0 if of_words else values["cells"],
         rules="" if rules == OWN_RULES else rules,
         untied=of_words and values["untied"],
     )

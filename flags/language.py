@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from blockqnn.data.text_source import is_text
+from blockqnn.flags import preset_files
 from blockqnn.flags.parsing import FlagSet, Owner
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.layout import LANGUAGE
 from blockqnn.networks.spaces.registry import stacking_rules
 
 OWN_NODES = "own"
+_PRESET = "rnn_text"
 
 _SHARES = {
     "word_dropout": "share of the vocabulary that a window does not see",
@@ -92,6 +96,12 @@ def take_usual(flags: FlagSet) -> None:
         for name in ("mu", "rho"):
             if not flags.values[name].present:
                 flags.values[name].value = 0.0
+
+
+def preset_for(arguments: Sequence[str]) -> str:
+    """The preset of a search whose data are a text and that names none; empty for other data."""
+    named = preset_files.values_named("dataset", arguments)
+    return _PRESET if named and is_text(named[-1]) else ""
 
 
 def language_recipe(values: dict[str, Any]) -> LanguageRecipe | None:

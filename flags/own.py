@@ -25,6 +25,7 @@ from blockqnn.workers.machine import placing_environment
 from blockqnn.workers.placement import available_cores, has_tpu, visible_gpus
 
 PRESET = "own"
+PRESET_NOTE = "The data are not those of the default preset, so the preset is {0} (--preset={0})."
 _ANY_SIDE = 8
 _RUNS = pathlib.Path("runs")
 _SIZE = re.compile(r":\d+x\d+$")

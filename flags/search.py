@@ -178,10 +178,9 @@ def parse(
     """
     notes = []
     if not recorded and _is_about_other_data(arguments):
-        notes.append(
-            "The data are not those of the default preset, so the preset is own (--preset=own)."
-        )
-        arguments = [f"--preset={own.PRESET}", *arguments]
+        preset = language.preset_for(arguments) or own.PRESET
+        notes.append(own.PRESET_NOTE.format(preset))
+        arguments = [f"--preset={preset}", *arguments]
     given = _read(arguments, recorded)
     run_dir = _run_directory(given)
     if not given.continues:

@@ -14,6 +14,7 @@ from blockqnn.flags import (
     parsing,
     preset_files,
     training_start,
+    training_words,
 )
 from blockqnn.flags import data as data_flags
 from blockqnn.flags.verb import Verb
@@ -28,6 +29,7 @@ from blockqnn.full_training.settings import (
     Saving,
     TrainSettings,
 )
+from blockqnn.full_training.words_settings import WordsTrainSettings
 from blockqnn.networks.layout import OF_CELLS
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import layouts
@@ -58,7 +60,8 @@ def define() -> parsing.FlagSet:
         "train",
         "BLOCK",
         "Trains a block to the end and measures it on the test split; the same command continues. "
-        "BLOCK is what show takes; of a RUN_DIR alone the best is trained, or its --top best.",
+        "BLOCK is what show takes; of a RUN_DIR alone the best is trained, or its --top best. A "
+        "recurrent cell has flags of its own: train lstm --help.",
     )
     _define_training(flags)
     _define_network_and_data(flags)
@@ -181,7 +184,7 @@ def _define_network_and_data(flags: parsing.FlagSet) -> None:
     )
 
 
-def parse(arguments: Sequence[str]) -> TrainSettings:
+def parse(arguments: Sequence[str]) -> TrainSettings | WordsTrainSettings:
     """Turns the command line of `train` into settings.
 
     Args:
@@ -193,6 +196,8 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     Raises:
         UserError: if the command line cannot be used.
     """
+    if training_words.reads_words(arguments):
+        return training_words.parse(arguments)
     begin = training_start.start(define, arguments)
 
     def read(more: Sequence[str]) -> preset_files.Given:
@@ -261,10 +266,24 @@ def _data(values: dict[str, Any]) -> FullData:
     )
 
 
-def _run(settings: TrainSettings) -> int:
+def _run(settings: TrainSettings | WordsTrainSettings) -> int:
+    if isinstance(settings, WordsTrainSettings):
+        from blockqnn.full_training.words_command import train_words
+
+        return train_words(settings, sys.stdout)
     from blockqnn.full_training.command import train
 
     return train(settings, sys.stdout)
 
 
-TRAIN = Verb("train", define, parse, _run, preset_files.TRAINING_PRESETS)
+class _TrainVerb(Verb[TrainSettings | WordsTrainSettings]):
+    """The verb whose flags are those of recurrent cells where the block is one."""
+
+    def help(self, arguments: Sequence[str]) -> str:
+        """See `Verb.help`."""
+        if training_words.reads_words(arguments):
+            return preset_files.help_of(training_words.define, training_words.PRESETS, arguments)
+        return super().help(arguments)
+
+
+TRAIN = _TrainVerb("train", define, parse, _run, preset_files.TRAINING_PRESETS)

@@ -89,9 +89,9 @@ def penalties(plan: Plan, language: LanguageRecipe, values: Mapping[int, Any]) -
     found = jnp.float32(0)
     plain, dropped = cell_outputs(plan, values)
     if language.activation_penalty:
-        found += language.activation_penalty * jnp.mean(_square(dropped))
+        found += language.activation_penalty * jnp.mean(square(dropped))
     if language.temporal_penalty:
-        found += language.temporal_penalty * jnp.mean(_square(plain[1:] - plain[:-1]))
+        found += language.temporal_penalty * jnp.mean(square(plain[1:] - plain[:-1]))
     return found
 
 
@@ -166,5 +166,6 @@ def perplexity_of(
     return math.exp(min(mean, 700.0)) if math.isfinite(mean) else math.inf
 
 
-def _square(array: jax.Array) -> jax.Array:
+def square(array: jax.Array) -> jax.Array:
+    """The squares of an array's numbers, in float32."""
     return jnp.square(array.astype(jnp.float32))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from blockqnn.children.execution import compute_dtype, descend, initial_moments
 from blockqnn.children.language_loss import (
     penalties,
     perplexity_of,
+    square,
     summed_loss,
     window_loss,
     window_of,
@@ -23,6 +24,23 @@ from blockqnn.networks.initial import Weights
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.sequence import mask_shapes, zero_states
 from blockqnn.settings import Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgramState:
+    """All that training goes on with.
+
+    Attributes:
+        parameters: for each layer its trained arrays.
+        moments: arrays of the optimiser, in its order.
+        average: of the weights; None where descent has not turned to it.
+        averaged: windows that it is the mean of.
+    """
+
+    parameters: Weights
+    moments: list[np.ndarray]
+    average: Weights | None
+    averaged: int
 
 
 class LanguageProgram:
@@ -77,6 +95,21 @@ class LanguageProgram:
         moments = initial_moments(self._optimiser, parameters)
         self._state = jax.device_put((parameters, moments))
         self._average, self._averaged = None, 0
+
+    def state(self) -> ProgramState:
+        """What training goes on with."""
+        parameters, moments = jax.device_get(self._state)
+        average = None if self._average is None else jax.device_get(self._average)
+        return ProgramState(parameters, jax.tree.leaves(moments), average, self._averaged)
+
+    def resume(self, state: ProgramState) -> None:
+        """Goes on with what `state` returned."""
+        self.start(state.parameters)
+        structure = jax.tree.structure(self._state[1])
+        moments = jax.tree.unflatten(structure, state.moments)
+        self._state = jax.device_put((state.parameters, moments))
+        if state.average is not None:
+            self._average, self._averaged = jax.device_put(state.average), state.averaged
 
     def begin_average(self) -> None:
         """From here on the weights are the mean of all that follow."""
@@ -176,7 +209,7 @@ class LanguageProgram:
 
 def clipped(gradients: Any, most: float) -> Any:
     """Gradients scaled down to a norm over all of them, where theirs is larger."""
-    norm = optax.global_norm(gradients)
+    norm = jnp.sqrt(sum(jnp.sum(square(gradient)) for gradient in jax.tree.leaves(gradients)))
     factor = jnp.minimum(1.0, most / jnp.maximum(norm, 1e-12))
     return jax.tree.map(lambda gradient: gradient * factor, gradients)
 

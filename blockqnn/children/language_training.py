@@ -36,22 +36,33 @@ class CompiledModel:
 
 
 @dataclasses.dataclass
+class Progress:
+    """What epochs have come to so far.
+
+    Attributes:
+        perplexities: on the validation text after each epoch.
+        losses: mean training loss of each epoch, in nats.
+        averaged_after: epochs after which its weights became averages; 0 for never.
+    """
+
+    perplexities: list[float] = dataclasses.field(default_factory=list)
+    losses: list[float] = dataclasses.field(default_factory=list)
+    averaged_after: int = 0
+
+
+@dataclasses.dataclass
 class TrainedModel:
     """A language model after training.
 
     Attributes:
         program: holds its weights.
-        perplexities: on the validation text after each epoch.
-        losses: mean training loss of each epoch, in nats.
-        averaged_after: epochs after which its weights became averages; 0 for never.
+        epochs: what they came to.
         compile_seconds: spent on compiling.
         train_seconds: spent on the rest.
     """
 
     program: LanguageProgram
-    perplexities: list[float]
-    losses: list[float]
-    averaged_after: int
+    epochs: Progress
     compile_seconds: float
     train_seconds: float
 
@@ -96,7 +107,8 @@ def train_model(
     train: np.ndarray,
     validation: np.ndarray,
     seed: int,
-    after_epoch: Callable[[int, float, float], None] = lambda epoch, loss, perplexity: None,
+    after_epoch: Callable[[Progress], bool] = lambda so_far: True,
+    before: Progress | None = None,
 ) -> TrainedModel:
     """Trains a language model by the recipe.
 
@@ -106,7 +118,9 @@ def train_model(
         train: numbers of words, int32 [N].
         validation: likewise.
         seed: of the weights, of dropout, and of where epochs begin.
-        after_epoch: told of each epoch, from 1, its loss and its perplexity.
+        after_epoch: told of each epoch that has ended; says whether to go on.
+        before: epochs after which the program is already, as `LanguageProgram.resume` left it;
+            None to begin.
 
     Returns:
         The trained model.
@@ -116,28 +130,26 @@ def train_model(
     """
     assert recipe.language is not None
     start, program = time.perf_counter(), model.program
-    program.start(initial_weights(model.plan, seed, recipe.language.first_weights))
+    if before is None:
+        program.start(initial_weights(model.plan, seed, recipe.language.first_weights))
+    so_far = before or Progress()
     text = streams(train, recipe.batch_size)
     windows = window_count(len(text), recipe.language.bptt_steps)
-    perplexities: list[float] = []
-    losses: list[float] = []
-    averaged_after = 0
-    for epoch in range(recipe.epochs):
+    for epoch in range(len(so_far.losses), recipe.epochs):
         rates = recipe.learning_rate * relative_rates(recipe, epoch, windows)
         loss = program.train_epoch(text, rates, seed, epoch)
         if not math.isfinite(loss):
             raise TrainingError(f"loss is {loss} in epoch {epoch + 1}")
-        losses.append(loss)
-        perplexities.append(program.perplexity(validation))
-        after_epoch(epoch + 1, loss, perplexities[-1])
+        so_far.losses.append(loss)
+        so_far.perplexities.append(program.perplexity(validation))
         patience = recipe.language.averaging_patience if recipe.optimiser == ASGD else 0
-        if patience and not program.averages and no_better(perplexities, patience):
+        if patience and not program.averages and no_better(so_far.perplexities, patience):
             program.begin_average()
-            averaged_after = epoch + 1
+            so_far.averaged_after = epoch + 1
+        if not after_epoch(so_far):
+            break
     seconds = time.perf_counter() - start
-    return TrainedModel(
-        program, perplexities, losses, averaged_after, model.compile_seconds, seconds
-    )
+    return TrainedModel(program, so_far, model.compile_seconds, seconds)
 
 
 def no_better(perplexities: Sequence[float], patience: int) -> bool:

@@ -43,7 +43,7 @@ COLOURS: Mapping[str, Colour] = {
     "concat": Colour("#2fb88f", "#00795a", "#111111", "bars"),
     "zero": Colour("#333333", "#767676", "#ffffff", "round", dashed=True),
     "activation": Colour("#d55e00", "#a04600", "#111111", "ellipse", dashed=True),
-    "multiply": Colour("#56b4e9", "#2a7fb0", "#111111", "hexagon", dashed=True),
+    "multiply": Colour("#7f26d8", "#b184ea", "#ffffff", "hexagon", dashed=True),
     OUTPUT: Colour("#e4e6ea", "#767676", "#111111", "round"),
 }
 """Kind of node to its looks."""

@@ -121,7 +121,7 @@ class OnWords:
         """See `Teaching.train`."""
         train, validation = parts
         trained = train_model(child, self._recipe, train, validation, seed)
-        return Taught(tuple(map(as_accuracy, trained.perplexities)))
+        return Taught(tuple(map(as_accuracy, trained.epochs.perplexities)))
 
 
 def teaching_of(layout: Layout, recipe: Recipe) -> Teaching:

@@ -125,7 +125,7 @@ HIGHWAYS: Mapping[str, OperationEntry] = MappingProxyType(
         for name in ("tanh", "relu", "sigmoid", "identity")
     }
 )
-"""Nodes of cells of ENAS and DARTS, `s + sigmoid(c) (f(g) - s)`, by the name of f."""
+"""Nodes with a gate, `s + sigmoid(c) (f(g) - s)`, by the name of f."""
 
 COMBINATIONS: Mapping[str, OperationEntry] = MappingProxyType(
     {"add": Recurrent.ADD, "mul": Recurrent.MULTIPLY}

@@ -96,7 +96,7 @@ def relu(placed: Placed, parameters: Arrays, inputs: Inputs) -> jax.Array:
 
 
 def _highway(inputs: Inputs, candidate: jax.Array, gate: jax.Array) -> jax.Array:
-    """`s + sigmoid(c) (f(g) - s)`, section 3.1.2 of the DARTS paper."""
+    """`s + sigmoid(c) (f(g) - s)`, Liu, Simonyan, Yang, ICLR 2019, section 3.1.2."""
     return inputs[1] + jax.nn.sigmoid(gate) * (candidate - inputs[1])
 
 

@@ -8,7 +8,7 @@ from blockqnn.networks.initial import Weights, stream_of
 from blockqnn.networks.plan import PlacedLayer, Plan
 
 USUAL_RANGE = 0.04
-"""Of the code of DARTS: weights are uniform within it, biases 0."""
+"""Weights are uniform within it, biases 0: as in the code of Liu, Simonyan, Yang, ICLR 2019."""
 
 
 def initial_weights(plan: Plan, seed: int, within: float = USUAL_RANGE) -> Weights:

@@ -12,7 +12,7 @@ from blockqnn.children import training
 from blockqnn.children.devices import worker_devices
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError
-from blockqnn.evaluation import training as train_evaluator
+from blockqnn.evaluation import teaching as train_evaluator
 from blockqnn.evaluation.training import TrainEvaluator
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.nsc.codes import check
