@@ -18,6 +18,7 @@ from blockqnn.calibration.longer_training import on_its_data, outcomes
 from blockqnn.errors import INTERRUPTED
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.listing import counted, duration, number, table
+from blockqnn.measure import Measure, measure_of
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import read_run
@@ -71,11 +72,13 @@ def check_scores(search: SearchSettings, run: RunSettings, count: int, stream: T
         found = store.facts()[CHECK]
     print(f"\n{in_words(sample, found, others)}", file=stream)
     if drawn:
-        own_scores = [trial.accuracies[-1] for trial in scored]
+        own_scores, measure = [t.accuracies[-1] for t in scored], measure_of(scored[0].code)
+        scores = "score" if measure.unit else f"have a {measure.name} by shared weights of"
         print(
-            f"{counted(len(drawn), 'design')} drawn at random score {number(fmean(drawn))} % on "
-            f"average and {number(max(drawn))} % at best; the {len(own_scores)} of the search "
-            f"{number(fmean(own_scores))} and {number(max(own_scores))} %.",
+            f"{counted(len(drawn), 'design')} drawn at random {scores} "
+            f"{_mean_in_words(measure, drawn)} on average and {measure.in_words(max(drawn))} at "
+            f"best; the {len(own_scores)} of the search {_mean_in_words(measure, own_scores)} and "
+            f"{measure.in_words(max(own_scores))}.",
             file=stream,
         )
     return 0
@@ -162,7 +165,7 @@ def _train(
             }
             found = {**found, str(place): own}
             store.set_facts({CHECK: found})
-            said = outcome.reason or f"{number(accuracy)} %"
+            said = outcome.reason or measure_of(missing[0].code).in_words(accuracy)
             print(f"  {done:3} of {len(jobs)}: trial {place}, {said}", file=stream, flush=True)
     return sample
 
@@ -198,8 +201,11 @@ def in_words(
             name: np.array([scores.get(trial.number, 0.0) for trial, _ in ended])
             for name, scores in others.items()
         },
-        PARAMETERS: np.array([float(trial.parameters) for trial, _ in ended]),
     }
+    counts = np.array([float(trial.parameters) for trial, _ in ended])
+    if len(set(counts)) > 1:
+        # Cells of one size may all have as many, which ranks nothing.
+        values[PARAMETERS] = counts
     rows, taus = [], {}
     for name, these in values.items():
         tau, rho = bootstrap(kendall, these, own), bootstrap(spearman, these, own)
@@ -215,17 +221,23 @@ def in_words(
         )
     seconds = sum(each["seconds"] for _, each in ended)
     best = max(ended, key=lambda pair: pair[0].accuracies[-1])
+    measure = measure_of(best[0].code)
     lines = [
-        f"Rank correlation with the accuracy of {len(ended)} networks with weights of their own "
-        f"({duration(seconds)}), 95 % bootstrap intervals:",
+        f"Rank correlation with the {measure.name} of {len(ended)} networks with weights of their "
+        f"own ({duration(seconds)}), 95 % bootstrap intervals:",
         table(["Kendall", "Spearman", "of"], rows),
         f"The one of the highest score among them, trial {best[0].number}, has "
-        f"{number(best[1]['accuracy'])} % of its own; the best of them has {number(own.max())} %, "
-        f"their mean is {number(own.mean())} %.",
+        f"{measure.in_words(best[1]['accuracy'])} of its own; the best of them has "
+        f"{measure.in_words(own.max())}, their mean is {_mean_in_words(measure, own)}.",
     ]
-    if not taus[SCORE] > taus[PARAMETERS]:
+    if PARAMETERS in taus and not taus[SCORE] > taus[PARAMETERS]:
         lines.append(
             "The scores rank designs no better than their number of parameters does, "
             "which costs nothing."
         )
     return "\n".join(lines)
+
+
+def _mean_in_words(measure: Measure, kept: Sequence[float] | np.ndarray) -> str:
+    """The mean of what is read."""
+    return f"{number(fmean(measure.value(float(each)) for each in kept))}{measure.unit}"

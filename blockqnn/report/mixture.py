@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockqnn.measure import measure_in
 from blockqnn.networks.shares import shares_of
 from blockqnn.networks.spaces.contract import CodeError
 from blockqnn.report.columns import short
@@ -80,10 +81,15 @@ def _part(run: RunRecord, name: str) -> dict[str, Any]:
 
 def _sentences(run: RunRecord) -> list[str]:
     last = run.epochs[(run.chosen or len(run.epochs)) - 1]
+    measure = measure_in(run.layout)
+    whole, derived = (
+        f"{measure.figure(float(last[name]), 1)}{measure.unit}"
+        for name in ("accuracy", "derived_accuracy")
+    )
     found = [
         "The mixture, the derived cell with its weights and the cell trained by itself are three "
-        f"networks: the mixture has {float(last['accuracy']):.1f} %, the derived cell with its "
-        f"weights {float(last['derived_accuracy']):.1f} %; what it has by itself, finals say.",
+        f"networks: the mixture has {'' if measure.unit else 'perplexity '}{whole}, the derived "
+        f"cell with its weights {derived}; what it has by itself, finals say.",
         f"On {int(last['none'])} of {len(last['alpha'])} edges none has the largest share, which "
         "says little by itself: batch norm undoes its size.",
     ]
@@ -101,8 +107,9 @@ def _sentences(run: RunRecord) -> list[str]:
     elif run.chosen:
         found.insert(0, f"The cell of epoch {run.chosen} is the result, trial {run.chosen}.")
     found = [*splits, *found]
-    if not any(int(counts["convolution"]) for counts in last["tally"].values()):
-        found.append("Warning: the derived cell has no convolution.")
+    essential = run.space.essential
+    if not any(int(counts[what]) for counts in last["tally"].values() for what in essential):
+        found.append(f"Warning: the derived cell has no {run.space.essential_words}.")
     return found
 
 

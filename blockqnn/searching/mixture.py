@@ -11,6 +11,7 @@ from typing import Any
 
 from blockqnn.agents.contract import Agent
 from blockqnn.errors import UserError
+from blockqnn.measure import measure_in
 from blockqnn.mixture_settings import PERTURBATION
 from blockqnn.networks.spaces.registry import space_named
 from blockqnn.runs.mixtures import CHOSEN, DECISIONS, EPOCHS, SPLITS, part_of
@@ -39,7 +40,7 @@ class MixtureSearch:
 
     Where it is split, its parts are trained one after the other, each from its parent's last bank.
     What has ended is in the store, and the banks lie beside it. An epoch that was cut short is
-    trained again from the bank before it, on the same images.
+    trained again from the bank before it, on the same data.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class MixtureSearch:
         self._splits: dict[str, Any] = dict(facts.get(SPLITS, {}))
         self._chosen: dict[str, Any] | None = facts.get(CHOSEN)
         self._find_parts()
-        self._said = 0.0
+        self._said, self._measure = 0.0, measure_in(settings.layout)
         self.pace = Pace(settings, float(facts.get(SECONDS, 0.0)))
 
     @property
@@ -116,7 +117,7 @@ class MixtureSearch:
         if 1 < within < part.epochs and now - self._said < _SECONDS:
             return ""
         self._said = now
-        return epoch_words(self._records[number - 1], part, within, len(self._space.mixture_rows()))
+        return epoch_words(self._records[number - 1], part, within, self._space, self._measure)
 
     def last_epoch(self) -> EpochEnded:
         """How far the training is, for the status file."""
@@ -143,7 +144,9 @@ class MixtureSearch:
         """What is to be said at the end, in sentences."""
         if self._chosen is None:
             return []
-        return ending(self._chosen, self._records, self._parts, self._splits)
+        return ending(
+            self._chosen, self._records, self._parts, self._splits, self._space, self._measure
+        )
 
     def _find_parts(self) -> None:
         self._parts = parts_of(self._supernet, self._space, cuts_from_fact(self._splits))

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blockqnn.measure import Measure
+from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.runs.supernet_record import split_words
 from blockqnn.searching.mixture_parts import numbers_of, results_of
 from blockqnn.searching.supernet_paths import CONTROL, Part
 
 
-def epoch_words(record: Mapping[str, Any], part: Part, number: int, edges: int) -> str:
+def epoch_words(
+    record: Mapping[str, Any], part: Part, number: int, space: SearchSpace, measure: Measure
+) -> str:
     """An epoch in a line.
 
     Args:
         record: of it.
         part: of which it is.
         number: of it among the epochs of the part, from 1.
-        edges: of a cell of each kind together.
+        space: of the designs.
+        measure: by which they are judged.
 
     Returns:
         Loss, the accuracies of the mixture and of the derived cell, and what that consists of.
@@ -31,14 +36,21 @@ def epoch_words(record: Mapping[str, Any], part: Part, number: int, edges: int) 
         f"{cell} {', '.join(f'{n} {what}' for what, n in own.items())}"
         for cell, own in record["tally"].items()
     )
+    whole, derived = (
+        f"{measure.figure(record[name], 1)}{measure.unit}"
+        for name in ("accuracy", "derived_accuracy")
+    )
+    named = "" if measure.unit else f"{measure.name} of the "
     line = (
-        f"  {of}: loss {record['loss']:.3f}, mixture {record['accuracy']:.1f} %, derived cell with "
-        f"its weights {record['derived_accuracy']:.1f} %; {counts}, none first on "
-        f"{record['none']} of {edges} edges"
+        f"  {of}: loss {record['loss']:.3f}, {named}mixture {whole}, derived cell with "
+        f"its weights {derived}; {counts}, none first on "
+        f"{record['none']} of {len(space.mixture_rows())} edges"
     )
     if record.get("eigenvalue") is not None:
         line += f"; eigenvalue {record['eigenvalue']:.3g}"
-    return line + ("" if record["convolutions"] else ". It has NO CONVOLUTION.")
+    return line + (
+        "" if record["convolutions"] else f". It has NO {space.essential_words.upper()}."
+    )
 
 
 def ending(
@@ -46,6 +58,8 @@ def ending(
     records: Sequence[Mapping[str, Any]],
     parts: Sequence[Part],
     splits: Mapping[str, Any],
+    space: SearchSpace,
+    measure: Measure,
 ) -> list[str]:
     """What is said when a mixture is trained.
 
@@ -54,9 +68,11 @@ def ending(
         records: of all epochs.
         parts: of the search.
         splits: how it was split, where gradients said so.
+        space: of the designs.
+        measure: by which they are judged.
 
     Returns:
-        Sentences, a warning last where the result has no convolution.
+        Sentences, a warning last where the result has nothing that a cell needs.
     """
     trial = chosen["trial"]
     lines = [f"The derived cell is that of epoch {trial}, trial {trial}."]
@@ -67,8 +83,9 @@ def ending(
         lines.insert(0, f"Stopped after epoch {len(records)}: {chosen['reason']}.")
     if not records[trial - 1]["convolutions"]:
         lines.append(
-            "WARNING: it has no convolution, as happens where a mixture collapses; "
-            "--stop_eigenvalue=1.3, --stop_skips=2 or --selection=perturbation may help."
+            f"WARNING: it has no {space.essential_words}, as happens where a mixture collapses; "
+            f"--stop_eigenvalue=1.3, {'' if measure.inverse else '--stop_skips=2 '}or "
+            "--selection=perturbation may help."
         )
     return lines
 

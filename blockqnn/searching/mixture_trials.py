@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from blockqnn.networks.shares import entropy, shares_of
-from blockqnn.networks.spaces.contract import CONVOLUTION, Code, SearchSpace
-from blockqnn.reward import guessing_accuracy
+from blockqnn.networks.spaces.contract import Code, SearchSpace
+from blockqnn.reward import guessing_reward
 from blockqnn.searching.rewards import reward_of
 from blockqnn.searching.size import size_of
 from blockqnn.settings import SearchSettings
@@ -28,7 +28,7 @@ def record_of(
     Returns:
         The code; and what was found with the counts of operations, on how many edges `none` is
         first, the entropy of each row in nats, why the design is no network, if so, and the number
-        of convolutions.
+        of convolutions, or of what else a cell of the space needs.
     """
     shares = shares_of(found["alpha"])
     code = space.check(space.derived(shares))
@@ -44,7 +44,7 @@ def record_of(
         ),
         "entropy": {name: entropy(own) for name, own in shares.items()},
         "empty": space.design(code).emptiness,
-        "convolutions": sum(own[CONVOLUTION] for own in tally.values()),
+        "convolutions": sum(own[what] for own in tally.values() for what in space.essential),
     }
 
 
@@ -93,7 +93,7 @@ def trial_of(
         worker=outcome.worker,
         finished=max(time.time(), begun),
     )
-    guessing = guessing_accuracy(settings.layout.classes)
+    guessing = guessing_reward(settings.layout.classes, settings.reward)
     if empty:
         return dataclasses.replace(trial, reward=guessing)
     judged = dataclasses.replace(outcome, accuracies=(accuracy,), score=None)
