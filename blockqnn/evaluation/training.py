@@ -18,7 +18,7 @@ from blockqnn.children.compilation import (
     compilation_times,
     prune,
 )
-from blockqnn.children.devices import worker_devices
+from blockqnn.children.devices import divide_processor, local_devices, worker_devices
 from blockqnn.children.training import (
     CompiledChild,
     TrainingError,
@@ -63,6 +63,8 @@ class TrainEvaluator:
                 devices, or the cache or the table of lowerings cannot be used.
         """
         self._recipe, self._layout = recipe, layout
+        if worker.sharing_cores > 1:
+            divide_processor(worker.sharing_cores)
         devices = worker_devices(worker.devices)
         self._cache = begin_cache(worker.compilation_cache)
         lowerings_record()  # A table that is damaged is no matter of single children.
@@ -75,6 +77,8 @@ class TrainEvaluator:
             with _default_device(device):
                 self._parts.append(on_device(*parts))
         self.device = devices[0].device_kind
+        # Where nobody could divide the processor, there is one device.
+        self._cores = min(worker.sharing_cores, len(local_devices()))
         self.slots = len(devices)
         self.ahead = max(1, worker.compile_threads) if is_whole(recipe) else 0
         self._compilers = concurrent.futures.ThreadPoolExecutor(max(1, self.ahead), "compiler")
@@ -132,7 +136,7 @@ class TrainEvaluator:
         plan = design_plan(design_of(job.code), with_filters(self._layout, job.filters))
         # The default device is a matter of the thread.
         with _default_device(self._devices[slot]):
-            return compile_child(plan, self._recipe, *self._parts[slot])
+            return compile_child(plan, self._recipe, *self._parts[slot], self._cores)
 
     def _count(self) -> CompilationTimes:
         """What was spent on compiling since the outcome before; sometimes tidies the cache up."""
