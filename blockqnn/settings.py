@@ -281,6 +281,7 @@ class RunSettings:
         from_python: whether a call began the search, and not a command.
         finals: rounds of the finals that follow the search, as text; empty or `off` for none.
         check: designs that are trained at the end to check scores of shared weights.
+        share_batches: whether cores that no other child needs share the batches of one.
     """
 
     run_dir: pathlib.Path
@@ -299,3 +300,4 @@ class RunSettings:
     from_python: bool = False
     finals: str = ""
     check: int = 0
+    share_batches: bool = True

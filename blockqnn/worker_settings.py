@@ -29,12 +29,14 @@ class WorkerSettings:
             empty for one per user.
         compile_threads: children compiled at once while others train.
         dry: how long children take whose accuracies are made up.
+        sharing_cores: that share the batches of a child, where the processor trains layer by layer.
     """
 
     devices: int = 0
     compilation_cache: str = ""
     compile_threads: int = 1
     dry: DrySettings = DrySettings()
+    sharing_cores: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

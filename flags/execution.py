@@ -11,6 +11,8 @@ from blockqnn.flags.parsing import FlagSet, Owner
 from blockqnn.settings import RaySettings, RunSettings, WorkerSettings
 from blockqnn.workers.contract import INLINE, LOCAL, RAY
 
+SHARING, IDLE = "share", "idle"
+
 OPERATIONAL = (
     "preset",
     "flagfile",
@@ -18,6 +20,7 @@ OPERATIONAL = (
     "executor",
     "workers",
     "cores_per_worker",
+    "spare_cores",
     "devices_per_worker",
     "compilation_cache",
     "child_timeout_seconds",
@@ -75,6 +78,13 @@ def define_each(flags: FlagSet) -> None:
         "cores_per_worker",
         1,
         "cores that a worker is bound to where the CPU trains; 0 for no binding",
+    )
+    flags.choice(
+        "spare_cores",
+        SHARING,
+        (SHARING, IDLE),
+        "where the CPU trains fewer children at once than it has cores: share the batches of each, "
+        "where they are large enough, or leave cores idle",
     )
     flags.number(
         "gpus_per_child",
@@ -134,6 +144,7 @@ def run_settings(values: dict[str, Any], flag_file: str) -> RunSettings:
         executor=values["executor"],
         workers=values["workers"],
         cores_per_worker=values["cores_per_worker"],
+        share_batches=values["spare_cores"] == SHARING,
         worker=WorkerSettings(
             devices=values["devices_per_worker"],
             compilation_cache=values["compilation_cache"],

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from blockqnn.finals.command import FinalsSettings
 
 _WORKERS = (
-    *("executor", "workers", "cores_per_worker", "devices_per_worker", "gpus_per_child"),
+    *("executor", "workers", "cores_per_worker", "spare_cores"),
+    *("devices_per_worker", "gpus_per_child"),
     *("child_timeout_seconds", "child_retries", "children_per_worker", "compilation_cache"),
     *("ray_address", "cpus_per_child", "tpus_per_child"),
 )

@@ -92,7 +92,11 @@ def normalised(x: jax.Array, parameters: Arrays, statistics: Arrays) -> jax.Arra
 
 
 def batch_norm_gradients(
-    x: jax.Array, parameters: Arrays, batch: Arrays, gradient: jax.Array
+    x: jax.Array,
+    parameters: Arrays,
+    batch: Arrays,
+    gradient: jax.Array,
+    devices: str | None = None,
 ) -> tuple[Arrays, jax.Array]:
     """The gradients of batch norm in training.
 
@@ -106,6 +110,7 @@ def batch_norm_gradients(
         parameters: `scale` and `bias`, [C], or neither.
         batch: what `batch_statistics` gives for `x`.
         gradient: g, for the output, [B, H, W, C].
+        devices: as for `batch_statistics`.
 
     Returns:
         The gradients for `scale` and `bias` where there are these, and that for `x`.
@@ -118,6 +123,9 @@ def batch_norm_gradients(
     bias = jnp.einsum("bhw,bhwc->c", ones, wide)
     scale = jnp.einsum("bhw,bhwc->c", ones, wide * unit)
     pixels = x.size // x.shape[-1]
+    if devices is not None:
+        bias, scale = jax.lax.psum((bias, scale), devices)
+        pixels *= jax.lax.axis_size(devices)
     centred = wide - _row(bias / pixels) - unit * _row(scale / pixels)
     if "scale" not in parameters:
         return {}, (_row(inverse) * centred).astype(x.dtype)

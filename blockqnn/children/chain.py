@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.device_mesh import first_devices
 from blockqnn.children.execution import DeviceImages
 from blockqnn.children.held import Held as Held
 from blockqnn.children.held import held as held
@@ -54,6 +55,7 @@ class Chain:
             batch_size: images in a step of training.
         """
         self._compiled, self.batch_size = compiled, batch_size
+        self._mesh = first_devices(compiled.devices)
         self.all_steps = tuple(steps)
         self.steps = [
             PlacedPrograms(
@@ -110,7 +112,7 @@ class Chain:
         Returns:
             Images [B, H, W, C], labels int32 [B].
         """
-        return batch_of(part, indices, self._compiled.dtype)
+        return batch_of(part, indices, self._compiled.dtype, self._compiled.devices)
 
     def infer(self, weights: Sequence[Held], images: jax.Array) -> jax.Array:
         """Logits [B, classes] in evaluation."""
@@ -233,7 +235,7 @@ class Chain:
             The loss.
         """
         outputs, saved = self.forward(weights, images)
-        loss, gradient = loss_and_gradient(outputs[-1], labels)
+        loss, gradient = self._mesh.apart(loss_and_gradient)(outputs[-1], labels)
         gradients: dict[int, list[jax.Array]] = {len(outputs) - 1: [gradient]}
         for number, step, programs in reversed(self.steps):
             gradient = total(gradients.pop(number))
@@ -274,9 +276,9 @@ class Chain:
 
     def _small_programs(self, part: DeviceImages) -> Iterator[tuple[Any, ...]]:
         """What is compiled besides the steps: functions with their arguments."""
-        dtype = self._compiled.dtype
-        yield normalise_zeros, self.batch_size, part.images.shape[1:], dtype
-        yield lose_zeros, self.batch_size, *self.steps[-1].step.shape
+        dtype, devices = self._compiled.dtype, self._compiled.devices
+        yield normalise_zeros, devices, self.batch_size, part.images.shape[1:], dtype
+        yield lose_zeros, devices, self.batch_size, *self.steps[-1].step.shape
         readers = collections.Counter(
             source for _, step, _ in self.steps for source in step.inputs if source > 0
         )
@@ -285,9 +287,9 @@ class Chain:
             wide = dtype if len(step.shape) > 1 else jnp.dtype(jnp.float32)
             for shape in step.input_shapes if step.kind is StepKind.SUM else ():
                 if shape != step.shape:
-                    yield narrow_zeros, (self.batch_size, *step.shape), wide, shape[-1]
+                    yield narrow_zeros, devices, (self.batch_size, *step.shape), wide, shape[-1]
             if readers[number] > 1:
-                yield sum_zeros, (self.batch_size, *step.shape), wide, readers[number]
+                yield sum_zeros, devices, (self.batch_size, *step.shape), wide, readers[number]
 
 
 def _cores() -> int:

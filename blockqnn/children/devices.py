@@ -71,6 +71,44 @@ def divide_processor(parts: int) -> None:
         jax.config.update("jax_num_cpu_devices", parts)
 
 
+_LEAST_IMAGES = 32
+"""Of a step, for a part of a processor, so that a large machine is not cut to pieces."""
+
+
+_LEAST_PIXELS = 32 * 16 * 16
+"""Of a step of a chain, whose many programs each end on all devices before the next begins: on
+smaller parts that takes longer than another core saves (docs/speed.md)."""
+
+
+def parts_of_chain(batch_size: int, image_shape: tuple[int, ...], cores: int) -> int:
+    """Into how many parts a batch is cut where the cores of a processor share a chain.
+
+    Args:
+        batch_size: images in it.
+        image_shape: of an image, [H, W, C].
+        cores: that there are.
+
+    Returns:
+        As `parts_of_batch`, but one of small images.
+    """
+    pixels = batch_size * image_shape[0] * image_shape[1]
+    return parts_of_batch(batch_size, min(cores, pixels // _LEAST_PIXELS))
+
+
+def parts_of_batch(batch_size: int, cores: int) -> int:
+    """Into how many parts a batch is cut that the cores of a processor share.
+
+    Args:
+        batch_size: images in it.
+        cores: that there are.
+
+    Returns:
+        The most that there are cores for, that are equal, and that have enough images each.
+    """
+    possible = range(1, min(cores, batch_size // _LEAST_IMAGES) + 1)
+    return max((parts for parts in possible if batch_size % parts == 0), default=1)
+
+
 def _refusal(error: Exception, platforms: str) -> str:
     """One sentence of what JAX says in several lines."""
     # What JAX advises in brackets is for programmers.

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from blockqnn.children.device_mesh import DeviceMesh, first_devices
 from blockqnn.children.execution import initial_moments
 from blockqnn.children.optimiser import Compiled
 
@@ -22,6 +23,7 @@ class Held:
         moments: of the optimiser.
         copies: how many of its layer's numbers each number stands for, see `copies`.
         rates: by how much each array follows its direction, as of the last `follow`.
+        mesh: the devices that it is on; None for the default one.
     """
 
     parameters: Any = dataclasses.field(default_factory=dict)
@@ -29,13 +31,15 @@ class Held:
     moments: Any = ()
     copies: Any = dataclasses.field(default_factory=dict)
     rates: Any = dataclasses.field(default_factory=dict)
+    mesh: DeviceMesh | None = None
     _rate: np.float32 | None = None
 
     def follow(self, rate: np.float32) -> None:
         """Makes a learning rate that of every array."""
         if rate != self._rate:
             self._rate = rate
-            self.rates = jax.device_put({name: rate * n for name, n in self.copies.items()})
+            put = jax.device_put if self.mesh is None else self.mesh.put
+            self.rates = put({name: rate * n for name, n in self.copies.items()})
 
 
 def held(
@@ -53,12 +57,13 @@ def held(
         copies: see `Held`.
 
     Returns:
-        All of it, on the default device.
+        All of it, on the default device or on those that share a batch.
     """
-    optimiser = compiled.optimiser.transformation()
+    optimiser, mesh = compiled.optimiser.transformation(), first_devices(compiled.devices)
     return Held(
-        jax.device_put(parameters),
-        jax.device_put(statistics),
-        jax.device_put(initial_moments(optimiser, parameters)) if parameters else (),
+        mesh.put(parameters),
+        mesh.put(statistics),
+        mesh.put(initial_moments(optimiser, parameters)) if parameters else (),
         copies,
+        mesh=mesh,
     )

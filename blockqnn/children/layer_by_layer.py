@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.children.chain import Chain, Held, held
+from blockqnn.children.device_mesh import first_devices
 from blockqnn.children.execution import DeviceImages, evaluation_batches
 from blockqnn.children.optimiser import compiled_by
 from blockqnn.children.small_programs import count_correct_of
@@ -22,15 +23,16 @@ from blockqnn.settings import Recipe
 class LayerByLayer:
     """Executes a child step by step; each step has weights of its own."""
 
-    def __init__(self, plan: Plan, recipe: Recipe, batch_size: int):
+    def __init__(self, plan: Plan, recipe: Recipe, batch_size: int, devices: int = 1):
         """Prepares, without compiling.
 
         Args:
             plan: of the child network.
             recipe: how to train it.
-            batch_size: images in a step.
+            batch_size: images in a step, a multiple of `devices`.
+            devices: that share each batch, the first ones of the process.
         """
-        self._compiled, self._batch_size = compiled_by(recipe), batch_size
+        self._compiled, self._batch_size = compiled_by(recipe, devices), batch_size
         steps = cut_into_steps(plan)
         if recipe.weight_decay and any(n > 1 for step in steps for n in step.copies):
             # A sum of rows that decay is not a row that decays.
@@ -67,8 +69,9 @@ class LayerByLayer:
 
     def evaluate(self, part: DeviceImages) -> float:
         """See `Execution.evaluate`."""
+        count = first_devices(self._compiled.devices).apart(count_correct_of)
         counts = [
-            count_correct_of(logits, labels, jnp.asarray(real))
+            count(logits, labels, jnp.asarray(real))
             for logits, labels, real in self._inferred(part)
         ]
         return float(np.sum(jax.device_get(counts))) / len(part.labels)

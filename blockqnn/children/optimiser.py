@@ -78,10 +78,12 @@ class Compiled:
     Attributes:
         optimiser: of the update.
         bfloat16: of activations; weights stay float32.
+        devices: that share each batch, the first ones of the process.
     """
 
     optimiser: Adam | Momentum | Plain = Adam()
     bfloat16: bool = False
+    devices: int = 1
 
     @property
     def dtype(self) -> jnp.dtype:
@@ -89,10 +91,19 @@ class Compiled:
         return jnp.dtype(jnp.bfloat16 if self.bfloat16 else jnp.float32)
 
 
-def compiled_by(recipe: Recipe) -> Compiled:
-    """What a child's recipe compiles."""
+def compiled_by(recipe: Recipe, devices: int = 1) -> Compiled:
+    """What a child's recipe compiles.
+
+    Args:
+        recipe: of the child.
+        devices: that share each of its batches.
+
+    Returns:
+        It.
+    """
+    found: Adam | Momentum | Plain = Adam(recipe.beta1, recipe.beta2, recipe.adam_epsilon)
     if recipe.optimiser == MOMENTUM:
-        return Compiled(Momentum(recipe.momentum, True, recipe.weight_decay), recipe.bfloat16)
-    if recipe.optimiser == ASGD:
-        return Compiled(Plain(recipe.weight_decay), recipe.bfloat16)
-    return Compiled(Adam(recipe.beta1, recipe.beta2, recipe.adam_epsilon), recipe.bfloat16)
+        found = Momentum(recipe.momentum, True, recipe.weight_decay)
+    elif recipe.optimiser == ASGD:
+        found = Plain(recipe.weight_decay)
+    return Compiled(found, recipe.bfloat16, devices)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.device_mesh import PARTS, first_devices
 from blockqnn.children.execution import (
     DeviceImages,
     count_correct,
@@ -23,9 +24,9 @@ def total(arrays: list[jax.Array]) -> jax.Array:
     return arrays[0]
 
 
-def sum_zeros(shape: tuple[int, ...], dtype: jnp.dtype, count: int) -> jax.Array:
-    """Compiles the sum of so many arrays of a shape."""
-    return total([jax.device_put(np.zeros(shape, dtype))] * count)
+def sum_zeros(devices: int, shape: tuple[int, ...], dtype: jnp.dtype, count: int) -> jax.Array:
+    """Compiles the sum of so many arrays of a shape, for devices that have parts of each."""
+    return total([first_devices(devices).put(np.zeros(shape, dtype), PARTS)] * count)
 
 
 def first_channels(gradient: jax.Array, channels: int) -> jax.Array:
@@ -33,32 +34,47 @@ def first_channels(gradient: jax.Array, channels: int) -> jax.Array:
     return gradient if gradient.shape[-1] == channels else _first_channels(gradient, channels)
 
 
-def narrow_zeros(shape: tuple[int, ...], dtype: jnp.dtype, channels: int) -> jax.Array:
+def narrow_zeros(
+    devices: int, shape: tuple[int, ...], dtype: jnp.dtype, channels: int
+) -> jax.Array:
     """Compiles `first_channels` of a map of a shape."""
-    return first_channels(jax.device_put(np.zeros(shape, dtype)), channels)
+    return first_channels(first_devices(devices).put(np.zeros(shape, dtype), PARTS), channels)
 
 
-def normalise_zeros(batch_size: int, shape: tuple[int, ...], dtype: jnp.dtype) -> object:
+def normalise_zeros(
+    devices: int, batch_size: int, shape: tuple[int, ...], dtype: jnp.dtype
+) -> object:
     """Compiles what makes batches of images of a shape."""
     images = jax.device_put(np.zeros((batch_size, *shape), np.uint8))
     channels = jax.device_put(np.ones(shape[-1:], np.float32))
     labels = jax.device_put(np.zeros(batch_size, np.int32))
     part = DeviceImages(images, labels, channels, channels)
-    return batch_of(part, np.arange(batch_size), dtype)
+    return batch_of(part, np.arange(batch_size), dtype, devices)
 
 
-def lose_zeros(batch_size: int, classes: int) -> object:
+def lose_zeros(devices: int, batch_size: int, classes: int) -> object:
     """Compiles the loss and what counts correct answers."""
-    logits = jax.device_put(np.zeros((batch_size, classes), np.float32))
-    labels = jax.device_put(np.zeros(batch_size, np.int32))
+    put = first_devices(devices).put
+    logits = put(np.zeros((batch_size, classes), np.float32), PARTS)
+    labels = put(np.zeros(batch_size, np.int32), PARTS)
     correct = count_correct_of(logits, labels, jax.device_put(np.zeros(batch_size, bool)))
     return loss_and_gradient(logits, labels), correct
 
 
 def batch_of(
-    part: DeviceImages, indices: np.ndarray, dtype: jnp.dtype
+    part: DeviceImages, indices: np.ndarray, dtype: jnp.dtype, devices: int = 1
 ) -> tuple[jax.Array, jax.Array]:
-    """As `take_batch`; on the CPU, XLA takes a millisecond to gather what NumPy has at once."""
+    """As `take_batch`; on the CPU, XLA takes a millisecond to gather what NumPy has at once.
+
+    Args:
+        part: where to take images from.
+        indices: int32 [B].
+        dtype: of the images returned.
+        devices: of a CPU that get a part of the batch each.
+
+    Returns:
+        Images [B, H, W, C] and labels int32 [B].
+    """
     if jax.default_backend() != "cpu":
         return _take_batch(part, jnp.asarray(indices), dtype)
     chosen = DeviceImages(
@@ -67,6 +83,9 @@ def batch_of(
         part.mean,
         part.deviation,
     )
+    if devices > 1:
+        gathered = first_devices(devices).put((chosen.images, chosen.labels), PARTS)
+        chosen = DeviceImages(*gathered, part.mean, part.deviation)
     return _take_batch(chosen, None, dtype)
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.device_mesh import PARTS, WHOLE, first_devices
 from blockqnn.children.execution import descend, initial_moments
 from blockqnn.children.optimiser import Compiled
 from blockqnn.networks.layers import compute_step
@@ -46,12 +47,19 @@ class StepPrograms:
         self._optimiser = compiled.optimiser.transformation()
         self._passes_gradient = passes_gradient
         self.compiled_for: set[tuple[jax.Device | None, bool]] = set()
-        options = compiler_options()
-        self.forward = jax.jit(self._forward, compiler_options=options)
-        self.backward = jax.jit(self._backward, compiler_options=options)
-        self.gradients = jax.jit(self._gradients_and_squares, compiler_options=options)
-        self.update = jax.jit(self._update, compiler_options=options)
-        self._normalise = jax.jit(self._evaluate, compiler_options=options)
+        self._mesh = first_devices(compiled.devices)
+
+        def program(function: Any, takes: Any, gives: Any) -> Any:
+            made = self._mesh.program(function, takes, gives, options=compiler_options())
+            return self._mesh.apart(made)
+
+        saved = (PARTS, WHOLE) if step.normalises else ()
+        given = (WHOLE, saved, PARTS, PARTS)
+        self.forward = program(self._forward, (WHOLE, WHOLE, PARTS), (PARTS, WHOLE, saved))
+        self.backward = program(self._backward, (*given, WHOLE, WHOLE), (WHOLE, WHOLE, PARTS))
+        self.gradients = program(self._gradients_and_squares, given, (WHOLE, PARTS, WHOLE))
+        self.update = program(self._update, WHOLE, WHOLE)
+        self._normalise = program(self._evaluate, (WHOLE, WHOLE, PARTS), PARTS)
 
     def infer(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:
         """The output in evaluation."""
@@ -73,33 +81,32 @@ class StepPrograms:
         # Global pooling widens, so all that comes after it is float32.
         vectors = len(step.input_shapes[0]) == 1
         dtype = jnp.dtype(jnp.float32) if vectors else self._dtype
+        put = self._mesh.put
         inputs = tuple(
-            jax.device_put(np.zeros((self._batch_size, *shape), dtype))
-            for shape in step.input_shapes
+            put(np.zeros((self._batch_size, *shape), dtype), PARTS) for shape in step.input_shapes
         )
-        parameters = jax.device_put(_zero_parameters(step))
-        statistics = jax.device_put(_zero_statistics(step))
+        parameters, statistics = put(_zero_parameters(step)), put(_zero_statistics(step))
         moments: Any = ()
         if step.parameter_shapes:
-            moments = jax.device_put(initial_moments(self._optimiser, parameters))
+            moments = put(initial_moments(self._optimiser, parameters))
         output, _, saved = self.forward(parameters, statistics, inputs)
         rates = {name: np.zeros((), np.float32) for name in parameters}
         if step.kind.by_rows:
             rates["kernel"] = np.zeros((parameters["kernel"].shape[-2], 1), np.float32)
-        gradient = jnp.zeros_like(output)
+        gradient = put(np.zeros(output.shape, output.dtype), PARTS)
         if apart or step.choices:
             own, _, square = self.gradients(parameters, saved, inputs, gradient)
             if own and not step.choices:
-                self.update(parameters, own, moments, jax.device_put(rates), square)
+                self.update(parameters, own, moments, put(rates), square)
         else:
-            self.backward(parameters, saved, inputs, gradient, moments, jax.device_put(rates))
+            self.backward(parameters, saved, inputs, gradient, moments, put(rates))
         return self.infer(parameters, statistics, inputs)
 
     def _forward(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> Any:
         """The output, the statistics after it, and what the backward pass shall not repeat."""
         if self._step.normalises:
             x = self._before_norm(parameters, inputs)
-            batch = batch_statistics(x)
+            batch = batch_statistics(x, self._mesh.axis)
             after = running_statistics(statistics, batch)
             return normalised(x, parameters, batch), after, (x, batch)
         return (*compute_step(self._step, parameters, statistics, inputs, training=True), ())
@@ -147,11 +154,11 @@ class StepPrograms:
         passed: tuple[jax.Array, ...] = (gradient,)
         if self._step.normalises:
             x, batch = saved
-            norm, gradient = batch_norm_gradients(x, parameters, batch, gradient)
+            norm, gradient = batch_norm_gradients(x, parameters, batch, gradient, self._mesh.axis)
             own |= norm
             passed = (gradient,)
         if self._step.kind is StepKind.BIAS:
-            own = {"bias": jnp.sum(gradient, axis=0)}
+            own = {"bias": self._mesh.total(jnp.sum(gradient, axis=0))}
         elif self._step.kind.with_scale is not StepKind.BATCH_NORM:
             run = self._before_norm
             before = {name: array for name, array in parameters.items() if name not in own}
@@ -160,7 +167,7 @@ class StepPrograms:
             else:
                 (rest,) = jax.vjp(functools.partial(run, inputs=inputs), before)[1](gradient)
                 passed = ()
-            own |= rest
+            own |= self._mesh.total(rest)
         return own, passed
 
     def _evaluate(self, parameters: Arrays, statistics: Arrays, inputs: Any) -> jax.Array:

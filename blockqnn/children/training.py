@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.children.augmentation import augmented
+from blockqnn.children.devices import parts_of_chain
 from blockqnn.children.execution import DeviceImages, Execution
 from blockqnn.children.layer_by_layer import LayerByLayer
 from blockqnn.children.schedule import relative_rates
@@ -111,7 +112,11 @@ def train_child(
 
 
 def compile_child(
-    plan: Plan, recipe: Recipe, train: DeviceImages, validation: DeviceImages
+    plan: Plan,
+    recipe: Recipe,
+    train: DeviceImages,
+    validation: DeviceImages,
+    cores: int = 1,
 ) -> CompiledChild:
     """Makes a child network that is ready to be trained.
 
@@ -120,6 +125,8 @@ def compile_child(
         recipe: how it will be trained.
         train: the training part.
         validation: the part to measure accuracy on.
+        cores: which may share the batches of a child that is executed layer by layer, as devices
+            of a divided processor.
 
     Returns:
         The child, compiled for the default device, on which the images are.
@@ -130,7 +137,8 @@ def compile_child(
     batch_size = min(recipe.batch_size, len(train.labels))
     steps = len(train.labels) // batch_size
     start = time.perf_counter()
-    execution = make_execution(plan, recipe, batch_size)
+    parts = parts_of_chain(batch_size, plan[0].shape, cores)
+    execution = make_execution(plan, recipe, batch_size, parts)
     execution.compile(train, validation, steps)
     return CompiledChild(plan, execution, batch_size, steps, time.perf_counter() - start)
 
@@ -193,19 +201,21 @@ def train_compiled(
         first_rate *= recipe.restart_factor
 
 
-def make_execution(plan: Plan, recipe: Recipe, batch_size: int) -> Execution:
+def make_execution(plan: Plan, recipe: Recipe, batch_size: int, devices: int = 1) -> Execution:
     """The way of executing a child that the recipe asks for.
 
     Args:
         plan: of the child network.
         recipe: its `execution` is `layers`, `whole` or `auto`.
         batch_size: images in a step.
+        devices: that share each batch where the child is executed layer by layer.
 
     Returns:
         The child, not yet compiled.
     """
-    kind = WholeProgram if is_whole(recipe) else LayerByLayer
-    return kind(plan, recipe, batch_size)
+    if is_whole(recipe):
+        return WholeProgram(plan, recipe, batch_size)
+    return LayerByLayer(plan, recipe, batch_size, devices)
 
 
 def is_whole(recipe: Recipe) -> bool:

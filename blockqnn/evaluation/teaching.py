@@ -54,8 +54,14 @@ class Teaching(Protocol):
     def compiles_ahead(self) -> bool:
         """Whether each child has programs of its own that threads can compile early."""
 
-    def compile(self, plan: Plan, parts: Any) -> Any:
-        """Compiles a child for the default device; it has `compile_seconds`."""
+    def compile(self, plan: Plan, parts: Any, cores: int) -> Any:
+        """Compiles a child for the default device; it has `compile_seconds`.
+
+        Args:
+            plan: of the network.
+            parts: that were put on the device.
+            cores: which may share the child's batches, as devices of a divided processor.
+        """
 
     def train(self, child: Any, parts: Any, seed: int) -> Taught:
         """Trains a compiled child; raises TrainingError if it cannot be trained."""
@@ -80,10 +86,10 @@ class OnImages:
         """See `Teaching.compiles_ahead`."""
         return is_whole(self._recipe)
 
-    def compile(self, plan: Plan, parts: Any) -> CompiledChild:
+    def compile(self, plan: Plan, parts: Any, cores: int) -> CompiledChild:
         """See `Teaching.compile`."""
         train, validation = parts
-        return compile_child(plan, self._recipe, train, validation)
+        return compile_child(plan, self._recipe, train, validation, cores)
 
     def train(self, child: CompiledChild, parts: Any, seed: int) -> Taught:
         """See `Teaching.train`."""
@@ -113,8 +119,8 @@ class OnWords:
         """See `Teaching.compiles_ahead`."""
         return is_whole(self._recipe)
 
-    def compile(self, plan: Plan, parts: Any) -> CompiledModel:
-        """See `Teaching.compile`."""
+    def compile(self, plan: Plan, parts: Any, cores: int) -> CompiledModel:
+        """See `Teaching.compile`; a language model has a core."""
         return compile_model(plan, self._recipe)
 
     def train(self, child: CompiledModel, parts: Any, seed: int) -> Taught:

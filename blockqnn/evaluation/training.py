@@ -19,7 +19,7 @@ from blockqnn.children.compilation import (
     compilation_times,
     prune,
 )
-from blockqnn.children.devices import worker_devices
+from blockqnn.children.devices import divide_processor, local_devices, worker_devices
 from blockqnn.children.training import TrainingError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.evaluation.teaching import teaching_of
@@ -57,6 +57,8 @@ class TrainEvaluator:
                 devices, or the cache or the table of lowerings cannot be used.
         """
         self._layout, self._teaching = layout, teaching_of(layout, recipe)
+        if worker.sharing_cores > 1:
+            divide_processor(worker.sharing_cores)
         devices = worker_devices(worker.devices)
         self._cache = begin_cache(worker.compilation_cache)
         lowerings_record()  # A table that is damaged is no matter of single children.
@@ -70,6 +72,8 @@ class TrainEvaluator:
                 self._parts.append(self._teaching.put(parts))
         self.device = devices[0].device_kind
         self.slots, self._is_processor = len(devices), devices[0].platform == "cpu"
+        # Where nobody could divide the processor, there is one device.
+        self._cores = min(worker.sharing_cores, len(local_devices()))
         self.ahead = max(1, worker.compile_threads) if self._teaching.compiles_ahead() else 0
         self._compilers = concurrent.futures.ThreadPoolExecutor(max(1, self.ahead), "compiler")
         self._compiling: dict[int, concurrent.futures.Future[Any]] = {}
@@ -129,7 +133,7 @@ class TrainEvaluator:
         plan = design_plan(design_of(job.code), with_filters(self._layout, job.filters))
         # The default device is a matter of the thread.
         with _default_device(self._devices[slot]):
-            return self._teaching.compile(plan, self._parts[slot])
+            return self._teaching.compile(plan, self._parts[slot], self._cores)
 
     def _count(self) -> CompilationTimes:
         """What was spent on compiling since the outcome before; sometimes tidies the cache up."""

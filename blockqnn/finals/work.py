@@ -21,7 +21,7 @@ from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.store import Store
 from blockqnn.settings import RunSettings, SearchSettings
-from blockqnn.workers.choice import make_executor
+from blockqnn.workers.choice import make_executor, with_spare_cores
 from blockqnn.workers.state import WorkerState
 
 
@@ -73,7 +73,7 @@ class Work:
             status.left(self._clock.seconds(self._finals) or None)
             status.workers([_with_trials(state) for state in states])
 
-        settings = self._of_round(one, len(missing))
+        settings = self._of_round(one, len(missing), total)
         with contextlib.closing(make_executor(*settings, watch)) as executor:
             self._clock.round_begins(executor.slots)
             left = self._left("about {} to the end of the finals")
@@ -97,7 +97,7 @@ class Work:
                 line = _training_line(ended, early, one)
                 self._say(f"  {count:3} of {total}: {line}{self._left('about {} left')}")
 
-    def _of_round(self, one: Round, missing: int) -> tuple[SearchSettings, RunSettings]:
+    def _of_round(self, one: Round, missing: int, total: int) -> tuple[SearchSettings, RunSettings]:
         """How the trainings of a round are carried out."""
         epochs = self._search.recipe.epochs
         search = dataclasses.replace(
@@ -107,9 +107,11 @@ class Work:
             blocks_per_iteration=missing,
             asynchronous=False,
         )
+        whole = dataclasses.replace(search, blocks_per_iteration=total)
+        run = with_spare_cores(whole, self._run)
         longer = max(1.0, one.epochs / epochs) * max(1.0, self._times)
         seconds = self._run.child_timeout_seconds * longer
-        return search, dataclasses.replace(self._run, child_timeout_seconds=seconds)
+        return search, dataclasses.replace(run, child_timeout_seconds=seconds)
 
     def _left(self, words: str) -> str:
         seconds = self._clock.seconds(self._finals)

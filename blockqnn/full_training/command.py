@@ -40,9 +40,6 @@ _MANY = 5_000
 """Images whose reading may take more than a moment."""
 
 _FLOAT = 4
-_LEAST_IMAGES = 32
-"""Of a step, for a part of a processor, so that a large machine is not cut to pieces."""
-
 FAILED = 1
 """Exit status of a training whose loss became infinite."""
 
@@ -254,11 +251,9 @@ def processor_parts(recipe: FullRecipe, cores: int) -> int:
         The most that cores are there for, that share a batch evenly, and that have enough images
         each; one where the outcome would depend on it.
     """
-    if not recipe.sync_batch_norm:
-        return 1
-    batch_size = recipe.batch_size
-    possible = range(1, min(cores, batch_size // _LEAST_IMAGES) + 1)
-    return max((parts for parts in possible if batch_size % parts == 0), default=1)
+    from blockqnn.children.devices import parts_of_batch
+
+    return parts_of_batch(recipe.batch_size, cores) if recipe.sync_batch_norm else 1
 
 
 def stored_bytes(one: Prepared, settings: TrainSettings) -> int:

@@ -37,7 +37,7 @@ from blockqnn.searching.supernet_progress import train_banks
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.tensorboard.command import DIRECTORY, write_events
 from blockqnn.trial import Status, Trial
-from blockqnn.workers.choice import banks_of, check_executor, make_executor
+from blockqnn.workers.choice import banks_of, check_executor, make_executor, with_spare_cores
 from blockqnn.workers.contract import INLINE, Executor
 from blockqnn.workers.state import Watcher, WorkerState
 
@@ -75,6 +75,7 @@ def run_search(
     for note in run.notes:
         print(note, file=stream)
     check_executor(run)
+    run = with_spare_cores(settings, run)
     accuracies = None
     if settings.evaluator == TABLE and not (run.run_dir / STORE_FILE).exists():
         # A table that cannot be used must leave no directory.

@@ -7,26 +7,28 @@ same update follows on each. The outcome is what one device would compute of the
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
+from blockqnn.children.device_mesh import PARTS as PARTS
+from blockqnn.children.device_mesh import WHOLE as WHOLE
+from blockqnn.children.device_mesh import DeviceMesh
 from blockqnn.children.execution import DeviceImages
 from blockqnn.errors import UserError
 
-_AXIS = "data"
 _KEPT_PARTS = 3
 """Images to train on, to calibrate on and to score on; each epoch may have its own."""
-WHOLE, PARTS, PARTS_OF_EACH = PartitionSpec(), PartitionSpec(_AXIS), PartitionSpec(None, _AXIS)
-"""Of an array, what a device has: all of it, a part of it, and a part of each of its rows."""
+PARTS_OF_EACH = PartitionSpec(None, *PARTS)
+"""Of an array, what a device has: a part of each of its rows."""
 
 
-class DeviceGroup:
-    """Some devices, and programs that run on all of them."""
+class DeviceGroup(DeviceMesh):
+    """A mesh that keeps images, and knows whether all devices hold the same."""
 
     def __init__(self, devices: Sequence[jax.Device]):
         """Makes a group.
@@ -34,52 +36,11 @@ class DeviceGroup:
         Args:
             devices: at least one.
         """
-        self._mesh = Mesh(np.array(devices), (_AXIS,))
+        super().__init__(devices)
         self._everywhere = NamedSharding(self._mesh, WHOLE)
         self._parts: collections.OrderedDict[int, tuple[DeviceImages, DeviceImages]]
         self._parts = collections.OrderedDict()
         self._digests = self.program(_digest, (WHOLE,), PARTS)
-
-    @property
-    def axis(self) -> str | None:
-        """The name of the axis over which programs average; None for a single device."""
-        return _AXIS if self._mesh.size > 1 else None
-
-    def program(
-        self,
-        function: Any,
-        takes: Any,
-        gives: Any,
-        donated: bool = False,
-        options: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """A function that is compiled for all devices when it is first called.
-
-        Args:
-            function: of arrays as one device has them.
-            takes: what a device has of each argument: `WHOLE`, `PARTS` or `PARTS_OF_EACH`.
-            gives: what a device has of what is returned.
-            donated: whether the first argument is used up.
-            options: of the compiler.
-
-        Returns:
-            The function of whole arrays.
-        """
-        if self.axis is not None:
-            # What is averaged over devices is the same on all of them, which JAX cannot see.
-            function = jax.shard_map(
-                function, mesh=self._mesh, in_specs=takes, out_specs=gives, check_vma=False
-            )
-        given = dict(options or {})
-        return jax.jit(function, donate_argnums=0 if donated else (), compiler_options=given)
-
-    def mean(self, tree: Any) -> Any:
-        """The mean over devices, within a program."""
-        return tree if self.axis is None else jax.lax.pmean(tree, self.axis)
-
-    def total(self, tree: Any) -> Any:
-        """The sum over devices, within a program."""
-        return tree if self.axis is None else jax.lax.psum(tree, self.axis)
 
     def place(self, tree: Any) -> Any:
         """Copies of arrays, on every device."""

@@ -9,11 +9,17 @@ import os
 import pathlib
 
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import OF_IMAGES, make_evaluator
+from blockqnn.evaluation.contract import OF_IMAGES, TRAIN, make_evaluator
 from blockqnn.settings import RunSettings, SearchSettings
-from blockqnn.workers.contract import INLINE, RAY, Executor, InlineExecutor, LocalExecutor
+from blockqnn.workers.contract import INLINE, LOCAL, RAY, Executor, InlineExecutor, LocalExecutor
 from blockqnn.workers.machine import placing_environment
-from blockqnn.workers.placement import Place, available_cores, compile_threads, places
+from blockqnn.workers.placement import (
+    Place,
+    available_cores,
+    compile_threads,
+    cores_of_each,
+    places,
+)
 from blockqnn.workers.ray_executor import RayExecutor
 from blockqnn.workers.ray_resources import Order, passed_on
 from blockqnn.workers.state import Watcher
@@ -83,9 +89,32 @@ def make_executor(
         order = _order(settings, run, line, cpus)
         return RayExecutor(order, run.workers, most, run.run_dir, *limits)
     found = local_places(settings, run)
-    worker = dataclasses.replace(run.worker, compile_threads=compile_threads(found))
+    worker = dataclasses.replace(
+        run.worker,
+        compile_threads=compile_threads(found),
+        sharing_cores=max(1, len(found[0].cores)) if run.share_batches else 1,
+    )
     line = encode_settings(*what, worker, settings.table, settings.proxy, shared)
     return LocalExecutor(line, found, run.run_dir, *limits)
+
+
+def with_spare_cores(settings: SearchSettings, run: RunSettings) -> RunSettings:
+    """Gives cores that no other child needs to those that train.
+
+    Args:
+        settings: what the children are; as many train at once as an iteration has blocks.
+        run: where they are evaluated.
+
+    Returns:
+        Where they are evaluated then. With the same settings it is the same on a machine, however
+        many children are left, since sums over devices differ in their last bits.
+    """
+    own = settings.supernet is not None or settings.evaluator != TRAIN
+    kept = run.executor != LOCAL or run.workers or not run.share_batches
+    if own or settings.asynchronous or kept:
+        return run
+    cores = cores_of_each(run.cores_per_worker, settings.blocks_per_iteration)
+    return dataclasses.replace(run, cores_per_worker=cores)
 
 
 def banks_of(run: RunSettings) -> pathlib.Path:

@@ -86,4 +86,7 @@ def described(
         what = "TPU"
     else:
         what = f"{counted(len(available_cores()), 'CPU core')} ({processor_name()})"
-    return what if places is None else f"{what}, {counted(len(places), 'worker')}"
+    if places is None:
+        return what
+    each = len(places[0].cores)
+    return f"{what}, {counted(len(places), 'worker')}{f' of {each} cores' if each > 1 else ''}"

@@ -83,6 +83,21 @@ def places(
     return [Place(allocation, _share(cores, i, cores_per_worker)) for i in range(count)]
 
 
+def cores_of_each(cores_per_worker: int, most: int) -> int:
+    """The cores of a worker where the processor trains fewer children at once than it has cores.
+
+    Args:
+        cores_per_worker: what it has at least; 0 for no binding.
+        most: children that are trained at once.
+
+    Returns:
+        As many for each as there are; 0 for no binding.
+    """
+    if not cores_per_worker:
+        return 0
+    return max(cores_per_worker, len(available_cores()) // max(1, most))
+
+
 def compile_threads(places: Sequence[Place]) -> int:
     """Children that each worker may compile ahead at once, from what cores it has.
 

@@ -257,6 +257,7 @@ OPERATIONAL_VALUES = {
     "executor": "local",
     "workers": "2",
     "cores_per_worker": "0",
+    "spare_cores": "idle",
     "devices_per_worker": "3",
     "compilation_cache": "off",
     "child_timeout_seconds": "77.5",
