@@ -46,8 +46,12 @@ class ChainDesign:
 
     code: Chain
     space = NAME
-    density = 1.0
     emptiness = ""
+
+    @property
+    def density(self) -> float:
+        """See `Design.density`; of a chain with its two ends."""
+        return (len(self.code) + 1) / (len(self.code) + 2)
 
     @property
     def hash(self) -> str:

@@ -180,6 +180,7 @@ class ChainSpace(SearchSpace):
 
     def plan(self, design: Any, layout: Layout) -> Plan:
         """See `SearchSpace.plan`; there is none."""
+        self.require_layout(layout)
         _refuse()
 
     def rewarded_plan(self, design: Any, layout: Layout) -> Plan:
@@ -201,15 +202,18 @@ class ChainSpace(SearchSpace):
     def graph(self, code: Chain, filters: Any = None) -> Graph:
         """See `SearchSpace.graph`: a node for each decision."""
         inner = [
-            Node(graphs.IDENTITY, f"{place} is {option} of {options}", 0, (place - 1,))
+            Node(
+                graphs.IDENTITY, f"option {option} of {options}", 0, (place - 1,), (None,), filters
+            )
             for place, _, option, options in code
         ]
-        first = Node(graphs.INPUT, graphs.INPUT)
-        return Graph((first, *inner, Node(graphs.OUTPUT, graphs.OUTPUT, 0, (len(code),))))
+        first = Node(graphs.INPUT, graphs.INPUT, width=filters)
+        last = Node(graphs.OUTPUT, graphs.OUTPUT, 0, (len(code),), (None,), filters)
+        return Graph((first, *inner, last))
 
     def design_graph(self, design: ChainDesign, filters: Any = None) -> Graph:
         """See `SearchSpace.design_graph`."""
-        return self.graph(design.code)
+        return self.graph(design.code, filters)
 
     def places(self, code: Chain) -> dict[int, int]:
         """See `SearchSpace.places`: a row means what is written."""
@@ -221,7 +225,11 @@ class ChainSpace(SearchSpace):
 
     def facts(self, code: Chain) -> dict[str, Any]:
         """See `SearchSpace.facts`."""
-        return {"code": self.write(code), "hash": self.design(code).hash, "density": 1.0}
+        return {
+            "code": self.write(code),
+            "hash": self.design(code).hash,
+            "density": self.design(code).density,
+        }
 
     def in_words(self, code: Chain) -> tuple[list[str], list[str]]:
         """See `SearchSpace.in_words`."""

@@ -68,7 +68,7 @@ def test_a_mutation_changes_one_decision_that_has_another_option():
 
 
 def test_nobody_knows_its_networks_nor_what_they_cost():
-    design, layout = design_of(SPACE.of_cells(["8", "3"])), Layout()
+    design, layout = design_of(SPACE.of_cells(["8", "3"])), Layout(kind="chain")
     with pytest.raises(LayoutError, match="rows of a table, and nobody knows their networks"):
         design_plan(design, layout)
     assert cost(design, layout).parameters == 0
