@@ -38,8 +38,7 @@ class DataSettings:
         class_folders: names of folders that are classes although they are
             called like a split, such as `train`.
         skip_folders: names of folders that are not read.
-        own_validation: judge children by the data's own validation split where
-            there is one, instead of by one in six training images.
+        own_validation: judge by the data's own validation split, if any, not by one image in six.
         text_by: what a text is cut into, see `blockqnn.data.text`.
         vocabulary: words that are known at most; 0 for all of the training text.
         unknown_word: that stands for all others.
@@ -266,12 +265,10 @@ class RunSettings:
         run_dir: holds the store, the flags and the log.
         executor: `local` for worker processes, `ray` for a cluster, `inline` for none.
         workers: worker processes; 0 for as many as there is room for.
-        cores_per_worker: to which each worker is bound where the CPU trains; 0
-            for no binding.
+        cores_per_worker: to which each worker is bound where the CPU trains; 0 for none.
         worker: what each worker is told of its machine.
         child_timeout_seconds: after which a child is given up.
-        flag_values: the flags that say what the search is, by name; another
-            value of one of them is another search.
+        flag_values: by name the flags with another value of which it is another search.
         flag_file: the text to keep in the run directory.
         tensorboard: write events for TensorBoard into the run directory.
         child_retries: how often a child is tried again whose worker died or hung.

@@ -7,6 +7,7 @@ from typing import Any
 
 from blockqnn.flags import flag_text, parsing
 from blockqnn.flags.language import OWN_NODES, define_model
+from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import LANGUAGE, OF_CELLS, WHOLE, Layout
 from blockqnn.networks.sizing import TOLERANCE
 from blockqnn.networks.spaces.contract import MAX_LAYERS
@@ -81,6 +82,44 @@ def define_whole(flags: parsing.FlagSet) -> None:
         (OWN_RULES, *stacking_rules(whole=True)),
         "what papers leave open: where zeros go that bring maps to one size, or how skip "
         "connections are joined; own for those of the search space",
+    )
+
+
+def define_limits(flags: parsing.FlagSet) -> None:
+    """Adds the flags of how large a child may be.
+
+    Args:
+        flags: to add to.
+    """
+    usual = Limits()
+    flags.integer(
+        "max_parameters", usual.max_parameters, "most trained numbers of a child; 0 for no limit"
+    )
+    flags.integer(
+        "max_flops",
+        usual.max_flops,
+        "most FLOPs (2 x multiply-accumulate) of a child, one image, forward; 0 for no limit",
+    )
+    flags.integer(
+        "max_activation_bytes",
+        usual.max_activation_bytes,
+        "most bytes of all layers' outputs for a training batch; 0 for no limit",
+    )
+
+
+def limits(values: dict[str, Any]) -> Limits:
+    """How large a child may be.
+
+    Args:
+        values: of the flags, by name.
+
+    Returns:
+        The limits.
+    """
+    return Limits(
+        max_parameters=values["max_parameters"],
+        max_flops=values["max_flops"],
+        max_activation_bytes=values["max_activation_bytes"],
     )
 
 

@@ -31,7 +31,6 @@ from blockqnn.flags.contradictions import refuse_contradictions, refuse_other_da
 from blockqnn.flags.searching import carry_out
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
-from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
@@ -83,8 +82,7 @@ def _define_run(flags: parsing.FlagSet) -> None:
         "preset",
         preset_files.DEFAULT_PRESET,
         f"flags to begin with, which all others override: {', '.join(preset_files.preset_names())};"
-        " "
-        "own chooses them from the data and the machine, and is the default where --dataset names "
+        " own chooses them from the data and the machine, and is the default where --dataset names "
         "other data than those of the default preset",
     )
     flags.path("flagfile", "", "file of flags, one a line, that override the preset's")
@@ -124,31 +122,18 @@ def _define_data(flags: parsing.FlagSet) -> None:
 
 
 def _define_child_network(flags: parsing.FlagSet) -> None:
-    limits = Limits()
     flags.group("Child network")
     flags.special(
         "space",
         DEFAULT,
-        f"{'|'.join(SPACES)}: {' or '.join(space.title for space in SPACES.values())}",
+        f"{' | '.join(SPACES)}: {' or '.join(space.title for space in SPACES.values())}",
         flag_text.named_space,
         " or ".join(SPACES),
     )
     flags.integer("max_layers", MAX_LAYERS, "most layers of a block, Terminal not counted", 1)
     child_network.define_layout(flags, Layout())
     child_network.define_match(flags)
-    flags.integer(
-        "max_parameters", limits.max_parameters, "most trained numbers of a child; 0 for no limit"
-    )
-    flags.integer(
-        "max_flops",
-        limits.max_flops,
-        "most FLOPs (2 x multiply-accumulate) of a child, one image, forward; 0 for no limit",
-    )
-    flags.integer(
-        "max_activation_bytes",
-        limits.max_activation_bytes,
-        "most bytes of all layers' outputs for a training batch; 0 for no limit",
-    )
+    child_network.define_limits(flags)
     child_network.define_cells(flags)
     child_network.define_whole(flags)
     language.define_model(flags)
@@ -204,9 +189,8 @@ def parse(
     flags.values[first_blocks.FLAG].value = first_blocks.as_text(first)
     values = flags.chosen()
     run = execution.run_settings(values, flags.flag_file())
-    run = dataclasses.replace(run, check=values[supernet.CHECK])
     search = dataclasses.replace(_search_settings(values), first_blocks=first)
-    return search, dataclasses.replace(run, notes=tuple(notes))
+    return search, dataclasses.replace(run, check=values[supernet.CHECK], notes=tuple(notes))
 
 
 def _read(arguments: Sequence[str], recorded: Sequence[str]) -> preset_files.Given:
@@ -282,11 +266,7 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
         max_layers=values["max_layers"],
         seed=values["seed"],
         layout=layout,
-        limits=Limits(
-            max_parameters=values["max_parameters"],
-            max_flops=values["max_flops"],
-            max_activation_bytes=values["max_activation_bytes"],
-        ),
+        limits=child_network.limits(values),
         data=images,
         recipe=child_training.recipe(values),
         reward=child_training.reward(values),

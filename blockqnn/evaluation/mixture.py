@@ -19,8 +19,7 @@ from blockqnn.evaluation.mixture_teaching import mixture_teaching
 from blockqnn.evaluation.stopwatch import Stopwatch
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.shares import shares_of
-from blockqnn.networks.spaces.contract import Row, SearchSpace
-from blockqnn.networks.spaces.mixture_parts import part_rows
+from blockqnn.networks.spaces.contract import Row, SearchSpace, part_rows
 from blockqnn.networks.spaces.registry import space_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.shared_work import MixtureEpoch

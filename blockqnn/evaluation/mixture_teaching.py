@@ -21,8 +21,7 @@ from blockqnn.evaluation.path_teaching import refuse_devices
 from blockqnn.language_settings import window_count
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.recurrent.initial import shared_arrays
-from blockqnn.networks.spaces.contract import Row, SearchSpace
-from blockqnn.networks.spaces.mixture_parts import Left, part_plan
+from blockqnn.networks.spaces.contract import Left, Row, SearchSpace, part_plan
 from blockqnn.settings import DataSettings, Recipe
 from blockqnn.shared_work import MixtureEpoch
 from blockqnn.supernet_settings import SupernetSettings

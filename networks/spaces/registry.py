@@ -162,9 +162,8 @@ def design_named(code: Code, name: str) -> Design:
         name: the hash.
 
     Returns:
-        The design of this hash, or that of today where no version gave the code
-        such a hash. Both are one network, but its weights have other names and
-        their channels another order.
+        The design of this hash, or that of today where no version gave the code such a hash. Both
+        are one network, but its weights have other names and their channels another order.
     """
     known = designs_ever(code)
     return next((design for design in known if design.hash == name), known[0])
@@ -244,12 +243,10 @@ def fitting(code: Code, layout: Layout) -> Layout:
 
     Args:
         code: of any space.
-        layout: that is wanted; only its images are where nobody named it and the space
-            has a usual one.
+        layout: that is wanted; only its images are if nobody named it and there is a usual one.
 
     Returns:
-        The layout, of the kind that the space takes where none is named if it
-        cannot stand in the wanted one.
+        The layout, of the kind that the space takes where none is named if not the wanted one.
     """
     space = space_of(code)
     if not layout.named and (usual := space.usual_layout(code, layout)) is not None:
@@ -292,16 +289,12 @@ def stacking_rules(whole: bool = False, words: bool = False) -> tuple[str, ...]:
     Returns:
         The names.
     """
-    spaces = (
-        space
-        for space in SPACES.values()
-        if (space.whole, LANGUAGE in space.layouts) == (whole, words)
-    )
-    return tuple(dict.fromkeys(name for space in spaces for name in space.rules))
+    asked = whole, words
+    found = [s.rules for s in SPACES.values() if (s.whole, LANGUAGE in s.layouts) == asked]
+    return tuple(dict.fromkeys(name for rules in found for name in rules))
 
 
 def published() -> Mapping[str, Code]:
     """The published codes of every space, by name."""
-    return MappingProxyType(
-        {name: code for space in SPACES.values() for name, code in space.published.items()}
-    )
+    found = {name: code for space in SPACES.values() for name, code in space.published.items()}
+    return MappingProxyType(found)
