@@ -17,6 +17,7 @@ from blockqnn.networks.plan import PlacedLayer, Plan
 from blockqnn.networks.recurrent.placing import NEXT
 from blockqnn.networks.recurrent.sequence import state_shapes
 
+_WIDTH = 100
 _FUNCTIONS = {
     "tanh": "jnp.tanh",
     "sigmoid": "nnx.sigmoid",
@@ -113,7 +114,8 @@ class LanguageModel(nnx.Module):
 
             state, x = jax.lax.scan(step, state, x)
             after.append(state)
-        return jnp.swapaxes({scores}, 0, 1), after
+        scores = {scores}
+        return jnp.swapaxes(scores, 0, 1), after
 '''
 
 
@@ -185,7 +187,7 @@ def _cell_class(plan: Plan) -> str:
             if layer.operation in (Recurrent.PRODUCT, Recurrent.AFFINE):
                 made.append(_made(variable, layer, layer.inputs, plan, width))
             names[layer.name] = f"{variable}_value"
-            body.append(f"        {variable}_value = {_expression(layer, variable, read)}")
+            body += _assigned(f"{variable}_value", _expression(layer, variable, read))
     lines = [
         "\n\nclass Cell(nnx.Module):",
         '    """The recurrent cell: from a vector to a vector, with a state beside it."""',
@@ -215,6 +217,20 @@ def _made(variable: str, layer: PlacedLayer, inputs: Sequence[int], plan: Plan, 
     wide = "width" if times == 1 else f"{times} * width"
     bias = "" if layer.operation is Recurrent.AFFINE else ", use_bias=False"
     return f"        self.{variable} = nnx.Linear({read}, {wide}{bias}, rngs=rngs)"
+
+
+def _assigned(name: str, expression: str) -> list[str]:
+    """A statement, in several lines where one is too long; only sums are."""
+    line = f"        {name} = {expression}"
+    if len(line) <= _WIDTH:
+        return [line]
+    terms, _, rest = expression.partition(") / ")
+    wrapped = textwrap.wrap(terms.removeprefix("("), _WIDTH - 12)
+    return [
+        f"        {name} = (",
+        *(f"            {each}" for each in wrapped),
+        f"        ) / {rest}",
+    ]
 
 
 def _expression(layer: PlacedLayer, variable: str, read: list[str]) -> str:
