@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from benchmarks._arguments import listed, make_parser
 from benchmarks.supernets import FINAL, opened, read_scores, scored, show
@@ -47,8 +48,20 @@ def goes_on(flags: list[str], run_dir: pathlib.Path, ends: float) -> int:
     Returns:
         Its exit status; `UNFINISHED` where it was interrupted.
     """
-    words = [sys.executable, "-m", "blockqnn", "search", *flags, f"--run_dir={run_dir}"]
-    with subprocess.Popen(words) as search:
+    return piece(["blockqnn", "search", *flags, f"--run_dir={run_dir}"], ends)
+
+
+def piece(words: Sequence[str], ends: float) -> int:
+    """Runs a module that goes on where it was, and interrupts it when the time is up.
+
+    Args:
+        words: its name, and its arguments.
+        ends: by `time.monotonic`.
+
+    Returns:
+        Its exit status; `UNFINISHED` where it was interrupted.
+    """
+    with subprocess.Popen([sys.executable, "-m", *words]) as search:
         while search.poll() is None and time.monotonic() < ends:
             time.sleep(_STEP_SECONDS)
         if search.poll() is None:
