@@ -5,11 +5,39 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from blockqnn.errors import INTERRUPTED
+
+UNFINISHED = 75
+"""The exit status that asks to be called again (EX_TEMPFAIL of sysexits.h)."""
 _ENDING_SECONDS = 60.0
 """Which a search may take to write down where it is."""
+_STEP_SECONDS = 0.2
+
+
+def piece(words: Sequence[str], ends: float) -> int:
+    """Runs a module that goes on where it was, and interrupts it when the time is up.
+
+    Args:
+        words: its name, and its arguments.
+        ends: by `time.monotonic`.
+
+    Returns:
+        Its exit status; `UNFINISHED` where it was interrupted.
+    """
+    with running([sys.executable, "-m", *words]) as process:
+        while process.poll() is None and time.monotonic() < ends:
+            time.sleep(_STEP_SECONDS)
+        if process.poll() is None:
+            interrupt(process)
+            # At its very beginning an interruption ends it before it can say so.
+            by_signal = (INTERRUPTED, -signal.SIGINT, -signal.SIGKILL)
+            return UNFINISHED if process.returncode in by_signal else process.returncode
+    return process.returncode
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks._arguments import listed, make_parser
-from benchmarks.supernet_run import UNFINISHED, goes_on
+from benchmarks._processes import UNFINISHED, piece
 from blockqnn.full_training.directory import METRICS, read_result
 from blockqnn.listing import number, table
 from blockqnn.mixture_settings import FIRST, SECOND
@@ -176,7 +176,7 @@ def main() -> int:
             print(f"\n{in_words(own, steps)}")
             return 0
         before = len(missing.epochs())
-        status = goes_on(missing.words, ends)
+        status = piece(["blockqnn", *missing.words], ends)
         if status == UNFINISHED or (status == 0 and time.monotonic() >= ends):
             break
         if status:

@@ -13,54 +13,21 @@ from __future__ import annotations
 
 import json
 import pathlib
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
 
 from benchmarks._arguments import listed, make_parser
+from benchmarks._processes import UNFINISHED, piece
 from benchmarks.supernets import FINAL, opened, read_scores, scored, show
-from blockqnn.errors import INTERRUPTED
 from blockqnn.listing import table
 from blockqnn.supernet_settings import OF_BATCH, RECALIBRATED
 
-UNFINISHED = 75
-"""The exit status that asks to be called again (EX_TEMPFAIL of sysexits.h)."""
 PUBLISHED = (
     ("0.485", "0.551", "few-shot NAS, the authors' released scores of all cells"),
     ("0.502", "0.606", "the same, as the authors state of another training"),
 )
 """Tau with the accuracy on CIFAR-10 after 200 epochs, of one supernet and of five: Zhao et al.,
 "Few-shot Neural Architecture Search", ICML 2021, and its published code."""
-_ENDING_SECONDS = 60.0
-_STEP_SECONDS = 0.2
-
-
-def goes_on(words: Sequence[str], ends: float) -> int:
-    """Starts a verb, or goes on with it, and interrupts it when the time is up.
-
-    Args:
-        words: of the command line, the verb first; called again with these it must go on.
-        ends: by `time.monotonic`.
-
-    Returns:
-        Its exit status; `UNFINISHED` where it was interrupted.
-    """
-    with subprocess.Popen([sys.executable, "-m", "blockqnn", *words]) as process:
-        while process.poll() is None and time.monotonic() < ends:
-            time.sleep(_STEP_SECONDS)
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(_ENDING_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            ended = process.wait()
-            # At its very beginning an interruption ends it before it can say so.
-            by_signal = (INTERRUPTED, -signal.SIGINT, -signal.SIGKILL)
-            return UNFINISHED if ended in by_signal else ended
-    return process.returncode
 
 
 def main() -> int:
@@ -75,7 +42,7 @@ def main() -> int:
     )
     own, flags = parser.parse_known_args()
     ends = time.monotonic() + 60 * own.minutes
-    status = goes_on(["search", *flags, f"--run_dir={own.run_dir}"], ends)
+    status = piece(["blockqnn", "search", *flags, f"--run_dir={own.run_dir}"], ends)
     if status not in (0, UNFINISHED):
         return abs(status)
     own.out, own.cells = own.run_dir / "scores.json", 0

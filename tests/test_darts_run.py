@@ -7,8 +7,8 @@ import pathlib
 import pytest
 
 from benchmarks import darts_run
+from benchmarks._processes import UNFINISHED
 from benchmarks.darts_run import Step, best_seed, full_training, in_words, searches, short_trainings
-from benchmarks.supernet_run import UNFINISHED
 
 SMALL = (
     *("--seeds=5", "--dataset=synthetic:8x8x1:3:240", "--space=nasbench201"),

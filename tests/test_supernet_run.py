@@ -4,7 +4,7 @@ import gzip
 import subprocess
 import sys
 
-from benchmarks.supernet_run import UNFINISHED
+from benchmarks._processes import UNFINISHED
 from blockqnn.networks.spaces.registry import space_named, write
 from blockqnn.runs.run_record import read_run
 from tests.blockqnn.searching.test_supernet import SPLIT, epochs_of
