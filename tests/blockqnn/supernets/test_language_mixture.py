@@ -50,7 +50,7 @@ def losses(mixture):
 
 
 def test_second_order_is_the_derivative_of_the_loss_after_a_cut_step():
-    mixture, bank = made(SECOND)
+    mixture, _ = made(SECOND)
     train, judging = losses(mixture)
     rows = {name: jnp.asarray(row) for name, row in ALPHA.rows.items()}
     weights = mixture._parameters, mixture._moments
