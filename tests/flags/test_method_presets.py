@@ -183,6 +183,7 @@ def test_supernets_of_recurrent_cells_have_numbers_of_their_own_unless_they_are_
     named = ["--supernet_rate=3", "--alpha_beta1=0.5"]
     mixed = parse([*words, "--weights=mixture", "--agent=random", *named])[0].supernet
     assert (mixed.epochs, mixed.learning_rate, mixed.weight_decay) == (50, 3, 5e-7)
+    assert mixed.least_rate == 3, "it stays as it was named"
     assert (mixed.mixture.alpha_rate, mixed.mixture.alpha_beta1) == (3e-3, 0.5)
 
 
