@@ -158,6 +158,8 @@ def take_usual(flags: FlagSet) -> None:
     for name, value in usual.items():
         if not flags.values[name].present:
             flags.values[name].value = value
+    if "supernet_least_rate" in usual and not flags.values["supernet_least_rate"].present:
+        flags.values["supernet_least_rate"].value = flags.values["supernet_rate"].value
     if weights == MIXTURE:
         # An epoch gives a design, and one worker has the mixture.
         schedule = flags.values["epsilon_schedule"]

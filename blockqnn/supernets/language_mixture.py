@@ -26,6 +26,7 @@ from blockqnn.children.language_loss import (
 )
 from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import Momentum
+from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe, window_count
 from blockqnn.mixture_settings import DIFFERENCE, JOINT, SECOND, MixtureSettings
 from blockqnn.networks.plan import Plan
@@ -72,9 +73,10 @@ class LanguageMixture:
         }
         self._parameters = {key: entry.parameters for key, entry in self._entries.items()}
         self._moments = {key: entry.moments for key, entry in self._entries.items()}
-        self._step: Any = jax.jit(self._one_step, static_argnames="trains_alpha")
-        self._judge: Any = jax.jit(self._judged, donate_argnums=2)
-        self._product: Any = jax.jit(self._curved)
+        compiled_with = functools.partial(jax.jit, compiler_options=compiler_options())
+        self._step: Any = compiled_with(self._one_step, static_argnames="trains_alpha")
+        self._judge: Any = compiled_with(self._judged, donate_argnums=2)
+        self._product: Any = compiled_with(self._curved)
 
     def train(
         self,

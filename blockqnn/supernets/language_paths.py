@@ -27,6 +27,7 @@ from blockqnn.children.language_loss import (
 )
 from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import Compiled
+from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import PlacedLayer, Plan
@@ -208,8 +209,9 @@ class PathWindows:
         self.plan, self._dtype, self._language = plan, compiled.dtype, language
         self._batch_size, self._most_norm = batch_size, most_norm
         self._optimiser = compiled.optimiser.transformation()
-        self.step: Any = jax.jit(self._step, donate_argnums=2)
-        self.judge: Any = jax.jit(self._judge, donate_argnums=1)
+        compiled_with = functools.partial(jax.jit, compiler_options=compiler_options())
+        self.step: Any = compiled_with(self._step, donate_argnums=2)
+        self.judge: Any = compiled_with(self._judge, donate_argnums=1)
 
     def _step(
         self,

@@ -7,6 +7,7 @@ import pytest
 from blockqnn.agents.growing import Growth
 from blockqnn.agents.ppo import PPOConfig
 from blockqnn.agents.reinforce import ReinforceConfig
+from blockqnn.errors import UserError
 from blockqnn.flags.search import parse
 from blockqnn.settings import RewardSettings
 
@@ -153,6 +154,73 @@ def test_cells_of_nas_on_penn_treebank_have_the_numbers_of_the_paper():
     assert isinstance(agent, ReinforceConfig)
     assert (agent.learning_rate, agent.children, agent.exponent) == (0.0005, 10, 1.0)
     assert found.reward == RewardSettings(0.0, 0.0, 1, 2)
+
+
+def test_cells_of_enas_on_penn_treebank_have_the_numbers_of_its_code():
+    found, _ = parse(["--preset=enas_cell_ptb", "--dataset=text"])
+    own, agent = found.supernet, found.agent
+    assert isinstance(agent, ReinforceConfig) and own is not None
+    assert (own.epochs, own.batch_size, own.learning_rate, own.least_rate) == (600, 128, 20, 20)
+    assert (own.gradient_norm, own.weight_decay, own.momentum) == (0.1, 8e-7, 0)
+    assert (own.agent_updates, own.agent_batch, agent.children) == (25, 10, 10)
+    assert (agent.units, agent.learning_rate, agent.baseline_decay) == (64, 5e-5, 0.999)
+    assert (agent.temperature, agent.tanh, agent.entropy) == (5, 2.25, 1e-5)
+    assert (found.layout.filters, found.max_layers) == ((200,), 12)
+    language = found.recipe.language
+    assert (language.bptt_steps, language.temporal_penalty, language.word_dropout) == (35, 1, 0.1)
+    assert list(language.dropouts.values()) == [0.1, 0.2, 0.75, 0.25, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("preset", "order"),
+    [("darts_cell_ptb", "first_order"), ("darts_cell_ptb_second_order", "second_order")],
+)
+def test_cells_of_darts_on_penn_treebank_have_the_numbers_of_its_code(preset, order):
+    found, _ = parse([f"--preset={preset}", "--dataset=text"])
+    own, mixed, language = found.supernet, found.supernet.mixture, found.recipe.language
+    assert (own.epochs, own.batch_size, own.learning_rate, own.least_rate) == (50, 256, 20, 20)
+    assert (own.gradient_norm, own.weight_decay) == (0.25, 5e-7)
+    assert (mixed.bilevel, mixed.alpha_rate, mixed.alpha_decay) == (order, 3e-3, 1e-3)
+    assert (mixed.alpha_beta1, mixed.alpha_beta2) == (0.9, 0.999)
+    assert (found.layout.filters, found.max_layers) == ((300,), 8)
+    assert list(language.dropouts.values()) == [0.0, 0.2, 0.75, 0.25, 0.75]
+    assert (language.bptt_steps, language.temporal_penalty) == (35, 1e-3)
+
+
+def test_supernets_of_recurrent_cells_have_numbers_of_their_own_unless_they_are_named():
+    words = ["--preset=rnn_text", "--finals=off"]
+    own = parse([*words, "--space=enas_cell", "--weights=shared"])[0].supernet
+    assert (own.learning_rate, own.least_rate, own.momentum, own.gradient_norm) == (20, 20, 0, 0.25)
+    named = ["--supernet_rate=3", "--alpha_beta1=0.5"]
+    mixed = parse([*words, "--weights=mixture", "--agent=random", *named])[0].supernet
+    assert (mixed.epochs, mixed.learning_rate, mixed.weight_decay) == (50, 3, 5e-7)
+    assert mixed.least_rate == 3, "it stays as it was named"
+    assert (mixed.mixture.alpha_rate, mixed.mixture.alpha_beta1) == (3e-3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--score_statistics=batch", "--score_statistics is about batch norm's statistics"),
+        ("--norm_scale=false", "--norm_scale is about batch norms, which recurrent cells do not"),
+        ("--augmentation=padded", "--augmentation is about images; leave it out"),
+        ("--devices_per_worker=2", "a supernet of recurrent cells is trained on one"),
+        ("--paths=fair", "--paths=fair needs edges"),
+        ("--space=nas_cell", "those of the space nas_cell do not; --weights=shared"),
+    ],
+)
+def test_what_means_nothing_for_shared_weights_of_recurrent_cells_is_refused(flags, said):
+    words = ["--preset=rnn_text", "--space=enas_cell", "--weights=shared", "--finals=off"]
+    with pytest.raises(UserError) as caught:
+        parse([*words, flags])
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("preset", ["enas_text", "darts_text"])
+def test_small_supernets_of_recurrent_cells_need_no_data(preset):
+    found, run = parse([f"--preset={preset}"])
+    assert found.data.dataset == "text" and found.supernet is not None
+    assert run.finals != "off" and found.reward.perplexity_power == 1
 
 
 def test_a_small_search_for_recurrent_cells_needs_no_data_and_has_finals():

@@ -1,0 +1,120 @@
+"""Supernets of recurrent cells by the real command: killed, and left alone."""
+
+import re
+import signal
+import subprocess
+import time
+
+from blockqnn.data.text_source import text_parts
+from blockqnn.flags.search import parse as parse_search
+from blockqnn.runs.mixtures import EPOCHS as MIXED_EPOCHS
+from blockqnn.runs.run_record import read_run
+from blockqnn.runs.supernet_record import EPOCHS
+from blockqnn.searching.heading import search_heading
+from blockqnn.searching.supernet_steps import EpochSize
+from tests.blockqnn.searching.killed_searches import command, ended
+from tests.blockqnn.searching.test_supernet import facts_of, what_came_of
+from tests.paths import ROOT
+
+SMALL = (
+    "--preset=rnn_text",
+    "--filters=6",
+    "--vocabulary=60",
+    "--train_examples=900",
+    "--validation_examples=400",
+    "--bptt_steps=8",
+    "--supernet_batch_size=4",
+    "--supernet_rate=2",
+    "--executor=inline",
+    "--finals=off",
+)
+SHARED = (
+    *SMALL,
+    "--space=enas_cell",
+    "--max_layers=3",
+    "--weights=shared",
+    "--supernet_epochs=4",
+    "--paths=agent",
+    "--agent=reinforce",
+    "--agent_updates=2",
+    "--agent_batch=2",
+    "--reinforce_units=4",
+    "--reinforce_children=2",
+    "--epsilon_schedule=1.0:1",
+    "--blocks_per_iteration=4",
+)
+MIXED = (
+    *SMALL,
+    "--space=darts_cell",
+    "--max_layers=2",
+    "--weights=mixture",
+    "--supernet_epochs=2",
+    "--agent=random",
+    "--eigenvalue_every=0",
+)
+
+
+def test_a_killed_bank_of_recurrent_cells_goes_on_as_one_that_was_never_killed(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL}
+    said = subprocess.run(
+        command(whole, SHARED), check=True, cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    assert "Supernet:  4 epochs in batches of 4, the agent's paths, descent at 2" in said
+    assert "Scores are by perplexity, each cell from states of zeros; the test text is" in said
+    assert "scored by the supernet's weights on validation words" in said
+    # 225 words a sequence are 27 windows of 8 words, of 4 sequences each, in 4 epochs.
+    assert "Trained on 3,456 words in" in said
+    assert re.search(r"\nrank +trial +reward +perplexity ", said)
+    wanted = what_came_of(whole)
+    assert len(wanted[0]) == 4 and len(wanted[1]) == 4
+    with subprocess.Popen(command(killed, SHARED), **quiet) as process:
+        while process.poll() is None and ended(killed, EPOCHS) < 2:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert 2 <= ended(killed, EPOCHS) < 4
+    subprocess.run(command(killed, SHARED), check=True, **quiet)
+    assert what_came_of(killed) == wanted
+    for epoch in facts_of(whole)[EPOCHS]:
+        # The reward is 80 / perplexity of a window, and there are 60 words.
+        assert 80 / 200 < epoch["reward"] < 80
+
+
+def test_a_mixture_of_recurrent_cells_derives_one_each_epoch(blockqnn):
+    status, out, err = blockqnn("search", *MIXED, "--run_dir=run")
+    assert (status, err) == (0, "")
+    assert "first order: alpha learns on the validation text, weights on the training text" in out
+    assert re.search(r"\d parameters and 15 of alpha, [\d.]+ kB with the optimiser's state\.", out)
+    found = r"epoch 2 of 2: loss [\d.]+, perplexity of the mixture [\d.]+, derived cell with its "
+    assert re.search(found + r"weights [\d.]+; cell \d tanh, \d relu, \d sigmoid, \d identity", out)
+    assert "The derived cell is that of epoch 2, trial 2." in out
+    record = read_run(blockqnn.directory / "run")
+    assert len(record.trials) == 2
+    for trial, epoch in zip(record.trials, record.epochs, strict=True):
+        assert trial.accuracies[-1] == epoch["derived_accuracy"]
+        assert sum(epoch["tally"]["cell"].values()) == 2
+        assert epoch["rate"] == 2
+    assert len(facts_of(blockqnn.directory / "run")[MIXED_EPOCHS]) == 2
+    for verb in (["report", "run", "--out=run.html"], ["show", "run"], ["status", "run"]):
+        assert blockqnn(*verb)[0] == 0, verb
+    page = (blockqnn.directory / "run.html").read_text()
+    assert "the mixture has perplexity " in page
+
+
+def test_an_epoch_is_counted_in_windows():
+    settings, _ = parse_search([*SHARED, "--run_dir=run"])
+    train, validation = (len(text) for text in text_parts(settings.data))
+    assert (train, validation) == (900, 400)
+    size = EpochSize.of(settings)
+    assert (size.steps, size.examples) == ((900 // 4 - 8) // 8, 4 * 8)
+    # A hundred words a sequence are read in thirteen windows, the last of three words.
+    assert size.scored_batches == 13
+
+
+def test_a_heading_says_on_what_alpha_learns():
+    for order, words in {
+        "second_order": "alpha learns on the validation text where weights will be after a step",
+        "joint": "alpha and weights learn at once on the training text (a control)",
+    }.items():
+        settings, run = parse_search([*MIXED, f"--bilevel={order}", "--run_dir=run"])
+        assert words in search_heading(settings, run)
