@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from blockqnn.bench.clock import CLOCKS, PASSING
 from blockqnn.bench.command import AGAINST, NONE
 from blockqnn.bench.floor import PresetChildren
 from blockqnn.bench.settings import BenchSettings
@@ -24,7 +25,8 @@ from blockqnn.workers.allocation import keep_memory
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")
 _OF_BLOCKS = (
-    *("blocks", "against", "profile", "measure_lowerings", "preset", "max_layers"),
+    *("blocks", "against", "clock", "profile", "measure_lowerings"),
+    *("preset", "max_layers"),
     *("bfloat16", "execution"),
 )
 """Flags without an effect on `--supernet`."""
@@ -53,6 +55,13 @@ def define() -> parsing.FlagSet:
     )
     flags.integer("steps", 10, "training steps that are timed for each block", 1)
     flags.choice("against", NONE, AGAINST, "take turns with the same child in PyTorch, or do not")
+    flags.choice(
+        "clock",
+        PASSING,
+        CLOCKS,
+        "time steps by the seconds that pass, or by those of the processor, all cores added up, "
+        "which other programs on the machine disturb less",
+    )
     flags.switch(
         "profile",
         False,
@@ -149,6 +158,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
         children=_children(value["preset"]),
         against=value["against"],
         cores=value["cores"],
+        clock=value["clock"],
         profile=value["profile"],
         measures_lowerings=value["measure_lowerings"],
         supernet="" if value["supernet"] == NONE else value["supernet"],

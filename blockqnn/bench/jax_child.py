@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.bench.clock import now
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.bench.jax_profile import JaxProfile
 from blockqnn.bench.profile import as_facts
@@ -95,9 +96,9 @@ class JaxMeasurements:
             self._epoch(execution)
         seconds = []
         for _ in range(-(-timed // self._steps)):
-            start = time.perf_counter()
+            start = now()
             self._epoch(execution)
-            seconds.append((time.perf_counter() - start) / self._steps)
+            seconds.append((now() - start) / self._steps)
         # A loss is there before its step has ended; nothing is to run on when others measure.
         execution.weights()
         return seconds
@@ -107,9 +108,9 @@ class JaxMeasurements:
         execution = self._child()
         seconds = []
         for _ in range(4):
-            start = time.perf_counter()
+            start = now()
             execution.evaluate(self._validation)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(now() - start)
         return statistics.median(seconds[1:])
 
     def profile(self) -> list[dict[str, Any]]:
@@ -147,7 +148,7 @@ def _least_seconds(function: Any, *arguments: jax.Array) -> float:
     jax.block_until_ready(function(*arguments))
     seconds = []
     for _ in range(_TIMES):
-        start = time.perf_counter()
+        start = now()
         jax.block_until_ready(function(*arguments))
-        seconds.append(time.perf_counter() - start)
+        seconds.append(now() - start)
     return min(seconds)

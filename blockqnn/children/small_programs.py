@@ -84,8 +84,8 @@ def batch_of(
         part.deviation,
     )
     if devices > 1:
-        gathered = first_devices(devices).put((chosen.images, chosen.labels), PARTS)
-        chosen = DeviceImages(*gathered, part.mean, part.deviation)
+        images, labels = first_devices(devices).put((chosen.images, chosen.labels), PARTS)
+        chosen = DeviceImages(images, labels, part.mean, part.deviation)
     return _take_batch(chosen, None, dtype)
 
 
