@@ -85,7 +85,8 @@ def define() -> parsing.FlagSet:
     flags.integer(
         "cores",
         1,
-        "cores of a CPU that each process is bound to, as a search binds its workers; 0 for all",
+        "cores of a CPU that each process is bound to, as a search binds its workers; 0 for all. "
+        "Several share the batches of a child whose images are large enough",
     )
     flags.text(
         "preset",

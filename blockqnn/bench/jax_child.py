@@ -15,13 +15,14 @@ from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.bench.jax_profile import JaxProfile
 from blockqnn.bench.profile import as_facts
 from blockqnn.children.compilation import compilation_times, use_cache
-from blockqnn.children.devices import local_devices
+from blockqnn.children.devices import divide_processor, local_devices, parts_of_chain
 from blockqnn.children.execution import Execution, compute_dtype
 from blockqnn.children.training import make_execution, on_device
 from blockqnn.data.images import Images
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
+from blockqnn.workers.placement import available_cores
 
 _CPU_SIDES = (1024, 2048)
 _ACCELERATOR_SIDES = (4096, 8192)
@@ -44,8 +45,13 @@ class JaxMeasurements:
             batch_size: images in a step.
             steps: of an epoch on a GPU or TPU; `cpu_epoch_steps` of it on a CPU.
         """
+        cores = len(available_cores())
+        if cores > 1:
+            # They share batches, as those of a worker with several cores do.
+            divide_processor(cores)
         # Whatever touches a device first would say less clearly that there is none.
         devices = local_devices()
+        self._cores = min(cores, len(devices)) if devices[0].platform == "cpu" else 1
         use_cache()
         self._recipe, self._batch_size = recipe, batch_size
         self._train, self._validation = on_device(images, images)
@@ -70,7 +76,8 @@ class JaxMeasurements:
         """
         self._plan = plan
         before, start = compilation_times(), time.perf_counter()
-        self._execution = make_execution(plan, self._recipe, self._batch_size)
+        parts = parts_of_chain(self._batch_size, plan[0].shape, self._cores)
+        self._execution = make_execution(plan, self._recipe, self._batch_size, parts)
         self._execution.compile(self._train, self._validation, self._steps)
         waited = time.perf_counter() - start
         spent = compilation_times() - before
