@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from blockqnn.bench.clock import CLOCKS, PASSING
 from blockqnn.bench.command import AGAINST, NONE
 from blockqnn.bench.floor import PresetChildren
 from blockqnn.bench.settings import BenchSettings
@@ -22,8 +23,11 @@ from blockqnn.settings import Recipe
 from blockqnn.workers.allocation import keep_memory
 
 _BLOCKS = ("block-qnn-s", "residual", "inception")
-_OF_BLOCKS = ("blocks", "against", "profile", "measure_lowerings", "preset", "max_layers")
-_OF_SUPERNETS = (*_OF_BLOCKS, "bfloat16", "execution", "mixture")
+_OF_BLOCKS = (
+    *("blocks", "against", "profile", "measure_lowerings"),
+    *("preset", "max_layers"),
+)
+_OF_SUPERNETS = (*_OF_BLOCKS, "bfloat16", "execution", "clock", "mixture")
 """Flags without an effect on `--supernet`."""
 _OF_MIXTURES = (*_OF_BLOCKS, "designs")
 """Likewise on `--mixture`."""
@@ -52,6 +56,13 @@ def define() -> parsing.FlagSet:
     )
     flags.integer("steps", 10, "training steps that are timed for each block", 1)
     flags.choice("against", NONE, AGAINST, "take turns with the same child in PyTorch, or do not")
+    flags.choice(
+        "clock",
+        PASSING,
+        CLOCKS,
+        "time steps by the seconds that pass, or by those of the processor, all cores added up, "
+        "which other programs on the machine disturb less",
+    )
     flags.switch(
         "profile",
         False,
@@ -82,7 +93,8 @@ def define() -> parsing.FlagSet:
     flags.integer(
         "cores",
         1,
-        "cores of a CPU that each process is bound to, as a search binds its workers; 0 for all",
+        "cores of a CPU that each process is bound to, as a search binds its workers; 0 for all. "
+        "Several share the batches of a child whose images are large enough",
     )
     flags.text(
         "preset",
@@ -156,6 +168,7 @@ def parse(arguments: Sequence[str]) -> BenchSettings:
         children=_children(value["preset"]),
         against=value["against"],
         cores=value["cores"],
+        clock=value["clock"],
         profile=value["profile"],
         measures_lowerings=value["measure_lowerings"],
         supernet="" if value["supernet"] == NONE else value["supernet"],

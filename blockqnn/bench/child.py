@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from blockqnn.bench.clock import PASSING, use_clock
 from blockqnn.data.images import Images
 from blockqnn.errors import UserError
 from blockqnn.networks.layout import Layout
@@ -50,6 +51,7 @@ class MeasuredSetting:
         recipe: how to train them.
         batch_size: images in a step.
         steps: timed for a block.
+        clock: one of `blockqnn.bench.clock.CLOCKS`.
     """
 
     framework: str
@@ -57,6 +59,7 @@ class MeasuredSetting:
     recipe: Recipe
     batch_size: int
     steps: int
+    clock: str = PASSING
 
 
 class Measurements(Protocol):
@@ -90,6 +93,7 @@ def main() -> None:
     setting = _decode_setting(json.loads(sys.stdin.readline()))
     try:
         measurements = _measurements(setting)
+        _check_clock(setting.clock, measurements.device)
         answers.write(json.dumps({"device": measurements.device}) + "\n")
         for line in sys.stdin:
             answer = _answer(measurements, setting.layout, json.loads(line))
@@ -111,6 +115,7 @@ def _decode_setting(fields: dict[str, Any]) -> MeasuredSetting:
 
 def _measurements(setting: MeasuredSetting) -> Measurements:
     """Imports the framework, and no other."""
+    use_clock(setting.clock)
     arguments = setting.recipe, _made_up(setting.layout), setting.batch_size, setting.steps
     if setting.framework == TORCH:
         from blockqnn.bench.torch_child import TorchMeasurements
@@ -120,6 +125,14 @@ def _measurements(setting: MeasuredSetting) -> Measurements:
     from blockqnn.bench.jax_child import JaxMeasurements
 
     return JaxMeasurements(*arguments)
+
+
+def _check_clock(clock: str, device: str) -> None:
+    if clock != PASSING and device != "cpu":
+        raise UserError(
+            f"--clock={clock} measures a CPU, and {device} computes here; leave it out, or set "
+            "JAX_PLATFORMS=cpu and CUDA_VISIBLE_DEVICES=."
+        )
 
 
 def _made_up(layout: Layout) -> Images:

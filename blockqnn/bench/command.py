@@ -98,6 +98,7 @@ class _Bench:
             recipe=settings.recipe,
             batch_size=settings.recipe.batch_size,
             steps=settings.steps,
+            clock=settings.clock,
         )
         self._cores = available_cores()[: settings.cores or None]
         self._rates: Rates | None = None
@@ -123,6 +124,7 @@ class _Bench:
             "cores_of_the_machine": len(available_cores()),
             "bfloat16": settings.recipe.bfloat16,
             "execution": settings.recipe.execution,
+            "clock": settings.clock,
             "lowerings": lowerings.in_use().name,
             "batch_size": settings.recipe.batch_size,
             **dataclasses.asdict(self._rates),

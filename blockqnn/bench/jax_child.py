@@ -10,18 +10,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.bench.clock import now
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.bench.jax_profile import JaxProfile
 from blockqnn.bench.mixture_child import MixtureChild
 from blockqnn.bench.profile import as_facts
 from blockqnn.children.compilation import compilation_times, use_cache
-from blockqnn.children.devices import local_devices
+from blockqnn.children.devices import divide_processor, local_devices, parts_of_chain
 from blockqnn.children.execution import Execution, compute_dtype
 from blockqnn.children.training import make_execution, on_device
 from blockqnn.data.images import Images
 from blockqnn.networks.initial import initial_parameters, initial_statistics
 from blockqnn.networks.plan import Plan
 from blockqnn.settings import Recipe
+from blockqnn.workers.placement import available_cores
 
 _CPU_SIDES = (1024, 2048)
 _ACCELERATOR_SIDES = (4096, 8192)
@@ -44,8 +46,13 @@ class JaxMeasurements:
             batch_size: images in a step.
             steps: of an epoch on a GPU or TPU; `cpu_epoch_steps` of it on a CPU.
         """
+        cores = len(available_cores())
+        if cores > 1:
+            # They share batches, as those of a worker with several cores do.
+            divide_processor(cores)
         # Whatever touches a device first would say less clearly that there is none.
         devices = local_devices()
+        self._cores = min(cores, len(devices)) if devices[0].platform == "cpu" else 1
         use_cache()
         self._recipe, self._batch_size = recipe, batch_size
         self._train, self._validation = on_device(images, images)
@@ -73,7 +80,8 @@ class JaxMeasurements:
         if any(layer.mixture for layer in plan):
             self._execution = MixtureChild(plan, self._recipe, self._batch_size, self._train)
         else:
-            child = make_execution(plan, self._recipe, self._batch_size)
+            parts = parts_of_chain(self._batch_size, plan[0].shape, self._cores)
+            child = make_execution(plan, self._recipe, self._batch_size, parts)
             child.compile(self._train, self._validation, self._steps)
             self._execution = child
         waited = time.perf_counter() - start
@@ -101,9 +109,9 @@ class JaxMeasurements:
             self._epoch(execution)
         seconds = []
         for _ in range(-(-timed // self._steps)):
-            start = time.perf_counter()
+            start = now()
             self._epoch(execution)
-            seconds.append((time.perf_counter() - start) / self._steps)
+            seconds.append((now() - start) / self._steps)
         # A loss is there before its step has ended; nothing is to run on when others measure.
         execution.weights()
         return seconds
@@ -114,9 +122,9 @@ class JaxMeasurements:
         assert not isinstance(execution, MixtureChild), "a mixture is not evaluated"
         seconds = []
         for _ in range(4):
-            start = time.perf_counter()
+            start = now()
             execution.evaluate(self._validation)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(now() - start)
         return statistics.median(seconds[1:])
 
     def profile(self) -> list[dict[str, Any]]:
@@ -154,7 +162,7 @@ def _least_seconds(function: Any, *arguments: jax.Array) -> float:
     jax.block_until_ready(function(*arguments))
     seconds = []
     for _ in range(_TIMES):
-        start = time.perf_counter()
+        start = now()
         jax.block_until_ready(function(*arguments))
-        seconds.append(time.perf_counter() - start)
+        seconds.append(now() - start)
     return min(seconds)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from blockqnn.bench.child import TORCH
+from blockqnn.bench.clock import PROCESSOR
 from blockqnn.bench.profile import in_words
 from blockqnn.bench.settings import BenchSettings
 from blockqnn.listing import number, table
 from blockqnn.networks.spaces.registry import stacked
+
+_BY_PROCESSOR = "steps and evaluation in seconds of the processor, all threads added up"
 
 
 def measured_in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
@@ -64,6 +67,7 @@ def measured_in_words(facts: dict[str, Any], settings: BenchSettings) -> str:
             f"{children.training_images:,} images, evaluated on {children.validation_images:,}",
             f"idle while compiling, caches warm: {100 * facts['idle_share']:.1f} %",
             f"convolutions by the {facts['lowerings']} table of lowerings",
+            *([_BY_PROCESSOR] if settings.clock == PROCESSOR else []),
             f"on {facts['cores']} of {facts['cores_of_the_machine']} cores; load of other programs "
             f"before: {facts['load']:.1f}",
         ]

@@ -95,6 +95,7 @@ def measured(settings: BenchSettings) -> dict[str, Any]:
             recipe=settings.recipe,
             batch_size=settings.recipe.batch_size,
             steps=steps,
+            clock=settings.clock,
         )
         for framework in (JAX, TORCH)
     }

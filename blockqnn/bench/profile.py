@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 import statistics
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from blockqnn.bench.clock import now
 from blockqnn.listing import number, table
 from blockqnn.networks.operations.steps import Placed, window_of
 
@@ -102,9 +102,9 @@ def median_seconds(call: Callable[[], object]) -> float:
     call()
     seconds: list[float] = []
     while len(seconds) < _LEAST_CALLS or sum(seconds) < _LEAST_SECONDS:
-        begun = time.perf_counter()
+        begun = now()
         call()
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(now() - begun)
     return statistics.median(seconds)
 
 

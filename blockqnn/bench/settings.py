@@ -24,6 +24,7 @@ class BenchSettings:
         against: `torch`, or `none`.
         cores: that each process is bound to, as a search binds its workers; 0
             for all. The rates are those of as many cores.
+        clock: by what steps are timed, one of `blockqnn.bench.clock.CLOCKS`.
         profile: say where a step goes.
         measures_lowerings: measure lowerings and no blocks.
         supernet: the search space whose supernet is measured instead of blocks; empty for none.
@@ -41,6 +42,7 @@ class BenchSettings:
     children: PresetChildren
     against: str
     cores: int
+    clock: str
     profile: bool
     measures_lowerings: bool
     supernet: str

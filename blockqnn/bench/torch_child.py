@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from blockqnn.bench.clock import now
 from blockqnn.bench.floor import cpu_epoch_steps
 from blockqnn.bench.profile import as_facts
 from blockqnn.bench.torch_functions import BATCH_NORM_EPSILON as BATCH_NORM_EPSILON
@@ -182,9 +183,9 @@ class TorchMeasurements:
             self._child.train_epoch(self._order)
         seconds = []
         for _ in range(-(-timed // self._steps)):
-            start = time.perf_counter()
+            start = now()
             self._child.train_epoch(self._order)
-            seconds.append((time.perf_counter() - start) / self._steps)
+            seconds.append((now() - start) / self._steps)
         return seconds
 
     def profile(self) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from blockqnn.bench import child, clock
 from blockqnn.bench.child import JAX, MeasuredSetting
 from blockqnn.bench.floor import PresetChildren, Rates, floor_seconds, step_bytes, step_flops
 from blockqnn.bench.process import MeasuringProcess
@@ -234,3 +235,18 @@ def test_the_sizes_of_a_searchs_parts_are_those_that_are_read(name, train_exampl
 def test_an_unknown_data_set_has_no_known_size():
     with pytest.raises(UserError, match="not known"):
         search_part_sizes(DataSettings("my_images"))
+
+
+def test_steps_are_timed_by_the_clock_that_is_asked_for(monkeypatch):
+    monkeypatch.setattr(clock, "_clocks", {"passing": lambda: 7.0, "processor": lambda: 3.0})
+    monkeypatch.setattr(clock, "_read", lambda: 0.0)
+    for name, seconds in (("processor", 3.0), ("passing", 7.0)):
+        clock.use_clock(name)
+        assert clock.now() == seconds
+
+
+def test_the_processors_clock_is_for_processors():
+    child._check_clock("passing", "NVIDIA H100")
+    child._check_clock("processor", "cpu")
+    with pytest.raises(UserError, match=r"^--clock=processor measures a CPU, and TPU v4 computes"):
+        child._check_clock("processor", "TPU v4")

@@ -124,3 +124,23 @@ def test_what_is_taken_is_said_with_its_rate():
     # 2 x 10 images x 100 pixels x 10 x 10 x 9 FLOPs, in a millisecond and in two.
     text = lowering_measurements.in_words([row], [{"value": 1e-3, "kernel_gradient": 2e-3}], 10)
     assert " ".join(text.splitlines()[2].split()) == "10x10 3x3 10 to 10 2 4 pairs 1 1 plain"
+
+
+def test_what_is_hopeless_is_measured_no_more(monkeypatch):
+    """After two rounds; XLA's own always, for the rest is told in parts of its time."""
+    costs, calls, now = {"plain": 4.0, "pairs": 2.0, "quads": 3.0}, [], [0.0]
+
+    def jitted(name, compiler_options):
+        def call():
+            calls.append(name)
+            now[0] += costs[name]
+
+        return call
+
+    monkeypatch.setattr(lowering_measurements, "compiler_options", dict)
+    monkeypatch.setattr(lowering_measurements.jax, "jit", jitted)
+    monkeypatch.setattr(lowering_measurements.time, "process_time", lambda: now[0])
+    ratios, plain = lowering_measurements._ratios({name: name for name in costs}, (), 5)
+    assert (ratios, plain) == ({"plain": 1.0, "pairs": 0.5, "quads": 0.75}, 4.0)
+    # Once to compile, and then by turns.
+    assert {name: calls.count(name) for name in costs} == {"plain": 6, "pairs": 6, "quads": 3}

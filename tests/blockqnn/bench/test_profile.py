@@ -91,7 +91,7 @@ def test_what_is_of_one_kind_is_added_up_as_often_as_it_is_called():
 
 def test_a_call_is_timed_until_it_was_measured_long_enough(monkeypatch):
     now = iter([0.0, 1.0, 10.0, 12.0, 20.0, 29.0])
-    monkeypatch.setattr(profile.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(profile, "now", lambda: next(now))
     monkeypatch.setattr(profile, "_LEAST_SECONDS", 5.0)
     monkeypatch.setattr(profile, "_LEAST_CALLS", 2)
     calls = []

@@ -44,6 +44,8 @@ def test_the_machine_in_words():
     count = len(available_cores())
     cores = f"{count} CPU core{'s' if count > 1 else ''} ({processor_name()})"
     assert described([Place()], cpu) == f"{cores}, 1 worker"
+    assert described([Place(cores=(3, 5))], cpu) == f"{cores}, 1 worker of 2 cores"
+    assert described([Place(cores=(3,)), Place(cores=(5,))], cpu) == f"{cores}, 2 workers"
     assert described(None, cpu) == cores
     assert described([Place()] * 2, GPUS, plugin=True) == "2 NVIDIA GPUs, 2 workers"
     assert described(None, GPUS, plugin=False) == cores
