@@ -20,8 +20,7 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.lowerings import lowerings_record
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.shares import shares_of
-from blockqnn.networks.spaces.contract import Row, SearchSpace
-from blockqnn.networks.spaces.mixture_parts import part_plan, part_rows
+from blockqnn.networks.spaces.contract import Row, SearchSpace, part_plan, part_rows
 from blockqnn.networks.spaces.registry import space_of
 from blockqnn.settings import DataSettings, Recipe, WorkerSettings
 from blockqnn.shared_work import MixtureEpoch

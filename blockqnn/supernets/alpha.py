@@ -10,8 +10,7 @@ import numpy as np
 
 from blockqnn.mixture_settings import MixtureSettings
 from blockqnn.networks.shares import Rows as Rows
-from blockqnn.networks.spaces.contract import NONE, Row
-from blockqnn.networks.spaces.mixture_parts import Left, is_left
+from blockqnn.networks.spaces.contract import NONE, Left, Row, is_left
 
 ADAM_EPSILON = 1e-8
 _NEVER = -1e4

@@ -26,6 +26,10 @@ from blockqnn.networks.spaces.mixing import NONE as NONE
 from blockqnn.networks.spaces.mixing import SKIP as SKIP
 from blockqnn.networks.spaces.mixing import Mixing
 from blockqnn.networks.spaces.mixing import Row as Row
+from blockqnn.networks.spaces.mixture_parts import Left as Left
+from blockqnn.networks.spaces.mixture_parts import is_left as is_left
+from blockqnn.networks.spaces.mixture_parts import part_plan as part_plan
+from blockqnn.networks.spaces.mixture_parts import part_rows as part_rows
 from blockqnn.networks.spaces.sharing import Sharing
 
 Code = tuple[Any, ...]
