@@ -14,7 +14,7 @@ SMALL = (
     *("--seeds=5", "--dataset=synthetic:8x8x1:3:240", "--space=nasbench201"),
     *("--layout=nasbench201", "--cells=0", "--repeats=1", "--filters=2,4", "--executor=inline"),
     *("--supernet_epochs=2", "--supernet_batch_size=32", "--eigenvalue_every=0"),
-    "--training=--epochs=1,--layout=nasbench201,--cells=0,--repeats=1,--filters=2,"
+    "--training=--dataset=synthetic:8x8x1:3:240,--epochs=1,--layout=nasbench201,--cells=0,--repeats=1,--filters=2,"
     "--auxiliary_weight=0,--drop_path=0,--cutout=2,--batch_size=50",
 )
 

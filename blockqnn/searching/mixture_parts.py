@@ -1,7 +1,7 @@
 """Which parts a mixture that is split has, and from which of them the design is derived.
 
-Zhao et al., "Few-shot Neural Architecture Search", ICML 2021, with mixtures for supernets. How one
-design came of the five mixtures there is not published; code of Hu et al. (ICLR 2022) looks the
+Zhao et al., "Few-shot Neural Architecture Search", ICML 2021, with mixtures for supernets. How
+one design came of the five mixtures there is not published; code of Hu et al. (ICLR 2022) looks the
 designs up in a table of test accuracies. Here the part is chosen whose mixture classifies most of
 the validation images correctly, which neither its weights nor its alpha were trained on.
 """
