@@ -17,6 +17,18 @@ from blockqnn.report.findings import planned_iterations
 from blockqnn.report.grouping import Group, differing, groups
 from blockqnn.report.learned import learned
 from blockqnn.report.mean_curves import group_curves, spread
+from blockqnn.report.methods import (
+    MADE_UP,
+    OF_MIXTURE,
+    SCORES,
+    WEIGHTS,
+    accuracies_of,
+    checked_ranks,
+    different_kinds,
+    finals_seconds,
+    seconds_before_trials,
+    weights_words,
+)
 from blockqnn.report.state import FINISHED, search_state, unfinished_words
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.runs.spending import time_spent
@@ -32,12 +44,12 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
 
     Returns:
         `notice` of dry runs or None; `sentences`; `groups`, each with `name`,
-        `count`, the number of its runs that are `unfinished`, `figures` (means
-        and deviations) and `curves`; `runs`, each with its name, group, figures,
-        how it is `unfinished` in words (empty where it has finished), what its
-        agent has `learned` and best blocks; `differences` of the first of all these
-        blocks as `every_pair` gives them; `differing`, flags with a value for
-        each group.
+        `kind`, the weights that its accuracies are of, `count`, the number of its runs
+        that are `unfinished`, `figures` (means and deviations) and `curves`; `runs`,
+        each with its name, group, figures, how it is `unfinished` in words (empty where
+        it has finished), what its agent has `learned`, how its shared `weights` are and
+        best blocks; `differences` of the first of all these blocks as `every_pair` gives
+        them; `differing`, flags with a value for each group.
     """
     # Drawing imports more than the figures need.
     from blockqnn.report.blocks import distinct_best, top_blocks
@@ -55,11 +67,13 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
         "notice": _notice(runs),
         "sentences": [
             *sentences(found, figures, sum(map(bool, still.values()))),
+            *different_kinds(runs),
             *different_finals(runs),
         ],
         "groups": [
             {
                 "name": group.name,
+                "kind": WEIGHTS[accuracies_of(group.runs[0])],
                 "count": len(group.runs),
                 "unfinished": sum(bool(still[run.path]) for run in group.runs),
                 "figures": {key: spread([each[key] for each in rows]) for key in rows[0]},
@@ -76,6 +90,7 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
                 "unfinished": still[run.path],
                 "early": _early(run, seen[run.path]),
                 "learned": learned(run),
+                "weights": weights_words(run),
                 "best": top_blocks(run, top),
                 "trials": columns(distinct_best(run, top)),
                 "drawings": of_trials(distinct_best(run, top), run.layout),
@@ -101,17 +116,24 @@ def run_figures(run: RunRecord) -> dict[str, float | None]:
     Returns:
         `best_reward` and `best_accuracy` in percent, `final_accuracy` of the block that
         has won the finals (None without them), `trained` blocks,
-        `iterations` that ended, `seconds` that its devices had children.
+        `iterations` that ended, `seconds` of its devices in all, of these `supernet_seconds`
+        and `finals_seconds` (None without any), and Kendall's tau of `scores` and of the number
+        of `parameters` with accuracies of networks of their own, where that was checked.
     """
     trained = [trial for trial in run.trials if trial.status is Status.COMPLETED]
-    spent = time_spent(run.trials)
+    spent, ranks = time_spent(run.trials), checked_ranks(run)
+    supernets, ended = seconds_before_trials(run), finals_seconds(run)
     return {
         "best_reward": max((t.reward for t in trained if t.reward is not None), default=None),
         "best_accuracy": max((t.accuracy for t in trained if t.accuracy is not None), default=None),
         "final_accuracy": winners_accuracy(run),
         "trained": len(trained),
         "iterations": run.iterations,
-        "seconds": spent["training"] + spent["waiting"],
+        "seconds": spent["training"] + spent["waiting"] + supernets + ended,
+        "supernet_seconds": supernets or None,
+        "finals_seconds": ended or None,
+        "tau_scores": ranks["scores"],
+        "tau_parameters": ranks["parameters"],
     }
 
 
@@ -151,6 +173,14 @@ def sentences(
     )
     if not ranked:
         return [*words, "No block has been trained yet."]
+    kinds = {accuracies_of(run) for group in found for run in group.runs}
+    if len(kinds) > 1:
+        # Which of two kinds of accuracies is higher says nothing.
+        return words + [
+            f"{found[index].name}: best reward {_plus_minus(rewards[index])}, of "
+            f"{accuracies_of(found[index].runs[0])}."
+            for index in sorted(ranked)
+        ]
     first = ranked[0]
     lead = f"best reward {_plus_minus(rewards[first])}"
     if len(ranked) == 1:
@@ -173,12 +203,15 @@ def _notice(runs: Sequence[RunRecord]) -> str | None:
     if len(noticed) == len(runs) and len({run.notice for run in noticed}) == 1:
         return noticed[0].notice
     words = []
-    dry = [str(run.path) for run in noticed if not run.proxy]
+    dry = [str(run.path) for run in noticed if accuracies_of(run) == MADE_UP]
     if dry:
         words.append(f"Accuracies are made up in the dry runs {', '.join(dry)}.")
     scored = [str(run.path) for run in noticed if run.proxy]
     if scored:
         words.append(f"Rewards are scores of untrained children in {', '.join(scored)}.")
+    for kind in (SCORES, OF_MIXTURE):
+        if own := [str(run.path) for run in noticed if accuracies_of(run) == kind]:
+            words.append(f"Accuracies are {kind.removeprefix('accuracies ')} in {', '.join(own)}.")
     return " ".join(words) or None
 
 

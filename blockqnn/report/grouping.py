@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from blockqnn.report.methods import method_words
 from blockqnn.runs.run_record import RunRecord
 
 SEED = "seed"
+_OWN = "own"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,14 +45,26 @@ def groups(runs: Sequence[RunRecord]) -> list[Group]:
     parts: dict[tuple[tuple[str, str], ...], list[RunRecord]] = {}
     for run in runs:
         parts.setdefault(tuple(sorted(_without_seed(run.flags).items())), []).append(run)
-    names = differing([dict(key) for key in parts])
+    found = [dict(key) for key in parts]
+    names = _names(found)
     return [
-        Group(
-            ", ".join(f"{name}={dict(key).get(name, 'unset')}" for name in names) or "all runs",
-            tuple(sorted(part, key=_seed)),
-        )
-        for key, part in parts.items()
+        Group(name, tuple(sorted(part, key=_seed)))
+        for name, part in zip(names, parts.values(), strict=True)
     ]
+
+
+def _names(flags: Sequence[dict[str, str]]) -> list[str]:
+    """A name for each group: its method where these differ, and flags that differ besides."""
+    methods = [method_words(each) for each in flags]
+    if len({each.get("weights", _OWN) for each in flags}) < 2:
+        # What differs says more than a method that all have.
+        methods = [""] * len(flags)
+    names = []
+    for own, method in zip(flags, methods, strict=True):
+        same = [each for each, other in zip(flags, methods, strict=True) if other == method]
+        words = [f"{name}={own.get(name, 'unset')}" for name in differing(same)]
+        names.append(": ".join(filter(None, [method, ", ".join(words)])) or "all runs")
+    return names
 
 
 def differing(flags: Sequence[dict[str, str]]) -> list[str]:

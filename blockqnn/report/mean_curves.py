@@ -10,6 +10,7 @@ from typing import Any
 
 from blockqnn.report.curves import learning_curves
 from blockqnn.report.grouping import Group
+from blockqnn.report.methods import seconds_before_trials
 from blockqnn.runs.spending import elapsed
 from blockqnn.trial import Status, Trial
 
@@ -38,11 +39,12 @@ def spread(values: Sequence[float | None]) -> dict[str, float | None]:
     }
 
 
-def run_curves(trials: Sequence[Trial]) -> dict[str, dict[str, Curve]]:
+def run_curves(trials: Sequence[Trial], before: float = 0.0) -> dict[str, dict[str, Curve]]:
     """A run's curves over iterations, trained blocks and seconds.
 
     Args:
         trials: of the run, in order of number.
+        before: seconds that supernets were trained, before anything was scored.
 
     Returns:
         By quantity and axis the curve. The best so far has a point for each
@@ -54,7 +56,7 @@ def run_curves(trials: Sequence[Trial]) -> dict[str, dict[str, Curve]]:
         (trial for trial in trials if trial.status is Status.COMPLETED),
         key=lambda trial: (trial.finished or 0.0, trial.number),
     )
-    seconds = elapsed(trials)
+    seconds = {number: before + own for number, own in elapsed(trials).items()}
     found: dict[str, dict[str, Curve]] = {}
     for name, value in (("reward", _reward), ("accuracy", _accuracy)):
         best: dict[str, Curve] = {axis: [] for axis in AXES}
@@ -85,7 +87,7 @@ def group_curves(group: Group) -> dict[str, dict[str, dict[str, list[Any]]]]:
         run) and `runs`, over how many runs the mean goes: all that have come so
         far. The best so far of a run holds when the others go on.
     """
-    curves = [run_curves(run.trials) for run in group.runs]
+    curves = [run_curves(run.trials, seconds_before_trials(run)) for run in group.runs]
     return {
         quantity: {
             axis: _mean_curve([each[quantity][axis] for each in curves], quantity.startswith(_BEST))

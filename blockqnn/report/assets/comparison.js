@@ -15,18 +15,26 @@ blockqnn.comparison = (() => {
     ["final_accuracy", "best of finals, %", (value) => format.fixed(value)],
     ["trained", "blocks trained", (value) => format.fixed(value, Number.isInteger(value) ? 0 : 1)],
     ["seconds", "device time", (value) => format.duration(value)],
+    ["supernet_seconds", "of it supernets", (value) => format.duration(value)],
+    ["finals_seconds", "of it finals", (value) => format.duration(value)],
+    ["tau_scores", "tau of scores", (value) => format.fixed(value)],
+    ["tau_parameters", "tau of parameters", (value) => format.fixed(value)],
   ];
 
   const unfinished = (words) => element("span", { class: "mark" }, words);
 
+  // Where accuracies are of several kinds, nobody must take one for another.
+  const kinds = () => new Set(data.groups.map((group) => group.kind)).size > 1;
+
   const groupsTable = () =>
     figuresTable(
-      ["group", "runs", ...figures.map(([, title]) => title)],
+      ["group", ...(kinds() ? ["weights"] : []), "runs", ...figures.map(([, title]) => title)],
       data.groups.map((group, index) =>
         element(
           "tr",
           {},
           element("th", { scope: "row", class: "text" }, key(index), group.name),
+          kinds() ? element("td", {}, group.kind) : [],
           element("td", {}, String(group.count), group.unfinished ? unfinished(`${group.unfinished} unfinished`) : ""),
           figures.map(([name, , write]) => element("td", {}, plusMinus(write)(group.figures[name]))),
         ),
@@ -105,9 +113,10 @@ blockqnn.comparison = (() => {
 
   const build = (found) => {
     data = found;
-    // Finals are told of where there are some.
-    const finals = data.groups.some((group) => group.figures.final_accuracy.mean !== null);
-    figures = FIGURES.filter(([name]) => finals || name !== "final_accuracy");
+    // Finals, supernets and checks are told of where there are some.
+    const always = ["best_reward", "best_accuracy", "trained", "seconds"];
+    const known = (name) => data.groups.some((group) => group.figures[name].mean !== null);
+    figures = FIGURES.filter(([name]) => always.includes(name) || known(name));
     if (data.differences.count > 1) blockqnn.compare.give(data.differences);
     document.getElementById("kicker").textContent = "blockqnn report";
     document.getElementById("title").textContent = `${data.runs.length} runs compared`;
@@ -125,6 +134,16 @@ blockqnn.comparison = (() => {
         groupsTable(),
       ),
       blockqnn.comparisonCurves.build(data),
+      data.runs.some((run) => run.weights.length)
+        ? blockqnn.section(
+            "weights",
+            "Weights that designs share",
+            null,
+            data.runs
+              .filter((run) => run.weights.length)
+              .map((run) => element("div", {}, element("h3", {}, key(run.group), run.name), element("p", {}, run.weights.join(" ")))),
+          )
+        : [],
       blockqnn.section("learned", "What the agent has learned", null, data.runs.map(runLearned)),
       blockqnn.section("differing", "Flags that differ between groups", null, flagsTable()),
       blockqnn.section(

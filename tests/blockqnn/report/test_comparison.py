@@ -134,6 +134,10 @@ def test_figures_and_their_spread():
         "trained": 2,
         "iterations": 1,
         "seconds": 20.0,
+        "supernet_seconds": None,
+        "finals_seconds": None,
+        "tau_scores": None,
+        "tau_parameters": None,
     }
     assert run_figures(flagged("a"))["best_reward"] is None
     assert spread([1.0, 3.0, None]) == {"mean": 2.0, "deviation": pytest.approx(math.sqrt(2))}
