@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._arguments import make_parser
-from blockqnn.children.language_loss import streams
+from blockqnn.children.language_steps import streams
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.listing import number, table
 from blockqnn.networks.layout import LANGUAGE, Layout

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Any
+
+MODEL_FILE = "language_model.safetensors"
+"""A language model in a training's directory, see `blockqnn.children.language_file`."""
 
 ASGD = "asgd"
 """Plain descent that turns to averaged descent when validation gets no better."""
@@ -64,3 +68,11 @@ def window_count(length: int, steps: int) -> int:
 def language_recipe(given: Any) -> LanguageRecipe | None:
     """The settings of what JSON has as an object; None, and settings, as they are."""
     return LanguageRecipe(**given) if isinstance(given, dict) else given
+
+
+def has_model(path: pathlib.Path) -> bool:
+    """Whether a path is a language model's file, or a folder with one."""
+    try:
+        return path.name == MODEL_FILE or (path / MODEL_FILE).is_file()
+    except (OSError, ValueError):
+        return False

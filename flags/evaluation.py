@@ -13,6 +13,7 @@ from blockqnn.flags.verb import Verb
 from blockqnn.full_training.evaluate import EvaluateSettings
 from blockqnn.full_training.evaluation_images import JUDGED, SPLITS
 from blockqnn.invocation import command
+from blockqnn.language_settings import has_model
 
 
 def define() -> parsing.FlagSet:
@@ -95,6 +96,11 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
 
 
 def _run(settings: EvaluateSettings) -> int:
+    if has_model(settings.checkpoint):
+        from blockqnn.full_training.words_evaluate import evaluate_words
+
+        evaluate_words(settings, sys.stdout)
+        return 0
     from blockqnn.full_training.evaluate import evaluate
 
     evaluate(settings, sys.stdout)

@@ -16,13 +16,13 @@ import numpy as np
 
 from blockqnn.children.language_program import ProgramState
 from blockqnn.errors import UserError
+from blockqnn.language_settings import MODEL_FILE
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import MOST_LAYERS, design_of, design_plan, parse
 
-FILE_NAME = "language_model.safetensors"
 _FACTS, _SUM = "facts", "sum"
 _WEIGHTS, _AVERAGE, _MOMENT = "weights", "average", "moment"
 
@@ -98,11 +98,6 @@ def write_model(path: pathlib.Path, facts: ModelFacts, state: ProgramState) -> N
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def has_model(path: pathlib.Path) -> bool:
-    """Whether a path is a file of a model, or a folder with one."""
-    return path.name == FILE_NAME or (path / FILE_NAME).is_file()
-
-
 def read_model(path: pathlib.Path) -> tuple[ModelFacts, ProgramState]:
     """Reads a model.
 
@@ -117,7 +112,7 @@ def read_model(path: pathlib.Path) -> tuple[ModelFacts, ProgramState]:
     """
     from safetensors import SafetensorError, safe_open
 
-    file = path if path.name == FILE_NAME else path / FILE_NAME
+    file = path if path.name == MODEL_FILE else path / MODEL_FILE
     try:
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}

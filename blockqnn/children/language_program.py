@@ -13,16 +13,15 @@ from blockqnn.children.execution import compute_dtype, descend, initial_moments
 from blockqnn.children.language_loss import (
     penalties,
     perplexity_of,
-    square,
     summed_loss,
     window_loss,
     window_of,
 )
+from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import compiled_by
-from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.initial import Weights
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.recurrent.sequence import mask_shapes, zero_states
+from blockqnn.networks.recurrent.sequence import zero_states
 from blockqnn.settings import Recipe
 
 
@@ -205,37 +204,6 @@ class LanguageProgram:
     ) -> tuple[Any, jax.Array]:
         steps = self._language.bptt_steps
         return summed_loss(self._plan, parameters, states, text, first, length, steps, self._dtype)
-
-
-def clipped(gradients: Any, most: float) -> Any:
-    """Gradients scaled down to a norm over all of them, where theirs is larger."""
-    norm = jnp.sqrt(sum(jnp.sum(square(gradient)) for gradient in jax.tree.leaves(gradients)))
-    factor = jnp.minimum(1.0, most / jnp.maximum(norm, 1e-12))
-    return jax.tree.map(lambda gradient: gradient * factor, gradients)
-
-
-def dropout_masks(
-    plan: Plan, language: LanguageRecipe, batch: int, key: jax.Array
-) -> dict[str, jax.Array]:
-    """Draws the masks of dropout, one for all words of a sequence (Gal and Ghahramani, 2016).
-
-    Args:
-        plan: of the language model.
-        language: has the share that each kind takes away.
-        batch: sequences side by side.
-        key: of the draw.
-
-    Returns:
-        By the names of `mask_shapes` 0, or 1 over the share that stays; those that take nothing
-        away are left out.
-    """
-    found = {}
-    for number, (name, (kind, shape)) in enumerate(sorted(mask_shapes(plan, batch).items())):
-        kept = 1.0 - language.dropouts[kind]
-        if kept < 1:
-            drawn = jax.random.bernoulli(jax.random.fold_in(key, number), kept, shape)
-            found[name] = drawn.astype(jnp.float32) / kept
-    return found
 
 
 def _running_mean(mean: Any, new: Any, share: jax.Array) -> Any:

@@ -9,13 +9,19 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.export.description import describe
 from blockqnn.export.subject import Subject, find_subject
+from blockqnn.inspection.block_reference import BEST, is_run, resolve
+from blockqnn.language_settings import has_model
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import space_of, write
+from blockqnn.networks.spaces.registry import is_code, published, space_of, write
+from blockqnn.runs.store import FILE_NAME as STORE_FILE
+
+if TYPE_CHECKING:
+    from blockqnn.export.cell_command import CellSubject
 
 SOURCE, WEIGHTS, ORBAX = "network.py", "weights.safetensors", "weights.orbax"
 FORWARD, ONNX = "network.stablehlo", "network.onnx"
@@ -81,6 +87,14 @@ def export(settings: ExportSettings, stream: TextIO) -> None:
         CodeError: if a code breaks a rule.
     """
     _refuse_taken(settings.to)
+    cell = find_cell(settings)
+    if cell is not None:
+        from blockqnn.export import cell_command
+
+        with _appearing(settings.to) as folder:
+            cell_command.write_cell(cell, folder, settings.framework)
+        cell_command.in_words(cell, settings.to, stream)
+        return
     subject = find_subject(
         settings.reference,
         settings.layout,
@@ -108,6 +122,37 @@ def export(settings: ExportSettings, stream: TextIO) -> None:
     print(f"\nWrote {settings.to}:", file=stream)
     for name, what in contents.items():
         print(f"  {name:{width}}  {what.format(unit=space_of(subject.code).unit)}", file=stream)
+
+
+def find_cell(settings: ExportSettings) -> CellSubject | None:
+    """The language model that a user means; None where it is another network.
+
+    Args:
+        settings: which network.
+
+    Returns:
+        The model.
+
+    Raises:
+        UserError: if it cannot be read.
+        CodeError: if a code breaks a rule.
+    """
+    path, reference = pathlib.Path(settings.reference), settings.reference
+    if has_model(path):
+        from blockqnn.export.cell_command import trained_subject
+
+        return trained_subject(path, settings.fresh_weights, settings.seed)
+    if is_run(reference) and (path / STORE_FILE).exists():
+        reference = f"{reference}#{BEST}"
+    elif not (reference in published() or "#" in reference or is_code(reference)):
+        return None
+    found = resolve(reference, settings.max_layers)
+    layout = found.standing_in(settings.layout)
+    if not layout.of_words:
+        return None
+    from blockqnn.export.cell_command import CellSubject
+
+    return CellSubject(found.title, found.code, layout, None, settings.seed)
 
 
 def write_export(subject: Subject, folder: pathlib.Path, framework: str) -> None:

@@ -15,6 +15,7 @@ from blockqnn.full_training.directory import FLAG_FILE, METRICS, read_result, wr
 from blockqnn.full_training.words_settings import WordsTrainSettings
 from blockqnn.heading import heading
 from blockqnn.invocation import command
+from blockqnn.language_settings import MODEL_FILE, has_model
 from blockqnn.listing import counted, duration, in_units, number
 from blockqnn.networks.cost import cost
 from blockqnn.networks.spaces.registry import design_of, write
@@ -99,7 +100,7 @@ def in_words(result: dict[str, Any], out_dir: pathlib.Path) -> str:
 def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
     # JAX is slow to import, and a wrong word on the command line is found without it.
     from blockqnn.children.compilation import begin_cache
-    from blockqnn.children.language_file import FILE_NAME, write_model
+    from blockqnn.children.language_file import write_model
     from blockqnn.children.language_training import (
         Progress,
         compile_model,
@@ -134,7 +135,7 @@ def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
             )
         ]
         now = dataclasses.replace(facts, history=history, averaged_after=so_far.averaged_after)
-        write_model(out_dir / FILE_NAME, now, model.program.state())
+        write_model(out_dir / MODEL_FILE, now, model.program.state())
         text = "".join(json.dumps(epoch) + "\n" for epoch in history)
         (out_dir / METRICS).write_text(text, encoding="utf-8")
         done, most = len(history), settings.recipe.epochs
@@ -185,12 +186,11 @@ def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
 
 def _begun(settings: WordsTrainSettings) -> tuple[ModelFacts, Any]:
     """What the training is, and the state that it goes on with; None where it begins."""
-    from blockqnn.children.language_file import ModelFacts, has_model, read_model
+    from blockqnn.children.language_file import ModelFacts, read_model
 
     data = dataclasses.asdict(settings.data)
     # Where a machine keeps the text does not belong to what is trained.
-    for name in ("data_dir", "dataset"):
-        data.pop(name)
+    data.pop("data_dir")
     facts = ModelFacts(
         code=write(settings.code),
         title=settings.title,
@@ -207,7 +207,7 @@ def _begun(settings: WordsTrainSettings) -> tuple[ModelFacts, Any]:
     if not has_model(settings.out_dir):
         return facts, None
     found, state = read_model(settings.out_dir)
-    for name in ("code", "layout", "recipe", "data", "digest", "seed"):
+    for name in ("code", "layout", "recipe", "digest", "seed"):
         if getattr(found, name) != getattr(facts, name):
             raise UserError(
                 f"{settings.out_dir} holds a training with another {name}; name another --out_dir."

@@ -24,7 +24,7 @@ from blockqnn.children.language_loss import (
     window_loss,
     window_of,
 )
-from blockqnn.children.language_program import clipped, dropout_masks
+from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import Momentum
 from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe, window_count

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.language_loss import streams
+from blockqnn.children.language_steps import streams
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.mixture_settings import DIFFERENCE, EXACT, FIRST, SECOND, MixtureSettings
 from blockqnn.networks.layout import LANGUAGE, Layout
