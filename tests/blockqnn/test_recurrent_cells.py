@@ -73,10 +73,6 @@ def test_a_search_trains_language_models_and_everything_follows_from_it(blockqnn
 
 def test_what_does_not_go_together_is_refused_in_a_sentence_and_leaves_nothing(blockqnn):
     for words, message in (
-        (
-            ["--space=nsc"],
-            "--space=nsc reads images, and --dataset=text is a text; allowed for it:",
-        ),
         (["--dataset=digits"], "--space=darts_cell reads words, and --dataset=digits is images;"),
         (["--dataset=text:nowhere"], "there is no nowhere; needed is a file, or a folder with ptb"),
         (["--node_rules=unread_nodes"], "There are no rules 'unread_nodes'"),
