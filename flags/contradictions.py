@@ -24,6 +24,7 @@ def refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
 
     Raises:
         UserError: if there are such.
+        LayoutError: if the space does not have the rules of a language model.
     """
     space = space_named(values["space"])
     if layout.kind not in space.layouts:
@@ -40,6 +41,9 @@ def refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
             "--mu and --rho take FLOPs and density off a reward, and of the rows of a table nobody "
             "knows either; leave them out."
         )
+    if layout.of_words:
+        # Rules that the space does not have are refused by its plan.
+        space.plan(design_of(parse(space.example)), layout)
     if values["evaluator"] == TABLE and not (values["table"] and values["search_column"]):
         raise UserError("--evaluator=table needs --table and --search_column.")
     rounds = parse_rounds(values["finals"])
@@ -59,18 +63,17 @@ def refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
         )
 
 
-def refuse_other_data(values: dict[str, Any], layout: Layout, of_words: bool) -> None:
+def refuse_other_data(values: dict[str, Any], of_words: bool) -> None:
     """Refuses images for language models, words for other children, and what goes with neither.
 
     Args:
         values: of the flags, by name.
-        layout: of the children.
         of_words: whether the data are a text.
 
     Raises:
         UserError: naming what to take instead.
     """
-    if layout.of_words != of_words:
+    if (LANGUAGE in space_named(values["space"]).layouts) != of_words:
         able = [s.name for s in SPACES.values() if (LANGUAGE in s.layouts) == of_words]
         read, given = ("images", "a text") if of_words else ("words", "images")
         raise UserError(

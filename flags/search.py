@@ -253,9 +253,9 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     images = data.data_settings(values)
     read = values["evaluator"] in OF_IMAGES
     info = describe(images, images_needed=read)
-    layout = child_network.layout(values, info.shape, info.classes)
     if read:
-        refuse_other_data(values, layout, info.of_words)
+        refuse_other_data(values, info.of_words)
+    layout = child_network.layout(values, info.shape, info.classes)
     refuse_contradictions(values, layout)
     shared = supernet.supernet(values, layout)
     return SearchSettings(

@@ -9,10 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.typing import DTypeLike
 
-from blockqnn.children.language_steps import square
+from blockqnn.children.language_steps import square, streams, word_losses
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.sequence import States, cell_outputs, run
@@ -20,37 +19,10 @@ from blockqnn.networks.recurrent.sequence import States, cell_outputs, run
 Rows = Mapping[str, jax.Array]
 
 
-def streams(words: np.ndarray, batch: int) -> np.ndarray:
-    """Cuts a text into equally long sequences side by side.
-
-    Args:
-        words: int32 [N].
-        batch: how many sequences.
-
-    Returns:
-        int32 [N // batch, batch], words in time; what is left over is not read.
-    """
-    length = len(words) // batch
-    return np.ascontiguousarray(words[: length * batch].reshape(batch, length).T)
-
-
 def window_of(text: jax.Array, first: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
     """What is read from a word on and what comes next, [steps, B] each."""
     own = jax.lax.dynamic_slice_in_dim(text, first, steps + 1)
     return own[:-1], own[1:]
-
-
-def word_losses(scores: jax.Array, wanted: jax.Array) -> jax.Array:
-    """Negative log-probability of each word, in nats.
-
-    Args:
-        scores: [T, B, V].
-        wanted: int [T, B].
-
-    Returns:
-        float32 [T, B].
-    """
-    return optax.softmax_cross_entropy_with_integer_labels(scores.astype(jnp.float32), wanted)
 
 
 def window_loss(

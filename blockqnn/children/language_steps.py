@@ -1,4 +1,4 @@
-"""What the steps of a language model's training are made of: dropout, and bounds."""
+"""What the steps of a language model are made of: sequences, dropout, losses, bounds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,39 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.sequence import mask_shapes
+
+
+def streams(words: np.ndarray, batch: int) -> np.ndarray:
+    """Cuts a text into equally long sequences side by side.
+
+    Args:
+        words: int32 [N].
+        batch: how many sequences.
+
+    Returns:
+        int32 [N // batch, batch], words in time; what is left over is not read.
+    """
+    length = len(words) // batch
+    return np.ascontiguousarray(words[: length * batch].reshape(batch, length).T)
+
+
+def word_losses(scores: jax.Array, wanted: jax.Array) -> jax.Array:
+    """Negative log-probability of each word, in nats.
+
+    Args:
+        scores: [T, B, V].
+        wanted: int [T, B].
+
+    Returns:
+        float32 [T, B].
+    """
+    return optax.softmax_cross_entropy_with_integer_labels(scores.astype(jnp.float32), wanted)
 
 
 def clipped(gradients: Any, most: float) -> Any:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from blockqnn.children.language_loss import streams
 from blockqnn.children.language_program import LanguageProgram
+from blockqnn.children.language_steps import streams
 from blockqnn.children.schedule import relative_rates
 from blockqnn.children.training import TrainingError
 from blockqnn.errors import UserError

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from blockqnn.children.augmentation import augmented
-from blockqnn.children.language_loss import streams
+from blockqnn.children.language_steps import streams
 from blockqnn.children.language_training import as_accuracy, require_words
 from blockqnn.children.training import on_device
 from blockqnn.data.datasets import load_search_parts

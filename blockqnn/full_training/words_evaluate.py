@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.children.language_file import ModelFacts, read_model
-from blockqnn.children.language_loss import streams, word_losses
+from blockqnn.children.language_steps import streams, word_losses
 from blockqnn.data.datasets import contents, digest
 from blockqnn.data.text_source import SPLITS, TEST, TextSource
 from blockqnn.errors import UserError

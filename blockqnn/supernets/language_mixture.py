@@ -28,7 +28,7 @@ from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import Momentum
 from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe, window_count
-from blockqnn.mixture_settings import DIFFERENCE, JOINT, SECOND, MixtureSettings
+from blockqnn.mixture_settings import EITHER, EXACT, JOINT, SECOND, MixtureSettings
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.sequence import zero_states
 from blockqnn.supernets import bilevel
@@ -67,6 +67,9 @@ class LanguageMixture:
         self._momentum = self._decay = 0.0
         if isinstance(optimiser, Momentum):
             self._momentum, self._decay = optimiser.momentum, optimiser.decay
+        # On processors the exact derivative of a scanned cell takes minutes to compile.
+        unnamed = settings.hessian == EITHER and jax.default_backend() != "cpu"
+        self._exact = settings.hessian == EXACT or unnamed
         self._keys = [layer.bank_key if layer.parameter_shapes else "" for layer in plan]
         self._entries = {
             layer.bank_key: bank.entry(layer) for layer in plan if layer.parameter_shapes
@@ -254,7 +257,7 @@ class LanguageMixture:
         found: tuple[Any, Any] = bilevel.second_order(
             *(lambda w, a: train(w, a)[0], on_judged, parameters, rows, velocity, rate),
             *(self._momentum, self._decay),
-            exact=self._settings.hessian != DIFFERENCE,
+            exact=self._exact,
             most_norm=self._most_norm,
             has_aux=True,
         )

@@ -64,6 +64,7 @@ class LanguagePaths:
         language: LanguageRecipe,
         batch_size: int,
         most_norm: float,
+        each_its_own: bool = False,
     ):
         """Prepares, without compiling.
 
@@ -73,8 +74,11 @@ class LanguagePaths:
             language: what language models are trained by besides; `clip_norm` is not looked at.
             batch_size: sequences in a step.
             most_norm: to which the norm of a step's gradients is cut; 0 for no bound.
+            each_its_own: whether each design has a program of its own, which is only measured:
+                it is compiled for seconds and saves little.
         """
         self._layout, self._compiled, self._language = layout, compiled, language
+        self._each_its_own = each_its_own
         self._batch_size, self._most_norm = batch_size, most_norm
         self._programs: dict[tuple[Any, ...], PathWindows] = {}
         self._paths: collections.OrderedDict[str, _WordPath] = collections.OrderedDict()
@@ -158,7 +162,7 @@ class LanguagePaths:
     def _program(self, design: Design, path: _WordPath) -> PathWindows:
         if path.size not in self._programs:
             self._programs[path.size] = PathWindows(
-                space_of(design).paths_plan(design, self._layout),
+                self._plan(design),
                 self._compiled,
                 self._language,
                 self._batch_size,
@@ -166,14 +170,19 @@ class LanguagePaths:
             )
         return self._programs[path.size]
 
+    def _plan(self, design: Design) -> Plan:
+        if self._each_its_own:
+            return design_plan(design, self._layout)
+        return space_of(design).paths_plan(design, self._layout)
+
     def _path(self, design: Design) -> _WordPath:
         if design.hash not in self._paths:
             space = space_of(design)
             named = {layer.name: layer for layer in design_plan(design, self._layout)}
-            plan = space.paths_plan(design, self._layout)
+            plan = self._plan(design)
             rows = {name: np.array(row, np.float32) for name, row in space.path(design).items()}
             self._paths[design.hash] = _WordPath(
-                (space.name, *rows),
+                (design.hash,) if self._each_its_own else (space.name, *rows),
                 rows,
                 {
                     place: named[layer.name]

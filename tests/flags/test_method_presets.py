@@ -164,7 +164,7 @@ def test_cells_of_enas_on_penn_treebank_have_the_numbers_of_its_code():
     assert (own.gradient_norm, own.weight_decay, own.momentum) == (0.1, 8e-7, 0)
     assert (own.agent_updates, own.agent_batch, agent.children) == (25, 10, 10)
     assert (agent.units, agent.learning_rate, agent.baseline_decay) == (64, 5e-5, 0.999)
-    assert (agent.temperature, agent.tanh, agent.entropy) == (5, 2.25, 1e-5)
+    assert (agent.temperature, agent.tanh, agent.entropy_weight) == (5, 2.25, 1e-5)
     assert (found.layout.filters, found.max_layers) == ((200,), 12)
     language = found.recipe.language
     assert (language.bptt_steps, language.temporal_penalty, language.word_dropout) == (35, 1, 0.1)

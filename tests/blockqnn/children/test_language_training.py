@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.language_loss import streams
 from blockqnn.children.language_program import LanguageProgram
-from blockqnn.children.language_steps import clipped, dropout_masks
+from blockqnn.children.language_steps import clipped, dropout_masks, streams
 from blockqnn.children.language_training import (
     as_accuracy,
     compile_model,

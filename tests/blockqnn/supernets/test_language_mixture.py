@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.language_loss import streams
+from blockqnn.children.language_steps import streams
+from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.mixture_settings import DIFFERENCE, EXACT, FIRST, SECOND, MixtureSettings
 from blockqnn.networks.layout import LANGUAGE, Layout
@@ -32,10 +33,14 @@ ROWS = SPACE.mixture_rows()
 ALPHA = first_alpha(ROWS, 0.5, 3)
 
 
+def compiled(function):
+    return jax.jit(function, compiler_options=compiler_options())
+
+
 def made(order=FIRST, hessian=EXACT, most=MOST):
     settings = MixtureSettings(bilevel=order, hessian=hessian)
-    compiled = compiled_for(SupernetSettings(momentum=0.0, weight_decay=DECAY, mixture=settings))
-    bank = Bank(compiled, 1, first=functools.partial(shared_arrays, within=0.5))
+    trained_by = compiled_for(SupernetSettings(momentum=0.0, weight_decay=DECAY, mixture=settings))
+    bank = Bank(trained_by, 1, first=functools.partial(shared_arrays, within=0.5))
     plan = SPACE.mixture_plan(LAYOUT)
     return LanguageMixture(plan, bank, settings, LANGUAGE_RECIPE, BATCH, most), bank
 
@@ -55,7 +60,7 @@ def test_second_order_is_the_derivative_of_the_loss_after_a_cut_step():
     rows = {name: jnp.asarray(row) for name, row in ALPHA.rows.items()}
     weights = mixture._parameters, mixture._moments
 
-    @jax.jit
+    @compiled
     def all_ways(parameters, rows):
         gradient = jax.grad(lambda w: train(w, rows)[0])(parameters)
         cut = MOST / bilevel.norm(gradient)
@@ -72,12 +77,12 @@ def test_second_order_is_the_derivative_of_the_loss_after_a_cut_step():
     assert 0 < cut < 1, "else nothing is cut"
     other, _ = made(SECOND, DIFFERENCE)
     difference, _ = jax.device_get(
-        jax.jit(functools.partial(other._of_alpha, train, judging))(
+        compiled(functools.partial(other._of_alpha, train, judging))(
             weights, rows, jnp.float32(RATE)
         )
     )
     plain, _ = jax.device_get(
-        jax.jit(functools.partial(made(FIRST)[0]._of_alpha, train, judging))(
+        compiled(functools.partial(made(FIRST)[0]._of_alpha, train, judging))(
             weights, rows, jnp.float32(RATE)
         )
     )
@@ -127,7 +132,7 @@ def test_the_curvature_is_that_of_differences():
     direction = first_alpha(ROWS, 1.0, 9).rows
     found = product(direction)
 
-    @jax.jit
+    @compiled
     def gradient(rows):
         zeros = zero_states(mixture._plan, BATCH)
         text = jnp.asarray(JUDGING), jnp.int32(2)

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from blockqnn.children.language_loss import streams, window_loss
-from blockqnn.children.language_program import LanguageProgram, dropout_masks
+from blockqnn.children.language_loss import window_loss
+from blockqnn.children.language_program import LanguageProgram
+from blockqnn.children.language_steps import dropout_masks, streams
 from blockqnn.language_settings import ASGD, LanguageRecipe
 from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.recurrent.initial import shared_arrays
