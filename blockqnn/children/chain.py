@@ -1,9 +1,9 @@
 """A network as a chain of small compiled programs, apart from the weights that it works on.
 
-The plan is cut into steps over parts (`blockqnn.networks.parts`), whose shapes form a small
-set: after some twenty children nearly every program that a new child needs is there already,
-and compiling costs next to nothing. A chain keeps no weights. What a step works on is `Held`,
-which the chain reads and puts back; whoever owns it decides what shares it.
+The plan is cut into steps over parts (`blockqnn.networks.parts`), whose shapes form a small set:
+after some twenty children nearly every program that a new child needs is there, and compiling costs
+next to nothing. A chain keeps no weights. What a step works on is `Held`, which the chain reads and
+puts back; whoever owns it decides what shares it.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ from blockqnn.networks.parts import Step, StepKind
 class Chain:
     """Small programs one after another.
 
-    Where a method takes what steps hold, that is one `Held` for each step, by its position;
-    that of the image, the first, is not looked at.
+    What steps hold is a `Held` for each by its position; that of the image is not looked at.
     """
 
     def __init__(self, steps: Sequence[Step], compiled: Compiled, batch_size: int):
@@ -228,8 +227,8 @@ class Chain:
             weights: what the steps hold.
             images: as `batch` returns them.
             labels: likewise.
-            visit: gets a step's position, what it holds, its programs, what its forward pass
-                saved, its inputs and the gradient of its output; returns those of its inputs.
+            visit: from a step's position, what it holds, its programs, what its forward pass
+                saved, its inputs and its output's gradient to those of its inputs.
 
         Returns:
             The loss.
@@ -261,8 +260,8 @@ class Chain:
             images: as `batch` returns them.
 
         Returns:
-            The output of each step, the image first, and what its backward pass needs; that
-            of a batch norm ends with the batch's own statistics.
+            The output of each step, the image first, and what its backward pass needs, which of a
+            batch norm ends with the batch's own statistics.
         """
         outputs: list[Any] = [images]
         saved: list[Any] = [()]
@@ -279,9 +278,8 @@ class Chain:
         dtype, devices = self._compiled.dtype, self._compiled.devices
         yield normalise_zeros, devices, self.batch_size, part.images.shape[1:], dtype
         yield lose_zeros, devices, self.batch_size, *self.steps[-1].step.shape
-        readers = collections.Counter(
-            source for _, step, _ in self.steps for source in step.inputs if source > 0
-        )
+        sources = (source for _, step, _ in self.steps for source in step.inputs if source > 0)
+        readers = collections.Counter(sources)
         for number, step, _ in self.steps:
             # Global pooling widens, so vectors are float32.
             wide = dtype if len(step.shape) > 1 else jnp.dtype(jnp.float32)
