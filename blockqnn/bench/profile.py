@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -66,8 +67,13 @@ def kind_of(name: str, placed: Placed, arrays: Mapping[str, Sequence[int]]) -> s
         stride = f", stride {placed.stride}" if placed.stride > 1 else ""
         if placed.stride_across:
             stride = f", strides {placed.stride}x{placed.stride_across}"
+        if "kernel_shifted" in arrays:
+            return "factorised reduction"
+        words = "convolution"
+        if "depthwise" in arrays:
+            words = "dilated separable" if "dilated" in name else "separable"
         rows, columns = window_of(placed)
-        return f"convolution {rows}x{columns}{stride}"
+        return f"{words} {rows}x{columns}{stride}"
     if len(placed.shape) == 1 or name == "relu":
         return CLASSIFIER
     known = {"sum": SUMS, "sum, batch norm": SUMS, "batch norm": SUMS, "add": SUMS}
@@ -81,13 +87,8 @@ def flops_of(batch: int, placed: Placed, arrays: Mapping[str, Sequence[int]]) ->
     """FLOPs of a convolution, padding included; 0 of all else."""
     if len(arrays.get("kernel", ())) != 4:
         return 0.0
-    positions = batch
-    for side in placed.shape[:-1]:
-        positions *= side
-    products = 1
-    for side in arrays["kernel"]:
-        products *= side
-    return 2.0 * positions * products
+    products = sum(math.prod(shape) for shape in arrays.values() if len(shape) == 4)
+    return 2.0 * batch * math.prod(placed.shape[:-1]) * products
 
 
 def median_seconds(call: Callable[[], object]) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,21 +24,33 @@ def _pcc(layer: PlacedLayer, arrays: nn.Module, x: torch.Tensor, training: bool)
     return _batch_norm(y, arrays, training)
 
 
-def _separable(
-    layer: PlacedLayer, arrays: nn.Module, x: torch.Tensor, training: bool, dilation: int
-) -> torch.Tensor:
+def _separable(layer: PlacedLayer, arrays: Any, x: torch.Tensor, dilation: int) -> torch.Tensor:
     x, half = functional.relu(x), dilation * (layer.kernel // 2)
     y = functional.conv2d(x, arrays.depthwise, None, layer.stride, half, dilation, x.shape[1])
-    return _batch_norm(functional.conv2d(y, arrays.kernel), arrays, training)
+    return functional.conv2d(y, arrays.kernel)
 
 
-def _factorised(arrays: nn.Module, x: torch.Tensor, training: bool) -> torch.Tensor:
+def _factorised(layer: PlacedLayer, arrays: Any, x: torch.Tensor) -> torch.Tensor:
     x = functional.relu(x)
     # Beyond an odd last row or column there are zeros.
     shifted = functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
     halves = (x, arrays.kernel), (shifted, arrays.kernel_shifted)
-    y = torch.cat([functional.conv2d(half, kernel, None, 2) for half, kernel in halves], 1)
-    return _batch_norm(y, arrays, training)
+    return torch.cat([functional.conv2d(half, kernel, None, 2) for half, kernel in halves], 1)
+
+
+BEFORE_NORM: dict[OperationEntry, Callable[[PlacedLayer, Any, torch.Tensor], torch.Tensor]] = {
+    Operation.SEPARABLE: functools.partial(_separable, dilation=1),
+    Operation.DILATED_SEPARABLE: functools.partial(_separable, dilation=2),
+    Operation.FACTORISED_REDUCTION: _factorised,
+}
+"""What operations of several arrays compute before their batch norm."""
+
+
+def _normalised(
+    layer: PlacedLayer, arrays: nn.Module, inputs: list[torch.Tensor], training: bool
+) -> torch.Tensor:
+    before = BEFORE_NORM[layer.operation.with_scale](layer, arrays, inputs[0])
+    return _batch_norm(before, arrays, training)
 
 
 def _mixture(arrays: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
@@ -84,15 +98,7 @@ FUNCTIONS: dict[OperationEntry, Callable[..., torch.Tensor]] = {
     Operation.AVERAGE_POOLING: lambda layer, arrays, inputs, training: functional.avg_pool2d(
         inputs[0], layer.kernel, layer.stride, layer.kernel // 2, count_include_pad=False
     ),
-    Operation.SEPARABLE: lambda layer, arrays, inputs, training: _separable(
-        layer, arrays, inputs[0], training, 1
-    ),
-    Operation.DILATED_SEPARABLE: lambda layer, arrays, inputs, training: _separable(
-        layer, arrays, inputs[0], training, 2
-    ),
-    Operation.FACTORISED_REDUCTION: lambda layer, arrays, inputs, training: _factorised(
-        arrays, inputs[0], training
-    ),
+    **dict.fromkeys(BEFORE_NORM, _normalised),
     Operation.MIXTURE: lambda layer, arrays, inputs, training: _mixture(arrays, inputs),
     Operation.ADD: lambda layer, arrays, inputs, training: (
         _widen(inputs[0], layer.shape[-1]) + _widen(inputs[1], layer.shape[-1])

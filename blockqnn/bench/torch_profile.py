@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from blockqnn.bench.profile import (
     kind_of,
     median_seconds,
 )
+from blockqnn.bench.torch_functions import BEFORE_NORM
 from blockqnn.networks.operations.steps import padding_of, strides_of
 from blockqnn.networks.plan import Operation, PlacedLayer, Plan
 from blockqnn.settings import Recipe
@@ -91,7 +93,7 @@ class TorchProfile:
     def _function(self, layer: PlacedLayer) -> Function:
         """What a layer computes before its batch norm, of its inputs and then its arrays."""
         padding, stride = padding_of(layer), strides_of(layer)
-        if layer.operation is Operation.PCC:
+        if layer.operation.with_scale is Operation.PCC:
             return lambda x, kernel: functional.conv2d(
                 functional.relu(x), kernel, None, stride, padding
             )
@@ -99,6 +101,14 @@ class TorchProfile:
             return lambda x, kernel: functional.conv2d(x, kernel, None, stride, padding)
         if layer.operation is Operation.LINEAR:
             return functional.linear
+        if layer.operation.with_scale in BEFORE_NORM:
+            names = list(layer.operation.arrays(layer))
+
+            def before(x: torch.Tensor, *own: torch.Tensor) -> torch.Tensor:
+                arrays = types.SimpleNamespace(**dict(zip(names, own, strict=True)))
+                return BEFORE_NORM[layer.operation.with_scale](layer, arrays, x)
+
+            return before
         return lambda *inputs: self._functions[layer.operation](layer, None, list(inputs), True)
 
     def _directions(

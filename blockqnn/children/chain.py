@@ -102,15 +102,7 @@ class Chain:
         _compiled.update((device, *task) for task in small)
 
     def batch(self, part: DeviceImages, indices: np.ndarray) -> tuple[jax.Array, jax.Array]:
-        """Images as the chain takes them, and labels; on the CPU NumPy gathers them.
-
-        Args:
-            part: where to take them from.
-            indices: int32 [B].
-
-        Returns:
-            Images [B, H, W, C], labels int32 [B].
-        """
+        """Images [B, H, W, C] as the chain takes them, and labels, by `batch_of`."""
         return batch_of(part, indices, self._compiled.dtype, self._compiled.devices)
 
     def infer(self, weights: Sequence[Held], images: jax.Array) -> jax.Array:

@@ -4,12 +4,23 @@ import pytest
 
 from blockqnn.bench import profile
 from blockqnn.bench.jax_profile import JaxProfile
-from blockqnn.bench.profile import Direction, Measured, as_facts, in_words, median_seconds
+from blockqnn.bench.profile import (
+    Direction,
+    Measured,
+    as_facts,
+    flops_of,
+    in_words,
+    kind_of,
+    median_seconds,
+)
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.parts import Step, StepKind
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.stacking import make_plan
+from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import Recipe
+from tests.blockqnn.trained import DARTS
 
 LAYOUT = Layout(filters=(4,), repeats=1, height=4, width=4, channels=3, classes=5)
 BATCH = 8
@@ -140,3 +151,31 @@ def test_a_bench_says_where_the_steps_of_each_block_go(blockqnn):
     assert out.startswith(f"{SINGLE}: where a step goes\n")
     first = out.partition("\n\n")[0]
     assert "convolution 3x3" in first and first.splitlines()[-1].endswith("the step")
+
+
+def test_pytorch_measures_cells_of_separable_convolutions(one_call):
+    pytest.importorskip("torch")
+    import torch
+
+    from blockqnn.bench.torch_functions import FUNCTIONS
+    from blockqnn.bench.torch_profile import TorchProfile
+
+    plan = design_plan(
+        design_of(DARTS), Layout("cells", (2, 4), 1, 4, 4, 2, 3, cells=2, rules="darts")
+    )
+    facts = as_facts(TorchProfile(plan, Recipe(), BATCH, torch.device("cpu"), FUNCTIONS).measure())
+    found = [fact for fact in facts if "separable" in fact["kind"]]
+    assert {fact["kind"].partition(",")[0] for fact in found} == {
+        *("separable 3x3", "separable 5x5", "dilated separable 3x3", "dilated separable 5x5")
+    }
+    assert all(fact["flops"] > 0 for fact in found)
+    assert {fact["direction"] for fact in found} == {*Direction} - {Direction.UPDATE}
+
+
+def test_flops_of_a_separable_convolution_are_those_of_both():
+    """Of 2 images, 3x3 pixels: 5x5 taps for each of 4 channels, and 4 to 6 channels of a pixel."""
+    placed = Step(StepKind.SUM, (0,), ((3, 3, 4),), (3, 3, 6), kernel=5)
+    arrays = {"depthwise": (5, 5, 1, 4), "kernel": (1, 1, 4, 6)}
+    assert flops_of(2, placed, arrays) == 2 * 2 * 9 * (25 * 4 + 4 * 6)
+    assert kind_of("relu, separable convolution", placed, arrays) == "separable 5x5"
+    assert kind_of("factorised", placed, arrays | {"kernel_shifted": ()}) == "factorised reduction"
