@@ -30,8 +30,16 @@ from blockqnn.inspection.block_reference import resolve
 from blockqnn.listing import about, counted
 from blockqnn.networks import lowerings
 from blockqnn.networks.cost import flops, parameters
+from blockqnn.networks.layout import LANGUAGE
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import design_of, design_plan, fitting, is_code, write
+from blockqnn.networks.spaces.registry import (
+    design_of,
+    design_plan,
+    fitting,
+    is_code,
+    space_of,
+    write,
+)
 from blockqnn.trial import with_filters
 from blockqnn.workers.machine import described
 from blockqnn.workers.placement import available_cores
@@ -74,6 +82,12 @@ def bench(settings: BenchSettings, stream: TextIO, progress: TextIO) -> None:
     codes = [
         (one.code, one.trial.filters if one.trial and settings.own_filters else ()) for one in found
     ]
+    for one, (code, _) in zip(found, codes, strict=True):
+        if LANGUAGE in space_of(code).layouts:
+            raise UserError(
+                f"{one.title} is a {space_of(code).unit}, and bench measures networks of images; "
+                "in a checkout, python -m benchmarks.recurrent --steps measures language models."
+            )
     if settings.against == TORCH and importlib.util.find_spec("torch") is None:
         raise UserError("--against=torch needs PyTorch, which is not installed: pip install torch.")
     what = {"Device": described(), "Blocks": ", ".join(settings.references)}

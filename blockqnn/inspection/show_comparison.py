@@ -13,6 +13,7 @@ from blockqnn.inspection.comparison import Comparison, compare
 from blockqnn.inspection.selection import layer_word
 from blockqnn.inspection.show_block import design_facts, layout_in_words, writable_cost
 from blockqnn.listing import in_units, wrapped_code
+from blockqnn.measure import ACCURACY, PERPLEXITY, measure_of
 from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, space_of, write
@@ -27,10 +28,11 @@ _TITLES = {
     "parameters": "parameters",
     "flops": "FLOPs",
     "block_flops": "block FLOPs",
-    "accuracy": "accuracy %",
+    ACCURACY.name: ACCURACY.column,
+    PERPLEXITY.name: PERPLEXITY.column,
     "reward": "reward",
 }
-_FRACTIONS = {"density": 3, "accuracy": 2, "reward": 2}
+_FRACTIONS = {"density": 3, ACCURACY.name: 2, PERPLEXITY.name: 2, "reward": 2}
 _LARGE = ("parameters", "flops", "block_flops")
 
 
@@ -118,7 +120,12 @@ def _side(reference: BlockReference, default: Layout) -> _Side:
     design = design_of(reference.code)
     facts = design_facts(reference.code, writable_cost(design, layout))
     trial = reference.trial
-    facts |= {"accuracy": trial and trial.accuracy, "reward": trial and trial.measured_reward}
+    measure = measure_of(reference.code)
+    kept = trial.accuracy if trial else None
+    facts |= {
+        measure.name: None if kept is None else measure.value(kept),
+        "reward": trial and trial.measured_reward,
+    }
     return _Side(reference, layout, facts, design.hash)
 
 

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Mapping
 
+from blockqnn.measure import measure_of
 from blockqnn.trial import Status, Trial, mean_entropy
 
 EVERY_TRIAL = "trial/epsilon"
@@ -73,6 +74,9 @@ class Scalars:
         }
         if trial.status in _MEASURED:
             values |= {"trial/reward": trial.reward, "trial/accuracy": trial.accuracy}
+            measure = measure_of(trial.code)
+            if measure.inverse and trial.accuracy:
+                values[f"trial/{measure.name}"] = measure.value(trial.accuracy)
         if trial.status in (Status.COMPLETED, Status.FAILED):
             values |= {
                 "trial/seconds": trial.seconds,
