@@ -1,0 +1,37 @@
+"""Perplexity for language models, accuracy for all else."""
+
+import dataclasses
+
+import pytest
+
+from blockqnn.listing import judged, judged_by, with_accuracy
+from blockqnn.measure import ACCURACY, PERPLEXITY, measure_in, measure_of
+from blockqnn.networks.layout import LANGUAGE, Layout
+from blockqnn.networks.spaces.registry import published
+from tests.blockqnn.trials_by_hand import trial
+
+
+def test_perplexity_is_100_over_what_is_kept():
+    assert PERPLEXITY.value(0.8) == pytest.approx(125)
+    assert PERPLEXITY.figure(0.8) == "125.00" and PERPLEXITY.in_words(None) == "-"
+    assert ACCURACY.in_words(93.456) == "93.46 %"
+    # d(100 / a) = 100 / a^2 da.
+    assert PERPLEXITY.spread(0.8, 0.01) == pytest.approx(100 / 0.8**2 * 0.01)
+    assert (ACCURACY.column, PERPLEXITY.column) == ("accuracy %", "perplexity")
+
+
+def test_a_code_and_a_layout_say_how_they_are_judged():
+    assert measure_of(published()["lstm"]) is PERPLEXITY
+    assert measure_of(published()["residual"]) is ACCURACY
+    assert measure_in(Layout(LANGUAGE, (8,), 1, 1, 1, 1, 20)) is PERPLEXITY
+    assert measure_in(Layout()) is ACCURACY
+
+
+def test_tables_have_what_a_trial_was_judged_by():
+    block = trial(1, accuracy=80.0)
+    model = dataclasses.replace(block, code=published()["lstm"])
+    assert (judged_by([block]), judged(block)) == ("accuracy %", "80.00")
+    assert (judged_by([model]), judged(model)) == ("perplexity", "1.25")
+    assert judged_by([]) == "accuracy %"
+    assert with_accuracy(model) == ", perplexity 1.25"
+    assert with_accuracy(dataclasses.replace(model, accuracies=())) == ""
