@@ -1,7 +1,7 @@
 """Recurrent cells on the text that comes with Python, at equal parameters and equal seconds.
 
 Every cell is scaled to --parameters and trained for --seconds of processor, compiling not counted:
-an epoch is measured first, and as many follow as fit. Cells are LSTM and GRU, those of the papers,
+an epoch is measured first, and then come as many windows of words as fit. Cells are LSTM and GRU, those of the papers,
 --random cells drawn uniformly, and the best of each RUN_DIR that is given. A line for each training
 is in --ledger, and the same command continues; --only_table trains nothing.
 
@@ -24,7 +24,6 @@ from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.children.language_program import LanguageProgram
 from blockqnn.children.language_steps import streams, window_count
-from blockqnn.children.schedule import relative_rates
 from blockqnn.data.text_source import TEST, TRAIN, VALIDATION, TextSource
 from blockqnn.language_settings import ASGD, LanguageRecipe
 from blockqnn.listing import number, table
@@ -41,8 +40,10 @@ from blockqnn.networks.spaces.registry import (
     write,
 )
 from blockqnn.runs.run_record import read_run
-from blockqnn.settings import COSINE, DataSettings, Recipe
+from blockqnn.settings import DataSettings, Recipe
 
+RATE = 10.0
+"""Of plain descent, at the start of a cosine over all windows."""
 NAMED = ("lstm", "gru", "nas-cell", "enas-rnn", "darts-rnn-v1", "darts-rnn-v2")
 RANDOM_SPACE = "darts_cell"
 LANGUAGE_RECIPE = LanguageRecipe(
@@ -59,12 +60,11 @@ LANGUAGE_RECIPE = LanguageRecipe(
 
 
 def recipe(epochs: int, batch: int = 16) -> Recipe:
-    """How every cell is trained: plain descent at 10, along a cosine."""
+    """How every cell is trained: by plain descent."""
     return Recipe(
         epochs=epochs,
         batch_size=batch,
-        learning_rate=10.0,
-        schedule=COSINE,
+        learning_rate=RATE,
         optimiser=ASGD,
         language=LANGUAGE_RECIPE,
     )
@@ -98,16 +98,17 @@ def train(
     program.start(initial_weights(plan, seed, LANGUAGE_RECIPE.first_weights))
     begun = time.process_time()
     program.train_epoch(sequences, np.zeros(windows), seed, 0)
-    epochs = max(1, round(seconds / (time.process_time() - begun)))
+    # The last epoch may be a part of one, so that all have the same seconds.
+    count = max(1, round(windows * seconds / (time.process_time() - begun)))
     program.start(initial_weights(plan, seed, LANGUAGE_RECIPE.first_weights))
-    own, begun = recipe(epochs), time.process_time()
-    for epoch in range(epochs):
-        rates = own.learning_rate * relative_rates(own, epoch, windows)
-        program.train_epoch(sequences, rates, seed, epoch)
+    begun = time.process_time()
+    rates = RATE * (1 + np.cos(np.pi * (np.arange(count) + 0.5) / count)) / 2
+    for epoch, first in enumerate(range(0, count, windows)):
+        program.train_epoch(sequences, rates[first : first + windows], seed, epoch)
     return {
         "width": size.layout.filters[0],
         "parameters": size.amount,
-        "epochs": epochs,
+        "epochs": count / windows,
         "seconds": time.process_time() - begun,
         "validation": program.perplexity(parts[VALIDATION]),
         "test": program.perplexity(parts[TEST]),
