@@ -131,13 +131,12 @@ class LanguageProgram:
         first = int(random.integers(min(steps, len(text) - len(rates) * steps)))
         key = jax.random.fold_in(jax.random.key(seed), epoch)
         states = zero_states(self._plan, self._batch, self._dtype)
-        words, losses = jnp.asarray(text), []
+        losses = []
         for window, rate in enumerate(rates):
             self._state, states, loss = self._step(
                 self._state,
                 states,
-                words,
-                jnp.int32(first + window * steps),
+                _window(text, first + window * steps, steps),
                 jnp.float32(rate),
                 jax.random.fold_in(key, window),
             )
@@ -165,10 +164,11 @@ class LanguageProgram:
         padded = np.zeros((windows * steps + 1, batch), np.int32)
         padded[:length] = text
         states = zero_states(self._plan, batch, self._dtype)
-        given, total = jnp.asarray(padded), []
+        total = []
         for window in range(windows):
-            first = jnp.int32(window * steps)
-            states, loss = self._judge(self._weights(), states, given, first, jnp.int32(length))
+            own = _window(padded, window * steps, steps)
+            left = jnp.int32(length - 1 - window * steps)
+            states, loss = self._judge(self._weights(), states, own, left)
             total.append(loss)
         mean = float(np.sum(jax.device_get(total), dtype=np.float64)) / ((length - 1) * batch)
         return math.exp(min(mean, 700.0)) if math.isfinite(mean) else math.inf
@@ -185,13 +185,12 @@ class LanguageProgram:
         self,
         state: Any,
         states: Any,
-        text: jax.Array,
-        first: jax.Array,
+        own: jax.Array,
         rate: jax.Array,
         key: jax.Array,
     ) -> tuple[Any, Any, jax.Array]:
         parameters, moments = state
-        read, wanted = _window(text, first, self._language.bptt_steps)
+        read, wanted = own[:-1], own[1:]
         masks = dropout_masks(self._plan, self._language, self._batch, key)
 
         def loss_of(parameters: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
@@ -219,20 +218,21 @@ class LanguageProgram:
         return found
 
     def _judge_window(
-        self, parameters: Any, states: Any, text: jax.Array, first: jax.Array, length: jax.Array
+        self, parameters: Any, states: Any, own: jax.Array, left: jax.Array
     ) -> tuple[Any, jax.Array]:
-        steps = self._language.bptt_steps
-        read, wanted = _window(text, first, steps)
+        read, wanted = own[:-1], own[1:]
         values, after = run(self._plan, parameters, read, states, dtype=self._dtype)
-        real = first + jnp.arange(steps, dtype=jnp.int32) + 1 < length
+        real = jnp.arange(len(read), dtype=jnp.int32) < left
         losses = word_losses(values[len(self._plan) - 1], wanted)
         return after, jnp.sum(jnp.where(real[:, None], losses, 0.0))
 
 
-def _window(text: jax.Array, first: jax.Array, steps: int) -> tuple[jax.Array, jax.Array]:
-    """What is read and what comes next, [steps, B] each."""
-    own = jax.lax.dynamic_slice_in_dim(text, first, steps + 1)
-    return own[:-1], own[1:]
+def _window(text: np.ndarray, first: int, steps: int) -> jax.Array:
+    """The words of a window and the one behind it, [steps + 1, B].
+
+    Programs are given windows and not the text, whose length would be compiled into them.
+    """
+    return jnp.asarray(text[first : first + steps + 1])
 
 
 def _running_mean(mean: Any, new: Any, share: jax.Array) -> Any:
