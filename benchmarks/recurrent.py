@@ -1,9 +1,9 @@
 """Recurrent cells on the text that comes with Python, at equal parameters and equal seconds.
 
 Every cell is scaled to --parameters and trained for --seconds of processor, compiling not counted:
-an epoch is measured first, and then come as many windows of words as fit. Cells are LSTM and GRU, those of the papers,
---random cells drawn uniformly, and the best of each RUN_DIR that is given. A line for each training
-is in --ledger, and the same command continues; --only_table trains nothing.
+an epoch is measured first, and then come as many windows of words as fit. Cells are LSTM and GRU,
+those of the papers, --random cells drawn uniformly, and the best of each RUN_DIR that is given. A
+line for each training is in --ledger, and the same command continues; --only_table trains nothing.
 
 --steps measures a step of training instead, of this project's LSTM and of PyTorch's, written in the
 same way and taken by turns.

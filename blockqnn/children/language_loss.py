@@ -72,10 +72,8 @@ def summed_loss(
     plan: Plan,
     parameters: Sequence[Any],
     states: Mapping[str, jax.Array],
-    text: jax.Array,
-    first: jax.Array,
-    length: jax.Array,
-    steps: int,
+    words: jax.Array,
+    left: jax.Array,
     dtype: DTypeLike,
     rows: Rows | None = None,
 ) -> tuple[States, jax.Array]:
@@ -85,25 +83,23 @@ def summed_loss(
         plan: of the language model.
         parameters: for each layer its trained arrays.
         states: that the words before have left.
-        text: int [T, B].
-        first: word with which the window begins.
-        length: words of the text that are real.
-        steps: words of the window.
+        words: int [steps + 1, B], of the window and the one behind it.
+        left: how many of a sequence are to be told and real; all behind is not counted.
         dtype: of the computation.
         rows: of choices and mixtures, see `run`.
 
     Returns:
         The states after the window, and the sum in nats.
     """
-    read, wanted = window_of(text, first, steps)
+    read, wanted = words[:-1], words[1:]
     values, after = run(plan, parameters, read, states, dtype=dtype, rows=rows)
-    real = first + jnp.arange(steps, dtype=jnp.int32) + 1 < length
+    real = jnp.arange(len(read), dtype=jnp.int32) < left
     losses = word_losses(values[len(plan) - 1], wanted)
     return after, jnp.sum(jnp.where(real[:, None], losses, 0.0))
 
 
 def perplexity_of(
-    judge: Callable[[Any, jax.Array, jax.Array, jax.Array], tuple[Any, jax.Array]],
+    judge: Callable[[Any, jax.Array, jax.Array], tuple[Any, jax.Array]],
     states: Callable[[int], Any],
     words: np.ndarray,
     sequences: int,
@@ -113,8 +109,9 @@ def perplexity_of(
     """Perplexity on a text.
 
     Args:
-        judge: from states, a text, the first word of a window and the words of the text to the
-            states after it and its loss, see `summed_loss`.
+        judge: from states, the words of a window with the one behind it, and how many words are
+            left to be told, to the states after it and its loss, see `summed_loss`. It is given
+            windows and not the text, whose length would be compiled into its program.
         states: before the first word, of so many sequences.
         words: int32 [N].
         sequences: side by side, into which it is cut; fewer if it is short.
@@ -129,10 +126,12 @@ def perplexity_of(
     windows = -(-(length - 1) // steps)
     padded = np.zeros((windows * steps + 1, batch), np.int32)
     padded[:length] = text
-    given, here, total = jnp.asarray(padded), states(batch), []
+    here, total = states(batch), []
     chosen = range(windows) if window is None else (window % windows,)
     for number in chosen:
-        here, loss = judge(here, given, jnp.int32(number * steps), jnp.int32(length))
+        first = number * steps
+        own = jnp.asarray(padded[first : first + steps + 1])
+        here, loss = judge(here, own, jnp.int32(length - 1 - first))
         total.append(loss)
     seen = length - 1 if window is None else min(steps, length - 1 - chosen[0] * steps)
     mean = float(np.sum(jax.device_get(total), dtype=np.float64)) / (seen * batch)

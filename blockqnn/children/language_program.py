@@ -15,7 +15,6 @@ from blockqnn.children.language_loss import (
     perplexity_of,
     summed_loss,
     window_loss,
-    window_of,
 )
 from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import compiled_by
@@ -131,13 +130,12 @@ class LanguageProgram:
         first = int(random.integers(min(steps, len(text) - len(rates) * steps)))
         key = jax.random.fold_in(jax.random.key(seed), epoch)
         states = zero_states(self._plan, self._batch, self._dtype)
-        words, losses = jnp.asarray(text), []
+        losses = []
         for window, rate in enumerate(rates):
             self._state, states, loss = self._step(
                 self._state,
                 states,
-                words,
-                jnp.int32(first + window * steps),
+                _window(text, first + window * steps, steps),
                 jnp.float32(rate),
                 jax.random.fold_in(key, window),
             )
@@ -178,13 +176,12 @@ class LanguageProgram:
         self,
         state: Any,
         states: Any,
-        text: jax.Array,
-        first: jax.Array,
+        own: jax.Array,
         rate: jax.Array,
         key: jax.Array,
     ) -> tuple[Any, Any, jax.Array]:
         parameters, moments = state
-        window = window_of(text, first, self._language.bptt_steps)
+        window = own[:-1], own[1:]
         masks = dropout_masks(self._plan, self._language, self._batch, key)
 
         def loss_of(parameters: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
@@ -200,10 +197,17 @@ class LanguageProgram:
         return (parameters, moments), after, loss
 
     def _judge_window(
-        self, parameters: Any, states: Any, text: jax.Array, first: jax.Array, length: jax.Array
+        self, parameters: Any, states: Any, own: jax.Array, left: jax.Array
     ) -> tuple[Any, jax.Array]:
-        steps = self._language.bptt_steps
-        return summed_loss(self._plan, parameters, states, text, first, length, steps, self._dtype)
+        return summed_loss(self._plan, parameters, states, own, left, self._dtype)
+
+
+def _window(text: np.ndarray, first: int, steps: int) -> jax.Array:
+    """The words of a window and the one behind it, [steps + 1, B].
+
+    Programs are given windows and not the text, whose length would be compiled into them.
+    """
+    return jnp.asarray(text[first : first + steps + 1])
 
 
 def _running_mean(mean: Any, new: Any, share: jax.Array) -> Any:

@@ -280,14 +280,11 @@ class LanguageMixture:
         parameters: Any,
         rows: Any,
         states: Any,
-        text: jax.Array,
-        first: jax.Array,
-        length: jax.Array,
+        words: jax.Array,
+        left: jax.Array,
     ) -> Any:
-        steps = self._language.bptt_steps
         return summed_loss(
-            *(self._plan, self._all(parameters), states, text, first, length, steps),
-            *(self._dtype, rows),
+            self._plan, self._all(parameters), states, words, left, self._dtype, rows
         )
 
 

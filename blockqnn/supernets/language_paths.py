@@ -257,16 +257,11 @@ class PathWindows:
         self,
         parameters: Any,
         states: Any,
-        text: jax.Array,
-        first: jax.Array,
-        length: jax.Array,
+        words: jax.Array,
+        left: jax.Array,
         rows: Any,
     ) -> Any:
-        steps = self._language.bptt_steps
-        return summed_loss(
-            *(self.plan, self._all(parameters), states, text, first, length, steps),
-            *(self._dtype, rows),
-        )
+        return summed_loss(self.plan, self._all(parameters), states, words, left, self._dtype, rows)
 
     def _all(self, parameters: Mapping[int, Any]) -> list[Any]:
         """For each layer its trained arrays."""

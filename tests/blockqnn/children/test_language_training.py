@@ -235,3 +235,12 @@ def test_rewards_of_nas_and_enas(perplexity, power, reward):
     found = corrected_reward(as_accuracy(perplexity), 1e6, 1.0, RewardSettings(0, 0, 1, power))
     assert found / 100 == pytest.approx(reward, rel=1e-5)
     assert guessing_reward(100, RewardSettings(0, 0, 1, 2)) == pytest.approx(0.8)
+
+
+def test_texts_of_any_length_take_the_two_programs_that_were_compiled():
+    program = compiled("asgd")[0].program
+    program.start(initial_weights(plan_of(), 0, 0.3))
+    programs = program._step._cache_size(), program._judge._cache_size()
+    program.train_epoch(streams(TEXT[:150], 3), np.array([0.1] * 3), 0, 0)
+    program.perplexity(TEXT[:77])
+    assert (program._step._cache_size(), program._judge._cache_size()) == programs
