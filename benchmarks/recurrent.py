@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks._arguments import make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.children.language_program import LanguageProgram
-from blockqnn.children.language_steps import streams, window_count
+from blockqnn.children.language_steps import streams
 from blockqnn.data.text_source import TEST, TRAIN, VALIDATION, TextSource
-from blockqnn.language_settings import ASGD, LanguageRecipe
+from blockqnn.language_settings import ASGD, LanguageRecipe, window_count
 from blockqnn.listing import number, table
 from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.plan import Plan
@@ -231,7 +231,7 @@ def main() -> None:
         return
     lines = []
     if given.ledger.exists():
-        lines = [json.loads(line) for line in given.ledger.read_text().splitlines()]
+        lines = [json.loads(line) for line in given.ledger.read_text(encoding="utf-8").splitlines()]
     known = {(line["name"], line["seed"]) for line in lines}
     text = TextSource(DataSettings("text", vocabulary=given.vocabulary))
     for seed in range(given.seeds):

@@ -179,7 +179,9 @@ def chosen_layout(flags: parsing.FlagSet) -> Layout:
     Returns:
         The layout, which knows whether any of its flags was given.
     """
-    named = any(flags.values[name].present for name in _OF_A_LAYOUT)
+    # A verb of images has no flags of language models.
+    known = [flags.values[name] for name in _OF_A_LAYOUT if name in flags.values]
+    named = any(flag.present for flag in known)
     return dataclasses.replace(layout(flags.chosen()), named=named)
 
 

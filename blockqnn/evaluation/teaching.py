@@ -61,6 +61,9 @@ class Teaching(Protocol):
             plan: of the network.
             parts: that were put on the device.
             cores: which may share the child's batches, as devices of a divided processor.
+
+        Returns:
+            The child.
         """
 
     def train(self, child: Any, parts: Any, seed: int) -> Taught:

@@ -44,7 +44,7 @@ def test_what_it_measures_in_words():
     ("flags", "words"),
     [
         (("--supernet=nsc",), "Blocks of nsc hardly share a layer; --supernet=nsc cannot be meas"),
-        (("--supernet=enas_micro",), "only under --cell_rules=enas_search; --supernet=enas_micro"),
+        (("--supernet=enas_micro",), "enas_search or enas_search_in_code; --supernet=enas_micro"),
         (("--supernet=darts", "--profile"), "so --profile has no effect on it; leave it out"),
         (("--supernet=darts", "--blocks=residual"), "designs of darts and no blocks, so --blocks"),
     ],
