@@ -61,7 +61,8 @@ def odd_code(dice: random.Random, legal: list[str]) -> str:
     text = dice.choice(legal)
     if kind < 0.45:
         digits = [i for i, letter in enumerate(text) if letter.isdigit()]
-        place = dice.choice(digits)
+        # A code may be words alone.
+        place = dice.choice(digits or range(len(text)))
         return text[:place] + str(dice.randrange(10)) + text[place + 1 :]
     for _ in range(dice.randint(1, 3)):
         place = dice.randrange(len(text) + 1)

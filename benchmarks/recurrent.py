@@ -213,7 +213,7 @@ def main() -> None:
         help="file with a line for each training",
     )
     parser.add_argument(
-        "--parameters", default=150_000, type=int, help="that every model has, within 10 %"
+        "--parameters", default=150_000, type=int, help="that every model has, within 10 %%"
     )
     parser.add_argument(
         "--seconds", default=60.0, type=float, help="of processor for each training"
