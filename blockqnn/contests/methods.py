@@ -27,6 +27,7 @@ _SHARED = (
     "--nocontrol",
     "--agent_updates=0",
 )
+_MIXTURE = ("--weights=mixture", "--agent=random", "--nocontrol")
 _WHOLE = ("--split=", "--split_epochs=0", "--split_levels=1")
 
 
@@ -70,11 +71,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         ),
         "darts": Method(
             "a mixture of operations, first order",
-            ("--weights=mixture", "--bilevel=first_order", "--agent=random"),
+            (*_MIXTURE, *_WHOLE, "--bilevel=first_order"),
         ),
         "darts_second_order": Method(
             "a mixture of operations, second order",
-            ("--weights=mixture", "--bilevel=second_order", "--agent=random"),
+            (*_MIXTURE, *_WHOLE, "--bilevel=second_order"),
+        ),
+        "few_shot_darts": Method(
+            "the parts of a mixture, first order", (*_MIXTURE, "--bilevel=first_order")
         ),
     }
 )

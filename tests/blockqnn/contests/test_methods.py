@@ -181,9 +181,9 @@ def test_every_method_is_flags_that_a_search_takes(name, tmp_path):
     settings, _ = parse([*base, *player.flags])
     own = settings.supernet
     assert own.epochs == 7
-    assert (own.mixture is not None) == name.startswith("darts")
+    assert (own.mixture is not None) == ("darts" in name)
     assert (own.paths == "agent") == bool(own.agent_updates) == (name == "enas")
-    assert bool(own.split) == (name == "few_shot")
+    assert bool(own.split) == name.startswith("few_shot")
     if own.mixture:
         assert (own.mixture.bilevel == "second_order") == (name == "darts_second_order")
 
