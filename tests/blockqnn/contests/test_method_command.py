@@ -139,7 +139,7 @@ def test_what_was_chosen_is_trained_to_the_end_on_images_that_no_search_saw(grou
         (("--methods=random", "--evaluator=train", "--judge=both", "--table="), "needs --table"),
         (("--methods=random", "--budgets=20000"), "the table has 15,625 designs"),
         (("--methods=random,enas:supernet_epoch=3",), "supernet_epoch"),
-        (("--methods=random,darts:paths=fair",), "--paths belongs to shared"),
+        (("--methods=random,darts:paths=agent",), "--paths belongs to shared"),
         (
             ("--methods=random,few_shot", "--match=parameters:1k"),
             "--match scales children that are trained",
