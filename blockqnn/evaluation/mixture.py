@@ -113,7 +113,8 @@ class MixtureEvaluator:
         watch = Stopwatch(self._devices[0])
         try:
             assert job.mixture is not None
-            found = self._done(job.mixture, space_of(job.code), job.seed)
+            space = space_of(job.code).as_large_as(job.code)
+            found = self._done(job.mixture, space, job.seed)
             outcome = Outcome(score=found["loss"], found=found)
         except UserError as error:
             outcome = Outcome(reason=str(error))

@@ -48,6 +48,17 @@ class Decisions(abc.ABC):
         """
         return self
 
+    def as_large_as(self, code: Sequence[Any]) -> Any:
+        """The space of designs that are as large as one, where it has several sizes.
+
+        Args:
+            code: of the design.
+
+        Returns:
+            The space.
+        """
+        return self
+
     @abc.abstractmethod
     def numbered(self) -> ActionList:
         """The decisions by numbers."""

@@ -68,6 +68,10 @@ class RecurrentSpace(SharedCells):
         size = self.family.usual if max_layers == MAX_LAYERS else min(max_layers, MOST_NODES)
         return self if size == self.size else RecurrentSpace(self.family, size)
 
+    def as_large_as(self, code: Sequence[Any]) -> RecurrentSpace:
+        """See `SearchSpace.as_large_as`."""
+        return self.limited(self.family.size_of(len(code)))
+
     def numbered(self) -> CellActions:
         """See `SearchSpace.numbered`."""
         return CellActions(self.family, self.size)
