@@ -167,6 +167,7 @@ def steps(width: int, batch: int, words: int, turns: int) -> str:
         program.train_epoch(text, np.ones(1), 0, 0)
 
     def theirs() -> None:
+        """A step by PyTorch."""
         h, c = torch.zeros(batch, width), torch.zeros(batch, width)
         vectors, outputs = embedding(given[:length]), []
         for place in range(length):

@@ -189,6 +189,7 @@ def _prepare(value: Mapping[str, Any], size: int) -> Any:
         of_agents += [f"--table={value['table']}", f"--search_column={value['search_column']}"]
 
     def prepare(player: Player, seed: int) -> tuple[SearchSettings, RunSettings]:
+        """What a method searches by a seed, and how."""
         run_dir = directory_of(pathlib.Path(value["out_dir"]), player.title, seed)
         own = [*base, f"--seed={seed}", f"--run_dir={run_dir}"]
         if player.contestant is None:

@@ -167,7 +167,7 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
         shared: list[Executor] = []
 
         def children(search: SearchSettings, run: RunSettings) -> Executor:
-            # Agents train the same children: their workers are started once.
+            """Agents train the same children, so their workers are started once."""
             if not shared:
                 settings.out_dir.mkdir(parents=True, exist_ok=True)
                 own = dataclasses.replace(run, run_dir=settings.out_dir)

@@ -127,6 +127,7 @@ def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
     seconds = [0.0]
 
     def ended(so_far: Progress) -> bool:
+        """Keeps what an epoch has come to."""
         spent = time.monotonic() - begun
         history = [
             {"epoch": place, "loss": loss, "perplexity": perplexity}

@@ -163,6 +163,7 @@ def _scanned(
     }
 
     def step(carry: tuple[jax.Array, ...], given: list[jax.Array]) -> tuple[Any, Any]:
+        """Computes the cell on one word."""
         here: dict[int, Any] = dict(zip(scan.read, given, strict=True))
         here |= dict(zip(scan.states, carry, strict=True))
         for i in scan.layers:

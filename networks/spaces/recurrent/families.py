@@ -114,6 +114,7 @@ def _chosen_sources(
     """For each node an earlier one and a function; of the first node a function, or nothing."""
 
     def asked(nodes: int) -> tuple[Question, ...]:
+        """The questions of a cell of so many nodes."""
         found = []
         if first:
             found += [
