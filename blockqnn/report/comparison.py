@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blockqnn.measure import ACCURACY, Measure, measure_in
 from blockqnn.networks.spaces.registry import space_of
 from blockqnn.report.columns import STATUSES, columns
 from blockqnn.report.commands import next_commands
@@ -64,6 +66,7 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
     still = {run.path: unfinished_words(run, states[run.path]) for run in runs}
     return {
         "statuses": STATUSES,
+        "measure": dataclasses.asdict(_measure(runs)),
         "notice": _notice(runs),
         "sentences": [
             *sentences(found, figures, sum(map(bool, still.values()))),
@@ -105,6 +108,12 @@ def comparison(runs: Sequence[RunRecord], top: int) -> dict[str, Any]:
             for name in names
         ],
     }
+
+
+def _measure(runs: Sequence[RunRecord]) -> Measure:
+    """That of all runs; where they differ, numbers stay as the stores have them."""
+    found = {measure_in(run.layout) for run in runs}
+    return found.pop() if len(found) == 1 else ACCURACY
 
 
 def run_figures(run: RunRecord) -> dict[str, float | None]:

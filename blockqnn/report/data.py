@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+from blockqnn.measure import measure_in
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES
 from blockqnn.report.commands import next_commands
@@ -46,6 +48,7 @@ def summary(
     return {
         "name": run.path.name or str(run.path),
         "dry": run.dry,
+        "measure": dataclasses.asdict(measure_in(run.layout)),
         "statuses": STATUSES,
         "begun": begun,
         "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),

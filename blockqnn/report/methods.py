@@ -9,6 +9,7 @@ import numpy as np
 
 from blockqnn.calibration.rank_correlation import kendall
 from blockqnn.listing import counted, duration
+from blockqnn.measure import measure_in
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.trial import Status
 
@@ -140,14 +141,14 @@ def weights_words(run: RunRecord) -> list[str]:
         ]
     if not run.epochs:
         return []
-    last = run.epochs[-1]
+    last, measure = run.epochs[-1], measure_in(run.layout)
     cells = "; ".join(
         f"{cell} {', '.join(f'{number} {what}' for what, number in own.items())}"
         for cell, own in last["tally"].items()
     )
     return [
-        f"A mixture after {counted(len(run.epochs), 'epoch')}: loss {last['loss']:.3f}, accuracy "
-        f"{last['accuracy']:.1f} %, of the derived cell with its weights "
-        f"{last['derived_accuracy']:.1f} %.",
+        f"A mixture after {counted(len(run.epochs), 'epoch')}: loss {last['loss']:.3f}, "
+        f"{measure.name} {measure.figure(last['accuracy'], 1)}{measure.unit}, of the derived cell "
+        f"with its weights {measure.figure(last['derived_accuracy'], 1)}{measure.unit}.",
         f"Of that cell: {cells}.",
     ]

@@ -82,10 +82,11 @@ def _part(run: RunRecord, name: str) -> dict[str, Any]:
 def _sentences(run: RunRecord) -> list[str]:
     last = run.epochs[(run.chosen or len(run.epochs)) - 1]
     measure = measure_in(run.layout)
-    whole, derived = (
-        f"{measure.figure(float(last[name]), 1)}{measure.unit}"
-        for name in ("accuracy", "derived_accuracy")
-    )
+
+    def in_words(kept: Any) -> str:
+        return f"{measure.figure(float(kept), 1)}{measure.unit}"
+
+    whole, derived = in_words(last["accuracy"]), in_words(last["derived_accuracy"])
     found = [
         "The mixture, the derived cell with its weights and the cell trained by itself are three "
         f"networks: the mixture has {'' if measure.unit else 'perplexity '}{whole}, the derived "
@@ -96,7 +97,7 @@ def _sentences(run: RunRecord) -> list[str]:
     splits = [split_words(name, own["edge"], own["groups"]) for name, own in run.cuts.items()]
     if run.results:
         listed = (
-            f"{part_of(run.epochs[trial - 1])} {float(run.epochs[trial - 1]['accuracy']):.1f} %"
+            f"{part_of(run.epochs[trial - 1])} {in_words(run.epochs[trial - 1]['accuracy'])}"
             for trial in run.results
         )
         found.insert(

@@ -14,6 +14,7 @@ from typing import Any
 SCRIPTS = (
     "dom.js",
     "format.js",
+    "measure.js",
     "axes.js",
     "trials.js",
     "painting.js",

@@ -84,8 +84,6 @@ def _accuracy(run: RunRecord) -> str:
         after = ""
     if run.layout.of_words:
         power = run.flags.get("perplexity_power", "1")
-        return (
-            f"80 / perplexity{'' if power == '1' else f'^{power}'} on the validation text, times "
-            f"100{after}; the accuracies of this page are 100 / perplexity, in percent"
-        )
+        raised = "" if power == "1" else f"^{power}"
+        return f"80 / perplexity{raised} on the validation text, times 100{after}"
     return f"the validation accuracy in percent{after}"

@@ -1,5 +1,6 @@
 // Axes of rewards and accuracies: the worst trials do not take the height from all others. What
-// lies below an axis is marked at its foot.
+// lies below an axis is marked at its foot. Values are given as the page's data have them; an axis
+// of `judged` ones shows by what children are judged, of which less may be better.
 blockqnn.axes = (() => {
   let whole = false;
   const LEAST = 4;
@@ -25,17 +26,21 @@ blockqnn.axes = (() => {
 
   // What the axis of these values needs besides its title, and of others that lie above them; empty
   // where all of them fit.
-  const range = (values, above = []) => {
+  const range = (values, above = [], judged = false) => {
     const found = bounds(values, above);
-    if (!found) return {};
+    const down = judged && blockqnn.measure.inverse;
+    if (!found) return down ? { autorange: "reversed" } : {};
     const room = 0.06 * (found[1] - found[0]);
-    return { range: [found[0] - room, found[1] + room] };
+    const ends = [found[0] - room, found[1] + room];
+    return { range: judged ? blockqnn.measure.ends(...ends) : ends };
   };
 
   // Points below an axis as triangles at its foot, which show their blocks too.
-  const marks = (axis, x, y, numbers, more = {}) => {
-    const low = axis.range ? axis.range[0] : -Infinity;
-    const below = [...y.keys()].filter((at) => y[at] !== null && y[at] < low);
+  const marks = (axis, x, kept, numbers, more = {}, judged = false) => {
+    const y = judged ? kept.map(blockqnn.measure.value) : kept;
+    const down = judged && blockqnn.measure.inverse;
+    const low = axis.range ? axis.range[0] : down ? Infinity : -Infinity;
+    const below = [...y.keys()].filter((at) => y[at] !== null && (down ? y[at] > low : y[at] < low));
     const foot = axis.range ? low + 0.025 * (axis.range[1] - low) : 0;
     return {
       x: below.map((at) => x[at]),

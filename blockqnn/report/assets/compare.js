@@ -1,9 +1,9 @@
 // Two chosen blocks side by side, with what only one of them has marked.
 blockqnn.compare = (() => {
-  const { element, figuresTable, format } = blockqnn;
+  const { element, figuresTable, format, measure } = blockqnn;
   const FIGURES = [
     ["reward", "reward", (value) => format.fixed(value)],
-    ["accuracy", "accuracy, %", (value) => format.fixed(value)],
+    ["accuracy", null, (value) => format.fixed(value)],
     ["parameters", "parameters", format.units],
     ["flops", "FLOPs", format.units],
     ["filters", "filters", (value) => value ?? format.DASH],
@@ -78,13 +78,14 @@ blockqnn.compare = (() => {
     figuresTable(
       ["", "A", "B", "B − A"],
       FIGURES.map(([name, title, write]) => {
-        const [a, b] = [first, second].map(({ trial }) => trial[name]);
+        const judged = name === "accuracy";
+        const [a, b] = [first, second].map(({ trial }) => (judged ? measure.value(trial[name]) : trial[name]));
         // Where all children have the filters of the run, they are no figure of a block.
         if (name === "filters" && !a && !b) return null;
         return element(
           "tr",
           {},
-          element("th", { scope: "row", class: "text" }, title),
+          element("th", { scope: "row", class: "text" }, judged ? measure.title() : title),
           [write(a), write(b), change(name, write, a, b)].map((text) => element("td", {}, text)),
         );
       }),

@@ -1,18 +1,25 @@
 // The page of several runs: groups that differ in more than the seed, side by side.
 blockqnn.comparison = (() => {
-  const { element, figuresTable, format } = blockqnn;
+  const { element, figuresTable, format, measure } = blockqnn;
   const { key } = blockqnn.comparisonCurves;
   const blocksOf = new Map();
   let data = null;
 
-  const plusMinus = (write) => ({ mean, deviation }) =>
-    mean === null ? format.DASH : write(mean) + (deviation === null ? "" : ` ± ${write(deviation)}`);
+  const judged = (name) => name.endsWith("accuracy");
+
+  const plusMinus = (name, write, { mean, deviation }) => {
+    if (mean === null) return format.DASH;
+    const spread = judged(name) ? measure.spread(mean, deviation) : deviation;
+    return valued(name, write, mean) + (spread === null ? "" : ` ± ${write(spread)}`);
+  };
+
+  const valued = (name, write, value) => write(judged(name) ? measure.value(value) : value);
 
   let figures = [];
   const FIGURES = [
     ["best_reward", "best reward", (value) => format.fixed(value)],
-    ["best_accuracy", "best accuracy, %", (value) => format.fixed(value)],
-    ["final_accuracy", "best of finals, %", (value) => format.fixed(value)],
+    ["best_accuracy", () => measure.title(`best ${measure.name}`), (value) => format.fixed(value)],
+    ["final_accuracy", () => measure.title("best of finals"), (value) => format.fixed(value)],
     ["trained", "blocks trained", (value) => format.fixed(value, Number.isInteger(value) ? 0 : 1)],
     ["seconds", "device time", (value) => format.duration(value)],
     ["supernet_seconds", "of it supernets", (value) => format.duration(value)],
@@ -36,7 +43,7 @@ blockqnn.comparison = (() => {
           element("th", { scope: "row", class: "text" }, key(index), group.name),
           kinds() ? element("td", {}, group.kind) : [],
           element("td", {}, String(group.count), group.unfinished ? unfinished(`${group.unfinished} unfinished`) : ""),
-          figures.map(([name, , write]) => element("td", {}, plusMinus(write)(group.figures[name]))),
+          figures.map(([name, , write]) => element("td", {}, plusMinus(name, write, group.figures[name]))),
         ),
       ),
     );
@@ -64,7 +71,7 @@ blockqnn.comparison = (() => {
   const inWords = (run, name, title, write) => {
     const [words, unit] = title.split(", ");
     const value = run.figures[name];
-    return `${words} ${value === null ? format.DASH : write(value)}${unit ? ` ${unit}` : ""}`;
+    return `${words} ${value === null ? format.DASH : valued(name, write, value)}${unit ? ` ${unit}` : ""}`;
   };
 
   let place = 0;
@@ -116,7 +123,10 @@ blockqnn.comparison = (() => {
     // Finals, supernets and checks are told of where there are some.
     const always = ["best_reward", "best_accuracy", "trained", "seconds"];
     const known = (name) => data.groups.some((group) => group.figures[name].mean !== null);
-    figures = FIGURES.filter(([name]) => always.includes(name) || known(name));
+    const written = (title) => (typeof title === "function" ? title() : title);
+    figures = FIGURES.filter(([name]) => always.includes(name) || known(name)).map(
+      ([name, title, write]) => [name, written(title), write],
+    );
     if (data.differences.count > 1) blockqnn.compare.give(data.differences);
     document.getElementById("kicker").textContent = "blockqnn report";
     document.getElementById("title").textContent = `${data.runs.length} runs compared`;

@@ -1,12 +1,12 @@
 // The curves of several groups of runs: means with deviations, against a chosen axis.
 blockqnn.comparisonCurves = (() => {
-  const { axes, charts, element } = blockqnn;
+  const { axes, charts, element, measure } = blockqnn;
   const AXES = { iteration: "iterations", trained: "trained blocks", seconds: "seconds" };
   const QUANTITIES = {
-    best_reward: "best reward so far",
-    best_accuracy: "best accuracy so far, %",
-    mean_reward: "mean reward",
-    mean_accuracy: "mean accuracy, %",
+    best_reward: () => "best reward so far",
+    best_accuracy: () => measure.title(`best ${measure.name} so far`),
+    mean_reward: () => "mean reward",
+    mean_accuracy: () => measure.title(`mean ${measure.name}`),
   };
   // Colours of Okabe and Ito; each group has a dash of its own too, for those who see no colour.
   const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
@@ -49,28 +49,32 @@ blockqnn.comparisonCurves = (() => {
     return [[before, 2], [after, 1]];
   };
 
+  const judges = (quantity) => quantity.endsWith("accuracy");
+
   const traces = (quantity, yaxis) =>
     data.groups.flatMap(({ count, curves }, index) => {
       const curve = curves[quantity][axis];
+      const judged = judges(quantity);
+      const shown = judged ? measure.value : (value) => value;
       const { x, mean, deviation, runs } = curve;
       const best = quantity.startsWith("best");
       const words = runs.map((many, at) => {
-        const spread = deviation[at] === null ? "" : ` ± ${deviation[at].toFixed(2)}`;
+        const spread = deviation[at] === null ? "" : ` ± ${(judged ? measure.spread(mean[at], deviation[at]) : deviation[at]).toFixed(2)}`;
         return many < count ? `${spread}, ${many} of ${count} runs` : spread;
       });
       const lines = parts(curve, count).map(([y, width]) => ({
         x,
-        y,
+        y: y.map(shown),
         mode: "lines",
         line: { color: colour(index), width, dash: dash(index), shape: best ? "hv" : "linear" },
         customdata: words,
         hovertemplate: `${AXES[axis]} %{x:.5~g}: %{y:.2f}%{customdata}<extra></extra>`,
       }));
-      const below = axes.marks(yaxis, x, mean, null, { showlegend: false });
+      const below = axes.marks(yaxis, x, mean, null, { showlegend: false }, judged);
       const known = [...x.keys()].filter((at) => deviation[at] !== null);
       if (!known.length) return [...lines, below];
       const edge = (sign) => {
-        const values = known.map((at) => mean[at] + sign * deviation[at]);
+        const values = known.map((at) => shown(mean[at] + sign * deviation[at]));
         const places = known.map((at) => x[at]);
         return best ? steps(places, values) : { x: places, y: values };
       };
@@ -93,7 +97,7 @@ blockqnn.comparisonCurves = (() => {
       const { mean, deviation } = curves[quantity][axis];
       return mean.map((value, at) => value + (deviation[at] ?? 0));
     });
-    const yaxis = charts.axis(QUANTITIES[quantity], axes.range(means, above));
+    const yaxis = charts.axis(QUANTITIES[quantity](), axes.range(means, above, judges(quantity)));
     return {
       traces: traces(quantity, yaxis),
       more: { xaxis: charts.axis(AXES[axis], { rangemode: "tozero" }), yaxis, uirevision: axis },
@@ -139,7 +143,7 @@ blockqnn.comparisonCurves = (() => {
         "div",
         { class: "pair" },
         Object.entries(QUANTITIES).map(([name, title]) =>
-          charts.place(`${name}-chart`, 300, title, figure(name)),
+          charts.place(`${name}-chart`, 300, title(), figure(name)),
         ),
       ),
     );

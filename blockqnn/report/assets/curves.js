@@ -1,16 +1,16 @@
-// Learning curves: reward, accuracy and epsilon over the iterations, on one axis.
+// Learning curves: reward, what judges children and epsilon over the iterations, on one axis.
 blockqnn.curves = (() => {
-  const { axes, charts } = blockqnn;
+  const { axes, charts, measure } = blockqnn;
 
   // The outline of a band, there and back; iterations without a value are left out.
-  const band = (x, curve, most) => {
+  const band = (x, curve, most, shown) => {
     const known = x.map((_, index) => index).filter((index) => curve.mean[index] !== null);
     const back = [...known].reverse();
     return {
       x: [...known, ...back].map((index) => x[index]),
       y: [
-        ...known.map((index) => Math.min(most, curve.mean[index] + curve.deviation[index])),
-        ...back.map((index) => curve.mean[index] - curve.deviation[index]),
+        ...known.map((index) => shown(Math.min(most, curve.mean[index] + curve.deviation[index]))),
+        ...back.map((index) => shown(curve.mean[index] - curve.deviation[index])),
       ],
     };
   };
@@ -18,17 +18,20 @@ blockqnn.curves = (() => {
   // An axis for the means and the best so far.
   const vertical = (curves, name, title, more) => {
     const { mean, best } = curves[name];
-    return charts.axis(title, { ...more, ...axes.range(mean, best) });
+    return charts.axis(title, { ...more, ...axes.range(mean, best, name === "accuracy") });
   };
 
   const traces = (curves, name, yaxis, axis) => {
     const x = curves.iteration;
     const curve = curves[name];
     const records = curve.records.map((number) => blockqnn.trials.get(number));
+    const judged = name === "accuracy";
+    const shown = judged ? measure.value : (value) => value;
+    const spread = judged ? measure.spread : (_, deviation) => deviation;
     return [
       {
         // No accuracy is above 100 %, whatever the deviation.
-        ...band(x, curve, name === "accuracy" ? 100 : Infinity),
+        ...band(x, curve, judged ? 100 : Infinity, shown),
         yaxis,
         mode: "lines",
         line: { width: 0 },
@@ -38,8 +41,8 @@ blockqnn.curves = (() => {
       },
       {
         x,
-        y: curve.mean,
-        customdata: curve.deviation.map((value) => (value === null ? "" : value.toFixed(2))),
+        y: curve.mean.map(shown),
+        customdata: curve.mean.map((mean, at) => spread(mean, curve.deviation[at])?.toFixed(2) ?? ""),
         yaxis,
         mode: x.length > 60 ? "lines" : "lines+markers",
         marker: { size: 4 },
@@ -48,7 +51,7 @@ blockqnn.curves = (() => {
       },
       {
         x,
-        y: curve.best,
+        y: curve.best.map(shown),
         yaxis,
         mode: "lines",
         line: { color: charts.colour("text"), width: 1.5, shape: "hv" },
@@ -56,7 +59,7 @@ blockqnn.curves = (() => {
       },
       {
         x: records.map((trial) => trial.iteration),
-        y: records.map((trial) => trial[name]),
+        y: records.map((trial) => shown(trial[name])),
         customdata: curve.records,
         yaxis,
         mode: "markers",
@@ -67,14 +70,14 @@ blockqnn.curves = (() => {
         },
         hoverinfo: "none",
       },
-      axes.marks(axis, x, curve.mean, null, { yaxis }),
+      axes.marks(axis, x, curve.mean, null, { yaxis }, judged),
     ];
   };
 
   const figure = () => {
     const { curves } = blockqnn.summary;
     const reward = vertical(curves, "reward", "reward", { domain: [0.62, 1] });
-    const accuracy = vertical(curves, "accuracy", "accuracy, %", { domain: [0.19, 0.57] });
+    const accuracy = vertical(curves, "accuracy", measure.title(), { domain: [0.19, 0.57] });
     // A policy does not explore by epsilon: what it has left to decide is its entropy.
     const policy = curves.entropy.some((value) => value !== null);
     const exploration = policy ? "entropy" : "epsilon";
@@ -110,7 +113,7 @@ blockqnn.curves = (() => {
       "Mean of the trained and known blocks of each iteration with one standard deviation; the " +
         "thin line is the best so far, each circle a block that was the best when it came.",
       axes.toggle(),
-      charts.place("curves-chart", 560, "Reward, accuracy and exploration by iteration", figure),
+      charts.place("curves-chart", 560, `Reward, ${measure.name} and exploration by iteration`, figure),
     );
 
   return { build };

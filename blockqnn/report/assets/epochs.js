@@ -1,6 +1,6 @@
-// How children learned: the validation accuracy after each epoch.
+// How children learned: what judges them after each epoch.
 blockqnn.epochs = (() => {
-  const { axes, charts } = blockqnn;
+  const { axes, charts, measure } = blockqnn;
   const BEST = 5;
   const OTHERS = 200;
 
@@ -26,8 +26,8 @@ blockqnn.epochs = (() => {
       ...accuracies[row].map((value, at) => [at + 1, value, numbers[row]]),
       [null, null, null],
     ]);
-    const [x, y, customdata] = [0, 1, 2].map((at) => each.map((point) => point[at]));
-    return { x, y, customdata, mode: "lines+markers", hoverinfo: "none", ...more };
+    const [x, kept, customdata] = [0, 1, 2].map((at) => each.map((point) => point[at]));
+    return { x, y: kept.map(measure.value), customdata, mode: "lines+markers", hoverinfo: "none", ...more };
   };
 
   const figure = () => {
@@ -35,7 +35,7 @@ blockqnn.epochs = (() => {
     const others = thinned(rows.slice(BEST));
     const accuracies = blockqnn.trials.column("accuracies");
     const shown = [...rows.slice(0, BEST), ...others].flatMap((row) => accuracies[row]);
-    const yaxis = charts.axis("accuracy, %", axes.range(shown));
+    const yaxis = charts.axis(measure.title(), axes.range(shown, [], true));
     const faint = { line: { color: charts.colour("muted"), width: 0.8 }, marker: { size: 3 }, opacity: 0.35 };
     const good = { line: { color: charts.colour("second"), width: 1.6 }, marker: { size: 5 } };
     const best = { line: { color: charts.colour("accent"), width: 2.4 }, marker: { size: 6 } };
@@ -45,7 +45,8 @@ blockqnn.epochs = (() => {
         rest,
         trace(rows.slice(1, BEST), good),
         trace(rows.slice(0, 1), best),
-        axes.marks(yaxis, rest.x, rest.y, rest.customdata),
+        // Of the inverse the inverse is what the data have.
+        axes.marks(yaxis, rest.x, rest.y.map(measure.value), rest.customdata, {}, true),
       ],
       more: { xaxis: charts.axis("epoch", { dtick: epochs(rows) > 12 ? undefined : 1 }), yaxis },
     };
@@ -64,10 +65,10 @@ blockqnn.epochs = (() => {
     blockqnn.section(
       "epochs",
       "Children by epoch",
-      "Validation accuracy of trained children after each epoch: the best by reward in blue, the " +
+      `Validation ${measure.name} of trained children after each epoch: the best by reward in blue, the ` +
         `next four in orange, the others in grey, of many ${OTHERS} that are spread over the ranking.`,
       axes.toggle(),
-      charts.place("epochs-chart", 320, "Accuracy of children by epoch", figure),
+      charts.place("epochs-chart", 320, `${measure.capital()} of children by epoch`, figure),
     );
 
   return { build, show };

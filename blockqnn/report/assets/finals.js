@@ -1,12 +1,13 @@
 // The finals: the best blocks by the search's reward, trained for longer, and who moved.
 blockqnn.finals = (() => {
-  const { axes, charts, element, figuresTable, format } = blockqnn;
+  const { axes, charts, element, figuresTable, format, measure } = blockqnn;
   const MOST = 20;
   let whole = false;
 
   const of = () => blockqnn.summary.finals;
   const last = (row) => row.results.at(-1);
-  const spread = (value) => (value === null ? "" : ` ± ${format.fixed(value)}`);
+  const spread = ({ accuracy, deviation }) =>
+    deviation === null ? "" : ` ± ${format.fixed(measure.spread(accuracy, deviation))}`;
   const several = () => of().rows.some((row) => row.results.some(({ low }) => low !== null));
 
   // The winner, the best by early reward, and all others, which are drawn first.
@@ -59,32 +60,32 @@ blockqnn.finals = (() => {
       const half = low === null || high === null ? null : (high - low) / 2;
       const there = half === null ? [row] : of().rows.filter(({ results }) => results.length >= at);
       const beside = there.length > 1 ? 0.3 * (there.indexOf(row) / (there.length - 1) - 0.5) : 0;
-      return { x: at + beside, y: accuracy, number: row.trial, half };
+      return { x: at + beside, kept: accuracy, number: row.trial, half };
     });
   };
 
   const slopes = () => {
     const { epochs, rows } = of();
-    const gap = { x: null, y: null, number: null, half: null };
+    const gap = { x: null, kept: null, number: null, half: null };
     const shown = [];
     const traces = kinds().map(([part, name, size, width, opacity]) => {
       const points = part.flatMap((row) => [...path(row), gap]);
       shown.push(...points);
       return {
         x: points.map(({ x }) => x),
-        y: points.map(({ y }) => y),
+        y: points.map(({ kept }) => measure.value(kept)),
         customdata: points.map(({ number }) => number),
         mode: "lines+markers",
         line: { color: charts.colour(name), width },
         marker: { color: charts.colour(name), size: size - 2 },
-        error_y: { array: points.map(({ half }) => half), color: charts.colour(name), thickness: 1.2, width: 3 },
+        error_y: { array: points.map(({ kept, half }) => measure.spread(kept, half)), color: charts.colour(name), thickness: 1.2, width: 3 },
         opacity,
         hoverinfo: "none",
       };
     });
-    const [x, y, numbers] = ["x", "y", "number"].map((name) => shown.map((point) => point[name]));
-    const tops = shown.map((point) => (point.half === null ? null : point.y + point.half));
-    const yaxis = charts.axis("accuracy, %", axes.range(y, tops));
+    const [x, y, numbers] = ["x", "kept", "number"].map((name) => shown.map((point) => point[name]));
+    const tops = shown.map((point) => (point.half === null ? null : point.kept + point.half));
+    const yaxis = charts.axis(measure.title(), axes.range(y, tops, true));
     const rounds = epochs.slice(0, 1 + Math.max(...rows.map((row) => row.results.length)));
     const stage = (count, at) =>
       `${at ? `round ${at}` : "search"}${count === null ? "" : `<br>${format.count(count)} epoch${count === 1 ? "" : "s"}`}`;
@@ -93,7 +94,7 @@ blockqnn.finals = (() => {
       ticktext: rounds.map(stage),
       range: [-0.3, rounds.length - 0.7],
     });
-    return { traces: [...traces, axes.marks(yaxis, x, y, numbers)], more: { xaxis, yaxis } };
+    return { traces: [...traces, axes.marks(yaxis, x, y, numbers, {}, true)], more: { xaxis, yaxis } };
   };
 
   const moved = (row) => {
@@ -110,7 +111,7 @@ blockqnn.finals = (() => {
   const soFar = ({ so_far: found }) => {
     if (!found) return format.DASH;
     const seeds = of().seeds[of().under_way - 1];
-    return format.fixed(found.accuracy) + (seeds > 1 ? ` (${found.trainings} of ${seeds})` : "");
+    return measure.figure(found.accuracy) + (seeds > 1 ? ` (${found.trainings} of ${seeds})` : "");
   };
 
   // Title of a column, what stands in it, and whether it is shown.
@@ -119,18 +120,20 @@ blockqnn.finals = (() => {
     const begun = rows[0].rank !== null;
     const of_last = (write) => (row) => (last(row) ? write(last(row)) : format.DASH);
     const interval = ({ low, high }) =>
-      low === null ? format.DASH : `${format.fixed(low)} to ${format.fixed(high)}`;
+      low === null
+        ? format.DASH
+        : [low, high].map(measure.value).sort((a, b) => a - b).map((end) => format.fixed(end)).join(" to ");
     const trial = (row) => blockqnn.trials.get(row.trial);
     return [
       ["trial", (row) => blockqnn.links.trial(row.trial, String(row.trial), { "data-trial": row.trial }), true],
       ["early rank", (row) => row.early_rank, true],
       ["moved", moved, begun],
-      [`round ${round} so far, %`, soFar, !ended],
-      ["accuracy, %", (row) => [failed(row), of_last((found) => format.fixed(found.accuracy) + spread(found.deviation))(row)], begun],
+      [measure.title(`round ${round} so far`), soFar, !ended],
+      [measure.title(), (row) => [failed(row), of_last((found) => measure.figure(found.accuracy) + spread(found))(row)], begun],
       ["95 % interval", of_last(interval), several()],
       ["epochs", (row) => (last(row) ? format.count(epochs[row.round]) : format.DASH), begun],
       ["rounds", (row) => `${row.round} of ${of().seeds.length}`, begun && of().seeds.length > 1],
-      ["early accuracy, %", (row) => format.fixed(row.early), true],
+      [measure.title(`early ${measure.name}`), (row) => measure.figure(row.early), true],
       ["parameters", (row) => format.units(trial(row)?.parameters), true],
       ["filters", (row) => row.filters || "the run's", rows.some((row) => row.filters)],
     ].filter(([, , shown]) => shown);
@@ -168,7 +171,7 @@ blockqnn.finals = (() => {
     const begun = rows[0].rank !== null;
     return [
       "The best blocks by the search's reward, trained again for longer and judged on images that no " +
-        "training saw, but on which the search has chosen, too: the accuracy of a winner is a little too high.",
+        `training saw, but on which the search has chosen, too: the ${measure.name} of a winner is a little too good.`,
       several()
         ? "Mean ± standard deviation over the seeds of a block; the interval is Student's, with a deviation " +
           "that is pooled over the blocks of the round."
@@ -200,7 +203,7 @@ blockqnn.finals = (() => {
           "div",
           { class: "pair" },
           charts.place("final-ranks-chart", 340, "Final rank by early rank", ranks),
-          charts.place("final-accuracy-chart", 340, "Accuracy after the search and after each round", slopes),
+          charts.place("final-accuracy-chart", 340, `${measure.capital()} after the search and after each round`, slopes),
         ),
       );
     }

@@ -1,6 +1,6 @@
 // The top of the page: what was found, in words and in a few figures.
 blockqnn.findings = (() => {
-  const { element, format } = blockqnn;
+  const { element, format, measure } = blockqnn;
 
   const tile = (name, value, note) =>
     element(
@@ -21,15 +21,15 @@ blockqnn.findings = (() => {
     return [
       tile("best reward", format.fixed(best?.reward), trialLink(findings.best)),
       tile(
-        "best accuracy",
-        accurate ? `${format.fixed(accurate.accuracy)} %` : format.DASH,
+        `best ${measure.name}`,
+        accurate ? measure.words(accurate.accuracy) : format.DASH,
         trialLink(findings.most_accurate),
       ),
       ...(winner
         ? [
             tile(
               "won the finals",
-              `${format.fixed(winner.results.at(-1).accuracy)} %`,
+              measure.words(winner.results.at(-1).accuracy),
               trialLink(winner.trial),
             ),
           ]

@@ -1,6 +1,6 @@
 // The best blocks, drawn.
 blockqnn.gallery = (() => {
-  const { element, format } = blockqnn;
+  const { element, format, measure } = blockqnn;
 
   // A block as a button that opens it, with its drawing and its figures, and a box to choose it.
   const figure = (trial, svg, title, { open, box = null, note = "" }) =>
@@ -13,7 +13,7 @@ blockqnn.gallery = (() => {
       element("span", { class: "drawing" }, blockqnn.drawing.parsed(svg) ?? trial.code),
       element("span", { class: "block-name" }, title),
       element("span", {}, `reward ${format.fixed(trial.reward)}`),
-      element("span", {}, `accuracy ${format.fixed(trial.accuracy)} %`),
+      element("span", {}, `${measure.name} ${measure.words(trial.accuracy)}`),
       element("span", {}, `${format.units(trial.parameters)} parameters`),
       element("span", {}, `${format.units(trial.flops)} FLOPs`),
       trial.filters ? element("span", {}, `filters ${trial.filters}`) : null,

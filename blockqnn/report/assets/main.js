@@ -8,12 +8,14 @@
   };
   footer();
   if (payload.kind === "comparison") {
+    blockqnn.measure.take(payload.comparison.measure);
     blockqnn.comparison.build(payload.comparison);
     return;
   }
 
   blockqnn.statuses = payload.summary.statuses;
   blockqnn.summary = payload.summary;
+  blockqnn.measure.take(payload.summary.measure);
   blockqnn.trials.merge(payload.trials);
   if (payload.live) {
     blockqnn.live.start(payload);

@@ -1,6 +1,6 @@
 // How the weights of operations of a mixture have changed from epoch to epoch.
 blockqnn.mixture = (() => {
-  const { charts, element, format } = blockqnn;
+  const { axes, charts, element, format, measure } = blockqnn;
   const ROW = 7;
 
   const data = () => blockqnn.summary.mixture;
@@ -55,10 +55,10 @@ blockqnn.mixture = (() => {
     if (!data()) return { traces: [], more: {} };
     return {
       traces: data().parts.flatMap((part) => [
-        line(part, "mixture", part.curves.accuracy, "accent"),
-        line(part, "derived cell", part.curves.derived_accuracy, "text", "dot"),
+        line(part, "mixture", part.curves.accuracy.map(measure.value), "accent"),
+        line(part, "derived cell", part.curves.derived_accuracy.map(measure.value), "text", "dot"),
       ]),
-      more: { xaxis: axis(), yaxis: charts.axis("accuracy %") },
+      more: { xaxis: axis(), yaxis: charts.axis(measure.title(), axes.range([], [], true)) },
     };
   };
 
@@ -86,7 +86,7 @@ blockqnn.mixture = (() => {
   const caption = (text) => element("p", { class: "caption" }, format.unbroken(text));
 
   const body = () => [
-    charts.place("mixture-accuracy", 240, "Accuracies of the mixture and of the derived cell", accuracies),
+    charts.place("mixture-accuracy", 240, `${measure.capital()} of the mixture and of the derived cell`, accuracies),
     caption("The mixture (line) and the derived cell with its weights (dotted), on validation images."),
     ...data().parts.flatMap((part, place) =>
       part.cells.flatMap(({ name, labels, operations }, at) => [

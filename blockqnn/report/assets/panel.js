@@ -1,12 +1,12 @@
 // A block in figures: as a card beside the pointer, and as a panel that stays.
 blockqnn.panel = (() => {
-  const { element, format } = blockqnn;
+  const { element, format, measure } = blockqnn;
   let returnTo = null;
 
   const rows = (trial) => {
     const found = [
       ["status", trial.status + (trial.source ? `, as trial ${trial.source}` : "")],
-      ["accuracy", `${format.fixed(trial.accuracy)} %`],
+      [measure.name, measure.words(trial.accuracy)],
       ["reward", format.fixed(trial.reward)],
       ["parameters", format.units(trial.parameters)],
       ["FLOPs", format.units(trial.flops)],
@@ -17,7 +17,7 @@ blockqnn.panel = (() => {
     ];
     if (trial.seconds !== null) found.push(["device time", format.duration(trial.seconds)]);
     if (trial.accuracies.length) {
-      found.push(["by epoch", trial.accuracies.map((value) => format.fixed(value, 1)).join("  ")]);
+      found.push(["by epoch", trial.accuracies.map((value) => measure.figure(value, 1)).join("  ")]);
     }
     found.push(...finals(trial));
     if (trial.reason) found.push(["reason", trial.reason]);

@@ -1,6 +1,6 @@
 // The supernet: how its weights were trained, and how its scores compare with networks of their own.
 blockqnn.supernet = (() => {
-  const { charts, element, figuresTable, format } = blockqnn;
+  const { charts, element, figuresTable, format, measure } = blockqnn;
 
   const of = () => blockqnn.summary.supernet;
   const counted = (values, from) => values.map((_, at) => from + at + 1);
@@ -51,14 +51,14 @@ blockqnn.supernet = (() => {
 
   const table = (checked) =>
     figuresTable(
-      ["trial", "score by shared weights, %", "accuracy of its own, %"],
+      ["trial", measure.title("score by shared weights"), measure.title(`${measure.name} of its own`)],
       checked.map(({ trial, score, own }) =>
         element(
           "tr",
           {},
           element("th", { scope: "row", class: "text" }, blockqnn.links.trial(trial, String(trial), { "data-trial": trial })),
-          element("td", {}, format.fixed(score)),
-          element("td", {}, own === null ? "failed" : format.fixed(own)),
+          element("td", {}, measure.figure(score)),
+          element("td", {}, own === null ? "failed" : measure.figure(own)),
         ),
       ),
     );

@@ -1,6 +1,6 @@
 // The table of all trials: sorted by a column, filtered, a page at a time.
 blockqnn.table = (() => {
-  const { element, format, trials } = blockqnn;
+  const { element, format, measure, trials } = blockqnn;
   const PAGE = 25;
   // Name of the column, title, how a value is written, whether it is text.
   const COLUMNS = [
@@ -8,7 +8,7 @@ blockqnn.table = (() => {
     ["iteration", "iteration", format.count],
     ["status", "status", (value) => blockqnn.statuses[value], true],
     ["reward", "reward", format.fixed],
-    ["accuracy", "accuracy, %", format.fixed],
+    ["accuracy", null, (value) => measure.figure(value)],
     ["parameters", "parameters", format.units],
     ["flops", "FLOPs", format.units],
     ["filters", "filters", String, true],
@@ -138,7 +138,7 @@ blockqnn.table = (() => {
         element(
           "th",
           { scope: "col", "data-column": name, class: text ? "text" : "" },
-          element("button", { type: "button", on: { click: sortBy(name, text) } }, title),
+          element("button", { type: "button", on: { click: sortBy(name, text) } }, title ?? measure.title()),
         ),
       ),
     );

@@ -13,6 +13,7 @@ from blockqnn.runs.supernet_record import EPOCHS
 from blockqnn.searching.heading import search_heading
 from blockqnn.searching.supernet_steps import EpochSize
 from tests.blockqnn.searching.killed_searches import command, ended
+from tests.blockqnn.searching.test_mixture import what_came_of as what_came_of_mixture
 from tests.blockqnn.searching.test_supernet import facts_of, what_came_of
 from tests.paths import ROOT
 
@@ -101,6 +102,24 @@ def test_a_mixture_of_recurrent_cells_derives_one_each_epoch(blockqnn):
         assert blockqnn(*verb)[0] == 0, verb
     page = (blockqnn.directory / "run.html").read_text()
     assert "the mixture has perplexity " in page
+
+
+def test_a_killed_mixture_of_recurrent_cells_goes_on_as_one_that_was_never_killed(tmp_path):
+    # Alpha, weights, momentum of Adam and where the text is come back from what is on disk.
+    flags = [each for each in MIXED if not each.startswith("--supernet_epochs")]
+    flags += ["--supernet_epochs=4", "--vocabulary=30"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL}
+    subprocess.run(command(whole, flags), check=True, **quiet)
+    wanted = what_came_of_mixture(whole)
+    assert len(wanted[0]) == 4
+    with subprocess.Popen(command(killed, flags), **quiet) as process:
+        while process.poll() is None and ended(killed, MIXED_EPOCHS) < 2:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert 2 <= ended(killed, MIXED_EPOCHS) < 4
+    subprocess.run(command(killed, flags), check=True, **quiet)
+    assert what_came_of_mixture(killed) == wanted
 
 
 def test_an_epoch_is_counted_in_windows():
