@@ -7,17 +7,17 @@ import sys
 
 import pytest
 
-from benchmarks.mixtures import (
+from benchmarks._mixture_table import (
     ALL_SKIPS,
     FEW_SHOT,
     PARAMETERS,
     VARIANTS,
     chosen_of,
-    flags_of,
     in_words,
     rivals_of,
     rows_of,
 )
+from benchmarks.mixtures import flags_of
 from benchmarks.supernets import FINAL
 from blockqnn.evaluation.table import read_table
 from blockqnn.networks.spaces.registry import parse, space_named, write

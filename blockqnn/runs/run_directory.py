@@ -44,6 +44,7 @@ def opened(settings: RunSettings) -> Iterator[Store]:
             or it holds another search.
     """
     path = settings.run_dir
+    new = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / _LOCK_FILE).open("a+", encoding="utf-8")
@@ -59,8 +60,26 @@ def opened(settings: RunSettings) -> Iterator[Store]:
                 known = known_by_content(facts)
                 now = {n: v for n, v in settings.flag_values.items() if n not in known}
                 check_same_search(facts["flags"], now, path)
-            with _logging_to(path / LOG_FILE):
-                yield store
+            try:
+                with _logging_to(path / LOG_FILE):
+                    yield store
+            except UserError:
+                if new and not store.facts():
+                    _remove(path)
+                raise
+
+
+def _remove(path: pathlib.Path) -> None:
+    """Removes a directory in which no search has begun, unless a log there says why."""
+    logs = list(path.glob("*.log"))
+    if any(log.stat().st_size for log in logs):
+        return
+    named = (_LOCK_FILE, STATUS_FILE, *(f"{FILE_NAME}{end}" for end in ("", "-wal", "-shm")))
+    with contextlib.suppress(OSError):
+        for file in [*logs, *(path / name for name in named)]:
+            file.unlink(missing_ok=True)
+        # What somebody else has put there keeps it.
+        path.rmdir()
 
 
 def network_notice(path: pathlib.Path) -> str | None:

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from blockqnn.data.text_source import text_parts
 from blockqnn.flags.search import parse as parse_search
 from blockqnn.runs.mixtures import EPOCHS as MIXED_EPOCHS
@@ -139,3 +141,12 @@ def test_a_heading_says_on_what_alpha_learns():
     }.items():
         settings, run = parse_search([*MIXED, f"--bilevel={order}", "--run_dir=run"])
         assert words in search_heading(settings, run)
+
+
+@pytest.mark.parametrize("flags", [SMALL, SHARED, MIXED], ids=["own", "shared", "mixture"])
+def test_a_text_that_is_too_short_leaves_no_directory(blockqnn, flags):
+    few = ("--train_examples=60", "--executor=local")
+    status, _, err = blockqnn("search", *flags, *few, "--run_dir=run")
+    assert status == 2 and err.count("\n") == 1
+    assert "The training text has 60 words; " in err and "need at least " in err
+    assert not (blockqnn.directory / "run").exists()

@@ -237,6 +237,7 @@ def test_a_cell_of_nothing_but_none_is_infeasible(blockqnn):
 def test_what_does_not_go_with_a_mixture_is_refused_before_anything_begins(blockqnn, flags, words):
     status, _out, err = blockqnn("search", *SMALL, *flags, "--run_dir=run")
     assert status == 2 and words in err and err.count("\n") == 1, err
+    assert not (blockqnn.directory / "run").exists()
 
 
 def what_came_of(run_dir):
