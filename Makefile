@@ -1,17 +1,21 @@
 # make search   environment, dependencies, a search on the digits, where to look next
-# make test     environment, dependencies, all tests
+# make test     environment, dependencies, all tests but those that take long
+# make test-long  those that take long
 # make check    lint and types, as CI does before the tests
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: search test check clean
+.PHONY: search test test-long check clean
 
 search: $(VENV)/installed
 	$(BIN)/blockqnn search
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --numprocesses auto
+
+test-long: $(VENV)/installed-dev
+	$(BIN)/python -m pytest --numprocesses auto -m long
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

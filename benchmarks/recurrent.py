@@ -1,9 +1,10 @@
-"""Recurrent cells on the text that comes with Python, at equal parameters and equal seconds.
+"""Recurrent cells on a text, at equal parameters and equal seconds.
 
 Every cell is scaled to --parameters and trained for --seconds of processor, compiling not counted:
 an epoch is measured first, and then come as many windows of words as fit. Cells are LSTM and GRU,
-those of the papers, --random cells drawn uniformly, and the best of each RUN_DIR that is given. A
-line for each training is in --ledger, and the same command continues; --only_table trains nothing.
+those of the papers, --random cells drawn uniformly, and the best of each RUN_DIR that is given. The
+text is that which comes with Python, or --dataset=text:PATH. A line for each training is in
+--ledger, and the same command continues; --only_table trains nothing.
 
 --steps measures a step of training instead, of this project's LSTM and of PyTorch's, written in the
 same way and taken by turns.
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._arguments import make_parser
+from benchmarks._arguments import listed, make_parser
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.children.language_program import LanguageProgram
 from blockqnn.children.language_steps import streams
@@ -219,9 +220,12 @@ def main() -> None:
     parser.add_argument(
         "--seconds", default=60.0, type=float, help="of processor for each training"
     )
+    parser.add_argument("--dataset", default="text", help="text or text:PATH, as for search")
     parser.add_argument("--vocabulary", default=1_000, type=int, help="words that are known")
     parser.add_argument("--random", default=4, type=int, help="cells that are drawn")
-    parser.add_argument("--seeds", default=3, type=int, help="trainings of each cell")
+    parser.add_argument(
+        "--seeds", default="0,1,2", type=listed(int), help="of the trainings of each cell"
+    )
     parser.add_argument("--only_table", action="store_true", help="train nothing")
     parser.add_argument("--steps", action="store_true", help="measure steps instead")
     parser.add_argument("--turns", default=30, type=int, help="of both, where steps are measured")
@@ -234,8 +238,8 @@ def main() -> None:
     if given.ledger.exists():
         lines = [json.loads(line) for line in given.ledger.read_text(encoding="utf-8").splitlines()]
     known = {(line["name"], line["seed"]) for line in lines}
-    text = TextSource(DataSettings("text", vocabulary=given.vocabulary))
-    for seed in range(given.seeds):
+    text = TextSource(DataSettings(given.dataset, vocabulary=given.vocabulary))
+    for seed in given.seeds:
         for name, code in cells(given.random, given.runs).items():
             if given.only_table or (name, seed) in known:
                 continue

@@ -7,10 +7,12 @@ import tempfile
 
 import hypothesis
 
-# Compiled programs of tests are none of the user's business.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="blockqnn-tests-")
+# Compiled programs of tests are none of the user's business. Where tests run in several
+# processes, these share what one of them has compiled.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="blockqnn-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
-atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = " ".join(

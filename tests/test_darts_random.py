@@ -27,6 +27,7 @@ def call(monkeypatch, capsys, *words):
     return capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_it_searches_trains_equally_and_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     ledger = tmp_path / "ledger.jsonl"

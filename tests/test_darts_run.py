@@ -71,6 +71,7 @@ def test_the_cell_is_chosen_by_the_last_validation_accuracy_and_days_are_summed_
     assert "4 GPU-days" in in_words(given(tmp_path, order="second_order"), [])
 
 
+@pytest.mark.long
 def test_pieces_end_with_everything_trained(tmp_path, monkeypatch, capfd):
     words = ["darts_run", str(tmp_path / "out"), *SMALL]
 

@@ -18,6 +18,7 @@ def test_shared_and_apart_have_the_same_values_and_gradients(name):
     assert difference(one, wrong) == pytest.approx(0.01, rel=1e-2)
 
 
+@pytest.mark.long
 def test_the_command(monkeypatch, capsys):
     words = ["edge_sharing", "--sides=4", "--filters=2", "--batch_size=2", "--turns=1", "--steps=1"]
     monkeypatch.setattr("sys.argv", words)

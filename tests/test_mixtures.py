@@ -138,6 +138,7 @@ def test_means_stand_beside_rivals_with_their_spread(tmp_path):
     assert words.index("a rival") < words.index("81.50")
 
 
+@pytest.mark.long
 def test_the_command_searches_goes_on_and_makes_the_table_alone(tmp_path):
     rows = []
     for number in range(5**6):

@@ -24,6 +24,7 @@ def call(tmp_path, *words):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_row_goes_on_until_its_figure_stands_beside_the_published_one(tmp_path):
     words = ("block_qnn_s", *TINY, "--repeats=1", "--milestones=1")
     # No time at all: what has begun is interrupted at once.

@@ -4,6 +4,8 @@ import gzip
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks._processes import UNFINISHED
 from blockqnn.networks.spaces.registry import space_named, write
 from blockqnn.runs.run_record import read_run
@@ -11,6 +13,7 @@ from tests.blockqnn.searching.test_supernet import SPLIT, epochs_of
 from tests.paths import ROOT
 
 
+@pytest.mark.long
 def test_pieces_end_with_tau_beside_what_was_published(tmp_path):
     space, table, run = space_named("nasbench201"), tmp_path / "table.csv.gz", tmp_path / "run"
     lines = ["code,truth"]

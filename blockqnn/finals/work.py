@@ -12,7 +12,8 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import TRAIN
 from blockqnn.finals.clock import Clock
 from blockqnn.finals.trainings import missing_in, train_round, trial_of_job
-from blockqnn.listing import about, counted, number
+from blockqnn.listing import about, counted
+from blockqnn.measure import measure_of
 from blockqnn.runs import run_directory
 from blockqnn.runs.finals import Finals, FinalTraining
 from blockqnn.runs.finals_status import FinalsStatusFile
@@ -21,6 +22,7 @@ from blockqnn.runs.run_record import RunRecord, read_run
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.store import Store
 from blockqnn.settings import RunSettings, SearchSettings
+from blockqnn.trial import Trial
 from blockqnn.workers.choice import make_executor, with_spare_cores
 from blockqnn.workers.state import WorkerState
 
@@ -93,8 +95,7 @@ class Work:
                 self._clock.ended(ended.trial, one.epochs)
                 self._finals = self._finals.with_training(ended)
                 status.round(place, one.epochs, count, total)
-                early = self._trials[ended.trial].accuracy
-                line = _training_line(ended, early, one)
+                line = _training_line(ended, self._trials[ended.trial], one)
                 self._say(f"  {count:3} of {total}: {line}{self._left('about {} left')}")
 
     def _of_round(self, one: Round, missing: int, total: int) -> tuple[SearchSettings, RunSettings]:
@@ -146,13 +147,15 @@ def _round_line(finals: Finals, place: int, missing: int) -> str:
     )
 
 
-def _training_line(ended: FinalTraining, early: float | None, one: Round) -> str:
+def _training_line(ended: FinalTraining, trial: Trial, one: Round) -> str:
+    measure = measure_of(trial.code)
     seed = f", seed {ended.seed_index}" if one.seeds > 1 else ""
     if ended.reason:
         return f"trial {ended.trial}{seed} failed: {ended.reason}"
-    final = number(ended.accuracies[-1])
-    before = "" if early is None else f"{number(early)} % early, "
-    return f"trial {ended.trial}{seed}, {before}{final} % now, {ended.seconds:.1f} s"
+    what = "" if measure.unit else f"{measure.name} "
+    now = measure.in_words(ended.accuracies[-1])
+    before = "" if trial.accuracy is None else f"{measure.in_words(trial.accuracy)} early, "
+    return f"trial {ended.trial}{seed}, {what}{before}{now} now, {ended.seconds:.1f} s"
 
 
 def _with_trials(state: WorkerState) -> WorkerState:

@@ -18,7 +18,16 @@ SEARCH = [
 ]
 
 
-@pytest.fixture(params=[name for name in SPACES if not SPACES[name].tabular])
+# What holds for two spaces of cells of pairs is tested of the others in `make test-long` alone.
+LONG = ("nasnet", "nasnet_b", "nasnet_c", "enas_micro", "nas_strides", "nas_cell")
+ALL = [
+    pytest.param(name, marks=pytest.mark.long) if name in LONG else name
+    for name in SPACES
+    if not SPACES[name].tabular
+]
+
+
+@pytest.fixture(params=ALL)
 def space(request, blockqnn):
     """A space with a small dry run in the directory `run`."""
     assert blockqnn(*SEARCH, f"--space={request.param}")[0] == 0

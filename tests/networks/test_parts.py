@@ -5,6 +5,7 @@ import itertools
 import hypothesis
 import jax
 import numpy as np
+import pytest
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.networks.initial import initial_parameters, initial_statistics
@@ -130,6 +131,7 @@ def test_steps_partition_the_kernels_and_are_in_order(code):
     assert len(set(steps)) == len(steps)
 
 
+@pytest.mark.long
 @hypothesis.settings(max_examples=15)
 @hypothesis.given(blocks(max_layers=6))
 def test_the_steps_compute_what_the_layers_compute(code):

@@ -75,6 +75,7 @@ def assert_row(row, fields):
         assert row[name] > 0, name
 
 
+@pytest.mark.long
 def test_json_is_one_object_with_every_figure_finite_and_positive(blockqnn):
     code = "[(1,1,3,0,0),(2,7,0,0,0)]"
     facts = facts_of(blockqnn, f"--blocks=residual,{code}")

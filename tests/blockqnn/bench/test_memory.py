@@ -7,6 +7,7 @@ import sys
 import pytest
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_and_device_arrays_stay_flat_over_different_children():
     command = [sys.executable, "-m", "benchmarks.memory", "--children=100", "--steps=1"]

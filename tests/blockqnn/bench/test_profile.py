@@ -144,6 +144,7 @@ def test_the_table_has_shares_rates_and_ratios():
     assert alone[-1].split() == ["10.00", "100", "the", "step"]
 
 
+@pytest.mark.long
 def test_a_bench_says_where_the_steps_of_each_block_go(blockqnn):
     tiny = ("bench", "--filters=4", "--repeats=1", "--batch_size=8", "--steps=1", "--profile")
     status, out, _ = blockqnn(*tiny, f"--blocks={SINGLE}", "--preset=smoke")

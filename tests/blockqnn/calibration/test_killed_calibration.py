@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.blockqnn.searching.test_killed_runs import finished_trials
 from tests.paths import ROOT
 
@@ -33,6 +35,7 @@ def finished(command):
     return json.loads(done.stdout) | {"seconds": None}
 
 
+@pytest.mark.long
 def test_a_calibration_that_is_killed_twice_equals_one_that_was_not(blockqnn):
     blockqnn.search("--preset=digits", "--epsilon_schedule=1.0:20", "--run_dir=run")
     wanted = finished(

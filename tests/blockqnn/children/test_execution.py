@@ -176,7 +176,9 @@ def test_both_ways_train_alike(name, parts, compiled):
 
 
 # In the second, rows of a kernel are summed up, which decay must not.
-@pytest.mark.parametrize("name", ["short", "every type", "cells of pairs"])
+@pytest.mark.parametrize(
+    "name", ["short", "every type", pytest.param("cells of pairs", marks=pytest.mark.long)]
+)
 def test_momentum_and_decay_are_those_of_optax_in_both_ways(name, parts):
     recipe = dataclasses.replace(RECIPE, optimiser="momentum", momentum=0.8, weight_decay=0.05)
     direction = optax.chain(optax.add_decayed_weights(0.05), optax.trace(0.8, nesterov=True))
@@ -225,7 +227,10 @@ def trained_by_flax(plan, parts, transformation=None):
     return losses, accuracies
 
 
-@pytest.mark.parametrize("name", ["residual", "every type", "cell", "cells of DARTS"])
+@pytest.mark.parametrize(
+    "name",
+    ["residual", "every type", "cell", pytest.param("cells of DARTS", marks=pytest.mark.long)],
+)
 def test_both_ways_train_like_flax_and_optax(name, parts, compiled):
     # optax's Adam and Flax's norm promote within themselves.
     with jax.numpy_dtype_promotion("standard"):

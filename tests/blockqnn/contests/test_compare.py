@@ -337,6 +337,7 @@ def children_of(pid):
     return [int(line) for line in listing.stdout.split()]
 
 
+@pytest.mark.long
 def test_a_killed_command_continues(path, tmp_path):
     command = [
         *(sys.executable, "-m", "blockqnn", *arguments(path, f"--out_dir={tmp_path / 'c'}")),

@@ -63,6 +63,7 @@ def test_a_search_finds_the_best_row_and_says_its_cells(table):
         assert status == 2 and ("nobody knows" in err or "come from a table" in err), words
 
 
+@pytest.mark.long
 def test_every_agent_plays_on_it(table):
     more = ("--judge_column=test", "--budgets=24", "--seeds=1", "--workers=1", "--format=json")
     status, out, err = table("compare", *TABLE, *more, f"--agents={','.join(AGENTS)}")

@@ -63,7 +63,13 @@ sys.path.insert(0, ".")
 """
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+EACH = [
+    pytest.param(name, marks=pytest.mark.long) if name == "pairs on imagenet" else name
+    for name in NETWORKS
+]
+
+
+@pytest.fixture(scope="module", params=EACH)
 def checkpoint(request, tmp_path_factory):
     """A checkpoint of each network."""
     code, layout = NETWORKS[request.param]

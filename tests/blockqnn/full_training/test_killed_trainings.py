@@ -140,6 +140,7 @@ def test_a_training_that_is_killed_again_and_again_equals_one_that_was_not(tmp_p
     assert same(state(run), whole)
 
 
+@pytest.mark.long
 def test_eight_devices_reach_what_one_reaches(tmp_path):
     run = tmp_path / "eight"
     finish(run, "--devices=8", "--batch_size=40", "--drop_path=0", devices=8)

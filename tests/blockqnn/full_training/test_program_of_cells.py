@@ -59,6 +59,7 @@ def steps(made, count, state=None):
     return jax.device_get(state), losses
 
 
+@pytest.mark.long
 def test_the_loss_is_that_of_the_network_and_of_its_head():
     made = program(**EVERYTHING)
     _, (loss,) = steps(made, 1)

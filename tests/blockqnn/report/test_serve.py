@@ -222,6 +222,7 @@ def address(server):
     return re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
 
 
+@pytest.mark.long
 def test_a_new_trial_shows_without_reloading_while_a_search_writes(browser, tmp_path):
     run = tmp_path / "run"
     search = [

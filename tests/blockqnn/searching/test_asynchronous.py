@@ -221,6 +221,7 @@ def test_chaos_in_local_processes_ends_like_peace_in_one(tmp_path):
     assert result_of(tmp_path / "chaos") == result_of(tmp_path / "peace")
 
 
+@pytest.mark.long
 def test_an_asynchronous_search_outlives_chaos_too(tmp_path):
     run_dir = tmp_path / "run"
     killed = run_under_fire(

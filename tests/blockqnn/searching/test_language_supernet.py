@@ -84,8 +84,9 @@ def test_a_killed_bank_of_recurrent_cells_goes_on_as_one_that_was_never_killed(t
 
 
 def test_a_mixture_of_recurrent_cells_derives_one_each_epoch(blockqnn):
-    status, out, err = blockqnn("search", *MIXED, "--run_dir=run")
+    status, out, err = blockqnn("search", *MIXED, "--finals=1:1", "--run_dir=run")
     assert (status, err) == (0, "")
+    assert re.search(r"1 of 1: trial 2, perplexity [\d.]+ early, [\d.]+ now, ", out)
     assert "first order: alpha learns on the validation text, weights on the training text" in out
     assert re.search(r"\d parameters and 5 of alpha, [\d.]+ kB with the optimiser's state\.", out)
     found = r"epoch 2 of 2: loss [\d.]+, perplexity of the mixture [\d.]+, derived cell with its "

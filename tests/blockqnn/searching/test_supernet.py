@@ -271,7 +271,13 @@ def what_came_of(run_dir):
     return scored, [(each["part"], each["loss"]) for each in epochs_of(run_dir)], state
 
 
-@pytest.mark.parametrize("name", LEARNING)
+LONG = ("ppo", "splits by gradients")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in LEARNING],
+)
 def test_a_killed_supernet_goes_on_as_one_that_was_never_killed(tmp_path, name):
     flags, targets, epochs = LEARNING[name]
     whole, killed = tmp_path / "whole", tmp_path / "killed"

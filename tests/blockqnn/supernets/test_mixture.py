@@ -122,6 +122,7 @@ def of_alpha(kind, part, **changes):
     return np.concatenate([after.first[name] for name in sorted(after.first)])
 
 
+@pytest.mark.long
 def test_second_order_exactly_and_by_differences_and_unlike_the_first(part):
     exact = of_alpha(MixtureProgram, part, bilevel=SECOND, hessian=EXACT)
     chain = of_alpha(MixtureChain, part, bilevel=SECOND)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from tensorboard.plugins.hparams import metadata
 
 from blockqnn.runs.run_record import read_run
@@ -88,6 +89,7 @@ def test_counts_beyond_32_bits_of_float_are_left_out(tmp_path):
     assert values["trial/flops"] == [(2, 7.0)]
 
 
+@pytest.mark.long
 def test_a_search_that_is_killed_and_interrupted_writes_no_trial_twice(blockqnn):
     run_dir = pathlib.Path("run")
     command = [sys.executable, "-m", "blockqnn", "search", "--preset=digits", "--evaluator=dry"]

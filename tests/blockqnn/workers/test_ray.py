@@ -161,6 +161,7 @@ def test_a_cluster_that_is_not_there_is_told_in_a_sentence(blockqnn, monkeypatch
     assert err.count("\n") == 1
 
 
+@pytest.mark.long
 def test_chaos_on_a_cluster_ends_like_peace_in_one_process(four_cpus, undisturbed, tmp_path):
     run_dir = tmp_path / "run"
     killed = run_under_fire(
@@ -191,6 +192,7 @@ def nodes_at_work(run_dir):
     return sum(bool(worker.children) for worker in status.workers) if status else 0
 
 
+@pytest.mark.long
 def test_nodes_come_and_go_and_the_head_is_restarted_while_a_search_runs(undisturbed, tmp_path):
     run_dir = tmp_path / "run"
     with cluster(cpus=0) as found:
