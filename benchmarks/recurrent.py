@@ -1,7 +1,7 @@
 """Recurrent cells on a text, at equal parameters and equal seconds.
 
 Every cell is scaled to --parameters and trained for --seconds of processor, compiling not counted:
-an epoch is measured first, and then come as many windows of words as fit. Cells are LSTM and GRU,
+some windows of words are measured first, and then come as many as fit. Cells are LSTM and GRU,
 those of the papers, --random cells drawn uniformly, and the best of each RUN_DIR that is given. The
 text is that which comes with Python, or --dataset=text:PATH. A line for each training is in
 --ledger, and the same command continues; --only_table trains nothing.
@@ -45,6 +45,8 @@ from blockqnn.settings import DataSettings, Recipe
 
 RATE = 10.0
 """Of plain descent, at the start of a cosine over all windows."""
+MEASURED = 200
+"""Windows by which it is known how many fit."""
 NAMED = ("lstm", "gru", "nas-cell", "enas-rnn", "darts-rnn-v1", "darts-rnn-v2")
 RANDOM_SPACE = "darts_cell"
 LANGUAGE_RECIPE = LanguageRecipe(
@@ -97,10 +99,11 @@ def train(
     program = LanguageProgram(plan, recipe(1))
     program.compile()
     program.start(initial_weights(plan, seed, LANGUAGE_RECIPE.first_weights))
+    tried = min(windows, MEASURED)
     begun = time.process_time()
-    program.train_epoch(sequences, np.zeros(windows), seed, 0)
+    program.train_epoch(sequences, np.zeros(tried), seed, 0)
     # The last epoch may be a part of one, so that all have the same seconds.
-    count = max(1, round(windows * seconds / (time.process_time() - begun)))
+    count = max(1, round(tried * seconds / (time.process_time() - begun)))
     program.start(initial_weights(plan, seed, LANGUAGE_RECIPE.first_weights))
     begun = time.process_time()
     rates = RATE * (1 + np.cos(np.pi * (np.arange(count) + 0.5) / count)) / 2
