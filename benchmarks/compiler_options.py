@@ -23,7 +23,7 @@ def measure(with_options: bool) -> dict[str, float]:
     """Seconds to compile the blocks, and of a step of all three."""
     import numpy as np
 
-    from blockqnn.children import step_programs
+    from blockqnn.children import compiler_options
     from blockqnn.children.layer_by_layer import LayerByLayer
     from blockqnn.children.training import on_device
     from blockqnn.data.datasets import load_search_parts
@@ -33,7 +33,7 @@ def measure(with_options: bool) -> dict[str, float]:
     from blockqnn.settings import DataSettings, Recipe
 
     if not with_options:
-        step_programs._QUICK_TO_COMPILE.clear()
+        compiler_options._QUICK_TO_COMPILE.clear()
     layout = Layout(filters=(16, 32), repeats=1, height=8, width=8, channels=1)
     train, validation = on_device(*load_search_parts(DataSettings()))
     order = np.arange(64, dtype=np.int32).reshape(1, 64)

@@ -21,6 +21,7 @@ from blockqnn.bench.profile import (
     kind_of,
     median_seconds,
 )
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.execution import (
     adam,
     compute_dtype,
@@ -28,7 +29,6 @@ from blockqnn.children.execution import (
     initial_moments,
     mean_cross_entropy,
 )
-from blockqnn.children.step_programs import compiler_options
 from blockqnn.networks.normalisation import (
     batch_norm_gradients,
     batch_statistics,

@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.devices import local_devices
-from blockqnn.children.step_programs import compiler_options
 from blockqnn.errors import UserError
 from blockqnn.listing import about, counted, table
 from blockqnn.networks.convolution import KERNEL_GRADIENTS, VALUES

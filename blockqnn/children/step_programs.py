@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.device_mesh import PARTS, WHOLE, first_devices
 from blockqnn.children.execution import descend, initial_moments
 from blockqnn.children.optimiser import Compiled
@@ -32,11 +33,6 @@ from blockqnn.networks.parts import Step, StepKind
 _KEPT_SIGNATURES = 512
 """Signatures whose programs are kept; the least recently used leave first. A
 search meets about a hundred."""
-
-
-_QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
-"""Options that halve compile time on a CPU and leave steps as fast as they were
-(`benchmarks/compiler_options.py`)."""
 
 
 class StepPrograms:
@@ -180,26 +176,6 @@ class PlacedPrograms(NamedTuple):
     number: int
     step: Step
     programs: StepPrograms
-
-
-@functools.cache
-def compiler_options() -> dict[str, bool | int]:
-    """The options to compile steps with, by which compiling takes half as long on a CPU.
-
-    Returns:
-        Those that this version of XLA knows, whose set changes between
-        versions; none elsewhere than on a CPU.
-    """
-    known: dict[str, bool | int] = {}
-    if jax.default_backend() != "cpu":
-        return known
-    for name, value in _QUICK_TO_COMPILE.items():
-        try:
-            jax.jit(jnp.negative, compiler_options={name: value}).lower(0.0).compile()
-        except jax.errors.JaxRuntimeError:
-            continue
-        known[name] = value
-    return known
 
 
 def _zero_parameters(step: Step) -> dict[str, np.ndarray]:

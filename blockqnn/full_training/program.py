@@ -7,6 +7,7 @@ them. What a batch teaches is computed by all devices together
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 
+from blockqnn.children.compiler_options import whole_options
 from blockqnn.children.named_weights import Arrays, by_name
 from blockqnn.full_training.augmentation import augmented, central_crop
 from blockqnn.full_training.lesson import DATA, PARTS, WHOLE, Lesson
@@ -72,11 +74,12 @@ class Program:
         self.everywhere = NamedSharding(mesh, WHOLE)
         self.in_parts = NamedSharding(mesh, PARTS)
         self._lesson = Lesson(plan, head, recipe, mesh)
-        self._step = jax.jit(self._train_step, donate_argnums=0, out_shardings=self.everywhere)
-        self._step_of = jax.jit(
-            self._train_step_of, donate_argnums=0, out_shardings=self.everywhere
+        compiled = functools.partial(
+            jax.jit, out_shardings=self.everywhere, compiler_options=whole_options()
         )
-        self._logits = jax.jit(self._evaluate, out_shardings=self.everywhere)
+        self._step = compiled(self._train_step, donate_argnums=0)
+        self._step_of = compiled(self._train_step_of, donate_argnums=0)
+        self._logits = compiled(self._evaluate)
 
     def start(self) -> State:
         """A training before its first step, on the devices."""

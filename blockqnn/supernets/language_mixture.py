@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.execution import descend
 from blockqnn.children.language_loss import (
     penalties,
@@ -26,7 +27,6 @@ from blockqnn.children.language_loss import (
 )
 from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import Momentum
-from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe, window_count
 from blockqnn.mixture_settings import EITHER, EXACT, JOINT, SECOND, MixtureSettings
 from blockqnn.networks.plan import Plan

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.execution import descend
 from blockqnn.children.language_loss import (
     penalties,
@@ -27,7 +28,6 @@ from blockqnn.children.language_loss import (
 )
 from blockqnn.children.language_steps import clipped, dropout_masks
 from blockqnn.children.optimiser import Compiled
-from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan import PlacedLayer, Plan

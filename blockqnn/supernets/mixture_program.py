@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.execution import (
     DeviceImages,
     count_correct,
@@ -18,7 +19,6 @@ from blockqnn.children.execution import (
 )
 from blockqnn.children.optimiser import Momentum
 from blockqnn.children.small_programs import norm_factor
-from blockqnn.children.step_programs import compiler_options
 from blockqnn.mixture_settings import DIFFERENCE, JOINT, SECOND, MixtureSettings
 from blockqnn.networks.plan import Plan
 from blockqnn.supernets import bilevel

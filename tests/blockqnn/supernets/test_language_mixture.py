@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.language_steps import streams
-from blockqnn.children.step_programs import compiler_options
 from blockqnn.language_settings import LanguageRecipe
 from blockqnn.mixture_settings import DIFFERENCE, EXACT, FIRST, SECOND, MixtureSettings
 from blockqnn.networks.layout import LANGUAGE, Layout
