@@ -227,6 +227,10 @@ def test_a_small_search_for_recurrent_cells_needs_no_data_and_has_finals():
     found, run = parse(["--preset=rnn_text"])
     assert found.data.dataset == "text" and found.layout.kind == "language"
     assert found.reward.perplexity_power == 1 and run.finals == "2:6"
+    found, run = parse(["--preset=nas_text"])
+    assert found.data.dataset == "text" and isinstance(found.agent, ReinforceConfig)
+    # The square, as NAS has it.
+    assert found.reward.perplexity_power == 2 and run.finals == "2:6"
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,7 @@ def test_the_presets_are_these_and_lie_beside_the_flags():
         "nas",
         "nas_cell_ptb",
         "nas_digits",
+        "nas_text",
         "nasbench201",
         "nasnet",
         "nasnet_digits",

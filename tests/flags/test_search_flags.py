@@ -44,6 +44,7 @@ OF_METHODS = [
     "nas",
     "nas_cell_ptb",
     "nas_digits",
+    "nas_text",
     "nasnet",
     "nasnet_digits",
     "one_shot_nasbench201",
