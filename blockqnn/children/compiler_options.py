@@ -12,9 +12,10 @@ import jax.numpy as jnp
 _QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 """Options that halve compile time on a CPU and leave steps as fast as they were
 (`benchmarks/compiler_options.py`)."""
-_WHOLE = {"xla_cpu_use_fusion_emitters": False, "xla_disable_hlo_passes": "fusion"}
-"""What XLA for a CPU fuses in a whole network it computes again for each reader, maps of all images
-among it. `benchmarks/full_training.py` has a training to the end."""
+_WHOLE = {"xla_cpu_use_fusion_emitters": False}
+"""The newer emitters make steps of whole networks slower. (Without any fusion steps of plain
+convolutions are faster still, but compiling takes three times as long, and networks with poolings
+come out wrong.)"""
 
 
 @functools.cache
@@ -30,7 +31,7 @@ def compiler_options() -> dict[str, Any]:
 
 @functools.cache
 def whole_options() -> dict[str, Any]:
-    """The options to compile a network's whole step with, which is nearly twice as fast by them.
+    """The options to compile a network's whole step with, which is faster by them.
 
     Returns:
         As `compiler_options`.
