@@ -8,6 +8,7 @@ people read is perplexity.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.spaces.contract import Code
@@ -35,7 +36,10 @@ class Measure:
 
     def value(self, kept: float) -> float:
         """What is read of a number that is kept in percent."""
-        return 100.0 / kept if self.inverse else kept
+        if not self.inverse:
+            return kept
+        # A model that has learned to give a word no chance at all.
+        return 100.0 / kept if kept else math.inf
 
     def spread(self, kept: float, deviation: float) -> float:
         """The deviation of what is read, to first order."""
@@ -48,6 +52,12 @@ class Measure:
     def in_words(self, kept: float | None) -> str:
         """The number with its unit; a dash where there is none."""
         return "-" if kept is None else f"{self.figure(kept)}{self.unit}"
+
+    def growth(self, early: float | None, late: float | None, when: str) -> str:
+        """What a longer training has changed, in words; `when` is what stands behind the later."""
+        name = "" if self.unit else f"{self.name} "
+        before = "" if early is None else f"{self.in_words(early)} early, "
+        return f"{name}{before}{self.in_words(late)} {when}"
 
 
 ACCURACY = Measure("accuracy", " %", inverse=False)

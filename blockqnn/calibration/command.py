@@ -15,7 +15,8 @@ from blockqnn.evaluation.contract import DRY
 from blockqnn.evaluation.recorded import checked_facts
 from blockqnn.heading import heading
 from blockqnn.invocation import command
-from blockqnn.listing import about, counted, number
+from blockqnn.listing import about, counted
+from blockqnn.measure import measure_of
 from blockqnn.runs import run_directory
 from blockqnn.runs.run_record import RunRecord, read_run, refuse_scores
 from blockqnn.runs.spending import none_trained
@@ -181,9 +182,9 @@ def _carry_on(
             train_longer(missing, executor, store, search, seed), start=1
         ):
             if stream is not None:
-                said = trial.reason or (
-                    f"{number(early[trial.number].accuracy)} % early, "
-                    f"{number(trial.accuracy)} % at the end"
+                measure = measure_of(trial.code)
+                said = trial.reason or measure.growth(
+                    early[trial.number].accuracy, trial.accuracy, "at the end"
                 )
                 left = (time.monotonic() - begun) / place * (len(missing) - place)
                 rest = f"; about {about(left)} left" if place < len(missing) else ""

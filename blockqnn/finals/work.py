@@ -148,14 +148,11 @@ def _round_line(finals: Finals, place: int, missing: int) -> str:
 
 
 def _training_line(ended: FinalTraining, trial: Trial, one: Round) -> str:
-    measure = measure_of(trial.code)
     seed = f", seed {ended.seed_index}" if one.seeds > 1 else ""
     if ended.reason:
         return f"trial {ended.trial}{seed} failed: {ended.reason}"
-    what = "" if measure.unit else f"{measure.name} "
-    now = measure.in_words(ended.accuracies[-1])
-    before = "" if trial.accuracy is None else f"{measure.in_words(trial.accuracy)} early, "
-    return f"trial {ended.trial}{seed}, {what}{before}{now} now, {ended.seconds:.1f} s"
+    change = measure_of(trial.code).growth(trial.accuracy, ended.accuracies[-1], "now")
+    return f"trial {ended.trial}{seed}, {change}, {ended.seconds:.1f} s"
 
 
 def _with_trials(state: WorkerState) -> WorkerState:

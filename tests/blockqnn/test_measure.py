@@ -1,6 +1,7 @@
 """Perplexity for language models, accuracy for all else."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -18,6 +19,13 @@ def test_perplexity_is_100_over_what_is_kept():
     # d(100 / a) = 100 / a^2 da.
     assert PERPLEXITY.spread(0.8, 0.01) == pytest.approx(100 / 0.8**2 * 0.01)
     assert (ACCURACY.column, PERPLEXITY.column) == ("accuracy %", "perplexity")
+
+
+def test_what_a_longer_training_changed_is_told_in_what_judges():
+    assert ACCURACY.growth(81.5, 90.0, "now") == "81.50 % early, 90.00 % now"
+    assert PERPLEXITY.growth(1.25, 2.0, "now") == "perplexity 80.00 early, 50.00 now"
+    assert PERPLEXITY.growth(None, 2.0, "at the end") == "perplexity 50.00 at the end"
+    assert PERPLEXITY.value(0.0) == math.inf
 
 
 def test_a_code_and_a_layout_say_how_they_are_judged():
