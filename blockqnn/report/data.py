@@ -49,6 +49,7 @@ def summary(
         "name": run.path.name or str(run.path),
         "dry": run.dry,
         "measure": dataclasses.asdict(measure_in(run.layout)),
+        "examples": run.layout.examples,
         "statuses": STATUSES,
         "begun": begun,
         "last_finished": max((t.finished for t in trials if t.finished is not None), default=None),

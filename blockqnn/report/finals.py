@@ -38,6 +38,8 @@ def finals_of(run: RunRecord) -> dict[str, Any] | None:
     widths = _widths(finals)
     standing = _standing(finals)
     early = {trial.number: trial for trial in run.trials}
+    # What is written as its inverse is rounded then.
+    digits = 6 if measure_in(run.layout).inverse else 2
     epochs = run.flags.get("epochs", "")
     rounds = finals.plan.rounds
     return {
@@ -54,10 +56,10 @@ def finals_of(run: RunRecord) -> dict[str, Any] | None:
                 "round": len(finals.results(trial)),
                 "early": short(early[trial].accuracy),
                 "results": [
-                    _result(result, widths[result.round - 1][trial])
+                    _result(result, widths[result.round - 1][trial], digits)
                     for result in finals.results(trial)
                 ],
-                "so_far": _so_far(finals, trial),
+                "so_far": _so_far(finals, trial, digits),
                 "filters": ", ".join(map(str, early[trial].filters)),
                 "words": finals_line(run, trial),
                 "reasons": [r for result in finals.results(trial) for r in result.reasons],
@@ -141,25 +143,25 @@ def _widths(finals: Finals) -> list[dict[int, float | None]]:
     return found
 
 
-def _result(result: Result, width: float | None) -> dict[str, Any]:
+def _result(result: Result, width: float | None, digits: int) -> dict[str, Any]:
     return {
-        "accuracy": _rounded(result.mean),
-        "deviation": _rounded(result.deviation),
-        "low": None if width is None else _rounded(result.mean - width),
-        "high": None if width is None else _rounded(result.mean + width),
+        "accuracy": _rounded(result.mean, digits),
+        "deviation": _rounded(result.deviation, digits),
+        "low": None if width is None else _rounded(result.mean - width, digits),
+        "high": None if width is None else _rounded(result.mean + width, digits),
         "failed": len(result.reasons),
     }
 
 
-def _rounded(value: float | None) -> float | None:
+def _rounded(value: float | None, digits: int) -> float | None:
     """As sentences write it: half of the last digit may otherwise go up here and down there."""
-    return None if value is None else short(round(value, 2))
+    return None if value is None else short(round(value, digits))
 
 
-def _so_far(finals: Finals, trial: int) -> dict[str, Any] | None:
+def _so_far(finals: Finals, trial: int, digits: int) -> dict[str, Any] | None:
     if finals.ended or trial not in finals.entered(finals.under_way):
         return None
     result = finals.result(finals.under_way, trial)
     if not result.trainings:
         return None
-    return {"accuracy": _rounded(result.mean), "trainings": len(result.trainings)}
+    return {"accuracy": _rounded(result.mean, digits), "trainings": len(result.trainings)}

@@ -170,7 +170,7 @@ blockqnn.finals = (() => {
     const { ended, rows } = of();
     const begun = rows[0].rank !== null;
     return [
-      "The best blocks by the search's reward, trained again for longer and judged on images that no " +
+      `The best blocks by the search's reward, trained again for longer and judged on ${blockqnn.summary.examples} that no ` +
         `training saw, but on which the search has chosen, too: the ${measure.name} of a winner is a little too good.`,
       several()
         ? "Mean ± standard deviation over the seeds of a block; the interval is Student's, with a deviation " +

@@ -87,7 +87,7 @@ blockqnn.mixture = (() => {
 
   const body = () => [
     charts.place("mixture-accuracy", 240, `${measure.capital()} of the mixture and of the derived cell`, accuracies),
-    caption("The mixture (line) and the derived cell with its weights (dotted), on validation images."),
+    caption(`The mixture (line) and the derived cell with its weights (dotted), on validation ${blockqnn.summary.examples}.`),
     ...data().parts.flatMap((part, place) =>
       part.cells.flatMap(({ name, labels, operations }, at) => [
         element("h3", {}, `Shares of operations, ${titled(name, part)}`),

@@ -88,7 +88,7 @@ blockqnn.scatter = (() => {
       `${measure.capital()} and cost`,
       "Every trained block; where many lie on one another, the one of best reward. The blue line is " +
         "the Pareto front: no block is both cheaper and at least as good. FLOPs are of the child " +
-        "network, for one image, forward.",
+        `network, for one ${blockqnn.summary.examples.slice(0, -1)}, forward.`,
       axes.toggle(),
       blockqnn.element(
         "div",

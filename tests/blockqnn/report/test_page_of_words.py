@@ -53,6 +53,7 @@ def test_the_page_of_a_run_shows_perplexity(browser, page, tmp_path):
     assert "perplexity" in browser.texts("#trials th")
     assert browser.texts("#trials tbody tr:nth-child(1) td:nth-child(5)") == ["160.00"]
     assert "accurac" not in browser.text("main").lower()
+    assert "image" not in browser.text("main")
 
 
 def test_the_better_perplexity_stands_above_and_the_worst_are_marked(browser, page, tmp_path):
