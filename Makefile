@@ -12,10 +12,10 @@ search: $(VENV)/installed
 	$(BIN)/blockqnn search
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-long: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses auto -m long
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m long
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

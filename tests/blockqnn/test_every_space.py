@@ -18,8 +18,8 @@ SEARCH = [
 ]
 
 
-# What holds for two spaces of cells of pairs is tested of the others in `make test-long` alone.
-LONG = ("nasnet", "nasnet_b", "nasnet_c", "enas_micro", "nas_strides", "nas_cell")
+# What holds for one space of cells of pairs is tested of the others in `make test-long` alone.
+LONG = ("nasnet", "nasnet_b", "nasnet_c", "enas_micro", "darts", "nas_strides", "nas_cell")
 ALL = [
     pytest.param(name, marks=pytest.mark.long) if name in LONG else name
     for name in SPACES

@@ -158,7 +158,12 @@ def assert_equal(one, other):
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("name", PLANS)
+LONG = ("cells of pairs", "cells of DARTS")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in PLANS]
+)
 def test_both_ways_train_alike(name, parts, compiled):
     plan = PLANS[name]
     (losses, accuracies, arrays), (whole_losses, whole_accuracies, whole_arrays) = (

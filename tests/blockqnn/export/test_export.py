@@ -64,7 +64,7 @@ sys.path.insert(0, ".")
 
 
 EACH = [
-    pytest.param(name, marks=pytest.mark.long) if name == "pairs on imagenet" else name
+    pytest.param(name, marks=pytest.mark.long) if name.startswith("pairs") else name
     for name in NETWORKS
 ]
 

@@ -279,6 +279,7 @@ def test_a_run_that_has_not_begun_fills_itself(browser, tmp_path):
         browser.driver.get("about:blank")
 
 
+@pytest.mark.long
 def test_the_focus_stays_where_it_was(browser, run):
     with serving(run) as server:
         browser.open(server.address)

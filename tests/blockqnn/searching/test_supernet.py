@@ -271,7 +271,7 @@ def what_came_of(run_dir):
     return scored, [(each["part"], each["loss"]) for each in epochs_of(run_dir)], state
 
 
-LONG = ("ppo", "splits by gradients")
+LONG = ("ppo", "splits by gradients", "a program")
 
 
 @pytest.mark.parametrize(

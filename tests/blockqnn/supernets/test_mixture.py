@@ -98,7 +98,7 @@ def close(one, other, tolerance):
 
 @pytest.mark.parametrize(
     ("bilevel", "partial", "tolerance"),
-    [(FIRST, 2, 1e-4), (JOINT, 1, 1e-4)],
+    [pytest.param(FIRST, 2, 1e-4, marks=pytest.mark.long), (JOINT, 1, 1e-4)],
 )
 def test_both_executions_train_weights_and_alpha_alike(part, bilevel, partial, tolerance):
     found = []
@@ -173,6 +173,7 @@ def test_second_derivatives_are_those_of_the_mean_over_devices():
     np.testing.assert_allclose(one, four, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
 def test_what_is_within_an_edge_may_be_computed_again_and_steps_scanned(part):
     found = []
     for otherwise in (False, True):

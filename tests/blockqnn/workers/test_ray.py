@@ -241,6 +241,7 @@ def test_a_real_child_is_the_same_on_ray_and_here(four_cpus, tmp_path):
     assert result_of(tmp_path / "ray") == result_of(tmp_path / "local")
 
 
+@pytest.mark.long
 def test_the_parts_of_a_supernet_are_the_same_on_ray_and_here(four_cpus, tmp_path):
     """Two workers train the parts side by side, and compare gradients for the next split."""
     arguments = (*SMALL, *BY_GRADIENTS)
