@@ -31,7 +31,7 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 hypothesis.settings.register_profile(
     "blockqnn",
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("blockqnn")

@@ -10,6 +10,7 @@ from blockqnn.bench.bank_steps import in_words
 TINY = ("bench", "--repeats=1", "--filters=2,4", "--designs=2", "--steps=1", "--batch_size=8")
 
 
+@pytest.mark.long
 def test_a_supernet_is_measured_beside_lone_children(blockqnn):
     status, out, err = blockqnn(*TINY, "--supernet=nasbench201", "--format=json")
     assert status == 0

@@ -103,6 +103,7 @@ def test_json_is_one_object_with_every_figure_finite_and_positive(blockqnn):
     assert facts["cores"] >= 1
 
 
+@pytest.mark.long
 def test_the_table_has_a_line_for_each_block(blockqnn):
     status, out, err = blockqnn(*TINY, "--execution=whole", "--bfloat16")
     assert status == 0

@@ -81,6 +81,7 @@ def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     assert status == 2 and "begun with --supernet_rate=0.05; given is --supernet_rate=0.5" in err
 
 
+@pytest.mark.long
 def test_a_contest_that_is_killed_goes_on_to_the_same(ground):
     flags = [*BASE, "--methods=random,darts", "--evaluator=train", "--budgets=6", "--seeds=1"]
 

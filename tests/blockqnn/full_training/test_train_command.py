@@ -129,6 +129,7 @@ def test_a_training_whose_loss_becomes_infinite_ends_with_status_1(tmp_path, cap
     assert read_result(tmp_path) is None
 
 
+@pytest.mark.long
 def test_the_best_blocks_of_a_run_are_trained_one_after_another(blockqnn, tmp_path):
     blockqnn.search("--preset=smoke", f"--run_dir={tmp_path / 'run'}")
     words = ["--epochs=1", "--milestones=", "--batch_size=500", "--compilation_cache=off"]

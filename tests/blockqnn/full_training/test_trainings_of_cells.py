@@ -89,6 +89,7 @@ def test_a_training_that_is_killed_equals_one_that_was_not(tmp_path, whole):
     assert equal(*(read_arrays(of.path / TRAINING) for of in (found, wanted)))
 
 
+@pytest.mark.long
 def test_it_is_measured_and_exported_without_its_head(tmp_path, whole):
     directory, _ = whole
     found = load_checkpoint(directory)

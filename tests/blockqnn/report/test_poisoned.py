@@ -96,6 +96,7 @@ def test_poisoned_texts_stay_texts_in_all_that_can_be_opened(browser, blockqnn, 
     assert nothing_ran(browser)
 
 
+@pytest.mark.long
 def test_poisoned_texts_stay_texts_when_they_come_later(browser, poisoned):
     with serving(poisoned) as server:
         browser.open(server.address)

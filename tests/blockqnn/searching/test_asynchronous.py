@@ -206,6 +206,7 @@ def test_a_run_is_one_or_the_other(blockqnn):
     assert "begun with --async=false" in err
 
 
+@pytest.mark.long
 def test_chaos_in_local_processes_ends_like_peace_in_one(tmp_path):
     run_to_the_end(tmp_path / "peace", "--executor=inline")
     killed = run_under_fire(

@@ -184,6 +184,7 @@ def test_workers_do_not_change_what_is_trained(blockqnn):
         assert timeless(found) == timeless(wanted)
 
 
+@pytest.mark.long
 def test_devices_and_compiling_ahead_do_not_change_what_is_trained(blockqnn):
     whole = ("--execution=whole", "--workers=1", "--cores_per_worker=0")
     wanted, _ = trained(blockqnn, "inline", "--executor=inline", "--execution=whole")

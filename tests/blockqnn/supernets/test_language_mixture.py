@@ -54,6 +54,7 @@ def losses(mixture):
     )
 
 
+@pytest.mark.long
 def test_second_order_is_the_derivative_of_the_loss_after_a_cut_step():
     # One node: the whole step's derivative is a large program, compiled for this alone.
     mixture, _ = made(SECOND, nodes=1)

@@ -134,6 +134,7 @@ def test_second_order_exactly_and_by_differences_and_unlike_the_first(part):
     assert np.median(np.abs(first - exact)) > 0.02 * size
 
 
+@pytest.mark.long
 def test_devices_that_share_batches_end_as_one_does(part):
     found = []
     for count in (1, 4):
