@@ -2,8 +2,13 @@
 
 import contextlib
 import json
+import signal
 import sqlite3
+import subprocess
 import sys
+import time
+
+from tests.paths import ROOT
 
 
 def command(run_dir, flags):
@@ -20,3 +25,11 @@ def ended(run_dir, fact):
         query = f"SELECT value FROM facts WHERE name = '{fact}'"
         return len(json.loads(connection.execute(query).fetchone()[0]))
     return 0
+
+
+def kill_after(run_dir, flags, fact, target):
+    """Begins or continues a search, and kills it when a fact of its store has so many epochs."""
+    with subprocess.Popen(command(run_dir, flags), cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and ended(run_dir, fact) < target:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)

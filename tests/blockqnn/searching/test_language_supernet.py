@@ -1,9 +1,7 @@
 """Supernets of recurrent cells by the real command: killed, and left alone."""
 
 import re
-import signal
 import subprocess
-import time
 
 import pytest
 
@@ -14,7 +12,7 @@ from blockqnn.runs.run_record import read_run
 from blockqnn.runs.supernet_record import EPOCHS
 from blockqnn.searching.heading import search_heading
 from blockqnn.searching.supernet_steps import EpochSize
-from tests.blockqnn.searching.killed_searches import command, ended
+from tests.blockqnn.searching.killed_searches import command, ended, kill_after
 from tests.blockqnn.searching.test_mixture import what_came_of as what_came_of_mixture
 from tests.blockqnn.searching.test_supernet import facts_of, what_came_of
 from tests.paths import ROOT
@@ -71,10 +69,7 @@ def test_a_killed_bank_of_recurrent_cells_goes_on_as_one_that_was_never_killed(t
     assert re.search(r"\nrank +trial +reward +perplexity ", said)
     wanted = what_came_of(whole)
     assert len(wanted[0]) == 4 and len(wanted[1]) == 4
-    with subprocess.Popen(command(killed, SHARED), **quiet) as process:
-        while process.poll() is None and ended(killed, EPOCHS) < 2:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    kill_after(killed, SHARED, EPOCHS, 2)
     assert 2 <= ended(killed, EPOCHS) < 4
     subprocess.run(command(killed, SHARED), check=True, **quiet)
     assert what_came_of(killed) == wanted
@@ -116,10 +111,7 @@ def test_a_killed_mixture_of_recurrent_cells_goes_on_as_one_that_was_never_kille
     subprocess.run(command(whole, flags), check=True, **quiet)
     wanted = what_came_of_mixture(whole)
     assert len(wanted[0]) == 4
-    with subprocess.Popen(command(killed, flags), **quiet) as process:
-        while process.poll() is None and ended(killed, MIXED_EPOCHS) < 2:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    kill_after(killed, flags, MIXED_EPOCHS, 2)
     assert 2 <= ended(killed, MIXED_EPOCHS) < 4
     subprocess.run(command(killed, flags), check=True, **quiet)
     assert what_came_of_mixture(killed) == wanted

@@ -2,9 +2,7 @@
 
 import contextlib
 import re
-import signal
 import subprocess
-import time
 
 import pytest
 
@@ -16,7 +14,7 @@ from blockqnn.runs.store import Store
 from blockqnn.searching.mixture_stops import by_eigenvalue, stop_of
 from blockqnn.searching.perturbation import Decision, chosen_of, decisions_of, fixed_by
 from blockqnn.trial import Status
-from tests.blockqnn.searching.killed_searches import command, ended
+from tests.blockqnn.searching.killed_searches import command, ended, kill_after
 from tests.paths import ROOT
 
 CELLS = space_named("nasbench201", None)
@@ -253,10 +251,7 @@ def test_a_killed_mixture_goes_on_as_one_that_was_never_killed(tmp_path):
     subprocess.run(command(whole, SELECTED), check=True, **quiet)
     wanted = what_came_of(whole)
     for target in (1, 2, 5):
-        with subprocess.Popen(command(killed, SELECTED), **quiet) as process:
-            while process.poll() is None and ended(killed, EPOCHS) < target:
-                time.sleep(0.01)
-            process.send_signal(signal.SIGKILL)
+        kill_after(killed, SELECTED, EPOCHS, target)
     assert 5 <= ended(killed, EPOCHS) < 8
     subprocess.run(command(killed, SELECTED), check=True, **quiet)
     assert what_came_of(killed) == wanted

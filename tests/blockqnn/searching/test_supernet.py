@@ -5,9 +5,7 @@ import contextlib
 import dataclasses
 import json
 import re
-import signal
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -24,7 +22,7 @@ from blockqnn.searching.heading import search_heading
 from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, part_name, parts_of
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.sampling import fair_paths, uniform_path
-from tests.blockqnn.searching.killed_searches import command, ended
+from tests.blockqnn.searching.killed_searches import command, ended, kill_after
 from tests.paths import ROOT
 
 CELLS = space_named("nasbench201", None)
@@ -286,10 +284,7 @@ def test_a_killed_supernet_goes_on_as_one_that_was_never_killed(tmp_path, name):
     wanted = what_came_of(whole)
     assert len(wanted[0]) >= 5 and len(wanted[1]) == epochs
     for target in targets:
-        with subprocess.Popen(command(killed, flags), **quiet) as process:
-            while process.poll() is None and ended(killed, EPOCHS) < target:
-                time.sleep(0.01)
-            process.send_signal(signal.SIGKILL)
+        kill_after(killed, flags, EPOCHS, target)
     assert targets[-1] <= ended(killed, EPOCHS) < epochs
     subprocess.run(command(killed, flags), check=True, **quiet)
     assert what_came_of(killed) == wanted
