@@ -1,15 +1,13 @@
 """XLA's own convolution on one core beside PyTorch's: billions of operations a second.
 
 A row for each shape has the value, the gradient for the input and that for the kernel, batches of
-64, medians of 15 calls. What XLA is told stands in XLA_FLAGS; without PyTorch its columns are
+64, medians of many calls. What XLA is told stands in XLA_FLAGS; without PyTorch its columns are
 empty. Convolutions of children may take other lowerings, see `blockqnn bench --measure_lowerings`.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,24 +16,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks._arguments import make_parser
+from blockqnn.bench.profile import median_seconds
 from blockqnn.listing import table
 from blockqnn.networks.convolution import plain_convolution
 from blockqnn.networks.processor import processor_name
 
-BATCH, CALLS = 64, 15
+BATCH = 64
 SHAPES = ((32, 16, 3), (32, 16, 5), (16, 32, 3), (16, 32, 1), (8, 16, 3), (8, 64, 3))
 """Side of the map, channels in and out, side of the kernel."""
 
 
 def rate(call: Callable[[], Any], operations: float) -> float:
-    """Billions of operations a second, the median over the calls, the first left out."""
-    call()
-    taken = []
-    for _ in range(CALLS):
-        begun = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - begun)
-    return operations / statistics.median(taken) / 1e9
+    """Billions of operations a second."""
+    return operations / median_seconds(call) / 1e9
 
 
 def of_xla(x: np.ndarray, kernel: np.ndarray, operations: float) -> list[float]:
@@ -70,7 +63,9 @@ def of_torch(x: np.ndarray, kernel: np.ndarray, operations: float) -> list[float
         sizes = [1, 1], [half, half], [1, 1], False, [0, 0], 1
         return lambda: backward(out, inputs, weights, None, *sizes, [*wanted, False])
 
-    value = lambda: torch.nn.functional.conv2d(inputs, weights, padding=half)  # noqa: E731
+    def value() -> Any:
+        return torch.nn.functional.conv2d(inputs, weights, padding=half)
+
     return [rate(c, operations) for c in (value, gradient(True, False), gradient(False, True))]
 
 
@@ -85,7 +80,7 @@ def main() -> None:
         kernel = random.standard_normal((window, window, channels, channels), np.float32)
         operations = 2 * x.size * kernel.size / channels
         own, theirs = of_xla(x, kernel, operations), of_torch(x, kernel, operations)
-        cells = [f"{each:.0f}" for each in own] + [f"{each:.0f}" for each in theirs or ()]
+        cells = [f"{each:.0f}" for each in [*own, *theirs]]
         cells += [""] * (6 - len(cells))
         rows.append([*cells, f"{side}x{side}, {channels} channels, {window}x{window}"])
     heads = ("value", "for the input", "for the kernel")

@@ -14,8 +14,8 @@ _QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_em
 (`benchmarks/compiler_options.py`)."""
 _WHOLE = {"xla_cpu_use_fusion_emitters": False}
 """The newer emitters make steps of whole networks slower. (Without any fusion steps of plain
-convolutions are faster still, but compiling takes three times as long, and networks with poolings
-come out wrong.)"""
+convolutions are faster still, but compiling takes three times as long, and a network with poolings
+came out otherwise.)"""
 
 
 @functools.cache

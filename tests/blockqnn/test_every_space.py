@@ -5,6 +5,7 @@ import json
 import pytest
 
 from blockqnn.networks.spaces.registry import SPACES
+from tests.long_ones import marked
 
 SEARCH = [
     "search",
@@ -20,11 +21,7 @@ SEARCH = [
 
 # What holds for one space of cells of pairs is tested of the others in `make test-long` alone.
 LONG = ("nasnet", "nasnet_b", "nasnet_c", "enas_micro", "darts", "nas_strides", "nas_cell")
-ALL = [
-    pytest.param(name, marks=pytest.mark.long) if name in LONG else name
-    for name in SPACES
-    if not SPACES[name].tabular
-]
+ALL = marked([name for name in SPACES if not SPACES[name].tabular], LONG)
 
 
 @pytest.fixture(params=ALL)

@@ -36,6 +36,8 @@ blockqnn.live = (() => {
       if (!news.after) blockqnn.trials.clear();
       blockqnn.trials.merge(news.trials);
       blockqnn.summary = news.summary;
+      // Before a run has begun nobody knows what judges it.
+      blockqnn.measure.take(news.summary.measure);
       keepPlace(blockqnn.showAll);
     }
     blockqnn.state.show(news.state);

@@ -37,6 +37,7 @@ from blockqnn.networks.spaces.nsc.stacking import make_plan
 from blockqnn.networks.spaces.registry import design_of, design_plan
 from blockqnn.settings import DataSettings, Recipe
 from tests.blockqnn.trained import DARTS, ENAS, NAS, NASNET
+from tests.long_ones import marked
 
 # Maps of 4x4 and 2x2 pixels, smaller than the larger kernels.
 ONE_STAGE = Layout(filters=(3,), repeats=1, height=4, width=4, channels=2, classes=3)
@@ -161,9 +162,7 @@ def assert_equal(one, other):
 LONG = ("cells of pairs", "cells of DARTS")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in PLANS]
-)
+@pytest.mark.parametrize("name", marked(PLANS, LONG))
 def test_both_ways_train_alike(name, parts, compiled):
     plan = PLANS[name]
     (losses, accuracies, arrays), (whole_losses, whole_accuracies, whole_arrays) = (
@@ -181,9 +180,7 @@ def test_both_ways_train_alike(name, parts, compiled):
 
 
 # In the second, rows of a kernel are summed up, which decay must not.
-@pytest.mark.parametrize(
-    "name", ["short", "every type", pytest.param("cells of pairs", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("name", marked(["short", "every type", "cells of pairs"], LONG))
 def test_momentum_and_decay_are_those_of_optax_in_both_ways(name, parts):
     recipe = dataclasses.replace(RECIPE, optimiser="momentum", momentum=0.8, weight_decay=0.05)
     direction = optax.chain(optax.add_decayed_weights(0.05), optax.trace(0.8, nesterov=True))
@@ -232,10 +229,7 @@ def trained_by_flax(plan, parts, transformation=None):
     return losses, accuracies
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["residual", "every type", "cell", pytest.param("cells of DARTS", marks=pytest.mark.long)],
-)
+@pytest.mark.parametrize("name", marked(["residual", "every type", "cell", "cells of DARTS"], LONG))
 def test_both_ways_train_like_flax_and_optax(name, parts, compiled):
     # optax's Adam and Flax's norm promote within themselves.
     with jax.numpy_dtype_promotion("standard"):

@@ -37,6 +37,7 @@ from tests.blockqnn.trained import (
     trained_weights,
     write_trained,
 )
+from tests.long_ones import marked
 from tests.networks.spaces.rows import RowSpace
 from tests.strategies import blocks
 
@@ -63,13 +64,7 @@ sys.path.insert(0, ".")
 """
 
 
-EACH = [
-    pytest.param(name, marks=pytest.mark.long) if name.startswith("pairs") else name
-    for name in NETWORKS
-]
-
-
-@pytest.fixture(scope="module", params=EACH)
+@pytest.fixture(scope="module", params=marked(NETWORKS, ("pairs", "pairs on imagenet")))
 def checkpoint(request, tmp_path_factory):
     """A checkpoint of each network."""
     code, layout = NETWORKS[request.param]

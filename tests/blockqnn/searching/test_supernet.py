@@ -23,6 +23,7 @@ from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, part
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.sampling import fair_paths, uniform_path
 from tests.blockqnn.searching.killed_searches import command, ended, kill_after
+from tests.long_ones import marked
 from tests.paths import ROOT
 
 CELLS = space_named("nasbench201", None)
@@ -272,10 +273,7 @@ def what_came_of(run_dir):
 LONG = ("ppo", "splits by gradients", "a program")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in LEARNING],
-)
+@pytest.mark.parametrize("name", marked(LEARNING, LONG))
 def test_a_killed_supernet_goes_on_as_one_that_was_never_killed(tmp_path, name):
     flags, targets, epochs = LEARNING[name]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
