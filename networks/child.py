@@ -95,8 +95,7 @@ class Unit(nnx.Module):
         return {} if scale is None or bias is None else {"scale": scale, "bias": bias}
 
     def _normalised(self, x: jax.Array, devices: str | None) -> jax.Array:
-        usual = devices is None and self.norms == USUAL_NORMS
-        if usual or self.norm.use_running_average:
+        if self.norm.use_running_average:
             return self.norm(x)
         running = self.statistics()
         parameters = _values(self._norm_parameters())

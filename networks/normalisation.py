@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from blockqnn.networks.calls import as_call
 from blockqnn.networks.norm_settings import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
@@ -41,11 +44,11 @@ def batch_norm(
     """
     if not training:
         return normalised(x, parameters, statistics), statistics
-    used = batch_statistics(x, devices)
-    if settings.more:
-        used = {**used, "variance": used["variance"] + settings.more}
-    after = running_statistics(statistics, used, settings.momentum)
-    return normalised(x, parameters, used), after
+    if jax.default_backend() == "cpu":
+        y, used = _by_batch_apart(settings.more, devices, x, dict(parameters))
+    else:
+        y, used = _by_batch(settings.more, devices, x, parameters)
+    return y, running_statistics(statistics, used, settings.momentum)
 
 
 def batch_statistics(x: jax.Array, devices: str | None = None) -> Arrays:
@@ -131,6 +134,60 @@ def batch_norm_gradients(
         return {}, (_row(inverse) * centred).astype(x.dtype)
     dx = (_row(parameters["scale"] * inverse) * centred).astype(x.dtype)
     return {"scale": scale, "bias": bias}, dx
+
+
+def _by_batch(
+    more: float, devices: str | None, x: jax.Array, parameters: Arrays
+) -> tuple[jax.Array, Arrays]:
+    """What is normalised by the batch, and the mean and variance by which it is."""
+    used = batch_statistics(x, devices)
+    if more:
+        used = {**used, "variance": used["variance"] + more}
+    return normalised(x, parameters, used), used
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _by_batch_apart(
+    more: float, devices: str | None, x: jax.Array, parameters: Arrays
+) -> tuple[jax.Array, Arrays]:
+    """The same, and its gradient, each computed once within a larger program."""
+    return _forward_call(more, devices)(x, parameters)
+
+
+def _forward_apart(
+    more: float, devices: str | None, x: jax.Array, parameters: Arrays
+) -> tuple[Any, Any]:
+    y, used = _forward_call(more, devices)(x, parameters)
+    return (y, used), (x, parameters, used)
+
+
+def _backward_apart(
+    more: float, devices: str | None, saved: Any, gradients: tuple[jax.Array, Arrays]
+) -> tuple[jax.Array, Arrays]:
+    # Nobody learns from the statistics, which have no gradient.
+    return _backward_call(devices)(*saved, gradients[0])
+
+
+_by_batch_apart.defvjp(_forward_apart, _backward_apart)
+
+
+@functools.cache
+def _forward_call(more: float, devices: str | None) -> Callable[..., Any]:
+    return as_call(functools.partial(_by_batch, more, devices))
+
+
+@functools.cache
+def _backward_call(devices: str | None) -> Callable[..., Any]:
+    def of_input_and_own(
+        x: jax.Array, parameters: Arrays, used: Arrays, gradient: jax.Array
+    ) -> tuple[jax.Array, Arrays]:
+        own, passed = batch_norm_gradients(x, parameters, used, gradient, devices)
+        if devices is not None:
+            # Each device gets its share, as JAX derives it, and not the sum.
+            own = {name: array / jax.lax.axis_size(devices) for name, array in own.items()}
+        return passed, own
+
+    return as_call(of_input_and_own)
 
 
 def _row(x: jax.Array) -> jax.Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,39 +10,22 @@ import jax.numpy as jnp
 
 _QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 """Options that halve compile time on a CPU and leave steps as fast as they were
-(`benchmarks/compiler_options.py`)."""
-_WHOLE = {"xla_cpu_use_fusion_emitters": False}
-"""The newer emitters make steps of whole networks slower. (Without any fusion steps of plain
-convolutions are faster still, but compiling takes three times as long, and a network with poolings
-came out otherwise.)"""
+(`benchmarks/compiler_options.py`). The newer emitters of fusions make those of whole networks slower,
+too."""
 
 
 @functools.cache
 def compiler_options() -> dict[str, Any]:
-    """The options to compile steps with, by which compiling takes half as long on a CPU.
+    """The options to compile with, by which compiling takes half as long on a CPU.
 
     Returns:
         Those that this version of XLA knows, whose set changes between
         versions; none elsewhere than on a CPU.
     """
-    return _known(_QUICK_TO_COMPILE)
-
-
-@functools.cache
-def whole_options() -> dict[str, Any]:
-    """The options to compile a network's whole step with, which is faster by them.
-
-    Returns:
-        As `compiler_options`.
-    """
-    return _known(_WHOLE)
-
-
-def _known(options: Mapping[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {}
     if jax.default_backend() != "cpu":
         return known
-    for name, value in options.items():
+    for name, value in _QUICK_TO_COMPILE.items():
         try:
             jax.jit(jnp.negative, compiler_options={name: value}).lower(0.0).compile()
         except jax.errors.JaxRuntimeError:

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 
-from blockqnn.children.compiler_options import whole_options
+from blockqnn.children.compiler_options import compiler_options
 from blockqnn.children.named_weights import Arrays, by_name
 from blockqnn.full_training.augmentation import augmented, central_crop
 from blockqnn.full_training.lesson import DATA, PARTS, WHOLE, Lesson
@@ -75,7 +75,7 @@ class Program:
         self.in_parts = NamedSharding(mesh, PARTS)
         self._lesson = Lesson(plan, head, recipe, mesh)
         compiled = functools.partial(
-            jax.jit, out_shardings=self.everywhere, compiler_options=whole_options()
+            jax.jit, out_shardings=self.everywhere, compiler_options=compiler_options()
         )
         self._step = compiled(self._train_step, donate_argnums=0)
         self._step_of = compiled(self._train_step_of, donate_argnums=0)
