@@ -33,7 +33,7 @@ def batch_norm(
 
     Args:
         x: [B, H, W, C].
-        parameters: `scale` and `bias`, [C], or neither.
+        parameters: of the layer; `scale` and `bias`, [C], or neither of them.
         statistics: running `mean` and `variance`, [C].
         training: whether to normalise by the batch and update the statistics.
         devices: as for `batch_statistics`.
@@ -44,10 +44,9 @@ def batch_norm(
     """
     if not training:
         return normalised(x, parameters, statistics), statistics
-    if jax.default_backend() == "cpu":
-        y, used = _by_batch_apart(settings.more, devices, x, dict(parameters))
-    else:
-        y, used = _by_batch(settings.more, devices, x, parameters)
+    own = {name: parameters[name] for name in ("scale", "bias") if name in parameters}
+    by_batch = _by_batch_apart if jax.default_backend() == "cpu" else _by_batch
+    y, used = by_batch(settings.more, devices, x, own)
     return y, running_statistics(statistics, used, settings.momentum)
 
 

@@ -18,6 +18,7 @@ from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.evaluation.contract import DRY
 from blockqnn.evaluation.recorded import checked_facts, data_as_recorded
 from blockqnn.finals.command import FinalsSettings, finals
+from blockqnn.measure import measure_of
 from blockqnn.runs import run_directory
 from blockqnn.runs.rounds import Round
 from blockqnn.runs.run_record import read_run
@@ -214,7 +215,8 @@ class Relay:
 
     def trial(self, trial: Trial) -> None:
         """Writes down a trial that has finished."""
-        found = trial.reason or f"accuracy {trial.accuracy} %"
+        measure = measure_of(trial.code)
+        found = trial.reason or f"{measure.name} {measure.in_words(trial.accuracy)}"
         self.write(f"trial {trial.number} {trial.status}: {found}\n")
 
     def flush(self) -> None:
