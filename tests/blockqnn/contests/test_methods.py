@@ -38,9 +38,10 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.flags.search import parse
 from blockqnn.networks.layout import Layout
+from blockqnn.networks.spaces.registry import code_of
 from blockqnn.shared_work import BankEpoch
 from blockqnn.supernet_settings import SupernetSettings
-from blockqnn.trial import Job, Outcome
+from blockqnn.trial import Job, Outcome, Status, Trial
 from tests.blockqnn.small_searches import CONV3, search_settings
 
 
@@ -349,3 +350,19 @@ def test_what_a_search_says_is_kept_and_the_last_line_told_now_and_then(tmp_path
     relay.close()
     assert (tmp_path / "logs" / "a.log").read_text() == "one\ntwo\nthree\nfour\n"
     assert told.getvalue() == "enas, seed 0: three\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("residual", "accuracy 32.30 %"), ("lstm", "perplexity 3.10")],
+)
+def test_what_judges_a_trial_is_told_with_two_digits(tmp_path, code, told):
+    trial = Trial(
+        *(7, 1, 0.0, code_of(code), "hash", 0, Status.COMPLETED),
+        **dict.fromkeys(("density", "parameters", "flops", "block_flops", "depth"), 1),
+        accuracies=[32.300000000000004],
+    )
+    relay = Relay(tmp_path / "a.log", "random, seed 0", io.StringIO(), 10, lambda: 0.0)
+    relay.trial(trial)
+    relay.close()
+    assert (tmp_path / "a.log").read_text() == f"trial 7 trained: {told}\n"
