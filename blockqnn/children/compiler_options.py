@@ -10,8 +10,7 @@ import jax.numpy as jnp
 
 _QUICK_TO_COMPILE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 """Options that halve compile time on a CPU and leave steps as fast as they were
-(`benchmarks/compiler_options.py`). The newer emitters of fusions make those of whole networks slower,
-too."""
+(`benchmarks/compiler_options.py`). The newer emitters of fusions make a whole network's slower."""
 
 
 @functools.cache
