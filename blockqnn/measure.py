@@ -34,6 +34,11 @@ class Measure:
         """The header of a column."""
         return f"{self.name}{self.unit}"
 
+    @property
+    def kept(self) -> str:
+        """What is kept, in words, to stand over a column or at an axis of such numbers."""
+        return f"100 / {self.name}" if self.inverse else f"{self.name} in percent"
+
     def value(self, kept: float) -> float:
         """What is read of a number that is kept in percent."""
         if not self.inverse:

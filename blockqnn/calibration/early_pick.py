@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blockqnn.listing import counted, number
+from blockqnn.measure import measure_in
 from blockqnn.runs.finals import Finals
 from blockqnn.runs.run_record import RunRecord
 
@@ -40,7 +41,8 @@ def correlation_words(run: RunRecord, finals: Finals) -> str:
         found.append(f"{number(interval.value)}{ends} over the {blocks} of round {place}")
     if not found:
         return ""
-    return f"Spearman's rank correlation of early reward and accuracy: {', '.join(found)}."
+    name = measure_in(run.layout).name
+    return f"Spearman's rank correlation of early reward and {name}: {', '.join(found)}."
 
 
 def correlation_facts(run: RunRecord, finals: Finals, place: int) -> dict[str, float | None] | None:

@@ -8,11 +8,12 @@ import pathlib
 
 from blockqnn.calibration.findings import EARLY, FITTED, PAPER, Findings
 from blockqnn.errors import UserError
+from blockqnn.measure import measure_of
 from blockqnn.runs.whole_file import write_whole
 
 SUFFIXES = (".svg", ".png", ".pdf")
 _PANELS = {
-    EARLY: "Accuracy at early stop, %",
+    EARLY: "Validation {kept}, at early stop",
     PAPER: "The paper's reward (mu = 1, rho = 8), %",
     FITTED: "Fitted reward, each block held out, %",
 }
@@ -56,6 +57,7 @@ def draw_figure(findings: Findings, path: pathlib.Path, epochs: int, dry: bool) 
 
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     axes = figure.subplots(1, len(_PANELS), sharey=True)
+    kept = measure_of(findings.trials[0].code).kept
     for place, (name, label) in zip(axes, _PANELS.items(), strict=True):
         score = findings.score(name)
         place.scatter(
@@ -66,7 +68,7 @@ def draw_figure(findings: Findings, path: pathlib.Path, epochs: int, dry: bool) 
             place.axline((top, top), slope=1, color=_LINE, linewidth=1, zorder=0, label="no change")
             place.legend(loc="lower right", fontsize=8)
             place.set_xlim(score.values.min() - 1, max(top, score.values.max()) + 1)
-        place.set_xlabel(label)
+        place.set_xlabel(label.format(kept=kept))
         rank = score.spearman
         place.set_title(f"Spearman {rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}]", fontsize=10)
         place.grid(color="#DDDDDD", linewidth=0.6)
@@ -74,7 +76,7 @@ def draw_figure(findings: Findings, path: pathlib.Path, epochs: int, dry: bool) 
     low, high = findings.final.min(), findings.final.max()
     room = max(0.5, 0.08 * (high - low))
     axes[0].set_ylim(low - room, high + room)
-    axes[0].set_ylabel("Validation accuracy after longer training, %")
+    axes[0].set_ylabel(f"Validation {kept}, after longer training")
     early = max(len(trial.accuracies) for trial in findings.trials)
     title = f"{len(findings.final)} blocks after {early} epochs and after {epochs}"
     figure.suptitle(title + (" (DRY RUN: made up)" if dry else ""), fontsize=11)

@@ -9,6 +9,7 @@ from typing import Any
 from blockqnn.calibration.findings import EARLY, FITTED, Findings
 from blockqnn.calibration.rank_correlation import Interval
 from blockqnn.listing import number, table
+from blockqnn.measure import ACCURACY, measure_of
 from blockqnn.networks.spaces.registry import write
 from blockqnn.settings import RewardSettings
 
@@ -22,12 +23,17 @@ def in_words(findings: Findings) -> str:
     Returns:
         A table of correlations, and the flags to use.
     """
+    measure = measure_of(findings.trials[0].code)
     rows = [
-        [_interval(score.spearman), _interval(score.kendall), score.name]
+        [
+            _interval(score.spearman),
+            _interval(score.kendall),
+            score.name.replace(ACCURACY.name, measure.name),
+        ]
         for score in findings.scores
     ]
     lines = [
-        f"Rank correlation with the validation accuracy after longer training, "
+        f"Rank correlation with the validation {measure.name} after longer training, "
         f"{len(findings.final)} blocks, 95 % bootstrap intervals:",
         table(["Spearman", "Kendall", "of"], rows),
         "",
@@ -36,7 +42,7 @@ def in_words(findings: Findings) -> str:
     if not helps(findings):
         lines.append(
             f"Fitted were {as_flags(findings.fit)}, which on blocks that the fit has not seen rank "
-            "no better than the accuracy alone."
+            f"no better than the {measure.name} alone."
         )
     return "\n".join(lines)
 

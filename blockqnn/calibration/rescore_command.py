@@ -8,7 +8,7 @@ import pathlib
 from typing import Any, TextIO
 
 from blockqnn.errors import FAILED, UserError
-from blockqnn.listing import counted, in_units, number, table_with_codes
+from blockqnn.listing import counted, in_units, judged, judged_by, number, table_with_codes
 from blockqnn.networks.spaces.registry import write
 from blockqnn.reward import corrected_reward, rewarded_accuracy
 from blockqnn.runs.run_record import RunRecord, read_run, refuse_scores
@@ -182,7 +182,7 @@ def _table(rows: list[Rescored], terminal: Terminal) -> str:
             "trial",
             "reward",
             "old reward",
-            "accuracy %",
+            judged_by([row.trial for row in rows]),
             "parameters",
             "block FLOPs",
             "density",
@@ -194,7 +194,7 @@ def _table(rows: list[Rescored], terminal: Terminal) -> str:
                 str(row.trial.number),
                 number(row.reward),
                 number(row.trial.reward),
-                number(row.trial.accuracy),
+                judged(row.trial),
                 in_units(row.trial.parameters),
                 in_units(row.trial.block_flops),
                 number(row.trial.density),

@@ -24,6 +24,7 @@ from blockqnn.contests.waiting import WaitingForChildren
 from blockqnn.evaluation.contract import DRY
 from blockqnn.heading import heading
 from blockqnn.listing import DRY_NOTICE, counted, duration, table
+from blockqnn.measure import measure_in
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.choice import make_executor
 from blockqnn.workers.contract import Executor
@@ -88,7 +89,7 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
             if (contestant.title, budget, seed) not in results.runs
         ]
         if missing:
-            match = settings.search.match
+            match, measure = settings.search.match, measure_in(settings.search.layout)
             facts = {
                 "Data": settings.search.data.dataset,
                 "Device": described(),
@@ -107,8 +108,8 @@ def compare_real(settings: RealCompareSettings, stream: TextIO, progress: TextIO
                     )
                     results.add([run])
                     waiting.ended(
-                        f"{counted(len(run.evaluations), 'evaluation')}, best accuracy "
-                        f"{run.best_after(budget).accuracy:.2f} %"
+                        f"{counted(len(run.evaluations), 'evaluation')}, best {measure.name} "
+                        f"{measure.in_words(run.best_after(budget).accuracy)}"
                     )
         runs = {(c.title, budget, seed): results.runs[c.title, budget, seed] for c, seed in wanted}
     found = real_standings(
@@ -151,7 +152,7 @@ def _in_words(found: RealStandings, settings: RealCompareSettings) -> str:
                 contestant.title,
             ]
         )
-    least = duration(found.rows[-1]["seconds"])
+    least, kept = duration(found.rows[-1]["seconds"]), measure_in(settings.search.layout).kept
     when = [counted(budget, "evaluation") for budget in sorted(settings.budgets)]
     when.append(f"{least} of training")
     parts = [
@@ -159,8 +160,8 @@ def _in_words(found: RealStandings, settings: RealCompareSettings) -> str:
         "",
         table([*when, f"reach {found.target:.2f}", "median after", "agent"], rewards),
         "",
-        "Validation accuracy of that block in percent, and the mean one of the first and the last",
-        "quarter of the evaluations",
+        f"Validation {kept}, of that block, and the mean one of the first and the last quarter",
+        "of the evaluations",
         "",
         table([*when, "quarters", "agent"], accuracies),
         "",

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from blockqnn.listing import about, counted, number
+from blockqnn.listing import about, counted
+from blockqnn.measure import measure_of
 from blockqnn.trial import Status, Trial
 
 _EVERY_SECONDS = 10.0
@@ -89,15 +90,15 @@ class WaitingForChildren:
             return
         self._trained += 1
         self._best = max(self._best, trial.accuracy)
-        now = self._now()
+        now, measure = self._now(), measure_of(trial.code)
         if now - self._said >= _EVERY_SECONDS:
             self._said = now
             done = self._ended * self._budget + min(self._trained, self._budget)
             left = self._runs * self._budget - done
             print(
-                f"{self._title}: trained {self._trained} of {self._budget}, best accuracy "
-                f"{number(self._best)} %; about {about((now - self._begun) / done * left)} left "
-                "for all runs",
+                f"{self._title}: trained {self._trained} of {self._budget}, best "
+                f"{measure.name} {measure.in_words(self._best)}; about "
+                f"{about((now - self._begun) / done * left)} left for all runs",
                 file=self._stream,
                 flush=True,
             )

@@ -19,6 +19,7 @@ def test_perplexity_is_100_over_what_is_kept():
     # d(100 / a) = 100 / a^2 da.
     assert PERPLEXITY.spread(0.8, 0.01) == pytest.approx(100 / 0.8**2 * 0.01)
     assert (ACCURACY.column, PERPLEXITY.column) == ("accuracy %", "perplexity")
+    assert (ACCURACY.kept, PERPLEXITY.kept) == ("accuracy in percent", "100 / perplexity")
 
 
 def test_what_a_longer_training_changed_is_told_in_what_judges():

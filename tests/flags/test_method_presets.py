@@ -122,7 +122,7 @@ def test_darts_on_nas_bench_201_has_the_numbers_of_the_benchmark():
     assert (own.epochs, own.batch_size, own.weight_decay) == (50, 64, 5e-4)
     assert (mixture.alpha_rate, mixture.alpha_decay, mixture.bilevel) == (3e-4, 1e-3, "first_order")
     assert (found.layout.filters, found.layout.repeats) == ((16, 32, 64), 5)
-    # Halves of 24,500 where the benchmark has 25,000, and nothing is left to look at the mixture by.
+    # Halves of 24,500. The benchmark's are 25,000, which leaves nothing to look at the mixture by.
     assert (found.data.train_examples, found.data.validation_examples) == (49_000, 1_000)
 
 

@@ -242,7 +242,7 @@ def test_the_figure_is_what_its_suffix_says_and_the_same_every_time(dry_run, suf
     if suffix == ".svg":
         text = drawn[0].decode()
         for words in (
-            "Accuracy at early stop",
+            "Validation accuracy in percent, at early stop",
             "paper's reward",
             "held out",
             "DRY RUN",

@@ -13,6 +13,7 @@ from blockqnn.calibration.report import as_json, helps, in_words
 from blockqnn.calibration.reward_fit import held_out_rewards
 from blockqnn.calibration.sample import stratified_sample
 from blockqnn.networks.spaces.nsc.codes import check
+from blockqnn.networks.spaces.registry import code_of
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Status, Trial
 
@@ -127,3 +128,10 @@ def test_a_score_that_does_not_vary_has_no_correlation():
 def test_too_little_is_refused(trials, finals, words):
     with pytest.raises(ValueError, match=words):
         analyse(trials, finals, RewardSettings())
+
+
+def test_language_models_are_told_by_perplexity():
+    models = [dataclasses.replace(trial, code=code_of("lstm")) for trial in TRIALS]
+    text = in_words(analyse(models, FINALS, RewardSettings()))
+    assert "with the validation perplexity after longer training" in text
+    assert "early perplexity" in text and "accuracy" not in text

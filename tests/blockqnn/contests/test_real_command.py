@@ -25,6 +25,7 @@ from blockqnn.contests.waiting import WaitingForChildren
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DryEvaluator
 from blockqnn.flags.search import parse
+from blockqnn.networks.spaces.registry import code_of
 from blockqnn.trial import Status
 from blockqnn.workers.contract import InlineExecutor
 from tests.blockqnn.small_searches import CONV3, CONV5, job, search_settings
@@ -329,6 +330,15 @@ def test_waiting_says_what_was_trained_and_about_how_long_it_takes():
         "random, seed 0: trained 2 of 4, best accuracy 70.50 %; about 60 s left for all runs",
         "random, seed 0: 4 evaluations, best accuracy 70.50 %",
     ]
+
+
+def test_waiting_for_language_models_says_perplexity():
+    now, stream = [0.0], io.StringIO()
+    waiting = WaitingForChildren(stream, runs=1, budget=2, now=lambda: now[0])
+    waiting.begin("random, seed 0")
+    now[0] = 20
+    waiting.finished(dataclasses.replace(trial(1, accuracy=0.8), code=code_of("lstm")))
+    assert "trained 1 of 2, best perplexity 125.00; about 20 s left" in stream.getvalue()
 
 
 def test_another_search_is_refused(blockqnn):
