@@ -88,12 +88,13 @@ class WaitingForChildren:
         """Is told of a trial of the run."""
         if trial.status is not Status.COMPLETED or trial.accuracy is None:
             return
-        self._trained += 1
+        # An iteration may train more than the contest looks at.
+        self._trained = min(self._trained + 1, self._budget)
         self._best = max(self._best, trial.accuracy)
         now, measure = self._now(), measure_of(trial.code)
         if now - self._said >= _EVERY_SECONDS:
             self._said = now
-            done = self._ended * self._budget + min(self._trained, self._budget)
+            done = self._ended * self._budget + self._trained
             left = self._runs * self._budget - done
             print(
                 f"{self._title}: trained {self._trained} of {self._budget}, best "

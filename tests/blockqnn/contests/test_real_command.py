@@ -337,8 +337,13 @@ def test_waiting_for_language_models_says_perplexity():
     waiting = WaitingForChildren(stream, runs=1, budget=2, now=lambda: now[0])
     waiting.begin("random, seed 0")
     now[0] = 20
-    waiting.finished(dataclasses.replace(trial(1, accuracy=0.8), code=code_of("lstm")))
+    model = dataclasses.replace(trial(1, accuracy=0.8), code=code_of("lstm"))
+    waiting.finished(model)
     assert "trained 1 of 2, best perplexity 125.00; about 20 s left" in stream.getvalue()
+    for seconds in (40, 60):
+        now[0] = seconds
+        waiting.finished(model)
+    assert "trained 2 of 2" in stream.getvalue() and "3 of 2" not in stream.getvalue()
 
 
 def test_another_search_is_refused(blockqnn):
