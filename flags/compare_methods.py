@@ -196,7 +196,8 @@ def _prepare(value: Mapping[str, Any], size: int) -> Any:
             # Where agents look up, supernets still train on images.
             return search.parse([*own, f"--evaluator={TRAIN}", *player.flags], kept)
         own += of_agents
-        plain, _ = search.parse(own, kept)
+        # What a run that has begun says of its agent is no part of the preset.
+        plain, _ = search.parse([*own, f"--run_dir={run_dir / 'none'}"], kept)
         config = player.contestant.config(size, plain)
         agent = flags_of_agent(config, plain.blocks_per_iteration, size)
         return search.parse([*own, *agent], kept)

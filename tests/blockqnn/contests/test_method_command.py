@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from blockqnn.agents.registry import AGENTS
 from blockqnn.contests.metered import SUPERNET, read_spent
 from blockqnn.runs.run_record import read_run
 from tests.blockqnn.evaluation.test_table import all_cells
@@ -79,6 +80,18 @@ def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     (ground.directory / "own.flags").write_text(FLAGS + "--supernet_rate=0.5\n")
     status, _, err = ground(*flags)
     assert status == 2 and "begun with --supernet_rate=0.05; given is --supernet_rate=0.5" in err
+
+
+def test_every_agent_goes_on_with_what_it_began(ground):
+    """By the preset an agent has other settings than by its budget, and its run says which."""
+    # A file of flags would hide what a run says.
+    flags = [flag for flag in BASE if not flag.startswith("--search_flags")]
+    flags += [f"--methods={','.join(AGENTS)}", "--evaluator=dry", "--budgets=6", "--seeds=1"]
+    status, first, err = ground(*flags)
+    assert (status, err.count("searching ...")) == (0, len(AGENTS)), err
+    status, again, err = ground(*flags)
+    assert (status, err.count("searching ...")) == (0, 0), err
+    assert again == first
 
 
 @pytest.mark.long
