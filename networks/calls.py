@@ -15,7 +15,8 @@ def as_call(function: Callable[..., Any]) -> Callable[..., Any]:
     On a CPU, XLA fuses what is cheap into each of its readers, which then compute it again and
     again: a map that is normalised is read by every tap of a convolution and by two gradients. It
     does not look into a call. A convolution must not be part of it, since XLA has fast ones at a
-    program's first level alone.
+    program's first level alone; and slices of windows are faster behind a condition
+    (`blockqnn.networks.pooling_gradients`).
 
     Args:
         function: of arrays.

@@ -180,6 +180,7 @@ def _backward_call(devices: str | None) -> Callable[..., Any]:
     def of_input_and_own(
         x: jax.Array, parameters: Arrays, used: Arrays, gradient: jax.Array
     ) -> tuple[jax.Array, Arrays]:
+        """The gradients of batch norm in the order of what it takes."""
         own, passed = batch_norm_gradients(x, parameters, used, gradient, devices)
         if devices is not None:
             # Each device gets its share, as JAX derives it, and not the sum.
