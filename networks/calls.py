@@ -16,7 +16,7 @@ def as_call(function: Callable[..., Any]) -> Callable[..., Any]:
     again: a map that is normalised is read by every tap of a convolution and by two gradients. It
     does not look into a call. A convolution must not be part of it, since XLA has fast ones at a
     program's first level alone; and slices of windows are faster behind a condition
-    (`blockqnn.networks.pooling_gradients`).
+    (`blockqnn.networks.pooling_gradients`). Elsewhere the function is returned as it is.
 
     Args:
         function: of arrays.
@@ -24,6 +24,8 @@ def as_call(function: Callable[..., Any]) -> Callable[..., Any]:
     Returns:
         The same function.
     """
+    if jax.default_backend() != "cpu":
+        return function
     compiled = jax.jit(function)
 
     def called(*arrays: Any) -> Any:

@@ -95,10 +95,7 @@ class Unit(nnx.Module):
         return {} if scale is None or bias is None else {"scale": scale, "bias": bias}
 
     def _normalised(self, x: jax.Array, devices: str | None) -> jax.Array:
-        # Flax reads a map once for both statistics, which an accelerator gains by; a processor
-        # gains more by a norm that is a call (`blockqnn.networks.calls`).
-        alone = devices is None and self.norms == USUAL_NORMS and jax.default_backend() != "cpu"
-        if alone or self.norm.use_running_average:
+        if self.norm.use_running_average:
             return self.norm(x)
         running = self.statistics()
         parameters = _values(self._norm_parameters())

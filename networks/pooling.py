@@ -33,7 +33,7 @@ def max_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
     """
     if stride == 1 and side < _LARGE and jax.default_backend() == "cpu":
         return _max_pooling_on_cpu(x, side)
-    return plain_max_pooling(x, side, stride)
+    return _apart(plain_max_pooling(_apart(x), side, stride))
 
 
 def plain_max_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
@@ -86,7 +86,7 @@ def average_pooling(x: jax.Array, side: int, stride: int = 1) -> jax.Array:
         [B, ceil(H / stride), ceil(W / stride), C].
     """
     ones = jnp.ones((1, *x.shape[1:3], 1), x.dtype)
-    return _window_sum(x, side, stride) / _window_sum(ones, side, stride)
+    return _apart(_window_sum(_apart(x), side, stride) / _window_sum(ones, side, stride))
 
 
 def average_pooling_within(x: jax.Array, side: int, stride: int) -> jax.Array:
@@ -166,6 +166,26 @@ def global_pooling(x: jax.Array) -> jax.Array:
         [B, C], float32.
     """
     return jnp.mean(x.astype(jnp.float32), axis=(1, 2))
+
+
+def _apart(x: jax.Array) -> jax.Array:
+    """The same array, at which a GPU's compiler ends one kernel and begins another.
+
+    Fused, poolings of poolings compute the inner ones anew for each window, nine times nine slices
+    for two of 3x3 and so on: a random child with three in a block ended the compiler of an H100.
+    """
+    return _barrier(x) if jax.default_backend() == "gpu" else x
+
+
+@jax.custom_vjp
+def _barrier(x: jax.Array) -> jax.Array:
+    return jax.lax.optimization_barrier(x)
+
+
+_barrier.defvjp(
+    lambda x: (jax.lax.optimization_barrier(x), None),
+    lambda _, gradient: (jax.lax.optimization_barrier(gradient),),
+)
 
 
 def _pad(x: jax.Array, side: int, value: float) -> jax.Array:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockqnn.networks import normalisation
 from blockqnn.networks.calls import as_call
 from blockqnn.networks.norm_settings import BATCH_NORM_EPSILON, NormSettings
 from blockqnn.networks.normalisation import batch_norm
@@ -75,6 +76,50 @@ def test_the_gradient_is_the_one_that_is_derived(shape, seed, scales, epsilon):
     largest = max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(wanted))
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4 * max(1.0, largest))
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch):
+    """JAX believes that it computes on one."""
+    calls = normalisation._forward_call, normalisation._backward_call
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for call in calls:
+        call.cache_clear()
+    yield
+    for call in calls:
+        call.cache_clear()
+
+
+@pytest.mark.parametrize("scales", [True, False])
+def test_off_a_processor_a_norm_is_no_call_and_has_the_same_gradient(request, scales):
+    random = np.random.default_rng(0)
+    x, weights = random.standard_normal((2, 4, 3, 5, 2)).astype(np.float32)
+    own = {"scale": x[0, 0, 0], "bias": x[0, 0, 1]} if scales else {}
+    running = {"mean": np.zeros(2, np.float32), "variance": np.ones(2, np.float32)}
+
+    def loss(x, own):
+        y, after = batch_norm(x, own, running, True)
+        return (y * weights).sum(), (y, after)
+
+    wanted = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(x, own)
+    request.getfixturevalue("on_a_gpu")
+
+    def again(x, own):
+        return loss(x, own)
+
+    compiled = jax.jit(jax.value_and_grad(again, (0, 1), has_aux=True)).lower(x, own).compile()
+    assert " call(" not in compiled.as_text()
+    for one, other in zip(jax.tree.leaves(compiled(x, own)), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+def test_off_a_processor_the_variance_of_what_hardly_varies_is_not_negative():
+    x = np.broadcast_to(np.linspace(900, 1100, 99, dtype=np.float32), (64, 3, 3, 99))
+    mean, square = (np.asarray(jnp.mean(each, (0, 1, 2))) for each in (x, jnp.square(x)))
+    assert (square < mean**2).any(), "or it proves nothing"
+    found = np.asarray(normalisation.batch_statistics(x)["variance"])
+    assert (found >= 0.0).all()
 
 
 def test_what_is_not_of_the_norm_gets_no_gradient_of_it():

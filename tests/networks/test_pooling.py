@@ -53,6 +53,24 @@ def test_max_pooling_of_negative_numbers_ignores_the_padding():
     ]
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("pooling", [average_pooling, max_pooling])
+def test_on_a_gpu_a_pooling_and_its_gradient_are_kernels_of_their_own(monkeypatch, pooling, stride):
+    x = random_map((6, 5))
+    cotangent = pooling(x, 3, stride)
+
+    def twice(x):
+        y, pullback = jax.vjp(lambda x: pooling(x, 3, stride), x)
+        return y, pullback(cotangent)[0]
+
+    wanted = jax.jit(twice)(x)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    # One behind what it reads and one before its readers, in both directions.
+    assert str(jax.make_jaxpr(lambda x: twice(x))(x)).count("optimization_barrier") == 4
+    found = jax.jit(lambda x: twice(x))(x)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, wanted)
+
+
 @pytest.mark.parametrize("side", [3, 5, 7])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("levels", [1, 2, 3])
