@@ -9,25 +9,21 @@ from typing import Any
 
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
-from blockqnn.networks.spaces.mixing import Mixing, Row, Shares, refuse_partial
+from blockqnn.networks.spaces.family_space import FamilySpace
+from blockqnn.networks.spaces.mixing import Row, Shares, refuse_partial
 from blockqnn.networks.spaces.pairs import codes, mixing, paths
 from blockqnn.networks.spaces.pairs.codes import PairCode
 from blockqnn.networks.spaces.pairs.families import Family
 from blockqnn.networks.spaces.pairs.meaning import Cells
 from blockqnn.networks.spaces.pairs.rules import RULES
 from blockqnn.networks.spaces.pairs.stacking import cells_plan
-from blockqnn.networks.spaces.sharing import Sharing
 
 
-class MixedPairs(Sharing, Mixing, abc.ABC):
+class MixedPairs(FamilySpace):
     """The part of `PairSpace` that has all operations on every edge."""
 
     family: Family
     kept_edges = mixing.HALVES
-
-    @abc.abstractmethod
-    def parse(self, text_form: str) -> PairCode:
-        """See `SearchSpace.parse`."""
 
     @abc.abstractmethod
     def unshared(self, layout: Layout) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from blockqnn.networks.graph import Graph
 from blockqnn.networks.layout import CELLS, CELLS_IMAGENET, Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.spaces.action_list import Field
-from blockqnn.networks.spaces.contract import Promise, SearchSpace
+from blockqnn.networks.spaces.contract import Promise
 from blockqnn.networks.spaces.pairs import codes, text
 from blockqnn.networks.spaces.pairs.actions import PairActions
 from blockqnn.networks.spaces.pairs.codes import Cell, Decision, PairCode
@@ -32,12 +32,13 @@ from blockqnn.networks.spaces.pairs.stacking import (
 _WINDOWLESS = (Kind.IDENTITY, Kind.MAX_POOLING, Kind.AVERAGE_POOLING)
 
 
-class PairSpace(MixedPairs, SearchSpace):
+class PairSpace(MixedPairs):
     """The cells of a family as a decision process: one field of a node after the other."""
 
     unit = "cell"
     layouts: Mapping[str, str] = {CELLS: "cells", CELLS_IMAGENET: "cells on ImageNet"}
     rules = tuple(RULES)
+    of_codes, of_text, numbers = codes, text, 3
 
     def __init__(self, family: Family):
         """Makes a space of a row of the table.
@@ -60,11 +61,6 @@ class PairSpace(MixedPairs, SearchSpace):
     def example(self) -> str:  # type: ignore[override]
         """See `SearchSpace.example`: the first published one, where there is any."""
         return next(iter({**PUBLISHED, **EXAMPLES}[self.name].values()))
-
-    @property
-    def start(self) -> Decision:
-        """The state in which every code begins."""
-        return codes.start(self.family)
 
     def choices(self, state: Decision) -> tuple[tuple[Decision, ...], ...]:
         """The values of the next decision, each a group of its own."""
@@ -94,33 +90,9 @@ class PairSpace(MixedPairs, SearchSpace):
         rest = (Decision(position, self.family.number, 0) for position in missing)
         return (*_named(actions), *rest)
 
-    def owns(self, code: Sequence[Sequence[int]]) -> bool:
-        """See `SearchSpace.owns`: triples with the family's number."""
-        return bool(code) and len(code[0]) == 3 and code[0][1] == self.family.number
-
-    def recognises(self, text_form: str) -> bool:
-        """See `SearchSpace.recognises`."""
-        return text.recognises(self.family, text_form)
-
-    def check(self, actions: Iterable[Sequence[int]]) -> PairCode:
-        """See `SearchSpace.check`."""
-        return codes.check(self.family, actions)
-
-    def parse(self, text_form: str) -> PairCode:
-        """See `SearchSpace.parse`."""
-        return text.parse(self.family, text_form)
-
-    def write(self, code: Sequence[Sequence[int]]) -> str:
-        """See `SearchSpace.write`."""
-        return text.write(self.family, code)
-
     def parse_prefix(self, text_form: str) -> PairCode:
         """See `SearchSpace.parse_prefix`."""
         return text.parse_prefix(self.family, text_form)
-
-    def write_prefix(self, actions: Sequence[Sequence[int]]) -> str:
-        """See `SearchSpace.write_prefix`."""
-        return text.write_prefix(self.family, actions)
 
     def action_title(self, action: Decision) -> str:
         """See `SearchSpace.action_title`."""
@@ -162,10 +134,6 @@ class PairSpace(MixedPairs, SearchSpace):
         """See `Sharing.unshared`: the next cell must find as many channels, whatever goes out."""
         return unshared(self.family, layout.rules or self.family.rules)
 
-    def rewarded_plan(self, design: Cells, layout: Layout) -> Plan:
-        """See `SearchSpace.rewarded_plan`: the whole child, of which no cell is a part alone."""
-        return self.plan(design, layout)
-
     def alone(self, design: Cells, channels: int, filters: int) -> Plan:
         """See `SearchSpace.alone`: the normal cell, which reads the map as both inputs."""
         return alone_plan(design, channels, filters)
@@ -203,11 +171,6 @@ class PairSpace(MixedPairs, SearchSpace):
             old,
             sides_in_order(written[number].nodes[old - written[number].inputs])[side],
         )
-
-    def layer_facts(self, code: PairCode, node: int) -> dict[str, Any]:
-        """See `SearchSpace.layer_facts`."""
-        layer = self.graph(code).nodes[node]
-        return {"layer": layer.label, "inputs": list(layer.inputs)}
 
     def facts(self, code: PairCode) -> dict[str, Any]:
         """See `SearchSpace.facts`."""

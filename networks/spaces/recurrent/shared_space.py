@@ -9,7 +9,7 @@ from typing import Any
 from blockqnn.networks.layout import Layout, LayoutError
 from blockqnn.networks.plan import Plan
 from blockqnn.networks.recurrent.placing import language_plan
-from blockqnn.networks.spaces.contract import SearchSpace
+from blockqnn.networks.spaces.family_space import FamilySpace
 from blockqnn.networks.spaces.mixing import Row, Shares
 from blockqnn.networks.spaces.recurrent import mixing, sharing
 from blockqnn.networks.spaces.recurrent.codes import CellCode
@@ -17,7 +17,7 @@ from blockqnn.networks.spaces.recurrent.families import Family
 from blockqnn.networks.spaces.recurrent.meaning import CellDesign, as_written
 
 
-class SharedCells(SearchSpace):
+class SharedCells(FamilySpace):
     """The part of `RecurrentSpace` in which designs share weights."""
 
     family: Family

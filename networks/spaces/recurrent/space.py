@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class RecurrentSpace(SharedCells):
 
     unit = "recurrent cell"
     layouts: Mapping[str, str] = {LANGUAGE: "language model"}
+    of_codes, of_text, numbers = codes, text, 4
 
     def __init__(self, family: Family, size: int = 0):
         """Makes a space of a row of the table.
@@ -47,11 +48,6 @@ class RecurrentSpace(SharedCells):
         )
         self._kinds = tuple(kinds)
         self.feature_names = ("nodes", "unread", "longest path", *self._kinds)
-
-    @property
-    def start(self) -> Decision:
-        """The state in which every code begins."""
-        return codes.start(self.family)
 
     def choices(self, state: Decision) -> tuple[tuple[Decision, ...], ...]:
         """The answers to the next question, each a group of its own."""
@@ -85,33 +81,9 @@ class RecurrentSpace(SharedCells):
         missing = range(len(actions) + 1, len(self.family.questions(self.size)) + 1)
         return (*_named(actions), *(codes.decision(self.family, each, 0) for each in missing))
 
-    def owns(self, code: Sequence[Sequence[int]]) -> bool:
-        """See `SearchSpace.owns`: four numbers, the family's among them."""
-        return bool(code) and len(code[0]) == 4 and code[0][1] == self.family.number
-
-    def recognises(self, text_form: str) -> bool:
-        """See `SearchSpace.recognises`."""
-        return text.recognises(self.family, text_form)
-
-    def check(self, actions: Iterable[Sequence[int]]) -> CellCode:
-        """See `SearchSpace.check`."""
-        return codes.check(self.family, actions)
-
-    def parse(self, text_form: str) -> CellCode:
-        """See `SearchSpace.parse`."""
-        return text.parse(self.family, text_form)
-
-    def write(self, code: Sequence[Sequence[int]]) -> str:
-        """See `SearchSpace.write`."""
-        return text.write(self.family, code)
-
     def parse_prefix(self, text_form: str) -> CellCode:
         """See `SearchSpace.parse_prefix`."""
         return text.parse_prefix(self.family, text_form, self.size)
-
-    def write_prefix(self, actions: Sequence[Sequence[int]]) -> str:
-        """See `SearchSpace.write_prefix`."""
-        return text.write_prefix(self.family, actions)
 
     def action_title(self, action: Decision) -> str:
         """See `SearchSpace.action_title`."""
@@ -132,10 +104,6 @@ class RecurrentSpace(SharedCells):
         self.require_layout(layout)
         rules = self.rules_of(layout)
         return language_plan(layout, lambda cell: place_cell(cell, design, rules))
-
-    def rewarded_plan(self, design: CellDesign, layout: Layout) -> Plan:
-        """See `SearchSpace.rewarded_plan`: the whole child."""
-        return self.plan(design, layout)
 
     def alone(self, design: CellDesign, channels: int, filters: int) -> Plan:
         """See `SearchSpace.alone`: a cell has a state, so that it is no plan by itself."""
@@ -187,11 +155,6 @@ class RecurrentSpace(SharedCells):
                 merged = before[written.memory.read] + 1
                 found[after[design.memory.read] + 1] = merged
         return found
-
-    def layer_facts(self, code: CellCode, node: int) -> dict[str, Any]:
-        """See `SearchSpace.layer_facts`."""
-        found = self.graph(code).nodes[node]
-        return {"layer": found.label, "inputs": list(found.inputs)}
 
     def facts(self, code: CellCode) -> dict[str, Any]:
         """See `SearchSpace.facts`."""

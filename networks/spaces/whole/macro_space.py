@@ -76,10 +76,6 @@ class MacroSpace(WholeSpace):
         """See `Sharing.path`."""
         return path(design)
 
-    def rewarded_plan(self, design: MacroNetwork, layout: Layout) -> Plan:
-        """See `SearchSpace.rewarded_plan`: the whole child."""
-        return self.plan(design, layout)
-
     def alone(self, design: MacroNetwork, channels: int, filters: int) -> Plan:
         """See `SearchSpace.alone`: `filters` are those of the first stage."""
         return macro_alone(design, channels, filters, self.rules[0])
@@ -113,11 +109,6 @@ class MacroSpace(WholeSpace):
     def places(self, code: WholeCode) -> dict[int, int]:
         """See `SearchSpace.places`: a code means what was written."""
         return {node: node for node in range(1, self.graph(code).output)}
-
-    def layer_facts(self, code: WholeCode, node: int) -> dict[str, Any]:
-        """See `SearchSpace.layer_facts`."""
-        layer = self.graph(code).nodes[node]
-        return {"layer": layer.label, "inputs": list(layer.inputs)}
 
     def facts(self, code: WholeCode) -> dict[str, Any]:
         """See `SearchSpace.facts`."""

@@ -54,10 +54,6 @@ class NasSpace(WholeSpace):
         require_layers(self.unit, len(design.layers), len(layout.filters))
         return nas_plan(design, layout, rules)
 
-    def rewarded_plan(self, design: NasNetwork, layout: Layout) -> Plan:
-        """See `SearchSpace.rewarded_plan`: the whole child."""
-        return self.plan(design, layout)
-
     def alone(self, design: NasNetwork, channels: int, filters: int) -> Plan:
         """See `SearchSpace.alone`: `filters` are those of the narrowest layers."""
         return nas_alone(design, channels, filters, self.rules[0])
@@ -86,11 +82,6 @@ class NasSpace(WholeSpace):
         if len(written.unread) > 1:
             found[len(found) + 1] = len(found) + 1
         return found
-
-    def layer_facts(self, code: WholeCode, node: int) -> dict[str, Any]:
-        """See `SearchSpace.layer_facts`."""
-        layer = self.graph(code).nodes[node]
-        return {"layer": layer.label, "inputs": list(layer.inputs)}
 
     def facts(self, code: WholeCode) -> dict[str, Any]:
         """See `SearchSpace.facts`."""

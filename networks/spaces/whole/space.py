@@ -5,14 +5,15 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from blockqnn.networks.layout import WHOLE, Layout, LayoutError
 from blockqnn.networks.spaces.action_list import Field
-from blockqnn.networks.spaces.contract import MAX_LAYERS, SearchSpace
+from blockqnn.networks.spaces.contract import MAX_LAYERS
+from blockqnn.networks.spaces.family_space import FamilySpace
 from blockqnn.networks.spaces.whole import codes, text
 from blockqnn.networks.spaces.whole.actions import WholeActions
 from blockqnn.networks.spaces.whole.codes import Decision, WholeCode
@@ -24,12 +25,13 @@ _DISTANCES = 6
 """How far back a bit may reach to be counted by itself; those beyond are counted together."""
 
 
-class WholeSpace(SearchSpace):
+class WholeSpace(FamilySpace):
     """The networks of a family with so many layers; codes of any number of layers are its own."""
 
     unit = "network"
     layouts: Mapping[str, str] = {WHOLE: "whole"}
     whole = True
+    of_codes, of_text, numbers = codes, text, 4
 
     def __init__(self, family: Family, layers: int = 0):
         """Makes a space of a row of the table.
@@ -46,11 +48,6 @@ class WholeSpace(SearchSpace):
             *(f"bits {distance} back" for distance in range(1, _DISTANCES + 1)),
             "bits further back",
         )
-
-    @property
-    def start(self) -> Decision:
-        """The state in which every code begins."""
-        return codes.start(self.family)
 
     def choices(self, state: Decision) -> tuple[tuple[Decision, ...], ...]:
         """The values of the next decision, each a group of its own."""
@@ -82,33 +79,9 @@ class WholeSpace(SearchSpace):
         missing = range(len(actions) + 1, self.family.length(self.layers) + 1)
         return (*named(actions), *(codes.decision(self.family, each, 0) for each in missing))
 
-    def owns(self, code: Sequence[Sequence[int]]) -> bool:
-        """See `SearchSpace.owns`: four numbers, the family's among them."""
-        return bool(code) and len(code[0]) == 4 and code[0][1] == self.family.number
-
-    def recognises(self, text_form: str) -> bool:
-        """See `SearchSpace.recognises`."""
-        return text.recognises(self.family, text_form)
-
-    def check(self, actions: Iterable[Sequence[int]]) -> WholeCode:
-        """See `SearchSpace.check`."""
-        return codes.check(self.family, actions)
-
-    def parse(self, text_form: str) -> WholeCode:
-        """See `SearchSpace.parse`."""
-        return text.parse(self.family, text_form)
-
-    def write(self, code: Sequence[Sequence[int]]) -> str:
-        """See `SearchSpace.write`."""
-        return text.write(self.family, code)
-
     def parse_prefix(self, text_form: str) -> WholeCode:
         """See `SearchSpace.parse_prefix`."""
         return text.parse_prefix(self.family, text_form, self.layers)
-
-    def write_prefix(self, actions: Sequence[Sequence[int]]) -> str:
-        """See `SearchSpace.write_prefix`."""
-        return text.write_prefix(self.family, actions)
 
     def action_title(self, action: Decision) -> str:
         """See `SearchSpace.action_title`."""
