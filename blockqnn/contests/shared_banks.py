@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import hashlib
 import json
@@ -10,6 +9,7 @@ import os
 import pathlib
 import shutil
 
+from blockqnn.contests.known_outcomes import KnowingExecutor
 from blockqnn.searching.supernet_paths import WHOLE
 from blockqnn.settings import SearchSettings
 from blockqnn.supernet_settings import BY_AGENT
@@ -51,7 +51,7 @@ def bank_digest(settings: SearchSettings) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class BankSharingExecutor:
+class BankSharingExecutor(KnowingExecutor):
     """An executor that takes a whole supernet from a pool where another search has trained it.
 
     It counts with the seconds that it took there. A supernet comes to the pool when its last
@@ -67,20 +67,10 @@ class BankSharingExecutor:
             digest: see `bank_digest`; empty for a search that shares nothing.
             banks: directory of the search's own banks.
         """
-        self._executor, self._digest, self._banks = executor, digest, banks
+        super().__init__(executor)
+        self._digest, self._banks = digest, banks
         self._place = pool / (digest or "none")
-        self._known: collections.deque[tuple[int, Outcome]] = collections.deque()
         self._training: dict[int, Job] = {}
-
-    @property
-    def slots(self) -> int:
-        """See `Executor.slots`."""
-        return self._executor.slots
-
-    @property
-    def room(self) -> int:
-        """See `Executor.room`."""
-        return self._executor.room
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
@@ -95,23 +85,6 @@ class BankSharingExecutor:
         if work.epoch + 1 == work.epochs:
             _copy(self._place / work.end, self._banks / work.end)
         self._known.append((job.number, outcomes[work.epoch]))
-
-    def next_outcome(self) -> tuple[int, Outcome]:
-        """See `Executor.next_outcome`."""
-        if self._known:
-            return self._known.popleft()
-        return self._kept(*self._executor.next_outcome())
-
-    def next_outcome_or_room(self) -> tuple[int, Outcome] | None:
-        """See `Executor.next_outcome_or_room`."""
-        if self._known:
-            return self._known.popleft()
-        ended = self._executor.next_outcome_or_room()
-        return None if ended is None else self._kept(*ended)
-
-    def close(self) -> None:
-        """See `Executor.close`."""
-        self._executor.close()
 
     def _kept(self, number: int, outcome: Outcome) -> tuple[int, Outcome]:
         job = self._training.pop(number, None)

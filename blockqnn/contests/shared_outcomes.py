@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import hashlib
 import json
 import pathlib
 import sqlite3
 
+from blockqnn.contests.known_outcomes import KnowingExecutor
 from blockqnn.errors import UserError
 from blockqnn.settings import STEPS, UNCHANGED, DataSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM
@@ -61,7 +61,7 @@ def children_digest(settings: SearchSettings) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class SharingExecutor:
+class SharingExecutor(KnowingExecutor):
     """An executor that looks outcomes up before it has a child evaluated.
 
     A child that trained in another search counts with the seconds that it took
@@ -79,8 +79,8 @@ class SharingExecutor:
         Raises:
             UserError: if the file is none of outcomes.
         """
-        self._executor, self._digest, self._path = executor, digest, path
-        self._known: collections.deque[tuple[int, Outcome]] = collections.deque()
+        super().__init__(executor)
+        self._digest, self._path = digest, path
         self._jobs: dict[int, Job] = {}
         try:
             self._connection = sqlite3.connect(path, isolation_level=None)
@@ -90,16 +90,6 @@ class SharingExecutor:
             )
         except sqlite3.DatabaseError as error:
             raise UserError(f"{path} holds no outcomes ({error}).") from error
-
-    @property
-    def slots(self) -> int:
-        """See `Executor.slots`."""
-        return self._executor.slots
-
-    @property
-    def room(self) -> int:
-        """See `Executor.room`."""
-        return self._executor.room
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
@@ -115,26 +105,13 @@ class SharingExecutor:
             outcome = Outcome(**fields | {"accuracies": tuple(fields["accuracies"])})
             self._known.append((job.number, outcome))
 
-    def next_outcome(self) -> tuple[int, Outcome]:
-        """See `Executor.next_outcome`."""
-        if self._known:
-            return self._known.popleft()
-        return self._kept(*self._executor.next_outcome())
-
-    def next_outcome_or_room(self) -> tuple[int, Outcome] | None:
-        """See `Executor.next_outcome_or_room`."""
-        if self._known:
-            return self._known.popleft()
-        ended = self._executor.next_outcome_or_room()
-        return None if ended is None else self._kept(*ended)
-
     def close(self) -> None:
         """See `Executor.close`; a file without outcomes is removed."""
         empty = self._connection.execute("SELECT 1 FROM outcomes LIMIT 1").fetchone() is None
         self._connection.close()
         if empty:
             self._path.unlink(missing_ok=True)
-        self._executor.close()
+        super().close()
 
     def _kept(self, number: int, outcome: Outcome) -> tuple[int, Outcome]:
         """Keeps what a child became for the searches that come later."""
