@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks._arguments import make_parser
@@ -36,9 +37,14 @@ from blockqnn.settings import SearchSettings
 from blockqnn.trial import Job, Outcome, child_seed
 from blockqnn.workers.contract import LocalExecutor
 from blockqnn.workers.placement import compile_threads, places
+from blockqnn.workers.state import WorkerState
 from blockqnn.workers.worker import encode_settings
 
 RECIPE = ("--preset=cifar10", "--repeats=4", "--run_dir=unused")
+
+
+class TimeIsUpError(Exception):
+    """What has not ended is left out."""
 
 
 def random_codes(settings: SearchSettings, count: int) -> list[Code]:
@@ -81,15 +87,21 @@ def train(
         settings.evaluator, settings.data, settings.recipe, settings.layout, worker
     )
     outcomes: dict[int, Outcome] = {}
+
+    def watch(_: Sequence[WorkerState]) -> None:
+        """Ends the wait for a child that would end too late."""
+        if time.monotonic() >= deadline:
+            raise TimeIsUpError
+
     left = max(1.0, deadline - time.monotonic())
-    with contextlib.closing(LocalExecutor(line, found, directory, left)) as executor:
+    with contextlib.closing(LocalExecutor(line, found, directory, left, watcher=watch)) as executor:
         begun = ended = time.monotonic()
         for place, code in enumerate(codes):
             name = design_of(code).hash
             executor.submit(Job(place, code, name, child_seed(settings.seed, name)))
-        while len(outcomes) < len(codes) and time.monotonic() < deadline:
-            place, outcome = executor.next_outcome()
-            if time.monotonic() < deadline:
+        with contextlib.suppress(TimeIsUpError):
+            while len(outcomes) < len(codes):
+                place, outcome = executor.next_outcome()
                 outcomes[place], ended = outcome, time.monotonic()
                 print(f"child {len(outcomes)}: {outcome.status}, {_seconds(outcome)}", flush=True)
         return outcomes, ended - begun, executor.slots
