@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blockqnn.listing import counted, number
-from blockqnn.measure import measure_in
+from blockqnn.measure import ACCURACY, Measure, measure_in
 from blockqnn.runs.finals import Finals
 from blockqnn.runs.run_record import RunRecord
 
@@ -66,11 +66,12 @@ def correlation_facts(run: RunRecord, finals: Finals, place: int) -> dict[str, f
     }
 
 
-def pick_words(finals: Finals, derived: int = 0) -> str:
+def pick_words(finals: Finals, measure: Measure = ACCURACY, derived: int = 0) -> str:
     """What taking the block of highest early reward would have cost, in a sentence.
 
     Args:
         finals: that have ended.
+        measure: by which they judge.
         derived: trial whose cell a mixture came to, which is first whatever its reward; 0 for none.
 
     Returns:
@@ -80,15 +81,23 @@ def pick_words(finals: Finals, derived: int = 0) -> str:
     name = f"The {'derived cell' if first == derived else 'best by early reward'}, trial {first},"
     if rank == 1:
         return f"{name} has won."
-    points = points_behind(finals)
-    if points is None:
-        fell = finals.results(first)[-1]
-        ahead = finals.result(fell.round, finals.ranking[0]).mean - fell.mean
+    fell = points_behind(finals) is None
+    place = finals.results(first)[-1].round if fell else len(finals.plan.rounds)
+    own, best = (finals.result(place, trial).mean for trial in (first, finals.ranking[0]))
+    if fell:
+        there = f"there it was {number(best - own)} points behind the block that won in the end"
+        if measure.inverse:
+            there = (
+                f"there it had a {measure.name} of {measure.figure(own)}, and the block that won "
+                f"in the end {measure.figure(best)}"
+            )
         return (
-            f"{name} fell out in round {fell.round}, as rank {rank} of {len(finals.ranking)}: "
-            f"there it was {number(ahead)} points behind the block that won in the end."
+            f"{name} fell out in round {place}, as rank {rank} of {len(finals.ranking)}: {there}."
         )
-    return f"{name} came to rank {rank}: taking it would have cost {number(points)} points."
+    cost = f"cost {number(best - own)} points"
+    if measure.inverse:
+        cost = f"meant a {measure.name} of {measure.figure(own)} instead of {measure.figure(best)}"
+    return f"{name} came to rank {rank}: taking it would have {cost}."
 
 
 def points_behind(finals: Finals) -> float | None:

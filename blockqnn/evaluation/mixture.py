@@ -142,7 +142,7 @@ class MixtureEvaluator:
             self._write(path, state, found, time.perf_counter() - begun)
             state.name = work.end
         if work.probed:
-            found = found | {"probed": self._probed(state, work, space)}
+            found = found | {"probed": self._probed(state, work)}
         return found
 
     def _epoch(
@@ -196,11 +196,11 @@ class MixtureEvaluator:
             found["eigenvalue"] = value if math.isfinite(value) else None
         return found
 
-    def _probed(self, state: _State, work: MixtureEpoch, space: SearchSpace) -> list[float]:
-        """The accuracy without each choice that is left, in percent; 100 where it is not."""
+    def _probed(self, state: _State, work: MixtureEpoch) -> list[float | None]:
+        """The accuracy without each choice, in percent; None for what is no choice, or is gone."""
         here = decided(state.rows, state.alpha.rows, work.fixed)
         return [
-            100.0 if alternative is None else self._teaching.accuracy(state.execution, alternative)
+            None if alternative is None else self._teaching.accuracy(state.execution, alternative)
             for alternative in left_out(state.rows, here, work.probed, work.fixed)
         ]
 

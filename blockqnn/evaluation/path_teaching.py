@@ -130,7 +130,9 @@ class PathsOnImages:
         """See `PathTeaching.train`."""
         steps, size = len(designs), self._settings.batch_size
         random = np.random.default_rng(list(seed))
-        order = random.permutation(len(self._train.labels))[: steps * size]
+        # Steps are counted before images are read, and a split by class may train on a few less:
+        # then the first are shown once more.
+        order = np.resize(random.permutation(len(self._train.labels)), steps * size)
         return self._execution(designs[0]).train(
             bank,
             designs,

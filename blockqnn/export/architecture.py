@@ -96,6 +96,11 @@ class Architecture:
                     found[position] = f"{place}.{name}"
         return found
 
+    @property
+    def written(self) -> Plan:
+        """The layers of the plan that are written: without those that nobody reads."""
+        return tuple(self.plan[position] for position in sorted(self.places))
+
 
 def architecture(what: Code | Design, layout: Layout) -> Architecture:
     """Finds out what a network's source code consists of.

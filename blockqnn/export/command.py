@@ -189,7 +189,7 @@ def write_export(subject: Subject, folder: pathlib.Path, framework: str) -> None
 
         write_orbax(folder / ORBAX, as_tree(weights))
         (folder / FORWARD).write_bytes(export_forward(subject))
-    facts = _as_text(_finite(describe(subject, parts.places)))
+    facts = _as_text(_finite(describe(subject, parts)))
     (folder / DESCRIPTION).write_text(facts, encoding="utf-8")
     (folder / README).write_text(readme(subject, parts, framework), encoding="utf-8")
 

@@ -6,38 +6,37 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from blockqnn.export.architecture import Architecture
 from blockqnn.export.subject import Subject
-from blockqnn.networks.cost import cost
 from blockqnn.networks.plan import Plan
+from blockqnn.networks.plan_counts import depth, flops, parameters
 from blockqnn.networks.spaces.registry import as_lists, write
 
 FORMAT = 1
 """Version of the description."""
 
 
-def describe(subject: Subject, places: Mapping[int, str]) -> dict[str, Any]:
+def describe(subject: Subject, parts: Architecture) -> dict[str, Any]:
     """A network as JSON, without its weights.
 
     Args:
         subject: the network.
-        places: for layers of the plan the beginning of the names of their weights.
+        parts: what its source code consists of.
 
     Returns:
         Block, layout, figures, layers, normalisation, classes and training; FLOPs
         in units, mean and deviation on the scale of 0 to 255.
     """
-    block = subject.design
-    spent = cost(block, subject.layout)
     return {
         "format": FORMAT,
         "title": subject.title,
         "code": write(subject.code),
         "block": as_lists(subject.code),
-        "hash": block.hash,
+        "hash": subject.design.hash,
         "layout": subject.layout.as_json(),
-        "parameters": spent.parameters,
-        "flops": spent.flops,
-        "depth": spent.depth,
+        "parameters": parameters(parts.written),
+        "flops": flops(parts.written),
+        "depth": depth(subject.plan),
         "mean": list(subject.mean),
         "deviation": list(subject.deviation),
         "class_names": list(subject.class_names),
@@ -45,7 +44,7 @@ def describe(subject: Subject, places: Mapping[int, str]) -> dict[str, Any]:
         "training": subject.training,
         "seed": subject.seed,
         "made_with": {name: metadata.version(name) for name in ("jax", "flax")},
-        "layers": _layers(subject.plan, places),
+        "layers": _layers(subject.plan, parts.places),
     }
 
 

@@ -46,7 +46,7 @@ def readme(subject: Subject, parts: Architecture, framework: str) -> str:
         "of_units": title,
         "code": "\n".join(wrapped_code(subject.code, 88)),
         "drawing": unit_drawing(design),
-        "parameters": count_parameters(parts.plan),
+        "parameters": _parameters(parts),
         "height": layout.height,
         "width": layout.width,
         "channels": layout.channels,
@@ -80,6 +80,14 @@ def _origin(subject: Subject) -> str:
         "**Its weights are initial ones, not\ntrained**; mean and deviation of the pixels are "
         "placeholders."
     )
+
+
+def _parameters(parts: Architecture) -> str:
+    """How many are exported, and how many are counted where layers are left out."""
+    counted, here = count_parameters(parts.plan), count_parameters(parts.written)
+    if counted == here:
+        return f"{here:,} parameters"
+    return f"{here:,} parameters ({counted:,} with layers that nothing reads, which are left out)"
 
 
 def _begins(design: UnitClass, unit: str) -> str:

@@ -12,8 +12,8 @@ TOP = """# A convolutional network{of_units}
 
 Above is the code as it was written; below it what it computes, without layers that do nothing,
 with the numbers that `network.py` has. The {unit} was designed by blockqnn and stands in a network
-of {parameters:,} parameters, for images of {height}x{width} pixels with {channels} channel{plural}
-and {classes} classes. {origin}
+of {parameters}, for images of {height}x{width} pixels with {channels} channel{plural} and
+{classes} classes. {origin}
 
 """
 

@@ -19,6 +19,7 @@ from blockqnn.inspection.finals_table import (
 )
 from blockqnn.invocation import command
 from blockqnn.listing import DRY_NOTICE
+from blockqnn.measure import measure_in
 from blockqnn.networks.spaces.registry import write
 from blockqnn.runs.finals import Finals
 from blockqnn.runs.rounds import short_rounds
@@ -47,7 +48,8 @@ def print_result(run: RunRecord, as_json: bool, stream: TextIO) -> int:
     if failed := failed_words(finals):
         print(failed, file=stream)
     print(file=stream)
-    for words in filter(None, (correlation_words(run, finals), pick_words(finals, run.chosen))):
+    picked = pick_words(finals, measure_in(run.layout), run.chosen)
+    for words in filter(None, (correlation_words(run, finals), picked)):
         print(words, file=stream)
     if run.dry:
         print(DRY_NOTICE, file=stream)

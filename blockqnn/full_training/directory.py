@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from blockqnn.children.checkpoint import FOLDER
 from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.errors import UserError
 from blockqnn.full_training.settings import FullData
@@ -50,11 +49,12 @@ def refuse_unwritable(path: pathlib.Path, needed: int = 0) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: pathlib.Path) -> Iterator[None]:
+def opened(path: pathlib.Path, *folders: str) -> Iterator[None]:
     """Makes a directory, and keeps other processes from training in it.
 
     Args:
         path: of the directory.
+        folders: that it is to have.
 
     Yields:
         Nothing.
@@ -63,7 +63,8 @@ def opened(path: pathlib.Path) -> Iterator[None]:
         UserError: if it cannot be used, or another process trains in it.
     """
     try:
-        (path / FOLDER).mkdir(parents=True, exist_ok=True)
+        for each in (path, *(path / folder for folder in folders)):
+            each.mkdir(parents=True, exist_ok=True)
         lock = (path / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise UserError(f"--out_dir {path} cannot be used: {error.strerror or error}.") from error

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import jax
 import numpy as np
 
+from blockqnn.children.checkpoint import FOLDER
 from blockqnn.children.checkpoint_metadata import Metadata
 from blockqnn.errors import UserError
 from blockqnn.full_training import directory
@@ -92,7 +93,7 @@ def train_one(
             "begun.",
             file=sys.stderr,
         )
-    with directory.opened(one.directory):
+    with directory.opened(one.directory, FOLDER):
         directory.replace_text(one.directory / directory.FLAG_FILE, _flag_file(one, settings))
         keeper = Keeper(one.directory, settings.saving.keep)
         keeper.clean()

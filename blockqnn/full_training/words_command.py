@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from blockqnn.data.datasets import contents, digest
 from blockqnn.data.text_source import TEST, TextSource, text_parts
 from blockqnn.errors import FAILED, INTERRUPTED, UserError
-from blockqnn.full_training.directory import FLAG_FILE, METRICS, read_result, write_result
+from blockqnn.full_training.directory import (
+    FLAG_FILE,
+    METRICS,
+    opened,
+    read_result,
+    replace_text,
+    write_result,
+)
 from blockqnn.full_training.words_settings import WordsTrainSettings
 from blockqnn.heading import heading
 from blockqnn.invocation import command
@@ -54,8 +61,12 @@ def train_words(settings: WordsTrainSettings, stream: TextIO) -> int:
     }
     print(heading(lines), file=stream, flush=True)
     result = read_result(settings.out_dir)
-    if result is None:
-        status = _train(settings, stream)
+    if result is not None:
+        # What has ended may be another training, whose figures are not to be taken for these.
+        _begun(settings)
+    else:
+        with opened(settings.out_dir):
+            status = _train(settings, stream)
         if status:
             return status
         result = read_result(settings.out_dir)
@@ -123,16 +134,19 @@ def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
     if state is not None:
         model.program.resume(state)
     out_dir, begun = settings.out_dir, time.monotonic()
-    _make(out_dir, settings.flag_file)
-    seconds = [0.0]
+    replace_text(out_dir / FLAG_FILE, settings.flag_file)
+    # Trainings that are older than this do not know the seconds of their epochs.
+    seconds = [float(epoch.get("seconds", 0.0)) for epoch in facts.history]
+    earlier = sum(seconds)
 
     def ended(so_far: Progress) -> bool:
         """Keeps what an epoch has come to."""
         spent = time.monotonic() - begun
+        seconds.append(earlier + spent - sum(seconds))
         history = [
-            {"epoch": place, "loss": loss, "perplexity": perplexity}
-            for place, (loss, perplexity) in enumerate(
-                zip(so_far.losses, so_far.perplexities, strict=True), start=1
+            {"epoch": place, "loss": loss, "perplexity": perplexity, "seconds": of_epoch}
+            for place, (loss, perplexity, of_epoch) in enumerate(
+                zip(so_far.losses, so_far.perplexities, seconds, strict=True), start=1
             )
         ]
         now = dataclasses.replace(facts, history=history, averaged_after=so_far.averaged_after)
@@ -140,12 +154,12 @@ def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
         text = "".join(json.dumps(epoch) + "\n" for epoch in history)
         (out_dir / METRICS).write_text(text, encoding="utf-8")
         done, most = len(history), settings.recipe.epochs
-        left = duration((spent - seconds[0]) * (most - done))
-        seconds[0] = spent
+        left = duration(seconds[-1] * (most - done))
         averaged = ", averaged" if so_far.averaged_after else ""
+        until_now = duration(sum(seconds))
         print(
             f"epoch {done}/{most}  loss {so_far.losses[-1]:.4f}  validation perplexity "
-            f"{number(so_far.perplexities[-1])}{averaged}  {duration(spent)} so far  {left} left",
+            f"{number(so_far.perplexities[-1])}{averaged}  {until_now} so far  {left} left",
             file=stream,
             flush=True,
         )
@@ -169,7 +183,7 @@ def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
         "title": settings.title,
         "code": write(settings.code),
         "epochs": settings.recipe.epochs,
-        "seconds": trained.train_seconds,
+        "seconds": sum(seconds),
         "parameters": spent.parameters,
         "flops": spent.flops,
         "averaged_after": trained.epochs.averaged_after,
@@ -214,13 +228,3 @@ def _begun(settings: WordsTrainSettings) -> tuple[ModelFacts, Any]:
                 f"{settings.out_dir} holds a training with another {name}; name another --out_dir."
             )
     return found, state
-
-
-def _make(out_dir: pathlib.Path, flag_file: str) -> None:
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        (out_dir / FLAG_FILE).write_text(flag_file, encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"--out_dir {out_dir} cannot be written: {error.strerror or error}."
-        ) from error

@@ -70,8 +70,7 @@ def finals_heading(run: RunRecord) -> str:
 
 def failed_words(finals: Finals) -> str:
     """How many trainings of finals failed, in a sentence; empty where none did."""
-    failed = sum(training.reason is not None for training in finals.trainings)
-    if not failed:
+    if not (failed := finals.failed):
         return ""
     return f"{counted(failed, 'training')} failed, which count{'s' * (failed == 1)} as guessing."
 

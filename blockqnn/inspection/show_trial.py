@@ -71,7 +71,9 @@ def _when(told: Story) -> str:
 
 def _ranked(told: Story) -> str:
     if told.rank is None:
-        return ", what guessing earns" if told.trial.reward is not None else ""
+        # Of a mixture's epochs with one cell, one has the rank.
+        measured = told.trial.status in (Status.COMPLETED, Status.KNOWN)
+        return "" if measured or told.trial.reward is None else ", what guessing earns"
     whose = f", as trial {told.trial.source}" if told.trial.status is Status.KNOWN else ""
     return f", rank {told.rank} of {told.ranked} trained blocks{whose}"
 

@@ -126,7 +126,9 @@ def _sentences(run: RunRecord, finals: Finals) -> list[str]:
     heading = finals_heading(run).removesuffix(":").removesuffix(".") + "."
     if seconds := sum(training.seconds for training in finals.trainings):
         heading += f" The trainings took about {about(seconds)} of device time."
-    found = [heading, run.stale_finals, pick_words(finals, run.chosen) if finals.ended else ""]
+    found = [heading, run.stale_finals]
+    if finals.ended:
+        found.append(pick_words(finals, measure_in(run.layout), run.chosen))
     found += [correlation_words(run, finals), failed_words(finals)]
     return [each for each in found if each]
 

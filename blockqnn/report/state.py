@@ -57,7 +57,7 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
         "seen": now,
     }
     if in_finals and run.finals:
-        found["failed"] = sum(training.reason is not None for training in run.finals.trainings)
+        found["failed"] = run.finals.failed
     if name in (RUNNING, IN_FINALS) and status is not None:
         children = _children(status, now)
         found["workers"] = _tally(status)

@@ -101,7 +101,8 @@ def run_search(
             phase = SupernetPhase(settings, agent, store, banks_of(run))
             search.score_with(phase.bank_of)
         try:
-            if not search.finished:
+            # A budget of next to nothing is used up at once, and the run has begun all the same.
+            if not before or not search.finished:
                 _carry_on(
                     search,
                     agent,

@@ -56,18 +56,19 @@ def decisions_of(rows: Sequence[Row], kept_edges: int, seed: int) -> list[Decisi
     return found
 
 
-def chosen_of(decision: Decision, accuracies: Sequence[float]) -> str:
+def chosen_of(decision: Decision, accuracies: Sequence[float | None]) -> str:
     """What is kept: that without which the mixture is worst; of equals what comes first.
 
     Args:
         decision: that is made.
-        accuracies: of the mixture without each choice, in percent; 100 for what is no choice.
+        accuracies: of the mixture without each choice, in percent; None for what is no choice,
+            which is not kept even where a mixture makes no error without any of the others.
 
     Returns:
         An operation, or edges with commas between them.
     """
-    order = sorted(range(len(decision.choices)), key=lambda place: (accuracies[place], place))
-    kept = sorted(order[: decision.kept])
+    left = [(own, place) for place, own in enumerate(accuracies) if own is not None]
+    kept = sorted(place for _, place in sorted(left)[: decision.kept])
     return ",".join(decision.choices[place] for place in kept)
 
 

@@ -17,7 +17,8 @@ class EpochSize:
     Attributes:
         steps: of an epoch, each of which trains one design.
         examples: images of a step, or words.
-        scored_batches: of the validation part.
+        scored_batches: full ones of the validation part, since of a last one of a few images a
+            score would be luck; one where there is none.
     """
 
     steps: int
@@ -35,11 +36,11 @@ class EpochSize:
         batch, language = settings.supernet.batch_size, settings.recipe.language
         if language is None:
             train, validation = search_part_sizes(settings.data)
-            return cls(max(1, train // batch), batch, max(1, -(-validation // batch)))
+            return cls(max(1, train // batch), batch, max(1, validation // batch))
         texts = text_parts(settings.data)
         words, judged = (len(text) // batch for text in texts)
         return cls(
             max(1, window_count(words, language.bptt_steps)),
             batch * language.bptt_steps,
-            max(1, -(-(judged - 1) // language.bptt_steps)),
+            max(1, (judged - 1) // language.bptt_steps),
         )

@@ -5,6 +5,7 @@ import pytest
 from blockqnn.agents.contract import Episode
 from blockqnn.agents.equations import bootstrap_target, final_target, moved, shaped_reward
 from blockqnn.agents.q_learning import QLearning, QLearningConfig
+from blockqnn.networks.spaces.registry import space_named
 
 LEFT, RIGHT, ON, BACK, END, STOP = (1, 0), (1, 1), (2, 0), (2, 1), (9, 0), (9, 1)
 
@@ -260,3 +261,14 @@ def test_what_was_learned_is_listed_in_order_with_its_updates():
         assert updates > 0
     assert len(listed) == agent.statistics()["entries"]
     assert list(agent_with().learned()) == []
+
+
+def test_an_episode_that_no_decisions_write_teaches_nothing():
+    # A published cell that lists its outputs, as a first block of a search.
+    space = space_named("pnas")
+    agent = agent_with(space, replay_updates=8)
+    code = space.published["pnasnet-5"]
+    agent.update([Episode(code, 0.9)])
+    assert agent.statistics()["episodes"] == 0
+    agent.update([Episode(code, 0.9), Episode(agent.suggest(1)[0], 0.5)])
+    assert agent.statistics()["episodes"] == 1

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from blockqnn.full_training.directory import opened
+
 SMALL = (
     "--preset=rnn_text",
     "--vocabulary=60",
@@ -57,11 +59,22 @@ def test_a_search_trains_language_models_and_everything_follows_from_it(blockqnn
     status, out, err = blockqnn(*train)
     assert (status, err) == (0, "") and "Continuing after 1 epoch." in out
     result = json.loads((blockqnn.directory / "trained" / "result.json").read_text())
+    metrics = (blockqnn.directory / "trained" / "metrics.jsonl").read_text().splitlines()
+    seconds = [json.loads(line)["seconds"] for line in metrics]
+    # Those before it was cut off count as well.
+    assert min(seconds) > 0 and result["seconds"] == pytest.approx(sum(seconds))
+    for another in ("--seed=5", "--epochs=3"):
+        # It has ended, and what it found is nothing that this one found.
+        status, out, err = blockqnn(*train, another)
+        assert status == 2 and "holds a training with another" in err
     status, out, err = blockqnn("evaluate", "trained", "--batch_sizes=", "--format=json")
     assert (status, err) == (0, "")
     assert json.loads(out)["perplexity"] == pytest.approx(result["test"]["perplexity"], rel=1e-4)
     # A training that was cut off ends where one ends that was not.
     whole = [word.replace("=trained", "=whole") for word in train]
+    with opened(blockqnn.directory / "whole"):
+        status, out, err = blockqnn(*whole)
+        assert status == 2 and "Another process trains in" in err
     assert blockqnn(*whole)[0] == 0
     other = json.loads((blockqnn.directory / "whole" / "result.json").read_text())
     assert other["validation"] == result["validation"]

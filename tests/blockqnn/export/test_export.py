@@ -131,6 +131,23 @@ def test_the_code_of_the_page_gives_the_same_logits_without_the_project(blockqnn
     np.testing.assert_allclose(np.load(folder / "first.npy"), wanted[:1], **TOLERANCE)
 
 
+NASBENCH = {"kind": "nasbench201", "filters": (2, 3, 4), "repeats": 1}
+
+
+def test_what_nobody_reads_is_neither_written_nor_counted(blockqnn):
+    # The convolutions from and to node 1, which nothing but `none` reads.
+    cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
+    flags = ("--layout=nasbench201", "--filters=2,3,4", "--repeats=1", "--framework=torch")
+    assert blockqnn("export", cell, *flags, "--to=out")[0] == 0
+    weights = load_file(blockqnn.directory / "out" / "weights.safetensors")
+    trained = sum(w.size for name, w in weights.items() if name.endswith(("weight", "bias")))
+    facts = json.loads((blockqnn.directory / "out" / "network.json").read_text())
+    counted = count_parameters(design_plan(design_of(parse(cell)), Layout(**NASBENCH)))
+    assert facts["parameters"] == trained < counted
+    page = (blockqnn.directory / "out" / "README.md").read_text()
+    assert f"of {trained:,} parameters ({counted:,} with layers that nothing reads" in page
+
+
 def test_code_layout_and_weights_build_the_same_network_again(blockqnn, checkpoint):
     assert blockqnn("export", checkpoint.path.parent / checkpoint.path.name, "--to=out")[0] == 0
     facts = json.loads((blockqnn.directory / "out" / "network.json").read_text())

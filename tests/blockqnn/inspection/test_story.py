@@ -111,6 +111,14 @@ def test_a_known_trial_has_the_rank_of_its_source():
     assert "seconds" not in text, "it took none"
 
 
+def test_an_epoch_of_a_mixture_that_another_stands_for_earned_what_it_earned():
+    later = dataclasses.replace(TRIAL, number=5, reward=80.0)
+    run = run_of(TRIAL, later, weights="mixture")
+    assert run.mixed and story(run, TRIAL).rank is None
+    text = words(run, TRIAL)
+    assert "guessing" not in text and "also suggested as trial 5 (trained)" in text
+
+
 @pytest.mark.parametrize("status", [Status.FAILED, Status.INFEASIBLE])
 def test_what_was_not_trained_tells_why_and_has_no_terms(status):
     trial = dataclasses.replace(

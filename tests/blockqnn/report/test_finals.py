@@ -11,6 +11,7 @@ import pytest
 
 from blockqnn.__main__ import main
 from blockqnn.calibration.early_pick import correlation_facts, pick_words, points_behind
+from blockqnn.measure import PERPLEXITY
 from blockqnn.report.csv_file import csv_text
 from blockqnn.report.data import summary
 from blockqnn.report.finals import finals_of, winner_words
@@ -124,6 +125,27 @@ def test_what_an_early_pick_costs_by_hand():
     assert points_behind(run.finals) == 1.0
     assert "came to rank 2: taking it would have cost 1.00 points" in pick_words(run.finals)
     assert pick_words(run.finals) in finals_of(run)["sentences"]
+
+
+def test_of_a_text_an_early_pick_costs_perplexity():
+    # 100 / 84 and 100 / 85; 100 / 70 and 100 / 81 in the first round.
+    second = dataclasses.replace(PLAN, trials=(2, 5, 3, 1))
+    trainings = [*first_round(), *second_round()]
+    assert pick_words(record(trainings, second).finals, PERPLEXITY) == (
+        "The best by early reward, trial 2, came to rank 2: taking it would have meant a "
+        "perplexity of 1.19 instead of 1.18."
+    )
+    assert pick_words(record(trainings).finals, PERPLEXITY).endswith(
+        "there it had a perplexity of 1.43, and the block that won in the end 1.23."
+    )
+
+
+def test_failures_of_blocks_that_entered_no_more_count_no_more():
+    # Of a search that was smaller, whose best blocks entered then.
+    gone = [training(1, 4, 1, 0, "no memory"), training(2, 3, 1, 0, "no memory")]
+    run = record([*first_round(), *second_round(), *gone])
+    assert run.finals.failed == 0
+    assert not any("failed" in words for words in finals_of(run)["sentences"])
 
 
 def test_what_failed_says_nothing_of_how_seeds_differ():

@@ -308,3 +308,12 @@ def test_without_a_budget_nothing_of_it_is_kept(store):
     list(search.run(InlineExecutor(CountingEvaluator())))
     assert not {SECONDS, pacing.UNDER_WAY} & set(store.facts())
     assert "share" not in agent.get_state()
+
+
+def test_hours_that_are_over_at_once_leave_a_run_that_goes_on(blockqnn):
+    words = ("search", "--preset=smoke", "--evaluator=dry", "--executor=inline", "--run_dir=run")
+    status, out, err = blockqnn(*words, "--max_hours=1e-9")
+    assert (status, err) == (1, "") and "a larger --max_hours continues the run." in out
+    assert blockqnn("show", "run")[0] == 0
+    status, out, err = blockqnn(*words, "--max_hours=1")
+    assert (status, err) == (0, "")

@@ -200,7 +200,9 @@ def test_decisions_are_all_edges_then_all_nodes_with_too_many():
 
 def test_what_costs_most_to_remove_is_kept():
     edge = Decision("cell/1<-0", ("none", "a", "b", "c"), 1)
-    assert chosen_of(edge, [100, 60, 40, 40]) == "b"
+    assert chosen_of(edge, [None, 60, 40, 40]) == "b"
+    # What a mixture knows by heart it knows without any of them, and still `none` is no choice.
+    assert chosen_of(edge, [None, 100, 100, 100]) == "a"
     node = Decision("normal/4", ("<-0", "<-1", "<-2", "<-3"), 2)
     assert chosen_of(node, [50, 70, 40, 60]) == "<-0,<-2"
 
