@@ -314,6 +314,7 @@ def test_hours_that_are_over_at_once_leave_a_run_that_goes_on(blockqnn):
     words = ("search", "--preset=smoke", "--evaluator=dry", "--executor=inline", "--run_dir=run")
     status, out, err = blockqnn(*words, "--max_hours=1e-9")
     assert (status, err) == (1, "") and "a larger --max_hours continues the run." in out
-    assert blockqnn("show", "run")[0] == 0
-    status, out, err = blockqnn(*words, "--max_hours=1")
+    status, out, err = blockqnn("show", "run")
+    assert (status, err) == (1, "") and "nothing has been suggested yet" in out
+    status, out, err = blockqnn(*words, "--max_hours=1", "--max_blocks=2")
     assert (status, err) == (0, "")

@@ -7,10 +7,12 @@ import json
 import re
 import subprocess
 
+import jax
 import numpy as np
 import pytest
 
 from blockqnn.errors import UserError
+from blockqnn.evaluation.path_teaching import PathsOnImages
 from blockqnn.flags.search import parse as parse_search
 from blockqnn.networks.cost import cost
 from blockqnn.networks.layout import Layout
@@ -20,6 +22,7 @@ from blockqnn.runs.store import Store
 from blockqnn.runs.supernet_record import EPOCHS
 from blockqnn.searching.heading import search_heading
 from blockqnn.searching.supernet_paths import CONTROL, WHOLE, bank_numbers, part_name, parts_of
+from blockqnn.searching.supernet_steps import EpochSize
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.supernets.sampling import fair_paths, uniform_path
 from tests.blockqnn.searching.killed_searches import command, ended, kill_after
@@ -226,6 +229,36 @@ def test_the_best_cell_belongs_to_the_published_part(edges, place):
     last = part_name({edge: (CELLS.on_edges(pooling)[edge],) for edge in edges})
     assert parts[-1].name == last
     assert CELLS.of_edges(on) == code
+
+
+def test_images_that_the_split_holds_out_are_not_counted_as_an_epochs(monkeypatch):
+    # Of nine images a class two are held out, and not one in six of all: 70 are left, not 75.
+    flags = (*SMALL, "--dataset=synthetic:8x8x1:10:90", "--supernet_batch_size=25")
+    settings, _ = parse_search([*flags, "--run_dir=run"])
+    size = EpochSize.of(settings)
+    assert (size.steps, size.scored_batches) == (3, 1)
+    shown = []
+
+    class Execution:
+        def train(self, bank, designs, part, order, rates):
+            assert order.shape == (len(designs), 25)
+            shown.extend(order.ravel().tolist())
+
+    monkeypatch.setattr(PathsOnImages, "_execution", lambda self, design: Execution())
+    teaching = PathsOnImages(
+        settings.data, settings.supernet, settings.recipe, settings.layout, jax.devices()[:1]
+    )
+    teaching.train(None, [None] * size.steps, np.ones(size.steps), (0, 0))
+    counts = collections.Counter(shown)
+    assert sorted(counts) == list(range(70))
+    assert sorted(counts.values()) == [1] * 65 + [2] * 5
+
+
+def test_scores_that_an_agent_learns_from_are_of_full_batches():
+    # Fifteen images are held out: three batches of four, and three images of a fourth.
+    flags = (*SMALL, "--dataset=synthetic:8x8x1:10:90", "--supernet_batch_size=4")
+    settings, _ = parse_search([*flags, "--run_dir=run"])
+    assert EpochSize.of(settings).scored_batches == 3
 
 
 def test_fair_paths_give_every_operation_of_every_edge_its_turn():
