@@ -29,7 +29,7 @@ KINDS = (
 
 LAYER, GIVEN, ENDING = "layer", "given", "ending"
 """What a node between input and output stands for: something that the design does, one more thing
-that it is given, or the joining of what goes out of it."""
+that it is given, or the concatenation or mean of all that goes out of it."""
 
 
 class Carried(NamedTuple):
@@ -195,7 +195,7 @@ def operations(graph: Graph) -> tuple[Node, ...]:
 
     Returns:
         The layers, and an identity for each plain edge that one was chosen for. What is given, the
-        joining of what goes out, and sums of nothing are not among them.
+        concatenation or mean of what goes out, and sums of nothing are not among them.
     """
     found = [node for node in expanded(graph).layers if node.role == LAYER and node.inputs]
     chosen = sum(node.identities for node in graph.nodes)

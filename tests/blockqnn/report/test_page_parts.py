@@ -1,5 +1,6 @@
 """Parts of the page in a real browser: contents, links, axes, epochs, two blocks, CSV, commands."""
 
+import dataclasses
 import shlex
 
 import pytest
@@ -9,8 +10,10 @@ from blockqnn.inspection import heat_map
 from blockqnn.networks.matching import match
 from blockqnn.networks.spaces.registry import parse, side_of
 from blockqnn.report.blocks import distinct_best
+from blockqnn.report.command import run_payload
 from blockqnn.report.commands import next_commands
 from blockqnn.report.differences import every_pair, marks
+from blockqnn.report.page import page
 from blockqnn.report.reward_words import reward_in_words
 from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status
@@ -224,6 +227,20 @@ def test_the_heat_map_has_the_colours_of_explain(browser, trials):
     assert dict(cells)[high] == f"rgb({red}, {green}, {blue})"
     red, green, blue = heat_map.colour(0, 0, 1)
     assert dict(cells)[low] == f"rgb({red}, {green}, {blue})"
+
+
+def test_every_window_has_a_colour_of_its_own(browser, tmp_path):
+    code = parse("1 (1,7,24;0) 2 (7,1,24;1) 3 (7,7,24;2) 4 (1,3,24;3)")
+    trials = [dataclasses.replace(trial(1, accuracy=50.0), code=code)]
+    path = tmp_path / "report.html"
+    path.write_text(page("network", run_payload(run_record(tmp_path, trials), 20)), "utf-8")
+    browser.open_file(path)
+    keys = "[...document.querySelectorAll('#kernels-chart ~ .keys .key')]"
+    found = browser.script(f"{keys}.map((k) => [k.nextSibling.data, k.style.background])")
+    # The smallest is at the bottom of the chart.
+    assert [name for name, _ in found] == ["7x7", "5x5", "3x3", "7x1", "1x7", "1x3", "1x1"]
+    assert len({colour for _, colour in found}) == 7
+    assert browser.errors() == []
 
 
 def test_one_trial_and_none(browser, tmp_path):
