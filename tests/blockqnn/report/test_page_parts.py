@@ -203,6 +203,18 @@ def test_the_next_commands_can_be_pasted(browser, tmp_path):
             {"mu": "1", "rho": "8", "epochs": "4"},
             ["after 4 epochs", "rho\u00a0=\u00a08", "ln(FLOPs)"],
         ),
+        (
+            {"mu": "0", "rho": "0", "epochs": "50", "reward_epochs": "5"},
+            ["is the best validation accuracy in percent of the last 5 of 50 epochs, without"],
+        ),
+        (
+            {"mu": "0", "rho": "0", "epochs": "4", "reward_epochs": "5"},
+            ["the best validation accuracy in percent of all 4 epochs,"],
+        ),
+        (
+            {"mu": "0", "rho": "0", "epochs": "4", "reward_epochs": "5", "weights": "shared"},
+            ["is the validation accuracy in percent, without"],
+        ),
         ({"mu": "0", "rho": "0"}, ["without a correction"]),
         ({"mu": "0", "rho": "0", "evaluator": "table", "search_column": "x"}, ["the table", "x"]),
         ({"mu": "-3", "rho": "0"}, ["plus 3 times"]),
