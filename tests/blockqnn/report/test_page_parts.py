@@ -7,6 +7,7 @@ import pytest
 
 from blockqnn.__main__ import main
 from blockqnn.inspection import heat_map
+from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.matching import match
 from blockqnn.networks.spaces.registry import parse, side_of
 from blockqnn.report.blocks import distinct_best
@@ -227,6 +228,13 @@ def test_the_reward_is_explained(tmp_path, flags, words):
         assert word in text
     dry = reward_in_words(run_record(tmp_path, [], flags=flags, dry=True))[0]
     assert "made-up" in dry
+
+
+def test_the_reward_of_texts_names_its_epochs(tmp_path):
+    flags = {"mu": "0", "rho": "0", "epochs": "9", "reward_epochs": "2"}
+    run = run_record(tmp_path, [], flags=flags, layout=Layout(LANGUAGE, (8,), 1, 1, 1, 1, 50))
+    (text,) = reward_in_words(run)
+    assert "80 / perplexity on the validation text, times 100, the best of the last 2 of 9" in text
 
 
 def test_the_heat_map_has_the_colours_of_explain(browser, trials):
