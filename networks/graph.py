@@ -27,6 +27,10 @@ KINDS = (
 )
 """What a node, or an operation on an edge, may be."""
 
+LAYER, GIVEN, ENDING = "layer", "given", "ending"
+"""What a node between input and output stands for: something that the design does, one more thing
+that it is given, or the concatenation or mean of all that goes out of it."""
+
 
 class Carried(NamedTuple):
     """An operation on an edge.
@@ -69,6 +73,8 @@ class Node:
             empty where none carries anything.
         width: channels of its output, or None where no filters were given.
         across: columns of its window, where they are not as many as its rows; else 0.
+        role: `LAYER`, `GIVEN` or `ENDING`.
+        identities: how many of its plain edges are identities that were chosen for them.
     """
 
     kind: str
@@ -78,6 +84,8 @@ class Node:
     carried: tuple[Carried | None, ...] = ()
     width: int | None = None
     across: int = 0
+    role: str = LAYER
+    identities: int = 0
 
     @property
     def window(self) -> tuple[int, int]:
@@ -177,3 +185,18 @@ def expanded(graph: Graph) -> Graph:
         nodes.append(dataclasses.replace(node, inputs=tuple(sorted(inputs)), carried=()))
         place.append(len(nodes) - 1)
     return Graph(tuple(nodes))
+
+
+def operations(graph: Graph) -> tuple[Node, ...]:
+    """What a design does, for those who count: a drawing has less and more.
+
+    Args:
+        graph: as a space gives it, with operations on edges where it has them there.
+
+    Returns:
+        The layers, and an identity for each plain edge that one was chosen for. What is given, the
+        concatenation or mean of what goes out, and sums of nothing are not among them.
+    """
+    found = [node for node in expanded(graph).layers if node.role == LAYER and node.inputs]
+    chosen = sum(node.identities for node in graph.nodes)
+    return (*found, *[Node(IDENTITY, IDENTITY)] * chosen)

@@ -1,7 +1,8 @@
 """Motifs: what is to be found in a design, by names in words.
 
 They are read off the design's graph, so that two codes of one design have the
-same. A branch is a tensor that several readers take, the output among them.
+same. A branch is a tensor that several readers take, the output among them. Whatever a design is
+given is an input of its own, and the joining of what goes out is no Concat inside.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from blockqnn.networks.graph import (
     AVERAGE_POOLING,
     CONCAT,
     CONVOLUTION,
+    ENDING,
+    GIVEN,
     MAX_POOLING,
     Graph,
     Node,
@@ -42,10 +45,16 @@ class _View:
 
     def __init__(self, graph: Graph):
         self.outputs = graph.outputs
-        self.layers: list[Node | None] = [None, *graph.layers]
+        self.layers: list[Node | None] = [
+            None,
+            *(None if node.role == GIVEN else node for node in graph.layers),
+        ]
+        """None where a node is an input."""
         self.readers: list[list[int]] = [[] for _ in graph.nodes]
         for source, target in graph.ends:
-            self.readers[source].append(target)
+            # What is given is drawn behind the input, and made of nothing.
+            if graph.nodes[target].role != GIVEN:
+                self.readers[source].append(target)
 
     def is_convolution(self, node: int) -> bool:
         return self._kind(node) == CONVOLUTION
@@ -61,7 +70,15 @@ class _View:
         return max(layer.window) if layer else 0
 
     def of(self, kind: str) -> list[Node]:
-        return [layer for layer in self.layers if layer and layer.kind == kind]
+        """The layers of a kind, without what joins the outputs."""
+        return [
+            layer for layer in self.layers if layer and layer.kind == kind and layer.role != ENDING
+        ]
+
+    def has_several_leaves(self) -> bool:
+        return len(self.outputs) > 1 or any(
+            layer is not None and layer.role == ENDING for layer in self.layers
+        )
 
     def reads(self) -> list[tuple[int, int]]:
         """Source and target of each edge between two layers."""
@@ -70,12 +87,12 @@ class _View:
             for target, layer in enumerate(self.layers)
             if layer
             for source in layer.inputs
-            if source
+            if self.layers[source] is not None
         ]
 
     def reached(self, through: Callable[[int], bool]) -> set[int]:
-        """The input and all that can be reached from it through layers of one sort."""
-        found = {0}
+        """The inputs and all that can be reached from them through layers of one sort."""
+        found = {node for node, layer in enumerate(self.layers) if layer is None}
         for node, layer in enumerate(self.layers):
             if layer and through(node) and found.intersection(layer.inputs):
                 found.add(node)
@@ -120,7 +137,7 @@ def _side_by_side(view: _View, one: Callable[[int], bool], other: Callable[[int]
 
 MOTIFS: Mapping[str, Callable[[_View], bool]] = {
     "several branches": lambda view: any(len(readers) > 1 for readers in view.readers),
-    "several leaves": lambda view: len(view.outputs) > 1,
+    "several leaves": _View.has_several_leaves,
     "shortcut from input to output": _has_shortcut,
     "residual Add around convolutions": _is_residual,
     "Add of two convolutions": lambda view: any(

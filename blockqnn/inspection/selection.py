@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from blockqnn.networks.graph import AVERAGE_POOLING, CONVOLUTION, MAX_POOLING, Node
+from blockqnn.networks.graph import AVERAGE_POOLING, CONVOLUTION, LAYER, MAX_POOLING, Node
 from blockqnn.networks.motifs import MOTIFS, motifs
 from blockqnn.networks.spaces.registry import design_of, graph_of
 from blockqnn.trial import Status, Trial
@@ -98,7 +98,8 @@ def features(trial: Trial) -> frozenset[str]:
     graph = graph_of(design_of(trial.code))
     words = {name for name, found in motifs(graph).items() if found}
     for layer in graph.layers:
-        words |= {_WORDS.get(layer.kind, layer.kind), layer_word(layer)}
+        if layer.role == LAYER:
+            words |= {_WORDS.get(layer.kind, layer.kind), layer_word(layer)}
     return frozenset(words)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from blockqnn.inspection.story import Story, finished_at
+from blockqnn.inspection.story import Story, finished_at, last_of
 from blockqnn.listing import duration, number
 from blockqnn.measure import measure_of
+from blockqnn.settings import RewardSettings
 from blockqnn.terminal import Terminal, printable
 from blockqnn.trial import Status, Trial
 
@@ -83,7 +84,7 @@ def _terms(told: Story) -> list[str]:
     if terms is None or coefficients is None:
         return []
     lines = [
-        f"    {_signed(terms.accuracy)}  {_earned(coefficients.perplexity_power)}",
+        f"    {_signed(terms.accuracy)}  {_earned(coefficients, len(trial.accuracies))}",
         f"    {_signed(terms.flops)}  -mu ln(FLOPs), mu {coefficients.mu:g}, "
         f"{trial.block_flops / 1e6:.4g} million FLOPs in one block",
         f"    {_signed(terms.density)}  -rho ln(density), rho {coefficients.rho:g}, "
@@ -95,11 +96,15 @@ def _terms(told: Story) -> list[str]:
     return lines
 
 
-def _earned(power: int) -> str:
+def _earned(settings: RewardSettings, epochs: int) -> str:
     """What the first term of a reward is."""
+    power = settings.perplexity_power
+    several = min(settings.last_epochs, epochs) > 1
+    best = f"best of {last_of(settings.last_epochs, epochs)}" if several else ""
     if not power:
-        return "accuracy after the last epoch"
-    return f"80 / perplexity{f'^{power}' if power > 1 else ''}, times 100"
+        return f"accuracy, {best}" if several else "accuracy after the last epoch"
+    earned = f"80 / perplexity{f'^{power}' if power > 1 else ''}, times 100"
+    return f"{earned}, {best}" if several else earned
 
 
 def _accuracies(trial: Trial, terminal: Terminal) -> list[str]:

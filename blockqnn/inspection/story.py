@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from blockqnn.inspection.finals_table import finals_line
-from blockqnn.reward import RewardTerms, reward_terms
+from blockqnn.reward import RewardTerms, reward_terms, rewarded_accuracy
 from blockqnn.runs.run_record import RunRecord
 from blockqnn.settings import RewardSettings
 from blockqnn.trial import Status, Trial
@@ -26,7 +26,7 @@ class Story:
             result it has; None where it has none.
         ranked: how many blocks were trained.
         terms: of the reward, in percent; None where it is not made of them.
-        coefficients: mu and rho of the run; None where they are not known.
+        coefficients: mu and rho of the run, and which epochs count; None where they are not known.
         others: trials that suggested the same block, in order of number.
         finals: how it did in finals that have ended, in words; empty where it was in none.
     """
@@ -71,11 +71,20 @@ def reward_settings(run: RunRecord) -> RewardSettings | None:
     try:
         power = int(run.flags.get("perplexity_power", 1)) if run.layout.of_words else 0
         found = RewardSettings(
-            mu=float(run.flags["mu"]), rho=float(run.flags["rho"]), perplexity_power=power
+            mu=float(run.flags["mu"]),
+            rho=float(run.flags["rho"]),
+            last_epochs=int(run.flags.get("reward_epochs", 1)),
+            perplexity_power=power,
         )
     except (KeyError, TypeError, ValueError):
         return None
-    return found if math.isfinite(found.mu) and math.isfinite(found.rho) else None
+    known = math.isfinite(found.mu) and math.isfinite(found.rho) and found.last_epochs > 0
+    return found if known else None
+
+
+def last_of(last: int, epochs: int) -> str:
+    """Which epochs count of a training, the best of several, as a phrase after "of"."""
+    return f"the last {last} of {epochs} epochs" if last < epochs else f"all {epochs} epochs"
 
 
 def finished_at(trial: Trial) -> datetime.datetime | None:
@@ -117,7 +126,8 @@ def _terms(trial: Trial, coefficients: RewardSettings | None) -> RewardTerms | N
     if trial.status not in (Status.COMPLETED, Status.KNOWN):
         return None  # What cannot be trained earns what guessing does.
     try:
-        return reward_terms(trial.accuracy, trial.block_flops, trial.density, coefficients)
+        accuracy = rewarded_accuracy(trial.accuracies, coefficients)
+        return reward_terms(accuracy, trial.block_flops, trial.density, coefficients)
     except (OverflowError, ValueError):  # Costs that no search has rewarded.
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,10 +15,12 @@ from blockqnn.networks.graph import (
     CONCAT,
     CONVOLUTION,
     IDENTITY,
+    KINDS,
     MAX_POOLING,
+    operations,
 )
 from blockqnn.networks.spaces.contract import Code
-from blockqnn.networks.spaces.registry import graph_of
+from blockqnn.networks.spaces.registry import space_of
 from blockqnn.report.columns import short
 from blockqnn.trial import Status, Trial, mean_entropy
 
@@ -25,7 +28,9 @@ VALUED = (Status.COMPLETED, Status.KNOWN)
 """Trials with an accuracy; the others earn that of guessing, which says nothing of blocks."""
 
 TYPES = (CONVOLUTION, MAX_POOLING, AVERAGE_POOLING, IDENTITY, ADD, CONCAT)
-KERNELS = (1, 3, 5)
+"""Shown whether they occur or not; others only where they do."""
+_Layer = tuple[str, tuple[int, int]]
+_Name = str | tuple[int, int]
 _MOST_BINS = 60
 _TRIALS_A_BIN = 30
 """With fewer, shares would be noise."""
@@ -59,8 +64,9 @@ def learning_curves(trials: Sequence[Trial]) -> dict[str, Any]:
 def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
     """Length, types and kernels of the blocks that the agent wrote, over time.
 
-    All suggestions count, whatever became of them. A cell's layers are the
-    operations on its edges and the sums of several tensors.
+    All suggestions count, whatever became of them. Layers are the operations that were chosen,
+    identities among them, and what joins several tensors; what a cell is given and the
+    concatenation or mean of all that goes out of it are none.
 
     Args:
         trials: in order of number.
@@ -69,8 +75,9 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
         `iteration`, the last of each bin; `first`, the first of each bin;
         `length` with the lists `low`, `median` and `high` (10, 50 and 90 %, in
         layers without Terminal) and `mean`; `types`, by the name of a layer
-        type the list of its shares among all layers; `kernels`, by the side of
-        the window the list of its shares among convolutions and pooling.
+        type the list of its shares among all layers; `kernels`, by rows and columns of each
+        window that occurs, such as 3x3, the list of its shares among convolutions and pooling,
+        small windows first.
     """
     iterations = sorted({trial.iteration for trial in trials})
     # A line needs two points, however few trials there are.
@@ -84,7 +91,11 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
         for part in bins.values()
     ]
     types = [_summed(counts, lambda key: key[0]) for counts in layers]
-    kernels = [_summed(counts, lambda key: key[1] or None) for counts in layers]
+    kernels = [_summed(counts, lambda key: key[1] if key[1][0] else None) for counts in layers]
+    occurring = {key for counts in layers for key in counts}
+    kinds = {kind for kind, _ in occurring}
+    shown = (*TYPES, *(kind for kind in KINDS if kind in kinds.difference(TYPES)))
+    windows = {(1, 1), (3, 3), (5, 5)} | {window for _, window in occurring if window[0]}
     return {
         "first": [min(trial.iteration for trial in part) for part in bins.values()],
         "iteration": [max(trial.iteration for trial in part) for part in bins.values()],
@@ -94,15 +105,18 @@ def distributions(trials: Sequence[Trial]) -> dict[str, Any]:
             "high": [quantile(part, 0.9) for part in lengths],
             "mean": [statistics.fmean(part) for part in lengths],
         },
-        "types": {kind: [_share(counts, kind) for counts in types] for kind in TYPES},
-        "kernels": {str(side): [_share(counts, side) for counts in kernels] for side in KERNELS},
+        "types": {kind: [_share(counts, kind) for counts in types] for kind in shown},
+        "kernels": {
+            f"{rows}x{columns}": [_share(counts, (rows, columns)) for counts in kernels]
+            for rows, columns in sorted(windows, key=lambda window: (math.prod(window), window))
+        },
     }
 
 
 @functools.lru_cache(maxsize=100_000)
-def _layers(code: Code) -> tuple[tuple[str, int], ...]:
-    """Kind and kernel of each layer; a page that follows a run asks again and again."""
-    return tuple((layer.kind, layer.kernel) for layer in graph_of(code).layers)
+def _layers(code: Code) -> tuple[_Layer, ...]:
+    """Kind and window of each layer; a page that follows a run asks again and again."""
+    return tuple((layer.kind, layer.window) for layer in operations(space_of(code).graph(code)))
 
 
 def quantile(ascending: Sequence[float], share: float) -> float:
@@ -172,16 +186,15 @@ def _by(trials: Sequence[Trial], key: Callable[[Trial], Any]) -> dict[Any, list[
 
 
 def _summed(
-    counts: collections.Counter[tuple[str, int]],
-    key: Callable[[tuple[str, int]], str | int | None],
-) -> collections.Counter[str | int]:
-    sums: collections.Counter[str | int] = collections.Counter()
-    for pair, count in counts.items():
-        name = key(pair)
+    counts: collections.Counter[_Layer], key: Callable[[_Layer], _Name | None]
+) -> collections.Counter[_Name]:
+    sums: collections.Counter[_Name] = collections.Counter()
+    for layer, count in counts.items():
+        name = key(layer)
         if name is not None:
             sums[name] += count
     return sums
 
 
-def _share(counts: collections.Counter[str | int], key: str | int) -> float:
+def _share(counts: collections.Counter[_Name], key: _Name) -> float:
     return counts[key] / max(1, counts.total())

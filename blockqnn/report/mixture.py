@@ -91,8 +91,8 @@ def _sentences(run: RunRecord) -> list[str]:
         "The mixture, the derived cell with its weights and the cell trained by itself are three "
         f"networks: the mixture has {'' if measure.unit else 'perplexity '}{whole}, the derived "
         f"cell with its weights {derived}; what it has by itself, finals say.",
-        f"On {int(last['none'])} of {len(last['alpha'])} edges none has the largest share, which "
-        "says little by itself: batch norm undoes its size.",
+        f"On {int(last['none'])} of {len(run.space.mixture_edges())} edges none has the largest "
+        "share, which says little by itself: batch norm undoes its size.",
     ]
     splits = [split_words(name, own["edge"], own["groups"]) for name, own in run.cuts.items()]
     if run.results:

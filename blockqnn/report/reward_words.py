@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockqnn.inspection.story import reward_settings
+from blockqnn.inspection.story import last_of, reward_settings
 from blockqnn.listing import counted
 from blockqnn.runs.run_record import RunRecord
 
@@ -76,14 +76,23 @@ def _accuracy(run: RunRecord) -> str:
         return "the accuracy in percent that the table has" + (
             f" in its column {column}" if column else ""
         )
-    epochs = str(run.flags.get("epochs", ""))
-    after = ""
-    if epochs.isascii() and epochs.isdecimal() and len(epochs) < 7:
-        after = f" after {counted(int(epochs), 'epoch')}"
-    if run.flags.get("evaluator", "train") != "train":
-        after = ""
+    epochs, last = _number(run, "epochs", ""), _number(run, "reward_epochs", "1")
+    trained = run.flags.get("evaluator", "train") == "train" and not (run.shared or run.mixed)
+    after = best = ""
+    if trained and epochs and last:
+        if min(last, epochs) > 1:
+            best = f" of {last_of(last, epochs)}"
+        else:
+            after = f" after {counted(epochs, 'epoch')}"
     if run.layout.of_words:
         power = run.flags.get("perplexity_power", "1")
         raised = "" if power == "1" else f"^{power}"
-        return f"80 / perplexity{raised} on the validation text, times 100{after}"
-    return f"the validation accuracy in percent{after}"
+        earned = f"80 / perplexity{raised} on the validation text, times 100{after}"
+        return f"{earned}, the best{best}" if best else earned
+    return f"the {'best ' if best else ''}validation accuracy in percent{best or after}"
+
+
+def _number(run: RunRecord, flag: str, usual: str) -> int:
+    """The value of a flag that is a number above 0; 0 where the store has none."""
+    text = str(run.flags.get(flag, usual))
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0

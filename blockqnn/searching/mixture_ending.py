@@ -44,7 +44,7 @@ def epoch_words(
     line = (
         f"  {of}: loss {record['loss']:.3f}, {named}mixture {whole}, derived cell with "
         f"its weights {derived}; {counts}, none first on "
-        f"{record['none']} of {len(space.mixture_rows())} edges"
+        f"{record['none']} of {len(space.mixture_edges())} edges"
     )
     if record.get("eigenvalue") is not None:
         line += f"; eigenvalue {record['eigenvalue']:.3g}"

@@ -8,6 +8,8 @@ from blockqnn.networks.motifs import MOTIFS
 from blockqnn.networks.spaces.nsc.canonical import canonical_form
 from blockqnn.networks.spaces.nsc.codes import parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.registry import design_of
+from blockqnn.networks.spaces.registry import parse as parse_any
 from tests.drawn import motifs_of
 from tests.strategies import blocks, rewritings
 
@@ -110,6 +112,35 @@ def test_each_by_hand(text, wanted):
 def test_they_depend_on_the_meaning_alone(data):
     code = data.draw(blocks())
     assert found(code) == found(data.draw(rewritings(code)))
+
+
+@pytest.mark.parametrize(
+    ("first", "wanted"),
+    [
+        # Neither of the two maps that a cell is given is made of the other.
+        ("sep3(1)+id(0)", {"shortcut from input to output"}),
+        ("sep3(0)+id(1)", {"shortcut from input to output"}),
+        ("sep3(0)+id(0)", {"shortcut from input to output", "residual Add around convolutions"}),
+        ("sep3(1)+id(1)", {"shortcut from input to output", "residual Add around convolutions"}),
+        ("max3(1)+id(0)", {"shortcut from input to output"}),
+        ("max3(1)+sep3(0)", set()),
+    ],
+)
+def test_cells_that_read_two_maps(first, wanted):
+    rest = " ".join(f"{node} max3(0)+max3(1)" for node in range(3, 7))
+    has = motifs_of(design_of(parse_any(f"pnas normal 2 {first} {rest}")))
+    always = {"several branches", "several leaves"}
+    if "sep3" in first:
+        always |= {"pooling beside convolution"}
+    assert {name for name, found in has.items() if found} == wanted | always
+
+
+def test_what_joins_the_output_is_no_concat_inside():
+    rest = "3 sep3(0)+sep3(1) 4 sep3(0)+sep3(1) 5 sep3(0)+sep3(1)"
+    cells = f"normal 2 sep3(0)+sep3(1) {rest} reduction 2 sep3(0)+sep3(1) {rest}"
+    has = motifs_of(design_of(parse_any(f"darts {cells}")))
+    assert not has["Concat inside"]
+    assert has["several leaves"]
 
 
 def test_all_are_always_named():

@@ -1,7 +1,12 @@
 // What the agent wrote over time: lengths, layer types, kernels.
 blockqnn.distributions = (() => {
   const { charts, element } = blockqnn;
-  const KERNELS = { 1: "#cfe0ee", 3: "#6ea6cf", 5: "#1f6aa5" };
+  // Of windows, from the smallest to the largest: squares, wide ones, high ones.
+  const SHADES = [
+    [[207, 224, 238], [31, 106, 165]],
+    [[205, 232, 208], [27, 120, 55]],
+    [[246, 222, 196], [166, 86, 24]],
+  ];
 
   const data = () => blockqnn.summary.distributions;
 
@@ -14,12 +19,26 @@ blockqnn.distributions = (() => {
       colour: name === "identity" ? "#b9bec4" : blockqnn.style.colours[name].fill,
     }));
 
-  const kernels = () =>
-    Object.entries(data().kernels).map(([side, values]) => ({
-      name: `${side}x${side}`,
+  const shape = (name) => {
+    const [rows, columns] = name.split("x").map(Number);
+    return rows === columns ? 0 : rows < columns ? 1 : 2;
+  };
+
+  const shade = (name, names) => {
+    const alike = names.filter((other) => shape(other) === shape(name));
+    const part = alike.indexOf(name) / Math.max(1, alike.length - 1);
+    const [light, dark] = SHADES[shape(name)];
+    return `rgb(${light.map((low, i) => Math.round(low + part * (dark[i] - low))).join(",")})`;
+  };
+
+  const kernels = () => {
+    const found = data().kernels;
+    return Object.entries(found).map(([name, values]) => ({
+      name,
       values,
-      colour: KERNELS[side],
+      colour: shade(name, Object.keys(found)),
     }));
+  };
 
   const shares = (parts) => () => ({
     traces: parts().map(({ name, values, colour }) => ({
@@ -96,7 +115,9 @@ blockqnn.distributions = (() => {
       "distributions",
       "What the agent wrote",
       "All suggested blocks as they were written, whatever became of them. Length: median, mean " +
-        "(dotted) and the middle 80 %. Types: shares of all layers. Kernels: shares of convolutions and pooling.",
+        "(dotted) and the middle 80 %. Types: shares of all layers. Kernels: shares of convolutions and pooling. " +
+        "Layers are the operations that were chosen, identities among them, and what joins several tensors; " +
+        "what is given and the concatenation or mean of all that goes out are none.",
       element(
         "div",
         { class: "three" },

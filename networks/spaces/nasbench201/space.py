@@ -219,7 +219,8 @@ class CellSpace(MixedCells, SearchSpace):
             kind = graphs.OUTPUT if target == NODES - 1 else graphs.ADD
             sources = tuple(source for source, _ in arriving)
             carried = tuple(_CARRIED[operation] for _, operation in arriving)
-            nodes.append(Node(kind, kind, 0, sources, carried, filters))
+            skips = carried.count(None)
+            nodes.append(Node(kind, kind, 0, sources, carried, filters, identities=skips))
         return Graph(tuple(nodes))
 
     def design_graph(self, design: Cell, filters: int | None = None) -> Graph:

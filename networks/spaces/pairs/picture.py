@@ -74,7 +74,7 @@ def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
     named = ["older input"] if cells[0].inputs == INPUTS else _inputs(cells[0].inputs)
     for state, name in enumerate(named):
         tags[GIVEN, state, WHOLE] = len(nodes)
-        nodes.append(Node(graphs.IDENTITY, name, 0, (0,), width=filters))
+        nodes.append(Node(graphs.IDENTITY, name, 0, (0,), width=filters, role=graphs.GIVEN))
     given = [*range(1, len(nodes)), 0][: cells[0].inputs]
     for number, cell in enumerate(cells):
         width = None if filters is None else filters * 2**number
@@ -95,7 +95,14 @@ def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
             kind = graphs.CONCAT if joined else graphs.ADD
             tags[number, state, WHOLE] = len(nodes)
             own = width if width is None else width * (1 + joined)
-            nodes.append(Node(kind, COMBINED[pair.combination], 0, tuple(halves), width=own))
+            passed = sum(operation.kind is Kind.IDENTITY for _, operation in pair.halves)
+            nodes.append(
+                Node(
+                    *(kind, COMBINED[pair.combination], 0, tuple(halves)),
+                    width=own,
+                    identities=passed,
+                )
+            )
             states.append(len(nodes) - 1)
         out = [states[state] for state in cell.outputs]
         output = out[0]
@@ -103,7 +110,13 @@ def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
         if len(out) > 1 and (last or not cell.apart):
             tags[number, OUT, WHOLE] = len(nodes)
             total = None if width is None else sum(nodes[each].width or 0 for each in out)
-            nodes.append(Node(graphs.CONCAT, f"{cell.name} cell", 0, tuple(out), width=total))
+            nodes.append(
+                Node(
+                    *(graphs.CONCAT, f"{cell.name} cell", 0, tuple(out)),
+                    width=total,
+                    role=graphs.ENDING,
+                )
+            )
             output = len(nodes) - 1
         given = out if cell.apart else [given[-1], output]
     nodes.append(Node(graphs.OUTPUT, graphs.OUTPUT, 0, (output,), width=nodes[output].width))

@@ -63,13 +63,12 @@ def cell_graph(design: CellDesign, width: int | None = None) -> Graph:
     """
     nodes = [Node(graphs.INPUT, graphs.INPUT, width=width)]
 
-    def add(kind: str, label: str, inputs: tuple[int, ...]) -> int:
-        nodes.append(Node(kind, label, 0, inputs, width=width))
+    def add(kind: str, label: str, inputs: tuple[int, ...], role: str = graphs.LAYER) -> int:
+        nodes.append(Node(kind, label, 0, inputs, width=width, role=role))
         return len(nodes) - 1
 
-    add(graphs.IDENTITY, STATE, (0,))
-    if given(design) > 2:
-        add(graphs.IDENTITY, MEMORY, (0,))
+    for name in (STATE, MEMORY)[: given(design) - 1]:
+        add(graphs.IDENTITY, name, (0,), graphs.GIVEN)
     if design.known:
         _, own, output = _KNOWN[design.known]
         for kind, label, inputs in own:
@@ -95,7 +94,7 @@ def places(design: CellDesign) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _placed(design: CellDesign, add: Callable[[str, str, tuple[int, ...]], int]) -> int:
+def _placed(design: CellDesign, add: Callable[..., int]) -> int:
     """Places the nodes; returns what goes out."""
     memory = design.memory
     out: list[int] = []
@@ -113,4 +112,4 @@ def _placed(design: CellDesign, add: Callable[[str, str, tuple[int, ...]], int])
         return out[-1]
     if len(out) == 2:
         return out[1]
-    return add(graphs.ADD, "mean", tuple(out[1:]))
+    return add(graphs.ADD, "mean", tuple(out[1:]), graphs.ENDING)

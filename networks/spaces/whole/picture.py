@@ -60,7 +60,8 @@ def nas_graph(design: NasNetwork, widths: Widths | None = None) -> Graph:
     unread = design.unread
     total = None if widths is None else sum(nodes[each].width or 0 for each in unread)
     if len(unread) > 1:
-        nodes.append(Node(graphs.CONCAT, graphs.CONCAT, 0, unread, width=total))
+        joined = Node(graphs.CONCAT, graphs.CONCAT, 0, unread, width=total, role=graphs.ENDING)
+        nodes.append(joined)
     nodes.append(Node(graphs.OUTPUT, graphs.OUTPUT, 0, (len(nodes) - 1,), width=total))
     return Graph(tuple(nodes))
 

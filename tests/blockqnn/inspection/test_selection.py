@@ -19,6 +19,7 @@ from blockqnn.inspection.selection import (
 from blockqnn.networks.motifs import MOTIFS
 from blockqnn.networks.spaces.nsc.codes import check, parse
 from blockqnn.networks.spaces.nsc.published import PUBLISHED
+from blockqnn.networks.spaces.registry import published
 from blockqnn.trial import Status, Trial
 from tests.strategies import blocks
 
@@ -108,6 +109,10 @@ def test_a_block_has_what_it_computes():
     assert numbers(select(both, Selection(has=("conv",)))) == [1, 2]
     assert numbers(select(both, Selection(has=("conv", "max")))) == [1]
     assert numbers(select(both, Selection(has=("residual Add around convolutions",)))) == [2]
+    # Nor does a cell have what it is given, and what joins its output.
+    cell = features(dataclasses.replace(TRIAL, code=published()["darts-v2"]))
+    assert cell >= {"conv", "add"}
+    assert not cell & {"identity", "concat"}
 
 
 def test_every_motif_has_a_short_name_and_every_name_is_taken_in_small_letters_too():

@@ -100,6 +100,19 @@ def test_a_trained_block_by_hand():
     assert datetime.datetime.fromisoformat(facts["finished_at"]).timestamp() == NOON + 100
 
 
+def test_the_terms_are_of_the_epoch_that_was_rewarded():
+    corrections = math.log(2)
+    trial = dataclasses.replace(
+        TRIAL, accuracies=(95.0, 90.0, 60.0, 70.0), reward=90.0 + corrections
+    )
+    run = run_of(trial, reward_epochs="3")
+    assert sum(story(run, trial).terms) == pytest.approx(trial.reward)
+    text = words(run, trial)
+    assert "       +90.00  accuracy, best of the last 3 of 4 epochs" in text.splitlines()
+    assert "an earlier version" not in text
+    assert "accuracy, best of all 4 epochs" in words(run_of(trial, reward_epochs="9"), trial)
+
+
 def test_a_known_trial_has_the_rank_of_its_source():
     known = dataclasses.replace(TRIAL, number=5, status=Status.KNOWN, source=2)
     told = story(run_of(BEFORE, TRIAL, known), known)
@@ -132,7 +145,9 @@ def test_what_was_not_trained_tells_why_and_has_no_terms(status):
     assert ("seconds" in text) == (status is Status.FAILED)
 
 
-@pytest.mark.parametrize("flags", [{"mu": "x"}, {"rho": "nan"}, {"mu": None}])
+@pytest.mark.parametrize(
+    "flags", [{"mu": "x"}, {"rho": "nan"}, {"mu": None}, {"reward_epochs": "0"}]
+)
 def test_without_coefficients_there_are_no_terms(flags):
     assert story(run_of(TRIAL, **flags), TRIAL).terms is None
 

@@ -10,7 +10,7 @@ from blockqnn.networks.spaces.nasbench201.codes import parse_cell, write_cell
 from blockqnn.networks.spaces.nsc.codes import check
 from blockqnn.report.blocks import common_motifs, top_blocks
 from blockqnn.report.columns import STATUSES, columns, short
-from blockqnn.report.curves import distributions, learning_curves, quantile
+from blockqnn.report.curves import learning_curves, quantile
 from blockqnn.report.data import carried_out, summary
 from blockqnn.report.drawings import of_trials
 from blockqnn.report.findings import findings, planned_iterations, trend
@@ -54,33 +54,6 @@ def test_one_value_has_no_deviation_and_nothing_has_no_best():
     assert found["reward"]["deviation"] == [0.0]
     found = learning_curves([trial(1, status=INFEASIBLE, reward=10.0)])
     assert (found["reward"]["best"], found["reward"]["records"]) == ([None], [])
-
-
-def test_distributions():
-    pooled = check([(1, 2, 3, 0, 0), (2, 3, 1, 1, 0), (3, 5, 0, 1, 2), (4, 4, 0, 3, 0)])
-    found = distributions([trial(1, code=chain(1, 5)), trial(2, status=INFEASIBLE, code=pooled)])
-    assert found["length"] == {"low": [2.2], "median": [3], "high": [3.8], "mean": [3]}
-    assert found["types"] == {
-        "convolution": [2 / 6],
-        "max_pooling": [1 / 6],
-        "average_pooling": [1 / 6],
-        "identity": [1 / 6],
-        "add": [1 / 6],
-        "concat": [0],
-    }
-    # Of the four layers with a window two are 1x1, one 3x3 and one 5x5.
-    assert found["kernels"] == {"1": [0.5], "3": [0.25], "5": [0.25]}
-
-
-def test_distributions_are_of_enough_blocks_each():
-    few = [trial(i, iteration=i) for i in range(1, 31)]
-    assert distributions(few)["iteration"] == [15, 30], "a line has two points"
-    assert distributions(few[:1])["iteration"] == [1]
-    many = [trial(i, iteration=1 + i // 10) for i in range(6000)]
-    found = distributions(many)
-    assert (found["first"][:2], found["iteration"][:2]) == ([1, 11], [10, 20])
-    assert (len(found["iteration"]), found["iteration"][-1]) == (60, 600)
-    assert distributions([])["iteration"] == []
 
 
 def test_quantiles_lie_between_neighbours():
@@ -269,7 +242,7 @@ def test_cells_are_reported_with_drawings_motifs_and_operations():
     assert found["top"][0]["svg"].count("avg 3x3") == 1
     assert "zero" in found["top"][0]["svg"]
     assert found["distributions"]["types"]["average_pooling"] == [0.5]
-    assert found["distributions"]["kernels"] == {"1": [0.0], "3": [1.0], "5": [0.0]}
+    assert found["distributions"]["kernels"] == {"1x1": [0.0], "3x3": [1.0], "5x5": [0.0]}
     assert {row["name"]: row["top"] for row in found["motifs"]["rows"]}["several branches"] == 0
     assert found["findings"]["best"] == 2
     assert columns(trials)["code"] == [write_cell(cell)] * 2

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from blockqnn.networks.spaces.registry import space_named
 from blockqnn.report.data import summary
 from blockqnn.report.mixture import mixture
 from blockqnn.runs.mixtures import EPOCHS
@@ -12,6 +13,7 @@ from blockqnn.runs.run_record import read_run
 from blockqnn.runs.store import Store
 from tests.blockqnn.reading_events import read, scalars
 from tests.blockqnn.searching.test_mixture import ROWS, SMALL
+from tests.blockqnn.trials_by_hand import run_record
 
 
 def test_the_report_and_tensorboard_have_every_epoch(blockqnn):
@@ -57,3 +59,17 @@ def test_a_store_that_cannot_say_has_no_such_part(blockqnn):
             store.set_facts({EPOCHS: wrong})
         assert mixture(read_run(path)) is None
         assert blockqnn("report", "run")[0] == 0
+
+
+def test_rows_that_weigh_edges_are_no_edges(tmp_path):
+    rows = space_named("darts").mixture_rows(partial=4)
+    epoch = {
+        "alpha": {row.name: [0.0] * len(row.choices) for row in rows},
+        "accuracy": 50.0,
+        "derived_accuracy": 40.0,
+        "none": 28,
+        "tally": {"normal": {"skip": 0, "pool": 0, "convolution": 8}},
+    }
+    flags = {"weights": "mixture", "space": "darts", "partial_channels": "4"}
+    found = mixture(run_record(tmp_path, [], flags=flags, epochs=(epoch,)))
+    assert any(line.startswith("On 28 of 28 edges none") for line in found["sentences"])

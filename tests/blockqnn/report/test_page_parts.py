@@ -1,16 +1,20 @@
 """Parts of the page in a real browser: contents, links, axes, epochs, two blocks, CSV, commands."""
 
+import dataclasses
 import shlex
 
 import pytest
 
 from blockqnn.__main__ import main
 from blockqnn.inspection import heat_map
+from blockqnn.networks.layout import LANGUAGE, Layout
 from blockqnn.networks.matching import match
 from blockqnn.networks.spaces.registry import parse, side_of
 from blockqnn.report.blocks import distinct_best
+from blockqnn.report.command import run_payload
 from blockqnn.report.commands import next_commands
 from blockqnn.report.differences import every_pair, marks
+from blockqnn.report.page import page
 from blockqnn.report.reward_words import reward_in_words
 from blockqnn.runs.run_record import read_run
 from blockqnn.trial import Status
@@ -200,6 +204,18 @@ def test_the_next_commands_can_be_pasted(browser, tmp_path):
             {"mu": "1", "rho": "8", "epochs": "4"},
             ["after 4 epochs", "rho\u00a0=\u00a08", "ln(FLOPs)"],
         ),
+        (
+            {"mu": "0", "rho": "0", "epochs": "50", "reward_epochs": "5"},
+            ["is the best validation accuracy in percent of the last 5 of 50 epochs, without"],
+        ),
+        (
+            {"mu": "0", "rho": "0", "epochs": "4", "reward_epochs": "5"},
+            ["the best validation accuracy in percent of all 4 epochs,"],
+        ),
+        (
+            {"mu": "0", "rho": "0", "epochs": "4", "reward_epochs": "5", "weights": "shared"},
+            ["is the validation accuracy in percent, without"],
+        ),
         ({"mu": "0", "rho": "0"}, ["without a correction"]),
         ({"mu": "0", "rho": "0", "evaluator": "table", "search_column": "x"}, ["the table", "x"]),
         ({"mu": "-3", "rho": "0"}, ["plus 3 times"]),
@@ -214,6 +230,13 @@ def test_the_reward_is_explained(tmp_path, flags, words):
     assert "made-up" in dry
 
 
+def test_the_reward_of_texts_names_its_epochs(tmp_path):
+    flags = {"mu": "0", "rho": "0", "epochs": "9", "reward_epochs": "2"}
+    run = run_record(tmp_path, [], flags=flags, layout=Layout(LANGUAGE, (8,), 1, 1, 1, 1, 50))
+    (text,) = reward_in_words(run)
+    assert "80 / perplexity on the validation text, times 100, the best of the last 2 of 9" in text
+
+
 def test_the_heat_map_has_the_colours_of_explain(browser, trials):
     cells = browser.script(
         "[...document.querySelectorAll('#learned td.heat')].filter((cell) => cell.style.background)"
@@ -224,6 +247,20 @@ def test_the_heat_map_has_the_colours_of_explain(browser, trials):
     assert dict(cells)[high] == f"rgb({red}, {green}, {blue})"
     red, green, blue = heat_map.colour(0, 0, 1)
     assert dict(cells)[low] == f"rgb({red}, {green}, {blue})"
+
+
+def test_every_window_has_a_colour_of_its_own(browser, tmp_path):
+    code = parse("1 (1,7,24;0) 2 (7,1,24;1) 3 (7,7,24;2) 4 (1,3,24;3)")
+    trials = [dataclasses.replace(trial(1, accuracy=50.0), code=code)]
+    path = tmp_path / "report.html"
+    path.write_text(page("network", run_payload(run_record(tmp_path, trials), 20)), "utf-8")
+    browser.open_file(path)
+    keys = "[...document.querySelectorAll('#kernels-chart ~ .keys .key')]"
+    found = browser.script(f"{keys}.map((k) => [k.nextSibling.data, k.style.background])")
+    # The smallest is at the bottom of the chart.
+    assert [name for name, _ in found] == ["7x7", "5x5", "3x3", "7x1", "1x7", "1x3", "1x1"]
+    assert len({colour for _, colour in found}) == 7
+    assert browser.errors() == []
 
 
 def test_one_trial_and_none(browser, tmp_path):
