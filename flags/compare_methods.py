@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blockqnn.agents.registry import AGENTS
@@ -21,7 +21,7 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.evaluation.table import read_table
 from blockqnn.evaluation.table_space import made_space
-from blockqnn.flags import parsing, search, training
+from blockqnn.flags import parsing, search, training, training_words
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
 from blockqnn.settings import RunSettings, SearchSettings
 
@@ -108,16 +108,21 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
         budgets = ()
     real = value["evaluator"] != TABLE or any(p.contestant is None for p in players)
     judge = value["judge"]
+    prepare = _prepare(value, max(budgets, default=_EVALUATIONS))
+    judged_by_training = judge in (TRAIN, BOTH) or (judge == AUTO and not table)
+    judge_flags = _flags_of_file(value["judge_flags"], training.define())
+    if judged_by_training:
+        _refuse_unjudged(judge_flags, prepare(players[0], 0)[0])
     return MethodSettings(
         players=players,
-        prepare=_prepare(value, max(budgets, default=_EVALUATIONS)),
+        prepare=prepare,
         evaluator=value["evaluator"],
         table=value["table"],
         search_column=value["search_column"],
         judge_column=value["judge_column"],
-        judged_by_training=judge in (TRAIN, BOTH) or (judge == AUTO and not table),
+        judged_by_training=judged_by_training,
         judge_seeds=value["judge_seeds"],
-        judge_flags=_flags_of_file(value["judge_flags"], training.define()),
+        judge_flags=judge_flags,
         budgets=budgets,
         seconds=value["seconds"],
         evaluation_seconds=value["evaluation_seconds"],
@@ -165,6 +170,24 @@ def _refuse(value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
         raise UserError(
             "--evaluator=dry makes accuracies up, and what it chose is worth no training; it "
             "goes with --table alone."
+        )
+
+
+def _refuse_unjudged(judge_flags: Sequence[str], found: SearchSettings) -> None:
+    """Refuses flags of trainings to the end that say in the end how good no design is."""
+    verb = (training_words if found.layout.of_words else training).define()
+    words = verb.parse(judge_flags)
+    if words:
+        raise UserError(f"--judge_flags has {words[0]!r}; allowed: flags of train, one a line.")
+    if not verb.values["test"].value:
+        raise UserError(
+            "--judge_flags has --notest, and what is measured on nothing judges nothing; leave it "
+            "out."
+        )
+    if "top" in verb.values and verb.values["top"].value:
+        raise UserError(
+            "--judge_flags has --top, and each design that was chosen is trained by itself; leave "
+            "it out."
         )
 
 

@@ -42,6 +42,8 @@ from blockqnn.evaluation.contract import DRY, TABLE
 from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.heading import heading
 from blockqnn.listing import DRY_NOTICE, counted
+from blockqnn.measure import measure_of
+from blockqnn.networks.spaces.registry import parse
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.choice import check_executor, make_executor
 from blockqnn.workers.contract import Executor
@@ -202,9 +204,13 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
 
 
 def _say(words: str, found: MethodRun, progress: TextIO) -> None:
+    measure = measure_of(parse(found.last.code))
+    of = "words" if measure.inverse else "images"
+    name = "" if measure.unit else f"{measure.name} "
     print(
         f"{words}: {counted(found.evaluations, 'evaluation')}, {found.seconds:.0f} s of a device; "
-        f"chose {found.last.reference}, {found.last.validation:.2f} % on validation images",
+        f"chose {found.last.reference}, {name}{measure.in_words(found.last.validation)} on "
+        f"validation {of}",
         file=progress,
         flush=True,
     )
@@ -237,6 +243,9 @@ def _judged(
     every = [run for own in runs.values() for run in own]
     return {
         "by": judge.words,
+        "judged_on": list(judge.judged_on),
+        "measure": judge.measure.name,
+        "kept": judge.measure.kept,
         "rows": rows(runs, columns, judge.of, reference),
         "without_search": [
             {

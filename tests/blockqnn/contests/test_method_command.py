@@ -139,6 +139,24 @@ def test_what_was_chosen_is_trained_to_the_end_on_images_that_no_search_saw(grou
 
 
 @pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--notest", "--judge_flags has --notest"),
+        ("--top=2", "--judge_flags has --top"),
+        ("residual", "--judge_flags has 'residual'"),
+        ("--epoch=3", "epoch"),
+    ],
+)
+def test_flags_by_which_no_training_can_judge_are_refused_before_a_search(ground, line, words):
+    (ground.directory / "judge.flags").write_text(f"{line}\n")
+    flags = (*BASE, "--methods=random", "--evaluator=train", "--judge=both")
+    status, out, err = ground(*flags, "--judge_flags=judge.flags")
+    assert (status, out) == (2, "")
+    assert words in err
+    assert not (ground.directory / "out").exists()
+
+
+@pytest.mark.parametrize(
     ("more", "words"),
     [
         (("--methods=nobody",), "--methods has 'nobody'"),
