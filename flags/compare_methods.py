@@ -22,7 +22,7 @@ from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.evaluation.table import read_table
 from blockqnn.evaluation.table_space import made_space
 from blockqnn.flags import parsing, search, training, training_words
-from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
+from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, check_rounds, parse_rounds
 from blockqnn.settings import RunSettings, SearchSettings
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _EVALUATIONS = 100
 """To which agents are sized where there are seconds alone."""
 OF_METHODS = ("seconds", "evaluation_seconds", "judge", "judge_seeds", "judge_flags", "finals")
 """Flags that say nothing of a contest of agents."""
+_OF_AGENTS = ("target",)
+"""Flags that say nothing of a contest of methods."""
 
 
 def define(flags: parsing.FlagSet) -> None:
@@ -100,6 +102,9 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
     value = flags.chosen()
     if flags.values["agents"].present:
         raise UserError("--methods and --agents both say who plays; give one of them.")
+    for name in _OF_AGENTS:
+        if flags.values[name].present:
+            raise UserError(f"--{name} is about a contest of agents; name them by --agents.")
     players = tuple(parse_player(title) for title in value["methods"])
     _refuse(value, players)
     table = bool(value["table"])
@@ -145,6 +150,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def _refuse(value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
     looked_up = value["evaluator"] == TABLE
+    check_rounds(parse_rounds(value["finals"]), "--finals")
     if value["judge"] in (TABLE, BOTH) and not value["table"]:
         raise UserError(f"--judge={value['judge']} needs --table.")
     if looked_up and not value["table"]:

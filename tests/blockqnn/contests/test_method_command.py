@@ -166,6 +166,11 @@ def test_flags_by_which_no_training_can_judge_are_refused_before_a_search(ground
         (("--methods=random", "--seconds=0"), "positive numbers with commas"),
         (("--methods=random", "--judge=train"), "they are judged by it too"),
         (("--methods=random", "--finals=2:3"), "agents train nothing"),
+        (
+            ("--methods=random", "--evaluator=train", "--finals=2:2,3:1"),
+            "--finals has 2 blocks in round 1 and 3, which are more, in round 2",
+        ),
+        (("--methods=random", "--target=50"), "--target is about a contest of agents"),
         (("--methods=random", "--table="), "--evaluator=table needs --table"),
         (("--methods=random", "--evaluator=dry", "--table="), "makes accuracies up"),
         (("--methods=random", "--evaluator=train", "--judge=both", "--table="), "needs --table"),
