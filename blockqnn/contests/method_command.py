@@ -59,7 +59,7 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
         progress: for how far it is.
 
     Returns:
-        The exit status.
+        The exit status: 1 where no search found any design of the table.
 
     Raises:
         UserError: if a search, the data or a table cannot be used.
@@ -104,20 +104,21 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
         "dry": settings.evaluator == DRY,
         "costs": costs(runs),
         "too_small": too_small(runs, columns),
-        "judges": [_judged(judge, runs, columns, settings.reference) for judge in judges],
+        "judges": [_judged(judge, runs, columns, settings) for judge in judges],
     }
+    status = 0 if any(runs.values()) else 1
     if settings.figure is not None:
         draw_curves(facts["judges"][0], settings.figure)
     if settings.as_json:
         print(json.dumps(facts), file=stream)
-        return 0
+        return status
     if facts["dry"]:
         print(DRY_NOTICE, file=stream)
     print(in_words(facts, columns, settings.rounds), file=stream)
     directories = [p for p in settings.players if not settings.looks_up(p)]
     if len(directories) * settings.seeds > 1:
         print(f"All searches on one page: blockqnn report {settings.out_dir}/runs/*", file=stream)
-    return 0
+    return status
 
 
 def _heading(settings: MethodSettings, search: SearchSettings) -> str:
@@ -237,7 +238,7 @@ def _judged(
     judge: Judge,
     runs: Mapping[str, Sequence[MethodRun]],
     columns: Sequence[Column],
-    reference: str,
+    settings: MethodSettings,
 ) -> dict[str, Any]:
     """What one judge says of all methods, as JSON has it."""
     every = [run for own in runs.values() for run in own]
@@ -246,7 +247,7 @@ def _judged(
         "judged_on": list(judge.judged_on),
         "measure": judge.measure.name,
         "kept": judge.measure.kept,
-        "rows": rows(runs, columns, judge.of, reference),
+        "rows": rows(runs, settings.seeds, columns, judge.of, settings.reference),
         "without_search": [
             {
                 "name": name,

@@ -53,7 +53,8 @@ def draw_curves(judged: Mapping[str, Any], figure: pathlib.Path) -> None:
         axes.xaxis.set_minor_formatter(ticker.NullFormatter())
         axes.grid(visible=True, alpha=0.3)
     panes[0].set_ylabel(f"judged {judged['kept']}, of what was chosen")
-    panes[-1].legend(fontsize="small")
+    if titles:
+        panes[-1].legend(fontsize="small")
     content = io.BytesIO()
     undated: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     drawing.savefig(content, format=figure.suffix[1:], dpi=150, metadata=undated.get(figure.suffix))

@@ -82,6 +82,19 @@ def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     assert status == 2 and "begun with --supernet_rate=0.05; given is --supernet_rate=0.5" in err
 
 
+@pytest.mark.filterwarnings("error:No artists")
+def test_where_no_search_finds_a_design_of_the_table_that_is_said(ground):
+    lines = (ground.directory / "t.csv").read_text().splitlines()
+    (ground.directory / "t.csv").write_text("\n".join([lines[0], lines[-1]]))
+    flags = (*BASE, "--methods=random,local_search", "--budgets=1", "--seeds=2")
+    status, out, err = ground(*flags, "--out=curves.svg")
+    assert status == 1, err
+    assert "local_search: 2 of 2 searches found no design of the table, and are left out" in out
+    status, out, _ = ground(*flags, "--format=json")
+    (judged,) = json.loads(out)["judges"]
+    assert (status, {row["mean"] for row in judged["rows"]}) == (1, {None})
+
+
 def test_every_agent_goes_on_with_what_it_began(ground):
     """By the preset an agent has other settings than by its budget, and its run says which."""
     # A file of flags would hide what a run says.

@@ -97,7 +97,7 @@ def test_finals_cost_and_their_winner_counts_at_the_end_alone():
 def test_rows_by_hand():
     columns = columns_of([2], [20, 40])
     assert [c.title for c in columns] == ["2 evaluations", "20 s", "40 s", "at its end"]
-    found = rows(RUNS, columns, lambda chosen: chosen.judged, "random")
+    found = rows(RUNS, 2, columns, lambda chosen: chosen.judged, "random")
     by = {(row["method"], row["kind"], row["amount"]): row for row in found}
     row = by["random", "evaluations", 2]
     assert (row["mean"], row["std"], row["chosen"]) == (83, pytest.approx(math.sqrt(18)), 2)
@@ -111,6 +111,36 @@ def test_rows_by_hand():
     # At the end costs differ, so that nothing is tested.
     assert by["one_shot", "end", 0]["p"] is None
     assert by["random", "seconds", 40]["p"] is None
+
+
+def test_searches_that_found_nothing_are_left_out_and_counted():
+    nothing = {"evolution": []}
+    columns = columns_of([2], [])
+    found = rows(RUNS | nothing, 3, columns, lambda chosen: chosen.judged, "random")
+    by = {(row["method"], row["kind"]): row for row in found}
+    counts = ("searches", "found", "chosen", "judged", "mean", "p")
+    assert [by["random", "evaluations"][name] for name in counts] == [3, 2, 2, 2, 83, None]
+    assert [by["evolution", "end"][name] for name in counts] == [3, 0, 0, 0, None, None]
+    (none,) = costs(nothing)
+    assert (none["seconds"], none["evaluations"], none["kinds"]) == (None, None, {})
+    assert too_small(nothing, columns) == []
+    curved = curves(RUNS | nothing, lambda chosen: chosen.judged, "evaluations")
+    assert [curve["method"] for curve in curved] == ["random"]
+    shown = in_words(facts_of(rows=found), columns, ())
+    assert "random: 1 of 3 searches found no design of the table, and is left out." in shown
+    assert "evolution: 3 of 3 searches found no design of the table, and are left out." in shown
+    assert "deviation of those of 2 searches that found a design" in shown
+
+
+def test_what_the_table_does_not_have_is_not_called_too_small():
+    column = columns_of([], [40])[:1]
+    found = rows(RUNS, 2, column, lambda chosen: 91 if chosen.judged == 91 else None, "random")
+    (random, one_shot) = found
+    assert (random["chosen"], random["judged"], random["mean"]) == (2, 0, None)
+    assert (one_shot["chosen"], one_shot["judged"], one_shot["mean"]) == (2, 1, None)
+    shown = in_words(facts_of(rows=found), column, ())
+    assert "too small" not in shown and "left out" not in shown
+    assert "does not have all that was chosen by random, one_shot: no mean there." in shown
 
 
 def test_what_is_too_small_is_said():
@@ -214,7 +244,7 @@ def test_a_training_that_was_measured_on_nothing_is_no_judge(tmp_path, monkeypat
 
 def facts_of(**judged):
     """What a contest shows of `RUNS` after two evaluations, with one judge."""
-    found = rows(RUNS, columns_of([2], []), lambda chosen: chosen.judged, "random")
+    found = rows(RUNS, 2, columns_of([2], []), lambda chosen: chosen.judged, "random")
     usual = {"by": "a judge", "measure": "accuracy", "judged_on": [], "without_search": []}
     return {
         "judges": [usual | {"rows": found} | judged],
