@@ -22,7 +22,9 @@ from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.evaluation.table import read_table
 from blockqnn.evaluation.table_space import made_space
 from blockqnn.flags import parsing, search, training, training_words
+from blockqnn.flags.own import recorded_flags
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, check_rounds, parse_rounds
+from blockqnn.runs.run_directory import SCHEDULE
 from blockqnn.settings import RunSettings, SearchSettings
 
 if TYPE_CHECKING:
@@ -228,7 +230,10 @@ def _prepare(value: Mapping[str, Any], size: int) -> Any:
         # What a run that has begun says of its agent is no part of the preset.
         plain, _ = search.parse([*own, f"--run_dir={run_dir / 'none'}"], kept)
         config = player.contestant.config(size, plain)
-        agent = flags_of_agent(config, plain.blocks_per_iteration, size)
+        # Whoever has no use for the schedule goes on to another budget.
+        begun = {} if player.contestant.is_sized else recorded_flags(run_dir)
+        schedule = begun.get(SCHEDULE, "")
+        agent = flags_of_agent(config, plain.blocks_per_iteration, size, schedule)
         return search.parse([*own, *agent], kept)
 
     return prepare

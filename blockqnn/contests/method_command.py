@@ -11,6 +11,7 @@ from typing import Any, TextIO, cast
 
 from blockqnn.contests.judges import Judge, TableJudge, TrainingJudge, rivals_of
 from blockqnn.contests.looked_up import looked_up
+from blockqnn.contests.method_begun import check_begun
 from blockqnn.contests.method_figure import draw_curves
 from blockqnn.contests.method_play import (
     Goal,
@@ -69,6 +70,9 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
     prepared = {p.title: settings.prepare(p, 0) for p in settings.players}
     search, run = next(iter(prepared.values()))
     check_executor(run)
+    for player in settings.players:
+        if not settings.looks_up(player):
+            check_begun(player, prepared[player.title][1], settings.evaluations, settings.out_dir)
     accuracies = _table(settings, search, progress)
     columns = columns_of(settings.budgets, settings.seconds)
     print(_heading(settings, search), file=progress, flush=True)
@@ -149,7 +153,7 @@ def _table(
     say_what_is_read(settings.table, progress)
     accuracies = read_table(settings.table, _columns(settings), search.space)
     space = accuracies.space(search.space)
-    most = max(settings.budgets, default=0)
+    most = settings.evaluations
     if settings.evaluator == TABLE and accuracies.count(space) < most:
         raise UserError(
             f"--budgets has {most:,}; the table has {counted(accuracies.count(space), 'design')}."
@@ -165,7 +169,7 @@ def _columns(settings: MethodSettings) -> tuple[str, ...]:
 
 def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress: TextIO) -> None:
     """Carries searches out, those of one seed before those of the next, and reads them."""
-    goal = Goal(max(settings.budgets, default=0), max(settings.seconds, default=0.0))
+    of_agents = Goal(settings.evaluations, max(settings.seconds, default=0.0))
     with contextlib.ExitStack() as stack:
         shared: list[Executor] = []
 
@@ -187,6 +191,9 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
                     continue
                 search, run = settings.prepare(player, seed)
                 whole = player.contestant is None
+                # A search by a supernet comes to its own end, whatever the others may spend.
+                goal = Goal(0, 0.0) if whole else of_agents
+                check_begun(player, run, settings.evaluations, settings.out_dir)
                 if not has_ended(run, goal):
                     words = f"{player.title}, seed {seed}"
                     print(f"{words}: searching ...", file=progress, flush=True)

@@ -40,6 +40,12 @@ def ground(blockqnn):
     return blockqnn
 
 
+def shrink(table):
+    """Leaves one design in a table."""
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], lines[-1]]))
+
+
 def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     methods = f"--methods=random,evolution,one_shot{SMALL},few_shot{SMALL}"
     flags = (*BASE, methods, "--budgets=10,20", "--seeds=2")
@@ -80,12 +86,12 @@ def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     (ground.directory / "own.flags").write_text(FLAGS + "--supernet_rate=0.5\n")
     status, _, err = ground(*flags)
     assert status == 2 and "begun with --supernet_rate=0.05; given is --supernet_rate=0.5" in err
+    assert "or another --out_dir to begin anew" in err
 
 
 @pytest.mark.filterwarnings("error:No artists")
 def test_where_no_search_finds_a_design_of_the_table_that_is_said(ground):
-    lines = (ground.directory / "t.csv").read_text().splitlines()
-    (ground.directory / "t.csv").write_text("\n".join([lines[0], lines[-1]]))
+    shrink(ground.directory / "t.csv")
     flags = (*BASE, "--methods=random,local_search", "--budgets=1", "--seeds=2")
     status, out, err = ground(*flags, "--out=curves.svg")
     assert status == 1, err
@@ -105,6 +111,33 @@ def test_every_agent_goes_on_with_what_it_began(ground):
     status, again, err = ground(*flags)
     assert (status, err.count("searching ...")) == (0, 0), err
     assert again == first
+
+
+def test_a_contest_goes_on_to_a_larger_budget_unless_settings_follow_from_it(ground):
+    shrink(ground.directory / "t.csv")
+
+    def played(methods, budgets, *more):
+        flags = ("--evaluator=dry", "--seeds=1", f"--methods={methods}", f"--budgets={budgets}")
+        return ground(*BASE, *flags, *more)
+
+    def suggested(out_dir):
+        runs = sorted((ground.directory / out_dir / "runs").iterdir())
+        return {run.name: [(t.code, t.reward) for t in read_run(run).trials] for run in runs}
+
+    assert played("random,evolution", 4)[0] == 0
+    begun = suggested("out")
+    status, _, err = played("random,evolution", "4,12")
+    assert (status, err.count("searching ...")) == (0, 2), err
+    assert played("random,evolution", "4,12", "--out_dir=fresh")[0] == 0
+    assert begun != suggested("out") == suggested("fresh")
+    status, _, err = played("random,evolution", 4)
+    assert (status, err.count("searching ...")) == (0, 0), err
+    assert played("q_learning", 4)[0] == 0
+    # In a directory of its own the first method would have begun.
+    status, _, err = played("local_search,q_learning", 12)
+    assert (status, err.count("searching ...")) == (2, 0)
+    assert "The contest in out was begun with --budgets=4, and the settings of q_learning" in err
+    assert "given is --budgets=12. Give the old budget, or another --out_dir." in err
 
 
 @pytest.mark.long

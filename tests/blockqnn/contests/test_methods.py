@@ -5,6 +5,7 @@ import io
 import json
 import math
 import subprocess
+import types
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,8 @@ from blockqnn.contests.metered import (
     by_kind,
     read_spent,
 )
-from blockqnn.contests.method_play import Goal, Relay
+from blockqnn.contests.method_begun import check_begun
+from blockqnn.contests.method_play import BUDGET, Goal, Relay, end
 from blockqnn.contests.method_runs import FINALS, Choice, MethodRun, Step, directory_of
 from blockqnn.contests.method_standings import (
     Column,
@@ -42,6 +44,7 @@ from blockqnn.flags.search import parse
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import code_of, design_of
 from blockqnn.networks.spaces.registry import parse as parse_code
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.shared_work import BankEpoch
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.trial import Job, Outcome, Status, Trial
@@ -301,6 +304,37 @@ def test_wrong_methods_are_refused(text, words):
     with pytest.raises(UserError) as refused:
         parse_player(text)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("title", "facts", "ended", "words"),
+    [
+        ("q_learning", {BUDGET: 8}, None, "begun with --budgets=8, and the settings of q_learning"),
+        ("q_learning", {BUDGET: 0}, None, "begun with --seconds alone, and the settings"),
+        ("q_learning", {}, 8, "begun with --budgets=8, and the settings of q_learning follow"),
+        ("random", {BUDGET: 8, "finals": {}}, None, "--budgets=8, after which random has played"),
+        # Of an earlier version, and killed: its budget is nowhere.
+        ("q_learning", {}, None, "Give the old value or one that begins like it and goes on to"),
+        ("random", {BUDGET: 8}, None, "or another --out_dir to begin anew"),
+    ],
+)
+def test_another_search_than_the_directory_holds_is_refused(tmp_path, title, facts, ended, words):
+    store = Store.create_or_open(tmp_path / FILE_NAME)
+    store.set_facts({"flags": {"epsilon_schedule": "1.0:2"}, **facts})
+    store.close()
+    run = types.SimpleNamespace(run_dir=tmp_path, flag_values={"epsilon_schedule": "0.5:2"})
+    if ended is not None:
+        end(run, Goal(ended, 0.0))
+    with pytest.raises(UserError) as refused:
+        check_begun(parse_player(title), run, 16, tmp_path)
+    assert words in str(refused.value) and "--run_dir" not in str(refused.value)
+
+
+def test_the_schedule_of_an_agent_without_use_for_it_grows():
+    config = parse_player("random").contestant.config(8)
+    flags = flags_of_agent(config, 2, 40, "1.0:2,0.5:3")
+    assert "--epsilon_schedule=1.0:2,0.5:3,0.5:15" in flags
+    assert "--epsilon_schedule=1.0:30" in flags_of_agent(config, 2, 40, "1.0:30")
 
 
 class Scripted:
