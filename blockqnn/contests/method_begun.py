@@ -12,12 +12,19 @@ from blockqnn.contests.method_play import BUDGET, ENDED
 from blockqnn.contests.methods import Player
 from blockqnn.errors import UserError
 from blockqnn.runs.finals import FINALS
+from blockqnn.runs.rounds import Round, parse_rounds, short_rounds
 from blockqnn.runs.run_directory import check_same_search, flag_then, known_by_content
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings
 
 
-def check_begun(player: Player, run: RunSettings, budget: int, out_dir: pathlib.Path) -> None:
+def check_begun(
+    player: Player,
+    run: RunSettings,
+    budget: int,
+    rounds: tuple[Round, ...],
+    out_dir: pathlib.Path,
+) -> None:
     """Refuses a search that is another one than its directory holds.
 
     An agent whose settings depend on the budget searches otherwise by another one; the others go
@@ -27,6 +34,7 @@ def check_begun(player: Player, run: RunSettings, budget: int, out_dir: pathlib.
         player: the method.
         run: how and where.
         budget: evaluations; 0 where there are seconds alone.
+        rounds: of the finals that end it.
         out_dir: of the contest.
 
     Raises:
@@ -50,6 +58,12 @@ def check_begun(player: Player, run: RunSettings, budget: int, out_dir: pathlib.
                 f"The contest in {out_dir} was begun with {_in_words(before)}, {reason}; given is "
                 f"{_in_words(budget)}. Give the old budget, or another --out_dir."
             )
+    played = parse_rounds(str(facts[FINALS]["rounds"])) if FINALS in facts else ()
+    if played != rounds and (played or (run.run_dir / ENDED).exists()):
+        raise UserError(
+            f"The contest in {out_dir} was begun with --finals={short_rounds(played)}; given is "
+            f"--finals={short_rounds(rounds)}. Give the old rounds, or another --out_dir."
+        )
     check_same_search(facts["flags"], now, run.run_dir, "--out_dir")
 
 

@@ -35,6 +35,7 @@ from blockqnn.contests.method_standings import (
     too_small,
 )
 from blockqnn.contests.method_words import in_words
+from blockqnn.contests.methods import Player
 from blockqnn.contests.regret_figure import check_figure
 from blockqnn.contests.shared_banks import POOL
 from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
@@ -72,7 +73,7 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
     check_executor(run)
     for player in settings.players:
         if not settings.looks_up(player):
-            check_begun(player, prepared[player.title][1], settings.evaluations, settings.out_dir)
+            _check_begun(settings, player, prepared[player.title][1])
     accuracies = _table(settings, search, progress)
     columns = columns_of(settings.budgets, settings.seconds)
     print(_heading(settings, search), file=progress, flush=True)
@@ -193,7 +194,7 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
                 whole = player.contestant is None
                 # A search by a supernet comes to its own end, whatever the others may spend.
                 goal = Goal(0, 0.0) if whole else of_agents
-                check_begun(player, run, settings.evaluations, settings.out_dir)
+                _check_begun(settings, player, run)
                 if not has_ended(run, goal):
                     words = f"{player.title}, seed {seed}"
                     print(f"{words}: searching ...", file=progress, flush=True)
@@ -209,6 +210,10 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
                     end(run, goal)
                     _say(words, read_method_run(player.title, seed, run.run_dir, whole), progress)
                 runs[player.title].append(read_method_run(player.title, seed, run.run_dir, whole))
+
+
+def _check_begun(settings: MethodSettings, player: Player, run: RunSettings) -> None:
+    check_begun(player, run, settings.evaluations, settings.rounds, settings.out_dir)
 
 
 def _say(words: str, found: MethodRun, progress: TextIO) -> None:

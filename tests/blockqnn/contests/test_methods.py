@@ -44,6 +44,7 @@ from blockqnn.flags.search import parse
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import code_of, design_of
 from blockqnn.networks.spaces.registry import parse as parse_code
+from blockqnn.runs.rounds import Round
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.shared_work import BankEpoch
 from blockqnn.supernet_settings import SupernetSettings
@@ -312,7 +313,15 @@ def test_wrong_methods_are_refused(text, words):
         ("q_learning", {BUDGET: 8}, None, "begun with --budgets=8, and the settings of q_learning"),
         ("q_learning", {BUDGET: 0}, None, "begun with --seconds alone, and the settings"),
         ("q_learning", {}, 8, "begun with --budgets=8, and the settings of q_learning follow"),
-        ("random", {BUDGET: 8, "finals": {}}, None, "--budgets=8, after which random has played"),
+        (
+            "random",
+            {BUDGET: 8, "finals": {"rounds": "2:1"}},
+            None,
+            "--budgets=8, after which random has played finals; given is --budgets=16",
+        ),
+        # What has ended without finals would be shown as if it had them, and the reverse.
+        ("enas", {}, 16, "was begun with --finals=off; given is --finals=2:1. Give the old"),
+        ("enas", {"finals": {"rounds": "3:1"}}, None, "was begun with --finals=3:1; given"),
         # Of an earlier version, and killed: its budget is nowhere.
         ("q_learning", {}, None, "Give the old value or one that begins like it and goes on to"),
         ("random", {BUDGET: 8}, None, "or another --out_dir to begin anew"),
@@ -326,7 +335,7 @@ def test_another_search_than_the_directory_holds_is_refused(tmp_path, title, fac
     if ended is not None:
         end(run, Goal(ended, 0.0))
     with pytest.raises(UserError) as refused:
-        check_begun(parse_player(title), run, 16, tmp_path)
+        check_begun(parse_player(title), run, 16, (Round(2, 1),), tmp_path)
     assert words in str(refused.value) and "--run_dir" not in str(refused.value)
 
 
