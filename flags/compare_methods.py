@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blockqnn.agents.registry import AGENTS
@@ -21,8 +21,10 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.evaluation.table import read_table
 from blockqnn.evaluation.table_space import made_space
-from blockqnn.flags import parsing, search, training
-from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, parse_rounds
+from blockqnn.flags import parsing, search, training, training_words
+from blockqnn.flags.own import recorded_flags
+from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, check_rounds, parse_rounds
+from blockqnn.runs.run_directory import SCHEDULE
 from blockqnn.settings import RunSettings, SearchSettings
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ _EVALUATIONS = 100
 """To which agents are sized where there are seconds alone."""
 OF_METHODS = ("seconds", "evaluation_seconds", "judge", "judge_seeds", "judge_flags", "finals")
 """Flags that say nothing of a contest of agents."""
+_OF_AGENTS = ("target",)
+"""Flags that say nothing of a contest of methods."""
 
 
 def define(flags: parsing.FlagSet) -> None:
@@ -100,6 +104,9 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
     value = flags.chosen()
     if flags.values["agents"].present:
         raise UserError("--methods and --agents both say who plays; give one of them.")
+    for name in _OF_AGENTS:
+        if flags.values[name].present:
+            raise UserError(f"--{name} is about a contest of agents; name them by --agents.")
     players = tuple(parse_player(title) for title in value["methods"])
     _refuse(value, players)
     table = bool(value["table"])
@@ -108,16 +115,21 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
         budgets = ()
     real = value["evaluator"] != TABLE or any(p.contestant is None for p in players)
     judge = value["judge"]
+    prepare = _prepare(value, max(budgets, default=_EVALUATIONS))
+    judged_by_training = judge in (TRAIN, BOTH) or (judge == AUTO and not table)
+    judge_flags = _flags_of_file(value["judge_flags"], training.define())
+    if judged_by_training:
+        _refuse_unjudged(judge_flags, prepare(players[0], 0)[0])
     return MethodSettings(
         players=players,
-        prepare=_prepare(value, max(budgets, default=_EVALUATIONS)),
+        prepare=prepare,
         evaluator=value["evaluator"],
         table=value["table"],
         search_column=value["search_column"],
         judge_column=value["judge_column"],
-        judged_by_training=judge in (TRAIN, BOTH) or (judge == AUTO and not table),
+        judged_by_training=judged_by_training,
         judge_seeds=value["judge_seeds"],
-        judge_flags=_flags_of_file(value["judge_flags"], training.define()),
+        judge_flags=judge_flags,
         budgets=budgets,
         seconds=value["seconds"],
         evaluation_seconds=value["evaluation_seconds"],
@@ -140,6 +152,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def _refuse(value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
     looked_up = value["evaluator"] == TABLE
+    check_rounds(parse_rounds(value["finals"]), "--finals")
     if value["judge"] in (TABLE, BOTH) and not value["table"]:
         raise UserError(f"--judge={value['judge']} needs --table.")
     if looked_up and not value["table"]:
@@ -165,6 +178,24 @@ def _refuse(value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
         raise UserError(
             "--evaluator=dry makes accuracies up, and what it chose is worth no training; it "
             "goes with --table alone."
+        )
+
+
+def _refuse_unjudged(judge_flags: Sequence[str], found: SearchSettings) -> None:
+    """Refuses flags of trainings to the end that say in the end how good no design is."""
+    verb = (training_words if found.layout.of_words else training).define()
+    words = verb.parse(judge_flags)
+    if words:
+        raise UserError(f"--judge_flags has {words[0]!r}; allowed: flags of train, one a line.")
+    if not verb.values["test"].value:
+        raise UserError(
+            "--judge_flags has --notest, and what is measured on nothing judges nothing; leave it "
+            "out."
+        )
+    if "top" in verb.values and verb.values["top"].value:
+        raise UserError(
+            "--judge_flags has --top, and each design that was chosen is trained by itself; leave "
+            "it out."
         )
 
 
@@ -199,7 +230,10 @@ def _prepare(value: Mapping[str, Any], size: int) -> Any:
         # What a run that has begun says of its agent is no part of the preset.
         plain, _ = search.parse([*own, f"--run_dir={run_dir / 'none'}"], kept)
         config = player.contestant.config(size, plain)
-        agent = flags_of_agent(config, plain.blocks_per_iteration, size)
+        # Whoever has no use for the schedule goes on to another budget.
+        begun = {} if player.contestant.is_sized else recorded_flags(run_dir)
+        schedule = begun.get(SCHEDULE, "")
+        agent = flags_of_agent(config, plain.blocks_per_iteration, size, schedule)
         return search.parse([*own, *agent], kept)
 
     return prepare

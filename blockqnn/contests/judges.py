@@ -1,6 +1,7 @@
 """What designs are judged by that methods have chosen: a table, or trainings of their own.
 
-No method sees what a judge says.
+No method sees what a judge says. Where data have no test split, trainings are judged on what
+searches chose by, which the contest then says.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from blockqnn.contests.method_runs import Choice, MethodRun
 from blockqnn.errors import INTERRUPTED, UserError
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.full_training.directory import read_result
+from blockqnn.full_training.judged import Judged, judged
+from blockqnn.full_training.settings import HELD_OUT, TEST, VALIDATION
 from blockqnn.listing import counted
+from blockqnn.measure import ACCURACY, Measure
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.plan_counts import parameters
 from blockqnn.networks.spaces.contract import Code
@@ -29,6 +33,8 @@ MOST_COUNTED = 20_000
 """Designs of a table whose parameters are all counted."""
 RANDOM, LARGEST = "a random choice", "most parameters"
 """Rows that no search is needed for."""
+_PARTS = {TEST: "the test", VALIDATION: "the validation", HELD_OUT: "held-out"}
+"""What a training may be judged on, before the noun of what its data consist of."""
 
 
 class Judge(Protocol):
@@ -38,11 +44,19 @@ class Judge(Protocol):
     def words(self) -> str:
         """By what, as the end of a sentence."""
 
+    @property
+    def measure(self) -> Measure:
+        """How its numbers are written."""
+
+    @property
+    def judged_on(self) -> tuple[str, ...]:
+        """Parts of the data that its trainings were judged on; none for a table."""
+
     def of(self, choice: Choice) -> float | None:
-        """The accuracy of a design in percent; None where the judge does not know it."""
+        """How good a design is, as `measure` keeps it; None where the judge does not know it."""
 
     def without_search(self, runs: Sequence[MethodRun]) -> dict[str, list[float]]:
-        """Accuracies in percent that no search is needed for.
+        """What no search is needed for, as `measure` keeps it.
 
         Args:
             runs: of all methods.
@@ -54,6 +68,9 @@ class Judge(Protocol):
 
 class TableJudge:
     """A column of a table of accuracies."""
+
+    measure = ACCURACY
+    judged_on: tuple[str, ...] = ()
 
     def __init__(self, table: AccuracyTable, place: int, layout: Layout):
         """Creates the judge.
@@ -95,13 +112,14 @@ class TableJudge:
 
 
 class TrainingJudge:
-    """Trainings of chosen designs to the end, on all training images, measured on test images.
+    """Trainings of chosen designs to the end, measured on what `train` judges by.
+
+    That is the test split; data without one are judged on their validation split, or on what is
+    held out of the training split.
 
     Each is a process of its own, `train RUN#NUMBER`, which goes on where it was killed; what has
     ended is in its directory.
     """
-
-    words = "accuracy on the test images in percent, trained by itself to the end"
 
     def __init__(self, directory: pathlib.Path, seeds: int, flags: Sequence[str], progress: TextIO):
         """Creates the judge.
@@ -117,6 +135,7 @@ class TrainingJudge:
         """
         self._directory, self._seeds, self._flags = directory, seeds, tuple(flags)
         self._progress = progress
+        self._found: dict[pathlib.Path, Judged] = {}
         kept, now = directory / "flags.json", json.dumps(self._flags)
         if not kept.exists():
             directory.mkdir(parents=True, exist_ok=True)
@@ -126,6 +145,23 @@ class TrainingJudge:
                 f"{directory} has trainings by other flags, {kept.read_text(encoding='utf-8')}; "
                 "give those as --judge_flags, or another --out_dir."
             )
+
+    @property
+    def words(self) -> str:
+        """See `Judge.words`; of the trainings that were read."""
+        parts = " and ".join(_PARTS.get(on, on) for on in self.judged_on or (TEST,))
+        of = "words" if self.measure.inverse else "images in percent"
+        return f"{self.measure.name} on {parts} {of}, trained by itself to the end"
+
+    @property
+    def measure(self) -> Measure:
+        """See `Judge.measure`."""
+        return next((each.measure for each in self._found.values()), ACCURACY)
+
+    @property
+    def judged_on(self) -> tuple[str, ...]:
+        """See `Judge.judged_on`."""
+        return tuple(sorted({each.on for each in self._found.values()}))
 
     def train(self, choices: Iterable[Choice]) -> None:
         """Trains what is not trained yet, all designs by one seed before the next seed.
@@ -142,7 +178,7 @@ class TrainingJudge:
             (seed, name)
             for seed in range(self._seeds)
             for name in wanted
-            if self._accuracy(name, seed) is None
+            if self._judged(name, seed) is None
         ]
         if missing:
             print(
@@ -155,15 +191,15 @@ class TrainingJudge:
             self._train(wanted[name], name, seed)
             print(
                 f"Judging: {place} of {len(missing)}, {wanted[name].reference} seed {seed}: "
-                f"{self._accuracy(name, seed):.2f} %",
+                f"{self._in_words(name, seed)}",
                 file=self._progress,
                 flush=True,
             )
 
     def of(self, choice: Choice) -> float | None:
         """See `Judge.of`; the mean over the trainings."""
-        found = [self._accuracy(self._name(choice), seed) for seed in range(self._seeds)]
-        known = [accuracy for accuracy in found if accuracy is not None]
+        found = [self._judged(self._name(choice), seed) for seed in range(self._seeds)]
+        known = [each.kept for each in found if each is not None]
         return statistics.fmean(known) if len(known) == self._seeds else None
 
     def without_search(self, runs: Sequence[MethodRun]) -> dict[str, list[float]]:
@@ -188,16 +224,33 @@ class TrainingJudge:
             )
         if done.returncode == INTERRUPTED:
             raise KeyboardInterrupt
-        if done.returncode or self._accuracy(name, seed) is None:
+        if not done.returncode and self._judged(name, seed) is None:
+            raise UserError(
+                f"The training of {choice.reference} was measured on nothing, so that it judges "
+                f"nothing ({log})."
+            )
+        if done.returncode:
             said = log.read_text(encoding="utf-8").strip().splitlines()
             raise UserError(
                 f"The training of {choice.reference} ended with status {done.returncode}: "
                 f"{said[-1] if said else 'it said nothing'} ({log})"
             )
 
-    def _accuracy(self, name: str, seed: int) -> float | None:
-        result = read_result(self._place(name, seed))
-        return None if result is None else 100 - float(result["test"]["error"])
+    def _judged(self, name: str, seed: int) -> Judged | None:
+        place = self._place(name, seed)
+        if place not in self._found:
+            result = read_result(place)
+            found = None if result is None else judged(result)
+            if found is None:
+                return None
+            self._found[place] = found
+        return self._found[place]
+
+    def _in_words(self, name: str, seed: int) -> str:
+        found = self._judged(name, seed)
+        assert found is not None, "its training has ended well"
+        name = "" if found.measure.unit else f"{found.measure.name} "
+        return f"{name}{found.measure.in_words(found.kept)}"
 
     def _place(self, name: str, seed: int) -> pathlib.Path:
         return self._directory / f"{name}-{seed}"

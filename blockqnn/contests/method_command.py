@@ -11,6 +11,7 @@ from typing import Any, TextIO, cast
 
 from blockqnn.contests.judges import Judge, TableJudge, TrainingJudge, rivals_of
 from blockqnn.contests.looked_up import looked_up
+from blockqnn.contests.method_begun import check_begun
 from blockqnn.contests.method_figure import draw_curves
 from blockqnn.contests.method_play import (
     Goal,
@@ -34,6 +35,7 @@ from blockqnn.contests.method_standings import (
     too_small,
 )
 from blockqnn.contests.method_words import in_words
+from blockqnn.contests.methods import Player
 from blockqnn.contests.regret_figure import check_figure
 from blockqnn.contests.shared_banks import POOL
 from blockqnn.contests.shared_outcomes import FILE_NAME, SharingExecutor, children_digest
@@ -42,6 +44,8 @@ from blockqnn.evaluation.contract import DRY, TABLE
 from blockqnn.evaluation.table import AccuracyTable, read_table, say_what_is_read
 from blockqnn.heading import heading
 from blockqnn.listing import DRY_NOTICE, counted
+from blockqnn.measure import measure_of
+from blockqnn.networks.spaces.registry import parse
 from blockqnn.settings import RunSettings, SearchSettings
 from blockqnn.workers.choice import check_executor, make_executor
 from blockqnn.workers.contract import Executor
@@ -57,7 +61,7 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
         progress: for how far it is.
 
     Returns:
-        The exit status.
+        The exit status: 1 where no search found any design of the table.
 
     Raises:
         UserError: if a search, the data or a table cannot be used.
@@ -67,6 +71,9 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
     prepared = {p.title: settings.prepare(p, 0) for p in settings.players}
     search, run = next(iter(prepared.values()))
     check_executor(run)
+    for player in settings.players:
+        if not settings.looks_up(player):
+            _check_begun(settings, player, prepared[player.title][1])
     accuracies = _table(settings, search, progress)
     columns = columns_of(settings.budgets, settings.seconds)
     print(_heading(settings, search), file=progress, flush=True)
@@ -102,20 +109,21 @@ def compare_methods(settings: MethodSettings, stream: TextIO, progress: TextIO) 
         "dry": settings.evaluator == DRY,
         "costs": costs(runs),
         "too_small": too_small(runs, columns),
-        "judges": [_judged(judge, runs, columns, settings.reference) for judge in judges],
+        "judges": [_judged(judge, runs, columns, settings) for judge in judges],
     }
+    status = 0 if any(runs.values()) else 1
     if settings.figure is not None:
         draw_curves(facts["judges"][0], settings.figure)
     if settings.as_json:
         print(json.dumps(facts), file=stream)
-        return 0
+        return status
     if facts["dry"]:
         print(DRY_NOTICE, file=stream)
     print(in_words(facts, columns, settings.rounds), file=stream)
     directories = [p for p in settings.players if not settings.looks_up(p)]
     if len(directories) * settings.seeds > 1:
         print(f"All searches on one page: blockqnn report {settings.out_dir}/runs/*", file=stream)
-    return 0
+    return status
 
 
 def _heading(settings: MethodSettings, search: SearchSettings) -> str:
@@ -146,7 +154,7 @@ def _table(
     say_what_is_read(settings.table, progress)
     accuracies = read_table(settings.table, _columns(settings), search.space)
     space = accuracies.space(search.space)
-    most = max(settings.budgets, default=0)
+    most = settings.evaluations
     if settings.evaluator == TABLE and accuracies.count(space) < most:
         raise UserError(
             f"--budgets has {most:,}; the table has {counted(accuracies.count(space), 'design')}."
@@ -162,7 +170,7 @@ def _columns(settings: MethodSettings) -> tuple[str, ...]:
 
 def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress: TextIO) -> None:
     """Carries searches out, those of one seed before those of the next, and reads them."""
-    goal = Goal(max(settings.budgets, default=0), max(settings.seconds, default=0.0))
+    of_agents = Goal(settings.evaluations, max(settings.seconds, default=0.0))
     with contextlib.ExitStack() as stack:
         shared: list[Executor] = []
 
@@ -184,6 +192,9 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
                     continue
                 search, run = settings.prepare(player, seed)
                 whole = player.contestant is None
+                # A search by a supernet comes to its own end, whatever the others may spend.
+                goal = Goal(0, 0.0) if whole else of_agents
+                _check_begun(settings, player, run)
                 if not has_ended(run, goal):
                     words = f"{player.title}, seed {seed}"
                     print(f"{words}: searching ...", file=progress, flush=True)
@@ -201,10 +212,18 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
                 runs[player.title].append(read_method_run(player.title, seed, run.run_dir, whole))
 
 
+def _check_begun(settings: MethodSettings, player: Player, run: RunSettings) -> None:
+    check_begun(player, run, settings.evaluations, settings.rounds, settings.out_dir)
+
+
 def _say(words: str, found: MethodRun, progress: TextIO) -> None:
+    measure = measure_of(parse(found.last.code))
+    of = "words" if measure.inverse else "images"
+    name = "" if measure.unit else f"{measure.name} "
     print(
         f"{words}: {counted(found.evaluations, 'evaluation')}, {found.seconds:.0f} s of a device; "
-        f"chose {found.last.reference}, {found.last.validation:.2f} % on validation images",
+        f"chose {found.last.reference}, {name}{measure.in_words(found.last.validation)} on "
+        f"validation {of}",
         file=progress,
         flush=True,
     )
@@ -231,13 +250,16 @@ def _judged(
     judge: Judge,
     runs: Mapping[str, Sequence[MethodRun]],
     columns: Sequence[Column],
-    reference: str,
+    settings: MethodSettings,
 ) -> dict[str, Any]:
     """What one judge says of all methods, as JSON has it."""
     every = [run for own in runs.values() for run in own]
     return {
         "by": judge.words,
-        "rows": rows(runs, columns, judge.of, reference),
+        "judged_on": list(judge.judged_on),
+        "measure": judge.measure.name,
+        "kept": judge.measure.kept,
+        "rows": rows(runs, settings.seeds, columns, judge.of, settings.reference),
         "without_search": [
             {
                 "name": name,

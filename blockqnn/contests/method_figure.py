@@ -20,7 +20,7 @@ def draw_curves(judged: Mapping[str, Any], figure: pathlib.Path) -> None:
     A search by a supernet has chosen nothing before its end: it is a point and a line from there.
 
     Args:
-        judged: what a judge says, with `by` and `curves`.
+        judged: what a judge says, with `kept` and `curves`.
         figure: the file; its suffix says what kind of picture.
 
     Raises:
@@ -52,8 +52,9 @@ def draw_curves(judged: Mapping[str, Any], figure: pathlib.Path) -> None:
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(ticker.NullFormatter())
         axes.grid(visible=True, alpha=0.3)
-    panes[0].set_ylabel("judged accuracy of what was chosen, %")
-    panes[-1].legend(fontsize="small")
+    panes[0].set_ylabel(f"judged {judged['kept']}, of what was chosen")
+    if titles:
+        panes[-1].legend(fontsize="small")
     content = io.BytesIO()
     undated: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     drawing.savefig(content, format=figure.suffix[1:], dpi=150, metadata=undated.get(figure.suffix))

@@ -21,7 +21,6 @@ from blockqnn.finals.command import FinalsSettings, finals
 from blockqnn.measure import measure_of
 from blockqnn.runs import run_directory
 from blockqnn.runs.rounds import Round
-from blockqnn.runs.run_record import read_run
 from blockqnn.runs.spending import none_trained
 from blockqnn.runs.whole_file import write_whole
 from blockqnn.searching.command import run_search
@@ -34,6 +33,8 @@ from blockqnn.workers.state import WorkerState
 
 ENDED = "contest.json"
 """A file that says how far a search was meant to go when it ended."""
+BUDGET = "contest_budget"
+"""The fact in the store of an agent's run: of how many evaluations; 0 by seconds alone."""
 _IDLE_ITERATIONS = 200
 """An agent that suggests nothing new for so long has come to its end."""
 
@@ -64,18 +65,10 @@ def has_ended(run: RunSettings, goal: Goal) -> bool:
 
     Returns:
         True where nothing is left.
-
-    Raises:
-        UserError: if the directory has a search by other flags.
     """
     path = run.run_dir / ENDED
     if not path.exists():
         return False
-    record = read_run(run.run_dir)
-    facts = {"data": record.data, "table": record.table}
-    known = run_directory.known_by_content(facts)
-    now = {name: v for name, v in run.flag_values.items() if name not in known}
-    run_directory.check_same_search(record.flags, now, run.run_dir)
     before = Goal(**json.loads(path.read_text(encoding="utf-8")))
     return before.evaluations >= goal.evaluations and before.seconds >= goal.seconds
 
@@ -112,8 +105,9 @@ def play_agent(
         if run.executor == INLINE:
             share_platforms()
         search = Search(settings, settings.make_agent(), store)
+        budget = max(goal.evaluations, int(before.get(BUDGET, 0)))
         facts = {"layout": settings.layout.as_json(), "dry": settings.evaluator == DRY, **sources}
-        run_directory.record(store, run, facts)
+        run_directory.record(store, run, {**facts, BUDGET: budget})
         trained = sum(trial.status is Status.COMPLETED for trial in store.trials())
         counting, idle = MeteredExecutor(executor, spent), 0
         while idle < _IDLE_ITERATIONS:

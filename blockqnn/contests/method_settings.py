@@ -67,6 +67,11 @@ class MethodSettings:
         return REFERENCE if REFERENCE in titles else titles[0]
 
     @property
+    def evaluations(self) -> int:
+        """The largest budget; 0 where there are seconds alone."""
+        return max(self.budgets, default=0)
+
+    @property
     def size(self) -> int:
         """Evaluations of an agent that looks up: for the largest of all budgets."""
         most = max(self.seconds, default=0.0)

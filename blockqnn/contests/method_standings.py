@@ -18,7 +18,7 @@ EVALUATIONS, SECONDS, END = "evaluations", "seconds", "end"
 _CURVE_POINTS = 40
 
 Runs = Mapping[str, Sequence[MethodRun]]
-"""Searches by the title of their method, by seed."""
+"""Searches by the title of their method, by seed; those that found nothing are left out."""
 Value = Callable[[Choice], float | None]
 """The judged accuracy of a choice, in percent."""
 
@@ -85,26 +85,31 @@ def holm(probabilities: Sequence[float | None]) -> list[float | None]:
 
 
 def rows(
-    runs: Runs, columns: Sequence[Column], value: Value, reference: str
+    runs: Runs, searches: int, columns: Sequence[Column], value: Value, reference: str
 ) -> list[dict[str, Any]]:
     """A row for each method and column.
 
     Args:
         runs: searches of all methods.
+        searches: how many each method has made, with those that are left out.
         columns: at which cost.
         value: the judge.
         reference: title of the method that all others are tested against.
 
     Returns:
-        `method`, `kind` and `amount` of the column; `mean` and `std` of the judged accuracy in
-        percent over the searches that had chosen by then; `searches`, how many there are, and
-        `chosen`, how many had; `p` of Welch's test against the reference, and `p_holm`, corrected
-        for all comparisons of the column. Where some search had not chosen, the method has no
-        mean; neither has it a p at the end, where costs differ.
+        `method`, `kind` and `amount` of the column; `mean` and `std` of what the judge says of the
+        searches that are not left out; `searches`, how many there were, `found`, how many are not
+        left out, `chosen`, how many of these had chosen by then, and `judged`, of how many of
+        these the judge knows the choice; `p` of Welch's test of the same values against the
+        reference, and `p_holm`, corrected for all comparisons of the column. Where some search
+        that is not left out had not chosen, or its choice is not known, the method has no mean;
+        neither has it a p at the end, where costs differ.
     """
     found = []
     for column in columns:
-        values = {title: _values(own, column, value) for title, own in runs.items()}
+        choices = {title: [column.choice(run) for run in own] for title, own in runs.items()}
+        chosen = {title: [c for c in own if c is not None] for title, own in choices.items()}
+        values = {title: [value(choice) for choice in own] for title, own in chosen.items()}
         known_values = {t: [v for v in own if v is not None] for t, own in values.items()}
         whole_of = {t: len(own) == len(runs[t]) for t, own in known_values.items()}
         tested = [
@@ -125,10 +130,12 @@ def rows(
                     "method": title,
                     "kind": column.kind,
                     "amount": column.amount,
-                    "mean": statistics.fmean(known) if known and whole else None,
+                    "mean": _mean(known) if whole else None,
                     "std": standings.deviation(known) if whole else None,
-                    "searches": len(runs[title]),
-                    "chosen": len(known),
+                    "searches": searches,
+                    "found": len(runs[title]),
+                    "chosen": len(chosen[title]),
+                    "judged": len(known),
                     "p": tested[place],
                     "p_holm": corrected[place],
                 }
@@ -149,21 +156,25 @@ def costs(runs: Runs) -> list[dict[str, Any]]:
 
     Returns:
         For each method `method`, `evaluations`, `seconds` in all and by kind, and `compiling`,
-        seconds that are no part of these: means over its searches.
+        seconds that are no part of these: means over its searches; None where all are left out.
     """
     return [
         {
             "method": title,
-            "evaluations": statistics.fmean(run.evaluations for run in own),
-            "seconds": statistics.fmean(run.seconds for run in own),
-            "compiling": statistics.fmean(run.compiling for run in own),
+            "evaluations": _mean([run.evaluations for run in own]),
+            "seconds": _mean([run.seconds for run in own]),
+            "compiling": _mean([run.compiling for run in own]),
             "kinds": {
-                kind: statistics.fmean(run.costs.get(kind, 0.0) for run in own)
+                kind: _mean([run.costs.get(kind, 0.0) for run in own])
                 for kind in dict.fromkeys(kind for run in own for kind in run.costs)
             },
         }
         for title, own in runs.items()
     ]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
 
 
 def curves(runs: Runs, value: Value, kind: str) -> list[dict[str, Any]]:
@@ -195,7 +206,7 @@ def curves(runs: Runs, value: Value, kind: str) -> list[dict[str, Any]]:
         for point in points:
             values = _values(own, Column(kind, point), value)
             known = [v for v in values if v is not None]
-            means.append(statistics.fmean(known) if len(known) == len(own) else None)
+            means.append(_mean(known) if len(known) == len(own) else None)
         if any(mean is not None for mean in means):
             found.append({"method": title, "x": points, "mean": means})
     return found
@@ -213,7 +224,7 @@ def too_small(runs: Runs, columns: Sequence[Column]) -> list[str]:
     """
     found = []
     by_evaluations = any(column.kind == EVALUATIONS for column in columns)
-    whole = [title for title, own in runs.items() if all(run.whole for run in own)]
+    whole = [title for title, own in runs.items() if own and all(run.whole for run in own)]
     if whole and by_evaluations:
         found.append(
             f"No design is trained by itself by {', '.join(whole)}, so that there is nothing to "

@@ -7,7 +7,9 @@ from typing import Any
 
 from blockqnn.contests import standings
 from blockqnn.contests.method_standings import END, EVALUATIONS, SECONDS, Column
+from blockqnn.full_training.settings import TEST
 from blockqnn.listing import counted, number, table
+from blockqnn.measure import ACCURACY, PERPLEXITY, Measure
 from blockqnn.runs.rounds import Round
 from blockqnn.runs.rounds import in_words as rounds_words
 
@@ -39,16 +41,17 @@ def _standings(
     by_method: dict[str, list[dict[str, Any]]] = {}
     for row in judged["rows"]:
         by_method.setdefault(row["method"], []).append(row)
-    lines = [[*(_cell(row) for row in own), title] for title, own in by_method.items()]
+    measure = PERPLEXITY if judged["measure"] == PERPLEXITY.name else ACCURACY
+    lines = [[*(_cell(row, measure) for row in own), title] for title, own in by_method.items()]
     for row in judged["without_search"]:
-        cell = standings.mean_cell(row["mean"], row["std"], None)
+        cell = _mean_cell(row, measure, None)
         lines.append([*[""] * (len(columns) - 1), cell, f"{row['name']}, without a search"])
     seeds = facts["seeds"]
-    spread = (
-        "one search, and so no deviation"
-        if seeds == 1
-        else f"mean +- standard deviation of {seeds} searches"
-    )
+    spread = f"mean +- standard deviation of {seeds} searches"
+    if any(row["found"] < row["searches"] for row in judged["rows"]):
+        spread = f"mean +- standard deviation of those of {seeds} searches that found a design"
+    if seeds == 1:
+        spread = "one search, and so no deviation"
     return "\n".join(
         [
             f"What each method chose by validation, judged by {judged['by']}: {spread}",
@@ -58,10 +61,33 @@ def _standings(
     )
 
 
-def _cell(row: Mapping[str, Any]) -> str:
-    if row["chosen"] == row["searches"]:
-        return standings.mean_cell(row["mean"], row["std"], row["p_holm"])
+def _cell(row: Mapping[str, Any], measure: Measure) -> str:
+    # What the judge does not know is no matter of cost.
+    if row["chosen"] == row["found"]:
+        return _mean_cell(row, measure, row["p_holm"])
     return "too small " if row["kind"] == SECONDS else _NONE
+
+
+def _mean_cell(row: Mapping[str, Any], measure: Measure, p: float | None) -> str:
+    mean, deviation = row["mean"], row["std"]
+    if mean is None:
+        return _NONE
+    spread = None if deviation is None else measure.spread(mean, deviation)
+    return standings.mean_cell(measure.value(mean), spread, p)
+
+
+def _left_out(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of which searches there is nothing to say, and of which choices."""
+    found = {
+        row["method"]: f"{row['method']}: {row['searches'] - row['found']} of "
+        f"{counted(row['searches'], 'search', 'searches')} found no design of the table, and "
+        f"{'is' if row['searches'] - row['found'] == 1 else 'are'} left out."
+        for row in rows
+        if row["found"] < row["searches"]
+    }
+    unknown = dict.fromkeys(row["method"] for row in rows if row["judged"] < row["chosen"])
+    lacking = f"The table does not have all that was chosen by {', '.join(unknown)}: no mean there."
+    return [*found.values(), *([lacking] if unknown else [])]
 
 
 def _costs(facts: Mapping[str, Any]) -> str:
@@ -101,6 +127,12 @@ def _sentences(
             f"Holm's correction for the {counted(comparisons, 'comparison')} of a column"
         )
     found += [f"{sentence}" for sentence in facts["too_small"]]
+    found += _left_out(rows)
+    if any(judged["judged_on"] and TEST not in judged["judged_on"] for judged in facts["judges"]):
+        found.append(
+            "There is no test split: trainings to the end are judged on what searches chose by "
+            "too, unless --judge_flags names other data."
+        )
     if any(column.kind == SECONDS for column in columns):
         found.append(
             "Seconds are those of one device and of the driver: children, supernets, scores, "

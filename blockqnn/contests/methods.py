@@ -15,6 +15,7 @@ from blockqnn.agents.predictor import PredictorConfig
 from blockqnn.agents.registry import AGENTS, AgentConfig
 from blockqnn.contests.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
+from blockqnn.runs.run_directory import SCHEDULE, schedule_length
 
 REFERENCE = "random"
 """Whom all others are tested against."""
@@ -129,13 +130,17 @@ def parse_player(text: str) -> Player:
     return Player(text, None, (*METHODS[name].flags, *(f"--{part}" for part in parts)))
 
 
-def flags_of_agent(config: AgentConfig, batch: int, budget: int) -> tuple[str, ...]:
+def flags_of_agent(
+    config: AgentConfig, batch: int, budget: int, begun: str = ""
+) -> tuple[str, ...]:
     """The flags of `search` by which an agent has certain settings.
 
     Args:
         config: the settings.
         batch: blocks of an iteration.
         budget: evaluations that the schedule is as long as.
+        begun: schedule with which the run of an agent was begun that makes no use of it; the run
+            keeps it, and it grows with the budget. Empty for none.
 
     Returns:
         Flags, so that the run of a contest can be read as that of any search.
@@ -148,7 +153,11 @@ def flags_of_agent(config: AgentConfig, batch: int, budget: int) -> tuple[str, .
     name = next(name for name, entry in AGENTS.items() if entry.settings is type(plain))
     schedule = scaled_schedule(budget, batch)
     pairs = ",".join(f"{epsilon!r}:{count}" for epsilon, count in schedule)
-    found += [f"--agent={name}", f"--epsilon_schedule={pairs}", f"--blocks_per_iteration={batch}"]
+    if begun:
+        last = begun.rpartition(",")[2].partition(":")[0]
+        more = sum(count for _, count in schedule) - schedule_length({SCHEDULE: begun})
+        pairs = f"{begun},{last}:{more}" if more > 0 else begun
+    found += [f"--agent={name}", f"--{SCHEDULE}={pairs}", f"--blocks_per_iteration={batch}"]
     return (*found, f"--exploration={plain.exploration}", *_options(plain))
 
 

@@ -22,7 +22,7 @@ from blockqnn.settings import RunSettings
 FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
-_SCHEDULE = "epsilon_schedule"
+SCHEDULE = "epsilon_schedule"
 _BUDGETS = ("max_blocks", "max_hours")
 _FINALS = "finals"
 _KNOWN_BY_CONTENT = {"dataset": "data", "resize": "data", "table": "table"}
@@ -186,7 +186,10 @@ def known_by_content(facts: Mapping[str, Any]) -> set[str]:
 
 
 def check_same_search(
-    before: Mapping[str, Any], now: Mapping[str, Any], run_dir: pathlib.Path
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    run_dir: pathlib.Path,
+    flag: str = "--run_dir",
 ) -> None:
     """Refuses to go on with a run under flags that make it another search.
 
@@ -197,22 +200,23 @@ def check_same_search(
         before: the flags of the run.
         now: the flags given.
         run_dir: for the message.
+        flag: that names another directory, for the message.
 
     Raises:
         UserError: naming the first flag that differs.
     """
     for name, value in now.items():
         old = flag_then(before, name, value)
-        if old == value or name == _FINALS or (name == _SCHEDULE and _extends(old, value)):
+        if old == value or name == _FINALS or (name == SCHEDULE and _extends(old, value)):
             continue
         # A run without a budget may get one.
         if name in _BUDGETS and (float(value) > float(old) or float(old) == 0):
             continue
-        more = " or one that begins like it and goes on" if name == _SCHEDULE else ""
+        more = " or one that begins like it and goes on" if name == SCHEDULE else ""
         more = " or a larger one" if name in _BUDGETS else more
         raise UserError(
             f"The run in {run_dir} was begun with --{name}={old}; given is --{name}={value}. "
-            f"Give the old value{more} to continue it, or another --run_dir to begin anew."
+            f"Give the old value{more} to continue it, or another {flag} to begin anew."
         )
 
 
@@ -242,7 +246,7 @@ def schedule_length(flags: Mapping[str, str]) -> int:
     try:
         if any(float(flags.get(name, "0")) for name in _BUDGETS):
             return 0
-        return len(_expand(flags[_SCHEDULE]))
+        return len(_expand(flags[SCHEDULE]))
     except (KeyError, ValueError, OverflowError, MemoryError):
         return 0
 

@@ -40,6 +40,12 @@ def ground(blockqnn):
     return blockqnn
 
 
+def shrink(table):
+    """Leaves one design in a table."""
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], lines[-1]]))
+
+
 def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     methods = f"--methods=random,evolution,one_shot{SMALL},few_shot{SMALL}"
     flags = (*BASE, methods, "--budgets=10,20", "--seeds=2")
@@ -80,6 +86,19 @@ def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     (ground.directory / "own.flags").write_text(FLAGS + "--supernet_rate=0.5\n")
     status, _, err = ground(*flags)
     assert status == 2 and "begun with --supernet_rate=0.05; given is --supernet_rate=0.5" in err
+    assert "or another --out_dir to begin anew" in err
+
+
+@pytest.mark.filterwarnings("error:No artists")
+def test_where_no_search_finds_a_design_of_the_table_that_is_said(ground):
+    shrink(ground.directory / "t.csv")
+    flags = (*BASE, "--methods=random,local_search", "--budgets=1", "--seeds=2")
+    status, out, err = ground(*flags, "--out=curves.svg")
+    assert status == 1, err
+    assert "local_search: 2 of 2 searches found no design of the table, and are left out" in out
+    status, out, _ = ground(*flags, "--format=json")
+    (judged,) = json.loads(out)["judges"]
+    assert (status, {row["mean"] for row in judged["rows"]}) == (1, {None})
 
 
 def test_every_agent_goes_on_with_what_it_began(ground):
@@ -92,6 +111,33 @@ def test_every_agent_goes_on_with_what_it_began(ground):
     status, again, err = ground(*flags)
     assert (status, err.count("searching ...")) == (0, 0), err
     assert again == first
+
+
+def test_a_contest_goes_on_to_a_larger_budget_unless_settings_follow_from_it(ground):
+    shrink(ground.directory / "t.csv")
+
+    def played(methods, budgets, *more):
+        flags = ("--evaluator=dry", "--seeds=1", f"--methods={methods}", f"--budgets={budgets}")
+        return ground(*BASE, *flags, *more)
+
+    def suggested(out_dir):
+        runs = sorted((ground.directory / out_dir / "runs").iterdir())
+        return {run.name: [(t.code, t.reward) for t in read_run(run).trials] for run in runs}
+
+    assert played("random,evolution", 4)[0] == 0
+    begun = suggested("out")
+    status, _, err = played("random,evolution", "4,12")
+    assert (status, err.count("searching ...")) == (0, 2), err
+    assert played("random,evolution", "4,12", "--out_dir=fresh")[0] == 0
+    assert begun != suggested("out") == suggested("fresh")
+    status, _, err = played("random,evolution", 4)
+    assert (status, err.count("searching ...")) == (0, 0), err
+    assert played("q_learning", 4)[0] == 0
+    # In a directory of its own the first method would have begun.
+    status, _, err = played("local_search,q_learning", 12)
+    assert (status, err.count("searching ...")) == (2, 0)
+    assert "The contest in out was begun with --budgets=4, and the settings of q_learning" in err
+    assert "given is --budgets=12. Give the old budget, or another --out_dir." in err
 
 
 @pytest.mark.long
@@ -139,6 +185,24 @@ def test_what_was_chosen_is_trained_to_the_end_on_images_that_no_search_saw(grou
 
 
 @pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--notest", "--judge_flags has --notest"),
+        ("--top=2", "--judge_flags has --top"),
+        ("residual", "--judge_flags has 'residual'"),
+        ("--epoch=3", "epoch"),
+    ],
+)
+def test_flags_by_which_no_training_can_judge_are_refused_before_a_search(ground, line, words):
+    (ground.directory / "judge.flags").write_text(f"{line}\n")
+    flags = (*BASE, "--methods=random", "--evaluator=train", "--judge=both")
+    status, out, err = ground(*flags, "--judge_flags=judge.flags")
+    assert (status, out) == (2, "")
+    assert words in err
+    assert not (ground.directory / "out").exists()
+
+
+@pytest.mark.parametrize(
     ("more", "words"),
     [
         (("--methods=nobody",), "--methods has 'nobody'"),
@@ -148,6 +212,11 @@ def test_what_was_chosen_is_trained_to_the_end_on_images_that_no_search_saw(grou
         (("--methods=random", "--seconds=0"), "positive numbers with commas"),
         (("--methods=random", "--judge=train"), "they are judged by it too"),
         (("--methods=random", "--finals=2:3"), "agents train nothing"),
+        (
+            ("--methods=random", "--evaluator=train", "--finals=2:2,3:1"),
+            "--finals has 2 blocks in round 1 and 3, which are more, in round 2",
+        ),
+        (("--methods=random", "--target=50"), "--target is about a contest of agents"),
         (("--methods=random", "--table="), "--evaluator=table needs --table"),
         (("--methods=random", "--evaluator=dry", "--table="), "makes accuracies up"),
         (("--methods=random", "--evaluator=train", "--judge=both", "--table="), "needs --table"),

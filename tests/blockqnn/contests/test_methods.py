@@ -4,13 +4,15 @@ import dataclasses
 import io
 import json
 import math
+import subprocess
+import types
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.agents.registry import AGENTS
-from blockqnn.contests.judges import LARGEST, RANDOM, TableJudge, rivals_of
+from blockqnn.contests.judges import LARGEST, RANDOM, TableJudge, TrainingJudge, rivals_of
 from blockqnn.contests.metered import (
     CHILD,
     DRIVER,
@@ -21,7 +23,8 @@ from blockqnn.contests.metered import (
     by_kind,
     read_spent,
 )
-from blockqnn.contests.method_play import Goal, Relay
+from blockqnn.contests.method_begun import check_begun
+from blockqnn.contests.method_play import BUDGET, Goal, Relay, end
 from blockqnn.contests.method_runs import FINALS, Choice, MethodRun, Step, directory_of
 from blockqnn.contests.method_standings import (
     Column,
@@ -32,13 +35,17 @@ from blockqnn.contests.method_standings import (
     rows,
     too_small,
 )
+from blockqnn.contests.method_words import in_words
 from blockqnn.contests.methods import METHODS, flags_of_agent, parse_player
 from blockqnn.contests.shared_banks import BankSharingExecutor, bank_digest
 from blockqnn.errors import UserError
 from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.flags.search import parse
 from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import code_of
+from blockqnn.networks.spaces.registry import code_of, design_of
+from blockqnn.networks.spaces.registry import parse as parse_code
+from blockqnn.runs.rounds import Round
+from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.shared_work import BankEpoch
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.trial import Job, Outcome, Status, Trial
@@ -94,7 +101,7 @@ def test_finals_cost_and_their_winner_counts_at_the_end_alone():
 def test_rows_by_hand():
     columns = columns_of([2], [20, 40])
     assert [c.title for c in columns] == ["2 evaluations", "20 s", "40 s", "at its end"]
-    found = rows(RUNS, columns, lambda chosen: chosen.judged, "random")
+    found = rows(RUNS, 2, columns, lambda chosen: chosen.judged, "random")
     by = {(row["method"], row["kind"], row["amount"]): row for row in found}
     row = by["random", "evaluations", 2]
     assert (row["mean"], row["std"], row["chosen"]) == (83, pytest.approx(math.sqrt(18)), 2)
@@ -108,6 +115,36 @@ def test_rows_by_hand():
     # At the end costs differ, so that nothing is tested.
     assert by["one_shot", "end", 0]["p"] is None
     assert by["random", "seconds", 40]["p"] is None
+
+
+def test_searches_that_found_nothing_are_left_out_and_counted():
+    nothing = {"evolution": []}
+    columns = columns_of([2], [])
+    found = rows(RUNS | nothing, 3, columns, lambda chosen: chosen.judged, "random")
+    by = {(row["method"], row["kind"]): row for row in found}
+    counts = ("searches", "found", "chosen", "judged", "mean", "p")
+    assert [by["random", "evaluations"][name] for name in counts] == [3, 2, 2, 2, 83, None]
+    assert [by["evolution", "end"][name] for name in counts] == [3, 0, 0, 0, None, None]
+    (none,) = costs(nothing)
+    assert (none["seconds"], none["evaluations"], none["kinds"]) == (None, None, {})
+    assert too_small(nothing, columns) == []
+    curved = curves(RUNS | nothing, lambda chosen: chosen.judged, "evaluations")
+    assert [curve["method"] for curve in curved] == ["random"]
+    shown = in_words(facts_of(rows=found), columns, ())
+    assert "random: 1 of 3 searches found no design of the table, and is left out." in shown
+    assert "evolution: 3 of 3 searches found no design of the table, and are left out." in shown
+    assert "deviation of those of 2 searches that found a design" in shown
+
+
+def test_what_the_table_does_not_have_is_not_called_too_small():
+    column = columns_of([], [40])[:1]
+    found = rows(RUNS, 2, column, lambda chosen: 91 if chosen.judged == 91 else None, "random")
+    (random, one_shot) = found
+    assert (random["chosen"], random["judged"], random["mean"]) == (2, 0, None)
+    assert (one_shot["chosen"], one_shot["judged"], one_shot["mean"]) == (2, 1, None)
+    shown = in_words(facts_of(rows=found), column, ())
+    assert "too small" not in shown and "left out" not in shown
+    assert "does not have all that was chosen by random, one_shot: no mean there." in shown
 
 
 def test_what_is_too_small_is_said():
@@ -165,6 +202,73 @@ def test_a_table_judges_and_says_what_needs_no_search(tmp_path):
     assert judge.without_search([]) == {RANDOM: [40, 70], LARGEST: [70]}
 
 
+CELL = "|skip_connect~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
+
+
+def training_judge(directory, result):
+    """A judge whose only training has ended with a result."""
+    place = directory / f"{design_of(parse_code(CELL)).hash}-0"
+    place.mkdir()
+    (place / "result.json").write_text(json.dumps(result))
+    return TrainingJudge(directory, 1, (), io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("result", "kept", "words"),
+    [
+        ({"test": {"error": 30.0}}, 70, "accuracy on the test images in percent"),
+        (
+            {"judged_on": "held_out", "held_out": {"error": 40.0}, "validation": {"error": 1.0}},
+            60,
+            "accuracy on held-out images in percent",
+        ),
+        (
+            {"judged_on": "validation", "validation": {"error": 55.0}},
+            45,
+            "accuracy on the validation images in percent",
+        ),
+        ({"test": {"perplexity": 8.0}}, 12.5, "perplexity on the test words"),
+    ],
+)
+def test_a_training_judges_by_what_it_was_judged_on_and_says_so(tmp_path, result, kept, words):
+    judge, chosen = training_judge(tmp_path, result), Choice(CELL, 1.0)
+    judge.train([chosen])
+    assert judge.of(chosen) == kept
+    assert judge.words == f"{words}, trained by itself to the end"
+    assert judge.judged_on == (result.get("judged_on", "test"),)
+
+
+def test_a_training_that_was_measured_on_nothing_is_no_judge(tmp_path, monkeypatch):
+    judge = training_judge(tmp_path, {"judged_on": "nothing"})
+    done = subprocess.CompletedProcess((), 0)
+    monkeypatch.setattr(subprocess, "run", lambda words, **how: done)
+    with pytest.raises(UserError, match="was measured on nothing"):
+        judge.train([Choice(CELL, 1.0)])
+
+
+def facts_of(**judged):
+    """What a contest shows of `RUNS` after two evaluations, with one judge."""
+    found = rows(RUNS, 2, columns_of([2], []), lambda chosen: chosen.judged, "random")
+    usual = {"by": "a judge", "measure": "accuracy", "judged_on": [], "without_search": []}
+    return {
+        "judges": [usual | {"rows": found} | judged],
+        "reference": "random",
+        "seeds": 2,
+        "costs": costs(RUNS),
+        "too_small": [],
+    }
+
+
+def test_people_read_perplexity_of_texts_and_whether_searches_have_seen_what_judges():
+    shown = in_words(facts_of(measure="perplexity", judged_on=["test"]), columns_of([2], []), ())
+    # The mean that is kept is 83, and its deviation the root of 18.
+    assert "1.20 +- 0.06" in shown and "83.00" not in shown
+    assert "There is no test split" not in shown
+    shown = in_words(facts_of(judged_on=["held_out"]), columns_of([2], []), ())
+    assert "83.00 +- 4.24" in shown
+    assert "There is no test split: trainings to the end are judged on what searches chose" in shown
+
+
 @pytest.mark.parametrize("name", AGENTS)
 def test_the_run_of_an_agent_has_the_flags_that_it_played_with(name, tmp_path):
     base = ["--preset=ground_digits", "--evaluator=dry", f"--run_dir={tmp_path}"]
@@ -201,6 +305,45 @@ def test_wrong_methods_are_refused(text, words):
     with pytest.raises(UserError) as refused:
         parse_player(text)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("title", "facts", "ended", "words"),
+    [
+        ("q_learning", {BUDGET: 8}, None, "begun with --budgets=8, and the settings of q_learning"),
+        ("q_learning", {BUDGET: 0}, None, "begun with --seconds alone, and the settings"),
+        ("q_learning", {}, 8, "begun with --budgets=8, and the settings of q_learning follow"),
+        (
+            "random",
+            {BUDGET: 8, "finals": {"rounds": "2:1"}},
+            None,
+            "--budgets=8, after which random has played finals; given is --budgets=16",
+        ),
+        # What has ended without finals would be shown as if it had them, and the reverse.
+        ("enas", {}, 16, "was begun with --finals=off; given is --finals=2:1. Give the old"),
+        ("enas", {"finals": {"rounds": "3:1"}}, None, "was begun with --finals=3:1; given"),
+        # Of an earlier version, and killed: its budget is nowhere.
+        ("q_learning", {}, None, "Give the old value or one that begins like it and goes on to"),
+        ("random", {BUDGET: 8}, None, "or another --out_dir to begin anew"),
+    ],
+)
+def test_another_search_than_the_directory_holds_is_refused(tmp_path, title, facts, ended, words):
+    store = Store.create_or_open(tmp_path / FILE_NAME)
+    store.set_facts({"flags": {"epsilon_schedule": "1.0:2"}, **facts})
+    store.close()
+    run = types.SimpleNamespace(run_dir=tmp_path, flag_values={"epsilon_schedule": "0.5:2"})
+    if ended is not None:
+        end(run, Goal(ended, 0.0))
+    with pytest.raises(UserError) as refused:
+        check_begun(parse_player(title), run, 16, (Round(2, 1),), tmp_path)
+    assert words in str(refused.value) and "--run_dir" not in str(refused.value)
+
+
+def test_the_schedule_of_an_agent_without_use_for_it_grows():
+    config = parse_player("random").contestant.config(8)
+    flags = flags_of_agent(config, 2, 40, "1.0:2,0.5:3")
+    assert "--epsilon_schedule=1.0:2,0.5:3,0.5:15" in flags
+    assert "--epsilon_schedule=1.0:30" in flags_of_agent(config, 2, 40, "1.0:30")
 
 
 class Scripted:
