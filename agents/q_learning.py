@@ -262,25 +262,17 @@ class QLearning(Pacing):
 
     def _remember(self, episodes: Sequence[Episode]) -> None:
         for episode in episodes:
-            if path := self._path(episode.actions):
-                self._memory.append(Memory(path, float(episode.reward)))
+            # No decisions write a published cell with a list of its outputs behind its end.
+            if any(map(self._space.is_end, episode.actions[:-1])):
+                continue
+            path, state = [], self._space.start
+            for action in episode.actions:
+                row = self._row(state)
+                path.append((state, row, row.position(action)))
+                state = action
+            self._memory.append(Memory(path, float(episode.reward)))
         if self._config.replay_capacity:
             del self._memory[: -self._config.replay_capacity]
-
-    def _path(self, actions: Sequence[Action]) -> list[tuple[Action, Row, int]]:
-        """The states of an episode with what was done in each.
-
-        Nothing where it goes on behind its end, as a published cell with a list of its outputs:
-        no decisions write that, and from it nothing is learned.
-        """
-        if any(map(self._space.is_end, actions[:-1])):
-            return []
-        path, state = [], self._space.start
-        for action in actions:
-            row = self._row(state)
-            path.append((state, row, row.position(action)))
-            state = action
-        return path
 
     def _learn(self, memory: Memory) -> None:
         """Learns from an episode, from its last action back to its first."""

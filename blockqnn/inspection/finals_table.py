@@ -68,9 +68,21 @@ def finals_heading(run: RunRecord) -> str:
     )
 
 
+def failed_trainings(finals: Finals) -> int:
+    """How many trainings failed, of the blocks that entered each round.
+
+    Those of blocks that were among the best of a smaller search count no more.
+    """
+    return sum(
+        len(finals.result(place, trial).reasons)
+        for place in range(1, finals.under_way + 1)
+        for trial in finals.entered(place)
+    )
+
+
 def failed_words(finals: Finals) -> str:
     """How many trainings of finals failed, in a sentence; empty where none did."""
-    if not (failed := finals.failed):
+    if not (failed := failed_trainings(finals)):
         return ""
     return f"{counted(failed, 'training')} failed, which count{'s' * (failed == 1)} as guessing."
 

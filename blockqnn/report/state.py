@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blockqnn.inspection.finals_table import failed_trainings
 from blockqnn.invocation import command
 from blockqnn.listing import counted, duration
 from blockqnn.report.findings import planned_iterations
@@ -57,7 +58,7 @@ def search_state(run: RunRecord, now: float | None = None) -> dict[str, Any]:
         "seen": now,
     }
     if in_finals and run.finals:
-        found["failed"] = run.finals.failed
+        found["failed"] = failed_trainings(run.finals)
     if name in (RUNNING, IN_FINALS) and status is not None:
         children = _children(status, now)
         found["workers"] = _tally(status)

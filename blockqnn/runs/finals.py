@@ -223,18 +223,6 @@ class Finals:
         return before[: self.plan.rounds[place - 1].blocks]
 
     @property
-    def failed(self) -> int:
-        """Trainings that failed, of the blocks that entered each round.
-
-        Those of blocks that were among the best of a smaller search count no more.
-        """
-        return sum(
-            len(self.result(place, trial).reasons)
-            for place in range(1, self.under_way + 1)
-            for trial in self.entered(place)
-        )
-
-    @property
     def ended(self) -> bool:
         """Whether all rounds have."""
         return len(self.orders) == len(self.plan.rounds)

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import math
-import subprocess
 import types
 
 import pytest
@@ -12,12 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockqnn.agents.registry import AGENTS
-from blockqnn.contests.judges import LARGEST, RANDOM, TableJudge, TrainingJudge, rivals_of
 from blockqnn.contests.metered import (
     CHILD,
     DRIVER,
     SCORE,
-    SUPERNET,
     MeteredExecutor,
     Spent,
     by_kind,
@@ -25,7 +22,7 @@ from blockqnn.contests.metered import (
 )
 from blockqnn.contests.method_begun import check_begun
 from blockqnn.contests.method_play import BUDGET, Goal, Relay, end
-from blockqnn.contests.method_runs import FINALS, Choice, MethodRun, Step, directory_of
+from blockqnn.contests.method_runs import directory_of
 from blockqnn.contests.method_standings import (
     Column,
     columns_of,
@@ -39,46 +36,15 @@ from blockqnn.contests.method_words import in_words
 from blockqnn.contests.methods import METHODS, flags_of_agent, parse_player
 from blockqnn.contests.shared_banks import BankSharingExecutor, bank_digest
 from blockqnn.errors import UserError
-from blockqnn.evaluation.table import AccuracyTable
 from blockqnn.flags.search import parse
-from blockqnn.networks.layout import Layout
-from blockqnn.networks.spaces.registry import code_of, design_of
-from blockqnn.networks.spaces.registry import parse as parse_code
+from blockqnn.networks.spaces.registry import code_of
 from blockqnn.runs.rounds import Round
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.shared_work import BankEpoch
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.trial import Job, Outcome, Status, Trial
+from tests.blockqnn.contests.runs_by_hand import RUNS, agent_run, facts_of, whole_run
 from tests.blockqnn.small_searches import CONV3, search_settings
-
-
-def choice(judged, reference="run#1"):
-    return Choice("code", 50.0, reference, judged)
-
-
-def agent_run(title, seed, *steps, finals=0.0):
-    """Steps are seconds, rewards and judged accuracies."""
-    found = tuple(
-        Step(n, seconds, reward, choice(judged, f"{title}#{n}"), parameters=n % 2)
-        for n, (seconds, reward, judged) in enumerate(steps, start=1)
-    )
-    last = max(found, key=lambda step: step.reward).choice
-    cost = {CHILD: found[-1].seconds, FINALS: finals}
-    return MethodRun(title, seed, found, len(found), last, last, cost, 0.0, False)
-
-
-def whole_run(title, seed, seconds, judged, final=None):
-    last = choice(final or judged, f"{title}#9")
-    return MethodRun(title, seed, (), 0, last, choice(judged), {SUPERNET: seconds}, 3.0, True)
-
-
-RUNS = {
-    "random": [
-        agent_run("random", 0, (10, 60, 80), (20, 50, 99), (30, 70, 82)),
-        agent_run("random", 1, (12, 60, 84), (22, 65, 86), (33, 64, 99)),
-    ],
-    "one_shot": [whole_run("one_shot", 0, 25, 90), whole_run("one_shot", 1, 15, 91)],
-}
 
 
 def test_a_method_is_judged_by_what_it_chose_and_not_by_the_best_that_it_saw():
@@ -180,93 +146,6 @@ def test_holm_is_between_none_and_bonferroni(ps):
     assert all(p <= h <= min(1, len(ps) * p) + 1e-12 for p, h in zip(ps, found, strict=True))
     order = sorted(range(len(ps)), key=ps.__getitem__)
     assert [found[i] for i in order] == sorted(found)
-
-
-def test_random_search_says_what_a_random_choice_and_the_largest_design_are():
-    found = rivals_of([run for own in RUNS.values() for run in own])
-    assert [c.reference for c in found[RANDOM]] == ["random#1", "random#1"]
-    # Of equally many parameters the first: those of odd numbers have one, the others none.
-    assert [c.reference for c in found[LARGEST]] == ["random#1", "random#1"]
-    assert rivals_of(RUNS["one_shot"]) == {}
-
-
-def test_a_table_judges_and_says_what_needs_no_search(tmp_path):
-    small, large = "|skip_connect~0|", "|nor_conv_3x3~0|"
-    rest = "+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
-    path = tmp_path / "t.csv"
-    path.write_text(f"arch_str,late\n{small}{rest},40\n{large}{rest},70\n")
-    judge = TableJudge(AccuracyTable(str(path), ("late",)), 0, Layout("nasbench201", (4, 8), 1))
-    assert judge.of(Choice(f"{large}{rest}", 1.0)) == 70
-    assert judge.of(Choice(f"|nor_conv_1x1~0|{rest}", 1.0)) is None
-    assert judge.of(choice(33.0)) == 33.0
-    assert judge.without_search([]) == {RANDOM: [40, 70], LARGEST: [70]}
-
-
-CELL = "|skip_connect~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
-
-
-def training_judge(directory, result):
-    """A judge whose only training has ended with a result."""
-    place = directory / f"{design_of(parse_code(CELL)).hash}-0"
-    place.mkdir()
-    (place / "result.json").write_text(json.dumps(result))
-    return TrainingJudge(directory, 1, (), io.StringIO())
-
-
-@pytest.mark.parametrize(
-    ("result", "kept", "words"),
-    [
-        ({"test": {"error": 30.0}}, 70, "accuracy on the test images in percent"),
-        (
-            {"judged_on": "held_out", "held_out": {"error": 40.0}, "validation": {"error": 1.0}},
-            60,
-            "accuracy on held-out images in percent",
-        ),
-        (
-            {"judged_on": "validation", "validation": {"error": 55.0}},
-            45,
-            "accuracy on the validation images in percent",
-        ),
-        ({"test": {"perplexity": 8.0}}, 12.5, "perplexity on the test words"),
-    ],
-)
-def test_a_training_judges_by_what_it_was_judged_on_and_says_so(tmp_path, result, kept, words):
-    judge, chosen = training_judge(tmp_path, result), Choice(CELL, 1.0)
-    judge.train([chosen])
-    assert judge.of(chosen) == kept
-    assert judge.words == f"{words}, trained by itself to the end"
-    assert judge.judged_on == (result.get("judged_on", "test"),)
-
-
-def test_a_training_that_was_measured_on_nothing_is_no_judge(tmp_path, monkeypatch):
-    judge = training_judge(tmp_path, {"judged_on": "nothing"})
-    done = subprocess.CompletedProcess((), 0)
-    monkeypatch.setattr(subprocess, "run", lambda words, **how: done)
-    with pytest.raises(UserError, match="was measured on nothing"):
-        judge.train([Choice(CELL, 1.0)])
-
-
-def facts_of(**judged):
-    """What a contest shows of `RUNS` after two evaluations, with one judge."""
-    found = rows(RUNS, 2, columns_of([2], []), lambda chosen: chosen.judged, "random")
-    usual = {"by": "a judge", "measure": "accuracy", "judged_on": [], "without_search": []}
-    return {
-        "judges": [usual | {"rows": found} | judged],
-        "reference": "random",
-        "seeds": 2,
-        "costs": costs(RUNS),
-        "too_small": [],
-    }
-
-
-def test_people_read_perplexity_of_texts_and_whether_searches_have_seen_what_judges():
-    shown = in_words(facts_of(measure="perplexity", judged_on=["test"]), columns_of([2], []), ())
-    # The mean that is kept is 83, and its deviation the root of 18.
-    assert "1.20 +- 0.06" in shown and "83.00" not in shown
-    assert "There is no test split" not in shown
-    shown = in_words(facts_of(judged_on=["held_out"]), columns_of([2], []), ())
-    assert "83.00 +- 4.24" in shown
-    assert "There is no test split: trainings to the end are judged on what searches chose" in shown
 
 
 @pytest.mark.parametrize("name", AGENTS)

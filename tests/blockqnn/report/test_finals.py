@@ -11,6 +11,7 @@ import pytest
 
 from blockqnn.__main__ import main
 from blockqnn.calibration.early_pick import correlation_facts, pick_words, points_behind
+from blockqnn.inspection.finals_table import failed_trainings
 from blockqnn.measure import PERPLEXITY
 from blockqnn.report.csv_file import csv_text
 from blockqnn.report.data import summary
@@ -144,7 +145,7 @@ def test_failures_of_blocks_that_entered_no_more_count_no_more():
     # Of a search that was smaller, whose best blocks entered then.
     gone = [training(1, 4, 1, 0, "no memory"), training(2, 3, 1, 0, "no memory")]
     run = record([*first_round(), *second_round(), *gone])
-    assert run.finals.failed == 0
+    assert failed_trainings(run.finals) == 0
     assert not any("failed" in words for words in finals_of(run)["sentences"])
 
 
