@@ -1,6 +1,7 @@
 """A search for recurrent cells from its command line to an exported model, and what is refused."""
 
 import json
+import re
 
 import pytest
 
@@ -33,7 +34,8 @@ def run(blockqnn):
 
 
 def test_a_search_trains_language_models_and_everything_follows_from_it(blockqnn, run):
-    assert "vocabulary of 60; 64,856 words to train on" in run
+    # How many depends on the version of Python, whose language reference is the text.
+    assert re.search(r"vocabulary of 60; \d\d,\d{3} words to train on", run)
     assert "language models with 1 recurrent cell of 6 numbers; 1 epoch in batches of 8" in run
     assert "perplexity" in run and "accuracy" not in run
     rows = [row for row in run.splitlines() if " darts_cell " in row]
