@@ -9,6 +9,7 @@ import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+from blockqnn.contests.passing_executor import PassingExecutor
 from blockqnn.errors import UserError
 from blockqnn.trial import Job, Outcome
 from blockqnn.workers.contract import Executor
@@ -67,7 +68,7 @@ def kind_of(job: Job) -> str:
     return SCORE if job.bank else CHILD
 
 
-class MeteredExecutor:
+class MeteredExecutor(PassingExecutor):
     """An executor that writes down what each job has cost, in a line of a file."""
 
     def __init__(
@@ -83,19 +84,10 @@ class MeteredExecutor:
             path: of the file, to which lines are added.
             now: seconds of a processor that this process has taken.
         """
-        self._executor, self._path, self._now = executor, path, now
+        super().__init__(executor)
+        self._path, self._now = path, now
         self._jobs: dict[int, collections.deque[Job]] = {}
         self._driver, self._since = 0.0, now()
-
-    @property
-    def slots(self) -> int:
-        """See `Executor.slots`."""
-        return self._executor.slots
-
-    @property
-    def room(self) -> int:
-        """See `Executor.room`."""
-        return self._executor.room
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
@@ -115,10 +107,6 @@ class MeteredExecutor:
         found = self._executor.next_outcome_or_room()
         self._since = self._now()
         return None if found is None else self._kept(*found)
-
-    def close(self) -> None:
-        """See `Executor.close`."""
-        self._executor.close()
 
     def _pause(self) -> None:
         # What is evaluated in this process is the device's, not the driver's.

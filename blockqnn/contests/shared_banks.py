@@ -9,7 +9,7 @@ import os
 import pathlib
 import shutil
 
-from blockqnn.contests.known_outcomes import KnowingExecutor
+from blockqnn.contests.passing_executor import KnowingExecutor
 from blockqnn.searching.supernet_paths import WHOLE
 from blockqnn.settings import SearchSettings
 from blockqnn.supernet_settings import BY_AGENT

@@ -8,7 +8,7 @@ import json
 import pathlib
 import sqlite3
 
-from blockqnn.contests.known_outcomes import KnowingExecutor
+from blockqnn.contests.passing_executor import KnowingExecutor
 from blockqnn.errors import UserError
 from blockqnn.settings import STEPS, UNCHANGED, DataSettings, SearchSettings
 from blockqnn.supernet_settings import ADAM

@@ -1,4 +1,4 @@
-"""An executor between a search and its workers, which knows some outcomes already."""
+"""Executors that stand between a search and its workers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from blockqnn.trial import Job, Outcome
 from blockqnn.workers.contract import Executor
 
 
-class KnowingExecutor(abc.ABC):
-    """An executor that answers some jobs itself, and may keep what comes of the others."""
+class PassingExecutor:
+    """An executor that passes on what it does not do itself."""
 
     def __init__(self, executor: Executor):
-        """Knows nothing yet.
+        """Begins.
 
         Args:
-            executor: that does what is not known.
+            executor: that does the work.
         """
         self._executor = executor
-        self._known: collections.deque[tuple[int, Outcome]] = collections.deque()
 
     @property
     def slots(self) -> int:
@@ -30,6 +29,23 @@ class KnowingExecutor(abc.ABC):
     def room(self) -> int:
         """See `Executor.room`."""
         return self._executor.room
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._executor.close()
+
+
+class KnowingExecutor(PassingExecutor, abc.ABC):
+    """An executor that answers some jobs itself, and may keep what comes of the others."""
+
+    def __init__(self, executor: Executor):
+        """Knows nothing yet.
+
+        Args:
+            executor: that does what is not known.
+        """
+        super().__init__(executor)
+        self._known: collections.deque[tuple[int, Outcome]] = collections.deque()
 
     @abc.abstractmethod
     def submit(self, job: Job) -> None:
@@ -51,7 +67,3 @@ class KnowingExecutor(abc.ABC):
             return self._known.popleft()
         ended = self._executor.next_outcome_or_room()
         return None if ended is None else self._kept(*ended)
-
-    def close(self) -> None:
-        """See `Executor.close`."""
-        self._executor.close()
