@@ -8,6 +8,8 @@ import pathlib
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
+
 from blockqnn.data.datasets import contents, digest
 from blockqnn.data.text_source import TEST, TextSource, text_parts
 from blockqnn.errors import FAILED, INTERRUPTED, UserError
@@ -65,8 +67,7 @@ def train_words(settings: WordsTrainSettings, stream: TextIO) -> int:
         # What has ended may be another training, whose figures are not to be taken for these.
         _begun(settings)
     else:
-        with opened(settings.out_dir):
-            status = _train(settings, stream)
+        status = _train(settings, stream)
         if status:
             return status
         result = read_result(settings.out_dir)
@@ -110,18 +111,24 @@ def in_words(result: dict[str, Any], out_dir: pathlib.Path) -> str:
 
 def _train(settings: WordsTrainSettings, stream: TextIO) -> int:
     # JAX is slow to import, and a wrong word on the command line is found without it.
-    from blockqnn.children.compilation import begin_cache
-    from blockqnn.children.language_file import write_model
-    from blockqnn.children.language_training import (
-        Progress,
-        compile_model,
-        require_words,
-        train_model,
-    )
-    from blockqnn.children.training import TrainingError
+    from blockqnn.children.language_training import require_words
 
     train, validation = text_parts(settings.data)
     require_words(settings.recipe, len(train), len(validation))
+    # Only now is a directory made: what is refused leaves none.
+    with opened(settings.out_dir):
+        return _go_on(settings, train, validation, stream)
+
+
+def _go_on(
+    settings: WordsTrainSettings, train: np.ndarray, validation: np.ndarray, stream: TextIO
+) -> int:
+    """Trains from where the directory is, which nobody else holds; the exit status."""
+    from blockqnn.children.compilation import begin_cache
+    from blockqnn.children.language_file import write_model
+    from blockqnn.children.language_training import Progress, compile_model, train_model
+    from blockqnn.children.training import TrainingError
+
     facts, state = _begun(settings)
     before = None
     if state is not None:

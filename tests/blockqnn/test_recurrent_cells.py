@@ -74,6 +74,9 @@ def test_a_search_trains_language_models_and_everything_follows_from_it(blockqnn
     assert json.loads(out)["perplexity"] == pytest.approx(result["test"]["perplexity"], rel=1e-4)
     # A training that was cut off ends where one ends that was not.
     whole = [word.replace("=trained", "=whole") for word in train]
+    status, out, err = blockqnn(*whole, "--train_examples=100")
+    assert status == 2 and "The training text has 100 words" in err
+    assert not (blockqnn.directory / "whole").exists(), "what is refused leaves nothing"
     with opened(blockqnn.directory / "whole"):
         status, out, err = blockqnn(*whole)
         assert status == 2 and "Another process trains in" in err
