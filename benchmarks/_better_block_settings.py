@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from blockqnn.networks.layout import Layout
+from blockqnn.networks.layout import CELLS, CIFAR, WHOLE, Layout
 from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.registry import published, write
 
@@ -20,6 +20,34 @@ PICKED = {
     "3x3, max pooling": "[(1,1,3,0,0),(2,2,3,1,0),(3,7,0,0,0)]",
 }
 """What a person would take without a search."""
+
+CELLS_PICKED = {name: write(published()[name]) for name in ("nasnet-a", "darts-v2")}
+"""The same among cells that read the two before them."""
+
+BLOCKS = "nsc"
+"""The space of blocks, which is searched if no other is named."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stacking:
+    """How what is found in a space becomes a network.
+
+    Attributes:
+        kind: of the layout.
+        stages: how many of the setting's filters it has; 0 for all of them.
+    """
+
+    kind: str
+    stages: int = 0
+
+
+SPACES = {
+    BLOCKS: Stacking(CIFAR),
+    "nasnet": Stacking(CELLS),
+    "darts": Stacking(CELLS),
+    "nas": Stacking(WHOLE, 1),
+}
+"""Spaces that can be searched here, by name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +76,12 @@ class Setting:
     train: tuple[str, ...]
     epochs: int
 
-    def layout(self) -> Layout:
-        """What a block stands in before it is brought to size."""
+    def layout(self, space: str) -> Layout:
+        """What a block, a cell or a network of a space stands in before it is brought to size."""
+        stacking = SPACES[space]
         return Layout(
-            filters=self.filters,
+            kind=stacking.kind,
+            filters=self.filters[: stacking.stages or None],
             repeats=1,
             height=self.side,
             width=self.side,

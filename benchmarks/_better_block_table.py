@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from scipy.stats import ttest_ind, ttest_rel
 
+from benchmarks._better_block_settings import CELLS_PICKED, PICKED
 from benchmarks._better_block_steps import Entry, Ledger
 from blockqnn.listing import table
+from blockqnn.settings import ONE_CYCLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +55,37 @@ class Trained:
         """On the test images, in percent."""
         assert self.entry.result is not None
         return float(self.entry.result["error"])
+
+
+def chosen(ledger: Ledger, early: bool) -> list[Chosen]:
+    """What stands in the table: what a person would pick, and what searches found.
+
+    Args:
+        ledger: of what is done.
+        early: whether the best by reward of each search is wanted, too.
+
+    Returns:
+        The blocks, cells and networks.
+    """
+    found = [Chosen(title, code, "") for title, code in (PICKED | CELLS_PICKED).items()]
+    for step, entry in ledger.entries.items():
+        if entry.result is None or step.startswith("train "):
+            continue
+        facts = entry.result
+        seconds = facts.get("seconds")
+        title = f"{facts['agent']}, " + (f"{seconds} s" if seconds else f"{facts['blocks']} blocks")
+        if facts.get("schedule") == ONE_CYCLE:
+            title += ", one cycle"
+        if "space" in facts:
+            title += f", space {facts['space']}"
+        of = str(facts["seed"])
+        if "winner" in facts:
+            found.append(Chosen(f"{title}, finals", facts["winner"], of, facts["fold"], step))
+        elif early:
+            found.append(Chosen(f"{title}, by reward", facts["early"], of, facts["fold"], step))
+        if "median" in facts and facts["agent"] == "random" and "space" not in facts:
+            found.append(Chosen("a random block", facts["median"], of, facts["fold"]))
+    return found
 
 
 Samples = Mapping[tuple[str, str], float]

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import dataclasses
+import itertools
 import pathlib
 import queue
 import sys
@@ -26,9 +27,16 @@ from typing import Any
 
 from benchmarks._arguments import listed, make_parser
 from benchmarks._better_block_data import FOLDS, Fold, folds
-from benchmarks._better_block_settings import MODERN, PICKED, SETTINGS
+from benchmarks._better_block_settings import (
+    BLOCKS,
+    CELLS_PICKED,
+    MODERN,
+    PICKED,
+    SETTINGS,
+    SPACES,
+)
 from benchmarks._better_block_steps import Ledger, file_name, run_step
-from benchmarks._better_block_table import Chosen, in_words
+from benchmarks._better_block_table import chosen, in_words
 from blockqnn.flags.flag_text import parse_match
 from blockqnn.full_training.directory import read_result
 from blockqnn.inspection.block_reference import resolve
@@ -42,7 +50,9 @@ WITHOUT_MATCH, FROM_PICKED = "without-match", "from-picked"
 VARIANTS = ("", WITHOUT_MATCH, FROM_PICKED)
 
 
-def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, seed: int) -> None:
+def searched(
+    own: argparse.Namespace, ledger: Ledger, fold: Fold, space: str, agent: str, seed: int
+) -> None:
     """Carries a search and its finals out, unless that was done.
 
     Args:
@@ -50,6 +60,7 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
         ledger: of what is done; it gets the codes of the winner, of the best by reward and of
             the block of median reward.
         fold: of the images.
+        space: that is searched.
         agent: who searches, perhaps `-without-match` or `-from-picked`.
         seed: of the search.
     """
@@ -60,16 +71,26 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
     facts = {"fold": fold.name, "agent": agent, "seed": seed, "blocks": own.blocks}
     facts["schedule"] = own.schedule
     images, rounds = own.search_images or setting.images, own.rounds or setting.rounds
-    step = f"{fold.name} {agent} {own.blocks} {images} {own.max_layers} {rounds} {seed}"
+    length = f"{own.search_seconds}s" if own.search_seconds else own.blocks
+    step = f"{fold.name} {agent} {length} {images} {own.max_layers} {rounds} {seed}"
+    # The first steps of the ledger are older than schedules, seconds and spaces.
     if own.schedule == ONE_CYCLE:
-        # The first steps of the ledger are older than schedules.
         step = f"{ONE_CYCLE} {step}"
+    if own.search_seconds:
+        facts["seconds"] = own.search_seconds
+    if space != BLOCKS:
+        step, facts["space"] = f"{space} {step}", space
     run_dir = own.out / "searches" / file_name(step)
+    layout = setting.layout(space)
+    length_flags = [f"--max_hours={own.search_seconds / 3600}"] if own.search_seconds else []
+    length_flags = length_flags or [f"--max_blocks={own.blocks}"]
     flags = [
         f"--run_dir={run_dir}",
         "--preset=digits",
         f"--dataset=npz:{fold.path}",
-        f"--filters={','.join(map(str, setting.filters))}",
+        f"--space={space}",
+        f"--layout={layout.kind}",
+        f"--filters={','.join(map(str, layout.filters))}",
         "--repeats=1",
         "--max_flops=0",
         "--batch_size=64",
@@ -77,7 +98,7 @@ def searched(own: argparse.Namespace, ledger: Ledger, fold: Fold, agent: str, se
         "--mu=0",
         "--rho=0",
         f"--max_layers={own.max_layers}",
-        f"--max_blocks={own.blocks}",
+        *length_flags,
         f"--agent={name}",
         f"--seed={seed}",
         f"--train_examples={images}",
@@ -126,7 +147,7 @@ def training(own: argparse.Namespace, code: str) -> tuple[str, Layout, int]:
     setting, side = SETTINGS[own.setting], own.image_size or SETTINGS[own.setting].side
     match = own.match or setting.match
     design = design_of(parse(code, 10_000))
-    layout = dataclasses.replace(setting.layout(), height=side, width=side)
+    layout = dataclasses.replace(setting.layout(design.space), height=side, width=side)
     sized = matched(design, layout, match)
     epochs = own.epochs or setting.epochs
     prefix = f"train {own.recipe} {epochs} {side} {match} {design.hash}"
@@ -160,6 +181,7 @@ def train_all(
         directory = own.out / "trainings" / file_name(step)
         filters = ",".join(map(str, layout.filters))
         flags = [f"--dataset=npz:{fold.path}", f"--filters={filters}", "--repeats=1"]
+        flags += [f"--layout={layout.kind}"]
         flags += [f"--seed={seed}", f"--out_dir={directory}", f"--epochs={epochs}"]
         words = ["train", code, *setting.train, *more, *recipe, *flags]
 
@@ -187,26 +209,6 @@ def train_all(
             raise
 
 
-def chosen(own: argparse.Namespace, ledger: Ledger) -> list[Chosen]:
-    """The blocks of the table: those that a person would pick, and those that searches found."""
-    found = [Chosen(title, code, "") for title, code in PICKED.items()]
-    for step, entry in ledger.entries.items():
-        if entry.result is None or step.startswith("train "):
-            continue
-        facts = entry.result
-        title = f"{facts['agent']}, {facts['blocks']} blocks"
-        if facts.get("schedule") == ONE_CYCLE:
-            title += ", one cycle"
-        of = str(facts["seed"])
-        if "winner" in facts:
-            found.append(Chosen(f"{title}, finals", facts["winner"], of, facts["fold"], step))
-        elif own.early:
-            found.append(Chosen(f"{title}, by reward", facts["early"], of, facts["fold"], step))
-        if "median" in facts and facts["agent"] == "random":
-            found.append(Chosen("a random block", facts["median"], of, facts["fold"]))
-    return found
-
-
 def main() -> None:
     """Searches, trains, and prints the table."""
     parser = make_parser("better_block", __doc__)
@@ -219,7 +221,13 @@ def main() -> None:
         help="who searches; AGENT-without-match searches at the layout's filters, "
         "AGENT-from-picked begins with the blocks that a person would pick; none for none",
     )
+    parser.add_argument(
+        "--spaces", type=listed(str), default=BLOCKS, help=f"that are searched: {', '.join(SPACES)}"
+    )
     parser.add_argument("--blocks", type=int, default=150, help="trained by a search")
+    parser.add_argument(
+        "--search_seconds", type=int, default=0, help="of a search, in the place of --blocks"
+    )
     parser.add_argument("--max_layers", type=int, default=8, help="of a block")
     parser.add_argument("--searches", type=int, default=3, help="by each agent on each fold")
     parser.add_argument("--folds", type=int, default=FOLDS, help="of the digits that are used")
@@ -240,12 +248,14 @@ def main() -> None:
     parser.add_argument("--ledger", type=pathlib.Path, help="file; OUT/ledger.jsonl if not given")
     parser.add_argument("--only_table", action="store_true", help="print what the ledger has")
     own = parser.parse_args()
+    if unknown := sorted(set(own.spaces) - set(SPACES)):
+        parser.error(f"--spaces has {unknown[0]}; allowed: {', '.join(SPACES)}")
     ledger = Ledger(own.ledger or own.out / "ledger.jsonl")
 
     def show() -> None:
         """Prints the table of what is done by now."""
-        blocks = [(one, training(own, one.code)[0]) for one in chosen(own, ledger)]
-        print(f"\n{in_words(blocks, set(PICKED), ledger)}", flush=True)
+        blocks = [(one, training(own, one.code)[0]) for one in chosen(ledger, own.early)]
+        print(f"\n{in_words(blocks, {*PICKED, *CELLS_PICKED}, ledger)}", flush=True)
 
     if own.only_table:
         show()
@@ -258,7 +268,7 @@ def main() -> None:
     def train_chosen() -> None:
         """Trains every block that is known by now."""
         wanted = []
-        for one in chosen(own, ledger):
+        for one in chosen(ledger, own.early):
             if own.only and not one.title.startswith(tuple(own.only)):
                 continue
             on = [fold for fold in data if one.fold in ("", fold.name)]
@@ -268,11 +278,11 @@ def main() -> None:
 
     train_chosen()
     for seed in range(own.searches):
-        for agent in own.agents:
+        for agent, space in itertools.product(own.agents, own.spaces):
             if agent == "none":
                 continue
             for fold in searching:
-                searched(own, ledger, fold, agent, seed)
+                searched(own, ledger, fold, space, agent, seed)
             train_chosen()
 
 
