@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.networks import lowerings
+from blockqnn.networks.winograd import winograd_convolution
 
 _MOST_PIECES = 16
 """Of a batch: each is a program of its own in what XLA compiles."""
@@ -276,6 +277,7 @@ VALUES: dict[str, Value] = {
     "dense": dense_convolution,
     "pairs": functools.partial(neighbours_convolution, pixels=2),
     "quads": functools.partial(neighbours_convolution, pixels=4),
+    "winograd": winograd_convolution,
 }
 """The candidates for a value, and for the gradient for an input."""
 KERNEL_GRADIENTS: dict[str, KernelGradient] = {

@@ -18,6 +18,7 @@ import os
 import pathlib
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from blockqnn.networks.processor import kind_of_processor, processor_name
@@ -27,7 +28,7 @@ PLAIN = "plain"
 PIECES = (8, 16, 32)
 """Images in a piece of a batch, of which gradients are taken apart."""
 CANDIDATES = {
-    "value": (PLAIN, "dense", "pairs", "quads"),
+    "value": (PLAIN, "dense", "pairs", "quads", "winograd"),
     "kernel_gradient": (
         *(PLAIN, "dense", "exchanged"),
         *(f"pieces of {piece}" for piece in PIECES),
@@ -35,8 +36,11 @@ CANDIDATES = {
     ),
 }
 """For a value or the gradient for an input, and for the gradient for a kernel."""
-_MARGIN = 0.9
-"""Of the time of XLA's own: what saves less is not worth its compilation, or is noise."""
+_MARGIN, _MARGINS = 0.9, {"winograd": 0.8}
+"""Of the time of XLA's own: what saves less is not worth its compilation, or is noise. Winograd's
+products are six convolutions to compile, and lose a bit or two of a sum."""
+WINOGRAD_ROWS: Mapping[int, int] = MappingProxyType({3: 4, 5: 2})
+"""Pixels of a column that Winograd's products compute together, by side of the kernel."""
 
 _TABLES = pathlib.Path(__file__).parent / "lowering_tables"
 """A table for each kind of processor that was measured, as `bench --measure_lowerings` made it."""
@@ -129,13 +133,17 @@ def applies(name: str, shape: Shape) -> bool:
         shape: of the convolution.
 
     Returns:
-        Whether the kernel is larger than the map where the whole map is to be one vector, and
-        whether the width can be parted where pixels are to be taken together.
+        Whether the kernel is larger than the map where the whole map is to be one vector, whether
+        the width can be parted where pixels are to be taken together, and the height where
+        Winograd's products make several rows.
     """
     if name == "dense":
         # The dense matrix is then not much larger than map and kernel.
         pixels = shape.height * shape.width
         return shape.kernel > min(shape.height, shape.width) and pixels < shape.kernel**2
+    if name == "winograd":
+        rows = WINOGRAD_ROWS.get(shape.kernel)
+        return rows is not None and shape.height % rows == 0
     together = {"pairs": 2, "quads": 4}.get(name, 1)
     return shape.width % together == 0
 
@@ -146,7 +154,11 @@ def _nearest(table: LoweringTable, shape: Shape) -> Row | None:
 
 
 def _fastest(ratios: Ratios, shape: Shape) -> str:
-    possible = [n for n, r in ratios.items() if r < _MARGIN and applies(n, shape)]
+    possible = [
+        name
+        for name, ratio in ratios.items()
+        if ratio < _MARGINS.get(name, _MARGIN) and applies(name, shape)
+    ]
     return min(possible, key=ratios.__getitem__, default=PLAIN)
 
 

@@ -133,7 +133,12 @@ def test_a_batch_is_parted_into_pieces_and_what_is_left(monkeypatch):
 
 @pytest.mark.parametrize(
     ("value", "kernel_gradient"),
-    [("pairs", "exchanged"), ("quads", "pieces of 8"), ("plain", "exchanged, pieces of 16")],
+    [
+        ("pairs", "exchanged"),
+        ("quads", "pieces of 8"),
+        ("plain", "exchanged, pieces of 16"),
+        ("winograd", "pieces of 16"),
+    ],
 )
 def test_a_convolution_takes_what_the_table_in_use_says(monkeypatch, value, kernel_gradient):
     shape = Shape(3, 8, 8, 2, 3)

@@ -46,6 +46,13 @@ def test_the_fastest_candidate_is_taken_if_it_saves_a_tenth():
     assert LoweringTable("none").kernel_gradient(HERE) == PLAIN
 
 
+def test_winograds_products_have_to_save_a_fifth():
+    """They take longer to compile than the others."""
+    just, enough = ({"plain": 1.0, "winograd": ratio} for ratio in (0.81, 0.79))
+    assert LoweringTable("t", (Row(HERE, just, {}),)).value(HERE) == PLAIN
+    assert LoweringTable("t", (Row(HERE, enough, {}),)).value(HERE) == "winograd"
+
+
 def test_the_nearest_shape_decides():
     rows = [
         Row(Shape(3, 16, 16, 16, 16), {"pairs": 0.5}, {}),
@@ -81,6 +88,12 @@ def test_the_nearest_shape_decides():
         ("quads", Shape(3, 5, 6, 8, 8), False),
         ("quads", Shape(3, 5, 8, 8, 8), True),
         ("exchanged", Shape(3, 5, 5, 8, 8), True),
+        ("winograd", Shape(3, 8, 5, 8, 8), True),
+        ("winograd", Shape(3, 6, 8, 8, 8), False),
+        ("winograd", Shape(5, 6, 5, 8, 8), True),
+        ("winograd", Shape(5, 5, 6, 8, 8), False),
+        # A kernel of 7 rows has as many products as taps.
+        ("winograd", Shape(7, 8, 8, 8, 8), False),
     ],
 )
 def test_what_cannot_be_done_is_not_taken(name, shape, does):
