@@ -12,7 +12,7 @@ from blockqnn.contests.contestants import Contestant, parse_contestant
 from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.evaluation.table_space import made_space
-from blockqnn.flags import compare_methods, flag_text, parsing, preset_files, search
+from blockqnn.flags import compare_methods, execution, flag_text, parsing, preset_files, search
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
 from blockqnn.networks.spaces.registry import SPACES
@@ -109,7 +109,10 @@ def define() -> parsing.FlagSet:
         least=-1000,
         most=1000,
     )
+    flags.group("Where children and supernets are trained")
     flags.integer("workers", 0, "worker processes; 0 for one a core, or as search has it")
+    execution.define_executor(flags)
+    execution.define_ray_address(flags)
     flags.group("Output")
     flags.choice("format", "table", ("table", "json"), "output for people, or one JSON object")
     flags.path("out_dir", "runs/compare", "directory of the runs; the same command continues there")
@@ -144,7 +147,8 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings | M
     contestants = tuple(parse_contestant(title) for title in value["agents"])
     flags.refuse_without_effect("comparison")
     if value["evaluator"] != TABLE:
-        return _with_children(value, contestants)
+        return _with_children(flags, value, contestants)
+    compare_methods.refuse_executors(flags)
     if not value["table"]:
         raise UserError(f"compare needs --table. See: {command('compare', '--help')}")
     return CompareSettings(
@@ -164,7 +168,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings | M
 
 
 def _with_children(
-    value: dict[str, Any], contestants: tuple[Contestant, ...]
+    flags: parsing.FlagSet, value: dict[str, Any], contestants: tuple[Contestant, ...]
 ) -> RealCompareSettings:
     from blockqnn.contests.real_command import RealCompareSettings
 
@@ -178,7 +182,7 @@ def _with_children(
     if value["match"] is not None:
         words.append(f"--match={value['match']}")
     words += [f"--evaluator={value['evaluator']}", f"--run_dir={value['out_dir']}"]
-    words.append(f"--workers={value['workers']}")
+    words += [f"--workers={value['workers']}", *compare_methods.executor_words(flags)]
     found, run = search.parse(words)
     return RealCompareSettings(
         contestants=contestants,

@@ -36,6 +36,7 @@ _EVALUATIONS = 100
 """To which agents are sized where there are seconds alone."""
 OF_METHODS = ("seconds", "evaluation_seconds", "judge", "judge_seeds", "judge_flags", "finals")
 """Flags that say nothing of a contest of agents."""
+_EXECUTORS = ("executor", "ray_address")
 _OF_AGENTS = ("target",)
 """Flags that say nothing of a contest of methods."""
 
@@ -115,7 +116,7 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
         budgets = ()
     real = value["evaluator"] != TABLE or any(p.contestant is None for p in players)
     judge = value["judge"]
-    prepare = _prepare(value, max(budgets, default=_EVALUATIONS))
+    prepare = _prepare(flags, value, max(budgets, default=_EVALUATIONS))
     judged_by_training = judge in (TRAIN, BOTH) or (judge == AUTO and not table)
     judge_flags = _flags_of_file(value["judge_flags"], training.define())
     if judged_by_training:
@@ -199,7 +200,26 @@ def _refuse_unjudged(judge_flags: Sequence[str], found: SearchSettings) -> None:
         )
 
 
-def _prepare(value: Mapping[str, Any], size: int) -> Any:
+def executor_words(flags: parsing.FlagSet) -> list[str]:
+    """The flags of search that say where children are trained, as far as they are given here."""
+    return [f"--{n}={flags.values[n].value}" for n in _EXECUTORS if flags.values[n].present]
+
+
+def refuse_executors(flags: parsing.FlagSet) -> None:
+    """Refuses, where a table is looked up, what says where children are trained.
+
+    Raises:
+        UserError: if there is such a flag.
+    """
+    for name in _EXECUTORS:
+        if flags.values[name].present:
+            raise UserError(
+                f"--{name} says where children are trained, and agents look a table up; give "
+                f"--evaluator={TRAIN}, or leave it out."
+            )
+
+
+def _prepare(flags: parsing.FlagSet, value: Mapping[str, Any], size: int) -> Any:
     """What makes the settings of a method's search."""
     base = [f"--preset={value['preset']}"]
     # Like a preset, such a file has flags of supernets too, which agents do without.
@@ -214,7 +234,7 @@ def _prepare(value: Mapping[str, Any], size: int) -> Any:
         base.append(f"--match={value['match']}")
     if value["workers"]:
         base.append(f"--workers={value['workers']}")
-    base += EVERY
+    base += [*executor_words(flags), *EVERY]
     of_agents = [*OWN_WEIGHTS, f"--evaluator={value['evaluator']}"]
     if value["evaluator"] == TABLE:
         of_agents += [f"--table={value['table']}", f"--search_column={value['search_column']}"]

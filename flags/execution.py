@@ -42,13 +42,7 @@ OPERATIONAL = (
 
 def define(flags: FlagSet) -> None:
     """Adds the flags that all executors have, in the present group."""
-    flags.choice(
-        "executor",
-        LOCAL,
-        (LOCAL, RAY, INLINE),
-        "train in worker processes on this machine, on a Ray cluster, or in this process, without "
-        "timeout, for debugging",
-    )
+    define_executor(flags)
     flags.integer(
         "devices_per_worker",
         0,
@@ -62,6 +56,27 @@ def define(flags: FlagSet) -> None:
         "user's cache; JAX_COMPILATION_CACHE_DIR wins",
     )
     flags.switch("tensorboard", False, "write events for TensorBoard to RUN_DIR/tensorboard")
+
+
+def define_executor(flags: FlagSet) -> None:
+    """Adds the flag that says who trains."""
+    flags.choice(
+        "executor",
+        LOCAL,
+        (LOCAL, RAY, INLINE),
+        "train in worker processes on this machine, on a Ray cluster, or in this process, without "
+        "timeout, for debugging",
+    )
+
+
+def define_ray_address(flags: FlagSet) -> None:
+    """Adds the flag that says where a cluster is."""
+    flags.text(
+        "ray_address",
+        "auto",
+        "HOST:PORT of the cluster's head, auto for the cluster that this machine is part of, "
+        "local to start one on this machine for this run",
+    )
 
 
 def define_each(flags: FlagSet) -> None:
@@ -108,12 +123,7 @@ def define_each(flags: FlagSet) -> None:
         "children after which a worker process is renewed; 0 for never",
     )
     flags.group("Executor ray (a cluster)", Owner("executor", (RAY,)))
-    flags.text(
-        "ray_address",
-        "auto",
-        "HOST:PORT of the cluster's head, auto for the cluster that this machine is part of, "
-        "local to start one on this machine for this run",
-    )
+    define_ray_address(flags)
     flags.number(
         "cpus_per_child",
         0.0,

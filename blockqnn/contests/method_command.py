@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO, cast
@@ -171,21 +172,7 @@ def _columns(settings: MethodSettings) -> tuple[str, ...]:
 def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress: TextIO) -> None:
     """Carries searches out, those of one seed before those of the next, and reads them."""
     of_agents = Goal(settings.evaluations, max(settings.seconds, default=0.0))
-    with contextlib.ExitStack() as stack:
-        shared: list[Executor] = []
-
-        def children(search: SearchSettings, run: RunSettings) -> Executor:
-            """Agents train the same children, so their workers are started once."""
-            if not shared:
-                settings.out_dir.mkdir(parents=True, exist_ok=True)
-                own = dataclasses.replace(run, run_dir=settings.out_dir)
-                executor = make_executor(search, own)
-                sharing = SharingExecutor(
-                    executor, settings.out_dir / FILE_NAME, children_digest(search)
-                )
-                shared.append(stack.enter_context(contextlib.closing(sharing)))
-            return shared[0]
-
+    with contextlib.closing(_Children(settings.out_dir)) as children:
         for seed in range(settings.seeds):
             for player in settings.players:
                 if settings.looks_up(player):
@@ -202,14 +189,44 @@ def _search(settings: MethodSettings, runs: dict[str, list[MethodRun]], progress
                     with contextlib.closing(Relay(log, words, progress)) as relay:
                         said = cast(TextIO, relay)
                         if whole:
+                            children.close()
                             play_supernet(search, run, settings.out_dir / POOL, said)
                         else:
-                            play_agent(search, run, children(search, run), goal, relay.trial)
+                            play_agent(search, run, children.of(search, run), goal, relay.trial)
                         if settings.rounds:
+                            children.close()
                             play_finals(search, run, settings.rounds, said)
                     end(run, goal)
                     _say(words, read_method_run(player.title, seed, run.run_dir, whole), progress)
                 runs[player.title].append(read_method_run(player.title, seed, run.run_dir, whole))
+
+
+class _Children:
+    """The workers of the agents, which train the same children, so that one start is enough."""
+
+    def __init__(self, out_dir: pathlib.Path):
+        """Starts none yet.
+
+        Args:
+            out_dir: of the contest.
+        """
+        self._out_dir = out_dir
+        self._executor: Executor | None = None
+
+    def of(self, search: SearchSettings, run: RunSettings) -> Executor:
+        """The executor of all agents, its workers ready."""
+        if self._executor is None:
+            self._out_dir.mkdir(parents=True, exist_ok=True)
+            executor = make_executor(search, dataclasses.replace(run, run_dir=self._out_dir))
+            known = self._out_dir / FILE_NAME
+            self._executor = SharingExecutor(executor, known, children_digest(search))
+        return self._executor
+
+    def close(self) -> None:
+        """Gives their place up: what others begin needs the same cores, memory, or cluster."""
+        if self._executor is not None:
+            self._executor.close()
+        self._executor = None
 
 
 def _check_begun(settings: MethodSettings, player: Player, run: RunSettings) -> None:

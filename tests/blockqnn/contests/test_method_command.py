@@ -8,8 +8,10 @@ import sys
 import pytest
 
 from blockqnn.agents.registry import AGENTS
+from blockqnn.contests import method_command, method_play
 from blockqnn.contests.metered import SUPERNET, read_spent
 from blockqnn.runs.run_record import read_run
+from blockqnn.workers.choice import make_executor
 from tests.blockqnn.evaluation.test_table import all_cells
 from tests.blockqnn.executing import wait_for
 
@@ -87,6 +89,36 @@ def test_agents_that_look_up_and_supernets_that_are_trained(ground):
     status, _, err = ground(*flags)
     assert status == 2 and "begun with --supernet_rate=0.05; given is --supernet_rate=0.5" in err
     assert "or another --out_dir to begin anew" in err
+
+
+@pytest.mark.parametrize("finals", ["off", "2:1"])
+def test_workers_of_agents_are_gone_when_others_begin(ground, monkeypatch, finals):
+    """They would hold the cluster's room, or a GPU's memory, which a supernet waits for."""
+    opened, begun = [], []
+
+    def counted_executor(*arguments):
+        executor = make_executor(*arguments)
+        opened.append(executor)
+        close = executor.close
+        monkeypatch.setattr(executor, "close", lambda: (opened.remove(executor), close())[1])
+        return executor
+
+    def seen(play):
+        def played(*arguments):
+            begun.append((play.__name__, len(opened)))
+            return play(*arguments)
+
+        return played
+
+    monkeypatch.setattr(method_command, "make_executor", counted_executor)
+    for play in (method_play.play_supernet, method_play.play_finals):
+        monkeypatch.setattr(method_command, play.__name__, seen(play))
+    methods = f"--methods=random,local_search,one_shot{SMALL}"
+    flags = (*BASE, methods, "--evaluator=train", "--budgets=1", "--seeds=2")
+    status, _, err = ground(*flags, f"--finals={finals}")
+    assert status == 0, err
+    assert opened == [] and {count for _, count in begun} == {0}
+    assert [name for name, _ in begun].count("play_supernet") == 2
 
 
 @pytest.mark.filterwarnings("error:No artists")
