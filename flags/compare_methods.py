@@ -21,7 +21,7 @@ from blockqnn.errors import UserError
 from blockqnn.evaluation.contract import DRY, TABLE, TRAIN
 from blockqnn.evaluation.table import read_table
 from blockqnn.evaluation.table_space import made_space
-from blockqnn.flags import parsing, search, training, training_words
+from blockqnn.flags import execution, parsing, search, training, training_words
 from blockqnn.flags.own import recorded_flags
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical, check_rounds, parse_rounds
 from blockqnn.runs.run_directory import SCHEDULE
@@ -34,9 +34,16 @@ AUTO, BOTH = "auto", "both"
 _SEEDS = 3
 _EVALUATIONS = 100
 """To which agents are sized where there are seconds alone."""
-OF_METHODS = ("seconds", "evaluation_seconds", "judge", "judge_seeds", "judge_flags", "finals")
+OF_METHODS = (
+    "seconds",
+    "sized_to",
+    "evaluation_seconds",
+    "judge",
+    "judge_seeds",
+    "judge_flags",
+    "finals",
+)
 """Flags that say nothing of a contest of agents."""
-_EXECUTORS = ("executor", "ray_address")
 _OF_AGENTS = ("target",)
 """Flags that say nothing of a contest of methods."""
 
@@ -60,6 +67,12 @@ def define(flags: parsing.FlagSet) -> None:
         "seconds of one device, with commas between them, everything counted; empty for none",
         _seconds,
         "positive numbers with commas between them",
+    )
+    flags.integer(
+        "sized_to",
+        0,
+        "evaluations to which schedules and random phases of agents with children are sized; 0 for "
+        f"the largest of --budgets, or {_EVALUATIONS} where there are seconds alone",
     )
     flags.number(
         "evaluation_seconds",
@@ -116,7 +129,8 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
         budgets = ()
     real = value["evaluator"] != TABLE or any(p.contestant is None for p in players)
     judge = value["judge"]
-    prepare = _prepare(flags, value, max(budgets, default=_EVALUATIONS))
+    size = value["sized_to"] or max(budgets, default=_EVALUATIONS)
+    prepare = _prepare(flags, value, size)
     judged_by_training = judge in (TRAIN, BOTH) or (judge == AUTO and not table)
     judge_flags = _flags_of_file(value["judge_flags"], training.define())
     if judged_by_training:
@@ -133,6 +147,7 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
         judge_flags=judge_flags,
         budgets=budgets,
         seconds=value["seconds"],
+        sized_to=size,
         evaluation_seconds=value["evaluation_seconds"],
         seeds=_SEEDS if real and not flags.values["seeds"].present else value["seeds"],
         rounds=parse_rounds(value["finals"]),
@@ -161,6 +176,11 @@ def _refuse(value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
             "--evaluator=table needs --table; --evaluator=train trains children instead."
         )
     agents = [player.title for player in players if player.contestant is not None]
+    if looked_up and agents and value["sized_to"]:
+        raise UserError(
+            "--sized_to is about agents with children of their own; those that look a table up "
+            "are sized to --budgets, and to what --seconds hold."
+        )
     if looked_up and agents and value["judge"] in (TRAIN, BOTH):
         raise UserError(
             f"--judge={value['judge']} trains what was chosen, and with --evaluator=table agents "
@@ -200,25 +220,6 @@ def _refuse_unjudged(judge_flags: Sequence[str], found: SearchSettings) -> None:
         )
 
 
-def executor_words(flags: parsing.FlagSet) -> list[str]:
-    """The flags of search that say where children are trained, as far as they are given here."""
-    return [f"--{n}={flags.values[n].value}" for n in _EXECUTORS if flags.values[n].present]
-
-
-def refuse_executors(flags: parsing.FlagSet) -> None:
-    """Refuses, where a table is looked up, what says where children are trained.
-
-    Raises:
-        UserError: if there is such a flag.
-    """
-    for name in _EXECUTORS:
-        if flags.values[name].present:
-            raise UserError(
-                f"--{name} says where children are trained, and agents look a table up; give "
-                f"--evaluator={TRAIN}, or leave it out."
-            )
-
-
 def _prepare(flags: parsing.FlagSet, value: Mapping[str, Any], size: int) -> Any:
     """What makes the settings of a method's search."""
     base = [f"--preset={value['preset']}"]
@@ -234,7 +235,7 @@ def _prepare(flags: parsing.FlagSet, value: Mapping[str, Any], size: int) -> Any
         base.append(f"--match={value['match']}")
     if value["workers"]:
         base.append(f"--workers={value['workers']}")
-    base += [*executor_words(flags), *EVERY]
+    base += [*execution.words_given(flags), *EVERY]
     of_agents = [*OWN_WEIGHTS, f"--evaluator={value['evaluator']}"]
     if value["evaluator"] == TABLE:
         of_agents += [f"--table={value['table']}", f"--search_column={value['search_column']}"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from blockqnn.errors import UserError
+from blockqnn.evaluation.contract import TRAIN
 from blockqnn.flags import evaluators
 from blockqnn.flags.flag_text import as_text
 from blockqnn.flags.parsing import FlagSet, Owner
@@ -38,6 +40,9 @@ OPERATIONAL = (
     "check",
 )
 """Flags that do not change what the search is; the others must stay in a run."""
+
+_OF_OTHERS = ("executor", "ray_address")
+"""What verbs have of these that search not themselves."""
 
 
 def define(flags: FlagSet) -> None:
@@ -77,6 +82,29 @@ def define_ray_address(flags: FlagSet) -> None:
         "HOST:PORT of the cluster's head, auto for the cluster that this machine is part of, "
         "local to start one on this machine for this run",
     )
+
+
+def words_given(flags: FlagSet) -> list[str]:
+    """What a command line says of who trains, as words of `search`."""
+    return [f"--{name}={flags.values[name].value}" for name in _OF_OTHERS if _given(flags, name)]
+
+
+def refuse_given(flags: FlagSet) -> None:
+    """Refuses what says who trains, where nobody trains since a table is looked up.
+
+    Raises:
+        UserError: if there is such a flag.
+    """
+    for name in _OF_OTHERS:
+        if _given(flags, name):
+            raise UserError(
+                f"--{name} says where children are trained, and agents look a table up; give "
+                f"--evaluator={TRAIN}, or leave it out."
+            )
+
+
+def _given(flags: FlagSet, name: str) -> bool:
+    return bool(flags.values[name].present)
 
 
 def define_each(flags: FlagSet) -> None:

@@ -131,6 +131,8 @@ def _heading(settings: MethodSettings, search: SearchSettings) -> str:
     goals = [counted(max(settings.budgets), "evaluation")] if settings.budgets else []
     if settings.seconds:
         goals.append(f"{max(settings.seconds):g} seconds of one device")
+    trained = any(p.contestant is not None and not settings.looks_up(p) for p in settings.players)
+    sized = counted(settings.sized_to, "evaluation")
     judged = ["the table"] if settings.table else []
     judged += ["trainings to the end"] if settings.judged_by_training else []
     return heading(
@@ -141,6 +143,7 @@ def _heading(settings: MethodSettings, search: SearchSettings) -> str:
             "Methods": ", ".join(player.title for player in settings.players),
             "Contest": f"{counted(settings.seeds, 'search', 'searches')} of each, "
             f"{' and '.join(goals)}",
+            "Agents": f"sized to {sized}" if trained else None,
             "Judged by": " and ".join(judged),
             "Directory": str(settings.out_dir),
         }

@@ -32,6 +32,7 @@ class MethodSettings:
         judge_flags: of `train`.
         budgets: evaluations; empty where there are seconds alone.
         seconds: of one device; empty for none.
+        sized_to: evaluations to which agents with children of their own are sized.
         evaluation_seconds: that looking up counts as; 0 where nobody has said.
         seeds: searches of each method.
         rounds: of finals at the end of each search.
@@ -52,6 +53,7 @@ class MethodSettings:
     judge_flags: tuple[str, ...]
     budgets: tuple[int, ...]
     seconds: tuple[float, ...]
+    sized_to: int
     evaluation_seconds: float
     seeds: int
     rounds: tuple[Round, ...]

@@ -10,6 +10,7 @@ import pytest
 from blockqnn.agents.registry import AGENTS
 from blockqnn.contests import method_command, method_play
 from blockqnn.contests.metered import SUPERNET, read_spent
+from blockqnn.flags.own import recorded_flags
 from blockqnn.runs.run_record import read_run
 from blockqnn.workers.choice import make_executor
 from tests.blockqnn.evaluation.test_table import all_cells
@@ -145,6 +146,21 @@ def test_every_agent_goes_on_with_what_it_began(ground):
     assert again == first
 
 
+def test_agents_are_sized_to_what_is_said_where_seconds_alone_are_given(ground):
+    """Their number of evaluations is known afterwards, and schedules need one before."""
+    schedules = []
+    for number, more in enumerate(((), ("--sized_to=30",))):
+        out_dir = f"--out_dir=out{number}"
+        flags = ("--methods=q_learning", "--evaluator=train", "--seconds=0.1", "--seeds=1")
+        status, _, err = ground(*BASE, *flags, out_dir, *more)
+        assert status == 0, err
+        assert f"Agents:     sized to {(100, 30)[number]} evaluations\n" in err
+        own = recorded_flags(ground.directory / f"out{number}/runs/q_learning-0")
+        rounds = [part.split(":") for part in own["epsilon_schedule"].split(",")]
+        schedules.append(sum(int(n) for _, n in rounds) * int(own["blocks_per_iteration"]))
+    assert schedules[0] == pytest.approx(100, abs=2) and schedules[1] == pytest.approx(30, abs=2)
+
+
 def test_a_contest_goes_on_to_a_larger_budget_unless_settings_follow_from_it(ground):
     shrink(ground.directory / "t.csv")
 
@@ -241,6 +257,8 @@ def test_flags_by_which_no_training_can_judge_are_refused_before_a_search(ground
         (("--methods=random", "--agents=random"), "--methods and --agents both say who plays"),
         (("--finals=2:3",), "--finals is about a contest of methods"),
         (("--methods=random", "--seconds=5"), "needs --evaluation_seconds"),
+        (("--methods=random", "--sized_to=50"), "agents with children of their own"),
+        (("--sized_to=50",), "--sized_to is about a contest of methods"),
         (("--methods=random", "--seconds=0"), "positive numbers with commas"),
         (("--methods=random", "--judge=train"), "they are judged by it too"),
         (("--methods=random", "--finals=2:3"), "agents train nothing"),
