@@ -88,8 +88,11 @@ def cells_graph(cells: Sequence[Cell], filters: int | None = None) -> Tagged:
                 kind = _KINDS.get(operation.kind, graphs.CONVOLUTION)
                 tags[number, state, side] = len(nodes)
                 halves.append(len(nodes))
+                # A row of pixels and then a column of them, and never a square.
+                crossed = operation.kind is Kind.CROSSED
+                rows, across = (1, operation.kernel) if crossed else (operation.kernel, 0)
                 nodes.append(
-                    Node(kind, label(operation), operation.kernel, (states[read],), width=width)
+                    Node(kind, label(operation), rows, (states[read],), width=width, across=across)
                 )
             joined = pair.combination == CONCAT
             kind = graphs.CONCAT if joined else graphs.ADD

@@ -63,6 +63,14 @@ def test_every_window_has_a_share_the_smallest_first():
     assert [share for (share,) in found.values()] == [0, 0.25, 0.25, 0.25, 0, 0.25]
 
 
+def test_a_row_of_pixels_and_then_a_column_are_no_square():
+    cell = "2 c13(0)+c17(1) 3 id(0)+c17(2) 4 id(0)+id(2) 5 id(0)+id(2) 6 id(0)+id(2) out 3,4,5,6"
+    code = parse(f"nasnet normal {cell} reduction {cell}")
+    found = distributions([dataclasses.replace(trial(1), code=code)])["kernels"]
+    shares = {window: share for window, (share,) in found.items() if share}
+    assert shares == pytest.approx({"1x3": 1 / 3, "1x7": 2 / 3})
+
+
 def test_distributions_are_of_enough_blocks_each():
     few = [trial(i, iteration=i) for i in range(1, 31)]
     assert distributions(few)["iteration"] == [15, 30], "a line has two points"
