@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from blockqnn.networks import lowerings
-from blockqnn.networks.winograd import winograd_convolution
+from blockqnn.networks.winograd import winograd_convolution, winograd_kernel_gradient
 
 _MOST_PIECES = 16
 """Of a batch: each is a program of its own in what XLA compiles."""
@@ -284,6 +284,7 @@ KERNEL_GRADIENTS: dict[str, KernelGradient] = {
     "plain": plain_kernel_gradient,
     "dense": dense_kernel_gradient,
     "exchanged": exchanged_kernel_gradient,
+    "winograd": winograd_kernel_gradient,
 }
 for _piece in lowerings.PIECES:
     KERNEL_GRADIENTS |= {

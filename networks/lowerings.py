@@ -30,7 +30,7 @@ PIECES = (8, 16, 32)
 CANDIDATES = {
     "value": (PLAIN, "dense", "pairs", "quads", "winograd"),
     "kernel_gradient": (
-        *(PLAIN, "dense", "exchanged"),
+        *(PLAIN, "dense", "exchanged", "winograd"),
         *(f"pieces of {piece}" for piece in PIECES),
         *(f"exchanged, pieces of {piece}" for piece in PIECES),
     ),
@@ -38,7 +38,7 @@ CANDIDATES = {
 """For a value or the gradient for an input, and for the gradient for a kernel."""
 _MARGIN, _MARGINS = 0.9, {"winograd": 0.8}
 """Of the time of XLA's own: what saves less is not worth its compilation, or is noise. Winograd's
-products are six convolutions to compile, and lose a bit or two of a sum."""
+products are six operations to compile, and lose a bit or two of a sum."""
 WINOGRAD_ROWS: Mapping[int, int] = MappingProxyType({3: 4, 5: 2})
 """Pixels of a column that Winograd's products compute together, by side of the kernel."""
 

@@ -7,7 +7,8 @@ m + r - 1 are enough (S. Winograd 1980; for convolutional networks A. Lavin and 
     y = A^T [(G g) * (B^T d)].
 
 Each of these products is a convolution by a kernel of one row here, so that it sums over
-channels and taps of the row as fast as XLA can. Six products, at the points 0, 1, -1, 2, -2 and
+channels and taps of the row as fast as XLA can, and in the gradient for the kernel a product
+of matrices. Six products, at the points 0, 1, -1, 2, -2 and
 infinity, make four pixels with a kernel of 3 rows, and two with one of 5: half and three fifths
 of the products. More points would need larger numbers in the matrices, and cost digits.
 """
@@ -40,13 +41,11 @@ def winograd_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
         the matrices would cost too many of its digits.
     """
     batch, height, width, _ = x.shape
-    side, rows = len(kernel), WINOGRAD_ROWS[len(kernel)]
+    side = len(kernel)
     half = side // 2
-    exact = x.dtype if x.dtype.itemsize >= 4 else jnp.float32
-    outputs, taps, inputs = _matrices(side)
-    padded = jnp.pad(x.astype(exact), ((0, 0), (half, half), (0, 0), (0, 0)))
-    read = [padded[:, row : row + height - rows + 1 : rows] for row in range(_PRODUCTS)]
-    kernels = jnp.einsum("pr,rsio->psio", taps, kernel.astype(exact))
+    outputs, taps, _ = _matrices(side)
+    read = _read(x, side)
+    kernels = jnp.einsum("pr,rsio->psio", taps, kernel.astype(read[0].dtype))
     products = [
         jax.lax.conv_general_dilated(
             pixels,
@@ -55,10 +54,54 @@ def winograd_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
             ((0, 0), (half, half)),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
-        for pixels, row in zip(_combined(inputs, read), kernels, strict=True)
+        for pixels, row in zip(read, kernels, strict=True)
     ]
     y = jnp.stack(_combined(outputs, products), axis=2)
     return y.reshape(batch, height, width, -1).astype(x.dtype)
+
+
+def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
+    """The gradient of `winograd_convolution` for its kernel.
+
+        dg = G^T sum of (A dy) * (B^T d) over all places,
+
+    where each product is a matrix product that sums over all places at once, for each tap of a row.
+
+    Args:
+        x: the input, [B, H, W, I]; H as there.
+        gradient: for the output, [B, H, W, O].
+        side: K, 3 or 5.
+
+    Returns:
+        [K, K, I, O], in the dtype of `x`.
+    """
+    width, half, rows = x.shape[2], side // 2, WINOGRAD_ROWS[side]
+    outputs, taps, _ = _matrices(side)
+    read = _read(x, side)
+    parts = [gradient[:, row::rows].astype(read[0].dtype) for row in range(rows)]
+    found = []
+    for pixels, part in zip(read, _combined(outputs.T, parts), strict=True):
+        padded = jnp.pad(pixels, ((0, 0), (0, 0), (half, half), (0, 0)))
+        flat = part.reshape(-1, part.shape[-1]).T
+        # This way round XLA's product is the faster one.
+        of_taps = [(flat @ _columns(padded, tap, width)).T for tap in range(side)]
+        found.append(jnp.stack(of_taps))
+    products = jnp.stack(found)
+    return jnp.einsum("pr,psio->rsio", taps, products).astype(x.dtype)
+
+
+def _columns(pixels: jax.Array, first: int, count: int) -> jax.Array:
+    """So many columns of maps as the rows of one matrix, channels across."""
+    return pixels[:, :, first : first + count].reshape(-1, pixels.shape[-1])
+
+
+def _read(x: jax.Array, side: int) -> list[jax.Array]:
+    """B^T d: for each product [B, H / m, W, I], at least in single precision."""
+    half, rows, height = side // 2, WINOGRAD_ROWS[side], x.shape[1]
+    exact = x.dtype if x.dtype.itemsize >= 4 else jnp.float32
+    padded = jnp.pad(x.astype(exact), ((0, 0), (half, half), (0, 0), (0, 0)))
+    read = [padded[:, row : row + height - rows + 1 : rows] for row in range(_PRODUCTS)]
+    return _combined(_matrices(side)[2], read)
 
 
 @functools.cache

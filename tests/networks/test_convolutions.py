@@ -19,7 +19,7 @@ from blockqnn.networks.convolution import (
     plain_convolution,
     pointwise_convolution,
 )
-from blockqnn.networks.lowerings import CANDIDATES, LoweringTable, Row, Shape
+from blockqnn.networks.lowerings import CANDIDATES, LoweringTable, Row, Shape, applies
 
 LOWERINGS = [
     pytest.param(lowering, side, id=f"{lowering.__name__}-{side}x{side}")
@@ -95,8 +95,15 @@ def test_gradients_of_every_path_on_the_cpu(size, side, inputs, filters):
         np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", KERNEL_GRADIENTS)
-@pytest.mark.parametrize("side", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        (name, side)
+        for name in KERNEL_GRADIENTS
+        for side in (1, 3, 5)
+        if name != "winograd" or applies(name, Shape(side, 4, 3, 3, 4))
+    ],
+)
 def test_every_kernel_gradient_is_that_of_the_direct_sum(name, side):
     gradient = KERNEL_GRADIENTS[name]
     x, kernel, cotangent = example((4, 3), side)
@@ -137,7 +144,7 @@ def test_a_batch_is_parted_into_pieces_and_what_is_left(monkeypatch):
         ("pairs", "exchanged"),
         ("quads", "pieces of 8"),
         ("plain", "exchanged, pieces of 16"),
-        ("winograd", "pieces of 16"),
+        ("winograd", "winograd"),
     ],
 )
 def test_a_convolution_takes_what_the_table_in_use_says(monkeypatch, value, kernel_gradient):

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockqnn.networks.convolution import plain_convolution
+from blockqnn.networks.convolution import plain_convolution, plain_kernel_gradient
 from blockqnn.networks.lowerings import WINOGRAD_ROWS
-from blockqnn.networks.winograd import _matrices, winograd_convolution
+from blockqnn.networks.winograd import (
+    _matrices,
+    winograd_convolution,
+    winograd_kernel_gradient,
+)
 
 
 def test_four_pixels_of_three_taps_have_the_matrices_of_the_paper():
@@ -81,6 +85,8 @@ def test_values_and_gradients_are_those_of_the_plain_convolution(
     np.testing.assert_allclose(y, wanted, atol=1e-4)
     for found, plain in zip(gradients, plain_gradients, strict=True):
         np.testing.assert_allclose(found, plain, rtol=1e-4, atol=1e-3)
+    own = jax.jit(winograd_kernel_gradient, static_argnums=2)(x, cotangent, side)
+    np.testing.assert_allclose(own, plain_gradients[1], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("side", WINOGRAD_ROWS)
@@ -89,10 +95,16 @@ def test_half_precision_rounds_only_the_result(side):
     random = np.random.default_rng(1)
     shapes = ((2, 8, 8, 32), (side, side, 32, 8))
     x, kernel = (jnp.asarray(random.standard_normal(s), jnp.bfloat16) for s in shapes)
+    single = x.astype(jnp.float32), kernel.astype(jnp.float32)
     y = jax.jit(winograd_convolution)(x, kernel)
-    exact = plain_convolution(x.astype(jnp.float32), kernel.astype(jnp.float32))
     assert y.dtype == jnp.bfloat16
-    np.testing.assert_allclose(y.astype(jnp.float32), exact, rtol=2**-8, atol=1e-3)
+    np.testing.assert_allclose(
+        y.astype(jnp.float32), plain_convolution(*single), rtol=2**-8, atol=1e-3
+    )
+    own = jax.jit(winograd_kernel_gradient, static_argnums=2)(x, y, side)
+    assert own.dtype == jnp.bfloat16
+    exact = plain_kernel_gradient(single[0], y.astype(jnp.float32), side)
+    np.testing.assert_allclose(own.astype(jnp.float32), exact, rtol=2**-8, atol=1e-2)
 
 
 @pytest.mark.parametrize("side", WINOGRAD_ROWS)
