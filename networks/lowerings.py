@@ -36,9 +36,11 @@ CANDIDATES = {
     ),
 }
 """For a value or the gradient for an input, and for the gradient for a kernel."""
-_MARGIN, _MARGINS = 0.9, {"winograd": 0.8}
-"""Of the time of XLA's own: what saves less is not worth its compilation, or is noise. Winograd's
-products are six operations to compile, and lose a bit or two of a sum."""
+_MARGIN = 0.9
+"""Of the time of XLA's own: what saves less is not worth its compilation, or is noise."""
+_LONG, _LONG_MARGIN = frozenset({"winograd"}), 0.8
+"""What takes several times as long to compile, and the same of the time of the best of the others.
+Winograd's products are six operations, and lose a bit or two of a sum."""
 WINOGRAD_ROWS: Mapping[int, int] = MappingProxyType({3: 4, 5: 2})
 """Pixels of a column that Winograd's products compute together, by side of the kernel."""
 
@@ -154,12 +156,11 @@ def _nearest(table: LoweringTable, shape: Shape) -> Row | None:
 
 
 def _fastest(ratios: Ratios, shape: Shape) -> str:
-    possible = [
-        name
-        for name, ratio in ratios.items()
-        if ratio < _MARGINS.get(name, _MARGIN) and applies(name, shape)
-    ]
-    return min(possible, key=ratios.__getitem__, default=PLAIN)
+    possible = {PLAIN: 1.0} | {n: r for n, r in ratios.items() if applies(n, shape)}
+    quick = {n: r for n, r in possible.items() if n == PLAIN or (n not in _LONG and r < _MARGIN)}
+    best = min(quick, key=quick.__getitem__)
+    long = {n: r for n, r in possible.items() if n in _LONG and r < _LONG_MARGIN * quick[best]}
+    return min(long, key=long.__getitem__, default=best)
 
 
 def _row(kernel: int, side: int, value: Ratios, kernel_gradient: Ratios) -> Row:

@@ -51,6 +51,10 @@ def test_winograds_products_have_to_save_a_fifth():
     just, enough = ({"plain": 1.0, "winograd": ratio} for ratio in (0.81, 0.79))
     assert LoweringTable("t", (Row(HERE, just, {}),)).value(HERE) == PLAIN
     assert LoweringTable("t", (Row(HERE, enough, {}),)).value(HERE) == "winograd"
+    # Of what is best without them, too.
+    just, enough = ({"pieces of 8": 0.5, "winograd": ratio} for ratio in (0.41, 0.39))
+    assert LoweringTable("t", (Row(HERE, {}, just),)).kernel_gradient(HERE) == "pieces of 8"
+    assert LoweringTable("t", (Row(HERE, {}, enough),)).kernel_gradient(HERE) == "winograd"
 
 
 def test_the_nearest_shape_decides():
