@@ -153,12 +153,14 @@ class Terms:
         value: the name of its values; empty where it has none.
         visits: the unit of its visits, in the plural; empty where it counts none.
         meaning: sentences on what its probabilities, values and visits are.
+        learns: whether what it writes hangs on what came before.
     """
 
     agent: str
     value: str
     visits: str
     meaning: str
+    learns: bool = True
 
 
 class Agent(Protocol):

@@ -48,6 +48,7 @@ class RandomSearch:
         visits="",
         meaning="Probabilities are those of the distribution that every action is drawn from "
         "(--exploration). Nothing is learned, so there are no values.",
+        learns=False,
     )
 
     def __init__(self, space: SearchSpace, config: RandomSearchConfig, seed: int):

@@ -122,7 +122,7 @@ def method_settings(flags: parsing.FlagSet) -> MethodSettings:
         if flags.values[name].present:
             raise UserError(f"--{name} is about a contest of agents; name them by --agents.")
     players = tuple(parse_player(title) for title in value["methods"])
-    _refuse(value, players)
+    _refuse(flags, value, players)
     table = bool(value["table"])
     budgets = value["budgets"]
     if value["seconds"] and not flags.values["budgets"].present:
@@ -166,7 +166,7 @@ def words(text: str) -> tuple[str, ...]:
     return found
 
 
-def _refuse(value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
+def _refuse(flags: parsing.FlagSet, value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
     looked_up = value["evaluator"] == TABLE
     check_rounds(parse_rounds(value["finals"]), "--finals")
     if value["judge"] in (TABLE, BOTH) and not value["table"]:
@@ -176,6 +176,10 @@ def _refuse(value: Mapping[str, Any], players: tuple[Player, ...]) -> None:
             "--evaluator=table needs --table; --evaluator=train trains children instead."
         )
     agents = [player.title for player in players if player.contestant is not None]
+    if looked_up and len(agents) == len(players):
+        execution.refuse_given(flags)
+    if value["sized_to"] and not agents:
+        raise UserError("--sized_to is about agents; no method named here is one.")
     if looked_up and agents and value["sized_to"]:
         raise UserError(
             "--sized_to is about agents with children of their own; those that look a table up "

@@ -39,8 +39,8 @@ CANDIDATES = {
 _MARGIN = 0.9
 """Of the time of XLA's own: what saves less is not worth its compilation, or is noise."""
 _LONG, _LONG_MARGIN = frozenset({"winograd"}), 0.8
-"""What takes several times as long to compile, and the same of the time of the best of the others.
-Winograd's products are six operations, and lose a bit or two of a sum."""
+"""What takes several times as long to compile (Winograd's products are six operations) and loses a
+bit or two of a sum is taken below this share of the time of what would be taken without it."""
 WINOGRAD_ROWS: Mapping[int, int] = MappingProxyType({3: 4, 5: 2})
 """Pixels of a column that Winograd's products compute together, by side of the kernel."""
 

@@ -1,7 +1,7 @@
 """Convolution with fewer products: Winograd's minimal filtering along the columns of a map.
 
-Of m neighbouring pixels of a column, below one another, a kernel of r rows makes m r products;
-m + r - 1 are enough (S. Winograd 1980; for convolutional networks A. Lavin and S. Gray, CVPR
+For m neighbouring pixels of a column a kernel of r rows needs m r products; m + r - 1 are
+enough (S. Winograd 1980; for convolutional networks A. Lavin and S. Gray, CVPR
 2016): with d the m + r - 1 pixels that are read, g the taps, and three small matrices,
 
     y = A^T [(G g) * (B^T d)].
@@ -45,7 +45,8 @@ def winograd_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     half = side // 2
     outputs, taps, _ = _matrices(side)
     read = _read(x, side)
-    kernels = jnp.einsum("pr,rsio->psio", taps, kernel.astype(read[0].dtype))
+    exact = read[0].dtype
+    kernels = jnp.einsum("pr,rsio->psio", taps.astype(exact), kernel.astype(exact))
     products = [
         jax.lax.conv_general_dilated(
             pixels,
@@ -78,7 +79,8 @@ def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> ja
     width, half, rows = x.shape[2], side // 2, WINOGRAD_ROWS[side]
     outputs, taps, _ = _matrices(side)
     read = _read(x, side)
-    parts = [gradient[:, row::rows].astype(read[0].dtype) for row in range(rows)]
+    exact = read[0].dtype
+    parts = [gradient[:, row::rows].astype(exact) for row in range(rows)]
     found = []
     for pixels, part in zip(read, _combined(outputs.T, parts), strict=True):
         padded = jnp.pad(pixels, ((0, 0), (0, 0), (half, half), (0, 0)))
@@ -87,7 +89,7 @@ def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> ja
         of_taps = [(flat @ _columns(padded, tap, width)).T for tap in range(side)]
         found.append(jnp.stack(of_taps))
     products = jnp.stack(found)
-    return jnp.einsum("pr,psio->rsio", taps, products).astype(x.dtype)
+    return jnp.einsum("pr,psio->rsio", taps.astype(exact), products).astype(x.dtype)
 
 
 def _columns(pixels: jax.Array, first: int, count: int) -> jax.Array:
@@ -109,8 +111,9 @@ def _matrices(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A^T [m, n], G [n, r] and B^T [n, n], with n products.
 
     Row i of G evaluates the kernel, as a polynomial of its taps, at a point, over the
-    denominator of Lagrange; row i of B^T has the polynomial that is zero at all other points.
-    The last rows stand for infinity, where only the highest power counts.
+    denominator of Lagrange; row i of B^T has the polynomial that is zero at all other points, and
+    its last row the one that is zero at all of them. The last column of A^T and the last row of G
+    stand for infinity, where only the highest power counts.
     """
     rows, points = WINOGRAD_ROWS[side], np.array(_POINTS)
     others = [np.delete(points, place) for place in range(len(points))]
@@ -125,8 +128,7 @@ def _matrices(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inputs = np.vstack(
         [*(np.append(np.poly(rest)[::-1], 0) for rest in others), np.poly(points)[::-1]]
     )
-    single = np.float32
-    return outputs.astype(single), taps.astype(single), inputs.astype(single)
+    return outputs, taps, inputs
 
 
 def _combined(matrix: np.ndarray, arrays: Sequence[jax.Array]) -> list[jax.Array]:

@@ -222,14 +222,17 @@ class _Children:
             self._out_dir.mkdir(parents=True, exist_ok=True)
             executor = make_executor(search, dataclasses.replace(run, run_dir=self._out_dir))
             known = self._out_dir / FILE_NAME
-            self._executor = SharingExecutor(executor, known, children_digest(search))
+            with contextlib.ExitStack() as undo:
+                undo.callback(executor.close)
+                self._executor = SharingExecutor(executor, known, children_digest(search))
+                undo.pop_all()
         return self._executor
 
     def close(self) -> None:
         """Gives their place up: what others begin needs the same cores, memory, or cluster."""
-        if self._executor is not None:
-            self._executor.close()
-        self._executor = None
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.close()
 
 
 def _check_begun(settings: MethodSettings, player: Player, run: RunSettings) -> None:

@@ -107,11 +107,13 @@ class SharingExecutor(KnowingExecutor):
 
     def close(self) -> None:
         """See `Executor.close`; a file without outcomes is removed."""
-        empty = self._connection.execute("SELECT 1 FROM outcomes LIMIT 1").fetchone() is None
-        self._connection.close()
-        if empty:
-            self._path.unlink(missing_ok=True)
-        super().close()
+        try:
+            empty = self._connection.execute("SELECT 1 FROM outcomes LIMIT 1").fetchone() is None
+            self._connection.close()
+            if empty:
+                self._path.unlink(missing_ok=True)
+        finally:
+            super().close()
 
     def _kept(self, number: int, outcome: Outcome) -> tuple[int, Outcome]:
         """Keeps what a child became for the searches that come later."""

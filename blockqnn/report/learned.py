@@ -15,6 +15,7 @@ from blockqnn.terminal import Rgb, readable_on
 
 LISTED = 10
 """First actions that are shown."""
+_NOTHING = "It learns nothing: whatever it writes next is drawn anew."
 _STEPS = 4
 """Between the colours of the heat map's scale."""
 
@@ -30,8 +31,8 @@ def learned(run: RunRecord) -> dict[str, Any] | None:
         what the numbers of its heat map are;
         `next`, the first actions of the highest value or probability, with
         `title`, `probability`, `value`, `visits` and `trials`; `code`, what it
-        would write now, and `became`, what became of that; `kinds`, and
-        `positions` with the `mean` value or probability of each kind there,
+        would write now, empty where it learns nothing, and `became`, what became of that;
+        `kinds`, and `positions` with the `mean` value or probability of each kind there,
         its `ground` and `ink`, the colours of a heat map from the lowest to the
         highest of all, None where there is none; `scale`, what the heat map goes
         through, as pairs of a number and its colour. None in all where it has
@@ -59,8 +60,8 @@ def learned(run: RunRecord) -> dict[str, Any] | None:
             }
             for action in next_actions(knowledge, ())[:LISTED]
         ],
-        "code": knowledge.space.write(greedy.code),
-        "became": became(greedy),
+        "code": knowledge.space.write(greedy.code) if terms.learns else "",
+        "became": became(greedy) if terms.learns else _NOTHING,
         "kinds": kinds(knowledge.space),
         **_heat_map(knowledge),
     }

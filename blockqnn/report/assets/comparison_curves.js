@@ -1,7 +1,7 @@
 // The curves of several groups of runs: means with deviations, against a chosen axis.
 blockqnn.comparisonCurves = (() => {
   const { axes, charts, element, measure } = blockqnn;
-  const AXES = { iteration: "iterations", trained: "trained blocks", seconds: "seconds" };
+  const AXES = { trained: "trained blocks", seconds: "seconds", iteration: "iterations" };
   const QUANTITIES = {
     best_reward: () => "best reward so far",
     best_accuracy: () => measure.title(`best ${measure.name} so far`),
@@ -13,7 +13,7 @@ blockqnn.comparisonCurves = (() => {
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
   const LENGTHS = { solid: "", dash: "9 5", dot: "2 4", dashdot: "9 4 2 4", longdash: "14 6", longdashdot: "14 4 2 4" };
   let data = null;
-  let axis = "iteration";
+  let axis = "trained";
 
   const colour = (index) => COLOURS[index % COLOURS.length];
   const dash = (index) => DASHES[(index + Math.floor(index / COLOURS.length)) % DASHES.length];
@@ -132,6 +132,8 @@ blockqnn.comparisonCurves = (() => {
 
   const build = (found) => {
     data = found;
+    // Supernets and mixtures train no blocks, and an iteration is of any size; seconds are the same for all.
+    axis = new Set(found.groups.map((group) => group.kind)).size > 1 ? "seconds" : "trained";
     return blockqnn.section(
       "curves",
       "Curves",

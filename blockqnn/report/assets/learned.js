@@ -60,10 +60,12 @@ blockqnn.learned = (() => {
   ];
 
   // What the agent would write, and what became of that; `words` turns a sentence into nodes.
-  const wanted = (found, words) => [
-    element("p", { class: "learned-code" }, "Without exploring it would now write ", element("code", {}, found.code)),
-    element("p", {}, words(format.unbroken(found.became))),
-  ];
+  const wanted = (found, words) => {
+    const became = element("p", {}, words(format.unbroken(found.became)));
+    if (!found.code) return [became];
+    const code = element("code", {}, found.code);
+    return [element("p", { class: "learned-code" }, "Without exploring it would now write ", code), became];
+  };
 
   const body = (found) => [
     element("p", { class: "caption" }, format.unbroken(`The agent is ${found.agent}. ${found.meaning}`)),

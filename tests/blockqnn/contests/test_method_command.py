@@ -258,6 +258,8 @@ def test_flags_by_which_no_training_can_judge_are_refused_before_a_search(ground
         (("--finals=2:3",), "--finals is about a contest of methods"),
         (("--methods=random", "--seconds=5"), "needs --evaluation_seconds"),
         (("--methods=random", "--sized_to=50"), "agents with children of their own"),
+        (("--methods=one_shot", "--sized_to=50"), "no method named here is one"),
+        (("--methods=random", "--executor=ray"), "agents look a table up"),
         (("--sized_to=50",), "--sized_to is about a contest of methods"),
         (("--methods=random", "--seconds=0"), "positive numbers with commas"),
         (("--methods=random", "--judge=train"), "they are judged by it too"),

@@ -212,9 +212,9 @@ def test_the_page_of_several_runs(browser, blockqnn, compared):
 def test_the_curves_turn_to_another_axis(browser, compared):
     browser.open_file(compared)
     title = "document.querySelector('#mean_reward-chart .xtitle').textContent"
-    assert browser.script(title) == "iterations"
-    browser.click("input[value=trained]")
-    browser.wait(f"{title} === 'trained blocks'")
+    assert browser.script(title) == "trained blocks"
+    browser.click("input[value=iteration]")
+    browser.wait(f"{title} === 'iterations'")
     assert browser.errors() == []
 
 
