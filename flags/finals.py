@@ -26,6 +26,10 @@ _WORKERS = (
     *("ray_address", "cpus_per_child", "tpus_per_child"),
 )
 _IMAGES = ("train_examples", "dataset", "data_dir")
+_RECIPE = (
+    *("optimiser", "learning_rate", "schedule", "learning_rate_decay", "decay_epochs"),
+    *("momentum", "weight_decay", "batch_size"),
+)
 _USUAL_BLOCKS, _TIMES = 20, 3
 
 
@@ -65,6 +69,8 @@ def define_finals() -> parsing.FlagSet:
     flags.switch(
         "again", False, "drop finals that have ended, or that had other rounds, and begin anew"
     )
+    flags.group("Recipe, where the training that comes after has another one than the search")
+    _as_for_search(flags, _RECIPE)
     flags.group("Images")
     _as_for_search(flags, _IMAGES)
     flags.group("Workers")
@@ -103,7 +109,9 @@ def parse_finals(arguments: Sequence[str]) -> FinalsSettings:
     refuse_untrainable(run)
     # An empty name is a path like any other, so that only what was typed counts.
     more = [f"--{name}={value[name]}" for name in (*_IMAGES, *_WORKERS) if value[name]]
-    settings, training = parse_recorded(run.path, run.flags, [f"--run_dir={run.path}", *more])
+    recipe = _recipe(value, run)
+    more = [f"--run_dir={run.path}", *recipe, *more]
+    settings, training = parse_recorded(run.path, run.flags, more)
     return FinalsSettings(
         search=settings,
         training=dataclasses.replace(training, notes=()),
@@ -112,7 +120,17 @@ def parse_finals(arguments: Sequence[str]) -> FinalsSettings:
         again=value["again"],
         as_json=value["format"] == "json",
         own_examples=bool(value["train_examples"]),
+        recipe=recipe,
     )
+
+
+def _recipe(value: dict[str, Any], run: RunRecord) -> tuple[str, ...]:
+    """The flags of the recipe that were named, or else those of finals that go on."""
+    named = tuple(f"--{name}={value[name]}" for name in _RECIPE if value[name])
+    if named or run.finals is None or value["again"]:
+        return named
+    names = tuple(f"--{name}=" for name in _RECIPE)
+    return tuple(word for word in run.finals.plan.recipe if word.startswith(names))
 
 
 def _rounds(value: dict[str, Any], run: RunRecord, epochs: int) -> tuple[Round, ...] | None:

@@ -44,6 +44,7 @@ class FinalsSettings:
         again: drop finals that have ended, or that are others than these.
         as_json: print one JSON object.
         own_examples: whether the number of training images was named.
+        recipe: flags by which `search` has another recipe than the run's search had.
         after_search: whether the search has just ended, so that less need be said.
     """
 
@@ -54,6 +55,7 @@ class FinalsSettings:
     again: bool = False
     as_json: bool = False
     own_examples: bool = False
+    recipe: tuple[str, ...] = ()
     after_search: bool = False
 
     @property
@@ -158,7 +160,7 @@ def _begin(
     said: TextIO | None,
 ) -> None:
     """Commits the plan and says what will be done."""
-    plan = make_plan(run, rounds, search.data.train_examples)
+    plan = make_plan(run, rounds, search.data.train_examples, settings.recipe)
     sentences = begin(store, run, plan, settings.again)
     if said is None:
         return
@@ -174,6 +176,7 @@ def _begin(
         "Data": data_words(search),
         "Device": device_words(most, settings.training),
         "Finals": f"{in_words(rounds)}\n--rounds={short_rounds(rounds)}",
+        "Recipe": f"the search's, but {' '.join(plan.recipe)}" if plan.recipe else None,
     }
     if settings.after_search:
         facts = {"Finals": facts["Finals"]}

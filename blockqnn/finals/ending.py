@@ -105,6 +105,7 @@ def result_facts(run: RunRecord, finals: Finals) -> dict[str, Any]:
         "dry": run.dry,
         "rounds_flag": short_rounds(finals.plan.rounds),
         "train_examples": finals.plan.train_examples,
+        "recipe": list(finals.plan.recipe),
         "trained": finals.plan.trained,
         "stale": run.stale_finals or None,
         "rounds": rounds,

@@ -63,20 +63,23 @@ def refuse_untrainable(run: RunRecord) -> None:
         raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
 
 
-def make_plan(run: RunRecord, rounds: Sequence[Round], train_examples: int) -> FinalsPlan:
+def make_plan(
+    run: RunRecord, rounds: Sequence[Round], train_examples: int, recipe: Sequence[str] = ()
+) -> FinalsPlan:
     """What is trained of a run as it is now.
 
     Args:
         run: as it was read.
         rounds: in order.
         train_examples: most images to train on; 0 for all.
+        recipe: flags in which trainings differ from those of the search.
 
     Returns:
         The plan.
     """
     ranked = run.by_reward
     found = entrants([(t.number, t.hash) for t in ranked], rounds[0].blocks)
-    return FinalsPlan(tuple(rounds), found, len(ranked), train_examples)
+    return FinalsPlan(tuple(rounds), found, len(ranked), train_examples, tuple(recipe))
 
 
 def begin(store: Store, run: RunRecord, plan: FinalsPlan, again: bool) -> list[str]:
@@ -145,15 +148,14 @@ def _other_plan(
     path: pathlib.Path, before: Finals, plan: FinalsPlan, flag: str = "--rounds"
 ) -> UserError:
     old, new = before.plan, plan
-    words = [
-        f"{flag}={short_rounds(p.rounds)}"
-        + (
-            f" --train_examples={p.train_examples}"
-            if old.train_examples != new.train_examples
-            else ""
-        )
-        for p in (old, new)
-    ]
+    words = []
+    for one in (old, new):
+        own = [f"{flag}={short_rounds(one.rounds)}"]
+        if old.train_examples != new.train_examples:
+            own.append(f"--train_examples={one.train_examples}")
+        if old.recipe != new.recipe:
+            own += one.recipe or ("the recipe of the search",)
+        words.append(" ".join(own))
     ways = f"{command('finals', path)} goes on with them, and --again drops them and begins anew"
     if flag != "--rounds":
         ways = (

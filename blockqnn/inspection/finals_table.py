@@ -60,6 +60,8 @@ def finals_heading(run: RunRecord) -> str:
     """What stands before the table, or instead of it while finals go on."""
     finals = _of(run)
     rounds = in_words(finals.plan.rounds)
+    if finals.plan.recipe:
+        rounds += f"; {' '.join(finals.plan.recipe)}"
     if finals.ended:
         return f"Finals of {counted(finals.plan.trained, 'trained block')} ({rounds}):"
     return (

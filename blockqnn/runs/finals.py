@@ -66,21 +66,24 @@ class FinalsPlan:
         trials: numbers of those that enter, the highest reward first.
         trained: blocks that the search had trained when these were chosen.
         train_examples: most images to train on; 0 for all that are not held out.
+        recipe: flags in which their trainings differ from those of the search.
     """
 
     rounds: tuple[Round, ...]
     trials: tuple[int, ...]
     trained: int
     train_examples: int
+    recipe: tuple[str, ...] = ()
 
     def as_fact(self) -> dict[str, Any]:
         """What a store keeps of it."""
-        return {
+        fact = {
             "rounds": write_rounds(self.rounds),
             "trials": list(self.trials),
             "trained": self.trained,
             "train_examples": self.train_examples,
         }
+        return fact | ({"recipe": list(self.recipe)} if self.recipe else {})
 
     def same_as(self, other: FinalsPlan) -> bool:
         """Whether the same is done with the best blocks, whichever they are."""
@@ -105,6 +108,7 @@ def plan_from_fact(fact: Mapping[str, Any]) -> FinalsPlan:
         tuple(map(int, fact["trials"])),
         int(fact["trained"]),
         int(fact["train_examples"]),
+        tuple(map(str, fact.get("recipe", ()))),
     )
     if not plan.rounds or not plan.trials:
         raise ValueError("finals without rounds or blocks")

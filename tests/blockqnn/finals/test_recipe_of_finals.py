@@ -1,0 +1,92 @@
+"""Finals whose trainings have another recipe than the search had."""
+
+import json
+
+import pytest
+
+from tests.blockqnn.finals.test_finals_command import (  # noqa: F401
+    DRY,
+    ROUNDS,
+    dry_run,
+    finals,
+    record,
+    scripted,
+)
+
+OTHER = ("--optimiser=momentum", "--learning_rate=0.1", "--schedule=cosine", "--weight_decay=0.001")
+
+
+def test_trainings_have_the_recipe_that_is_named(dry_run, scripted):  # noqa: F811
+    rounds = scripted(lambda trial, job: 50.0 + trial)
+    out = finals(dry_run, ROUNDS, *OTHER)
+    recipes = [search.recipe for search, _ in rounds]
+    assert [(r.optimiser, r.learning_rate, r.schedule, r.weight_decay) for r in recipes] == [
+        ("momentum", 0.1, "cosine", 0.001)
+    ] * 2
+    assert f"Recipe:  the search's, but {' '.join(OTHER)}\n" in out
+    assert record(dry_run).finals.plan.recipe == OTHER
+    # Nothing of the run itself is another one.
+    assert record(dry_run).flags["optimiser"] == "adam"
+    facts = json.loads(dry_run("finals", "run", "--format=json")[1])
+    assert facts["recipe"] == list(OTHER)
+    assert f"2 trainings each; {' '.join(OTHER)}):" in dry_run("show", "run")[1]
+
+
+def test_finals_go_on_with_the_recipe_that_they_were_begun_with(dry_run, scripted):  # noqa: F811
+    def interrupted(trial, job):
+        raise KeyboardInterrupt
+
+    scripted(interrupted)
+    assert dry_run("finals", "run", "--executor=inline", ROUNDS, *OTHER)[0] == 130
+    rounds = scripted(lambda trial, job: 50.0 + trial)
+    finals(dry_run)
+    assert {search.recipe.optimiser for search, _ in rounds} == {"momentum"}
+    assert record(dry_run).finals.plan.recipe == OTHER
+
+
+@pytest.mark.parametrize(
+    ("begun", "given", "words"),
+    [
+        ((), OTHER, ("the recipe of the search", " ".join(OTHER))),
+        (OTHER, OTHER[:2], (" ".join(OTHER), " ".join(OTHER[:2]))),
+    ],
+)
+def test_another_recipe_needs_to_begin_again(dry_run, scripted, begun, given, words):  # noqa: F811
+    rounds = scripted(lambda trial, job: 50.0 + trial)
+    finals(dry_run, ROUNDS, *begun)
+    status, _, err = dry_run("finals", "run", "--executor=inline", ROUNDS, *given)
+    wanted = [f"{ROUNDS} {each}" for each in words]
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"has finals with {wanted[0]}; given is {wanted[1]}. " in err
+    assert "--again drops them" in err
+    rounds.clear()
+    finals(dry_run, ROUNDS, *given, "--again")
+    assert {search.recipe.optimiser for search, _ in rounds} == {"momentum"}
+    rounds.clear()
+    # What is not named is the search's again.
+    finals(dry_run, ROUNDS, "--again")
+    assert {search.recipe.optimiser for search, _ in rounds} == {"adam"}
+    assert record(dry_run).finals.plan.recipe == ()
+
+
+def test_a_search_that_ends_in_finals_does_not_take_others_for_its_own(dry_run, scripted):  # noqa: F811
+    scripted(lambda trial, job: 50.0 + trial)
+    finals(dry_run, ROUNDS, *OTHER)
+    words = (*DRY, "--evaluator=dry", "--executor=inline", f"--finals={ROUNDS.partition('=')[2]}")
+    status, _, err = dry_run("search", *words)
+    assert status == 2 and "given is --finals=6:8,3:16:2 the recipe of the search." in err
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--optimiser=sgd", "--optimiser"),
+        ("--learning_rate=-1", "--learning_rate"),
+        ("--momentum=0.5", "--momentum"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused(dry_run, flag, words):  # noqa: F811
+    """The last has no effect with the search's Adam."""
+    status, _, err = dry_run("finals", "run", "--executor=inline", ROUNDS, flag)
+    assert (status, err.count("\n"), words in err) == (2, 1, True)
+    assert record(dry_run).finals is None
