@@ -15,6 +15,10 @@ from blockqnn.listing import table
 from blockqnn.settings import ONE_CYCLE
 
 
+BY = " by "
+"""Before the flags of a recipe, at the end of the names of finals that have their own."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Chosen:
     """A block that stands in the table, and who chose it.
@@ -80,7 +84,8 @@ def chosen(ledger: Ledger, early: bool) -> list[Chosen]:
             title += f", space {facts['space']}"
         of = str(facts["seed"])
         if "winner" in facts:
-            found.append(Chosen(f"{title}, finals", facts["winner"], of, facts["fold"], step))
+            by = f" by {facts['finals']}" if "finals" in facts else ""
+            found.append(Chosen(f"{title}, finals{by}", facts["winner"], of, facts["fold"], step))
         elif early:
             found.append(Chosen(f"{title}, by reward", facts["early"], of, facts["fold"], step))
         if "median" in facts and facts["agent"] == "random" and "space" not in facts:
@@ -197,6 +202,6 @@ def _minutes(ledger: Ledger, found: Sequence[Trained], kind: str) -> str:
     if kind == "finals":
         names = [step for step in steps if step.startswith("finals ")]
     else:
-        names = [step.replace("finals ", "search ", 1) for step in steps if step]
+        names = [step.partition(BY)[0].replace("finals ", "search ", 1) for step in steps if step]
     costs = [ledger.entries[name].core_seconds for name in names if name in ledger.entries]
     return f"{statistics.mean(costs) / 60:.0f}" if costs else ""

@@ -36,7 +36,7 @@ from benchmarks._better_block_settings import (
     SPACES,
 )
 from benchmarks._better_block_steps import Ledger, file_name, run_step
-from benchmarks._better_block_table import chosen, in_words
+from benchmarks._better_block_table import BY, chosen, in_words
 from blockqnn.flags.flag_text import parse_match
 from blockqnn.full_training.directory import read_result
 from blockqnn.inspection.block_reference import resolve
@@ -126,11 +126,17 @@ def searched(
 
     logs = own.out / "logs"
     run_step(ledger, f"search {step}", ["search", *flags], logs, after_search)
+    name = f"finals {step}"
+    if own.finals_flags:
+        name += f"{BY}{' '.join(own.finals_flags)}"
+        facts["finals"] = ", ".join(flag.partition("=")[2] for flag in own.finals_flags)
     # A ledger that came from elsewhere has winners of runs that are not here.
-    if run_dir.exists() or ledger.result(f"finals {step}") is None:
-        words = ["finals", str(run_dir), f"--rounds={rounds}"]
+    if run_dir.exists() or ledger.result(name) is None:
+        words = ["finals", str(run_dir), f"--rounds={rounds}", *own.finals_flags]
         words += [f"--train_examples={setting.images}"] if setting.images else []
-        run_step(ledger, f"finals {step}", words, logs, after_finals)
+        # Earlier finals of the same run may have had another recipe.
+        words += [] if ledger.begun(name) else ["--again"]
+        run_step(ledger, name, words, logs, after_finals)
 
 
 def training(own: argparse.Namespace, code: str) -> tuple[str, Layout, int]:
@@ -236,6 +242,12 @@ def main() -> None:
     )
     parser.add_argument("--search_images", type=int, default=0, help="of searches, not of finals")
     parser.add_argument("--rounds", default="", help="of the finals; empty for the setting's")
+    parser.add_argument(
+        "--finals_flags",
+        type=listed(str),
+        default=(),
+        help="of their recipe, with commas between them; that of the searches if empty",
+    )
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each block on each fold")
     parser.add_argument("--epochs", type=int, default=0, help="of them; 0 for the setting's")
     parser.add_argument("--recipe", choices=("paper", "modern"), default="paper", help="of them")
