@@ -64,10 +64,6 @@ class Ledger:
         entry = self.entries.get(step)
         return entry.result if entry else None
 
-    def begun(self, step: str) -> bool:
-        """Whether there was an attempt at a step."""
-        return step in self.entries
-
     def add(
         self, step: str, seconds: float, core_seconds: float, result: Mapping[str, Any] | None
     ) -> None:

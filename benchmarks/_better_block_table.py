@@ -14,7 +14,6 @@ from benchmarks._better_block_steps import Entry, Ledger
 from blockqnn.listing import table
 from blockqnn.settings import ONE_CYCLE
 
-
 BY = " by "
 """Before the flags of a recipe, at the end of the names of finals that have their own."""
 

@@ -134,8 +134,8 @@ def searched(
     if run_dir.exists() or ledger.result(name) is None:
         words = ["finals", str(run_dir), f"--rounds={rounds}", *own.finals_flags]
         words += [f"--train_examples={setting.images}"] if setting.images else []
-        # Earlier finals of the same run may have had another recipe.
-        words += [] if ledger.begun(name) else ["--again"]
+        # Earlier ones of the run may have had another recipe.
+        words += [] if name in ledger.entries else ["--again"]
         run_step(ledger, name, words, logs, after_finals)
 
 
