@@ -188,7 +188,13 @@ def _trend_in_words(found: dict[str, Any] | None) -> str:
         else f" while epsilon rose from {before['epsilon']:g} to {now['epsilon']:g}"
     )
     return (
-        f"{words} from {before['mean']:.2f} in iterations {before['first']} to {before['last']} "
-        f"to {now['mean']:.2f} in {now['first']} to {now['last']} "
+        f"{words} from {before['mean']:.2f} in {_iterations(before)} "
+        f"to {now['mean']:.2f} in {_iterations(now)} "
         f"(by {found['difference']:+.2f} ± {found['error']:.2f}, standard error){epsilon}."
     )
+
+
+def _iterations(of: dict[str, Any]) -> str:
+    if of["first"] == of["last"]:
+        return f"iteration {of['first']}"
+    return f"iterations {of['first']} to {of['last']}"

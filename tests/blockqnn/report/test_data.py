@@ -162,7 +162,11 @@ def test_the_findings_in_words():
     assert "suggested 19: 1 were known from before, 1 infeasible, 1 failed." in text
     assert "The best block by reward is trial 15: reward 61.00, accuracy 61.00 %" in text
     assert "came in iteration 4; the one trained since is not better." in text
-    assert "It is still getting better: the mean reward rose from 50.00" in text
+    assert "rose from 50.00 in iteration 3 to 60.00 in iteration 4 (by +10.00" in text
+    more = findings(iterations_of(1, 2, 3, 4, 50, 60, 70, 80), "", iterations=8, planned=8)
+    text_of_more = " ".join(more["sentences"])
+    assert "rose from 55.00 in iterations 5 to 6 to 75.00 in iterations 7 to 8" in text_of_more
+    assert "It is still getting better: the mean reward" in text
     assert "most accurate" not in text
     assert (found["best"], found["most_accurate"], found["since_best"]) == (15, 15, 1)
 
