@@ -82,8 +82,7 @@ def searched(
         step, facts["space"] = f"{space} {step}", space
     run_dir = own.out / "searches" / file_name(step)
     layout = setting.layout(space)
-    length_flags = [f"--max_hours={own.search_seconds / 3600}"] if own.search_seconds else []
-    length_flags = length_flags or [f"--max_blocks={own.blocks}"]
+    hours = own.search_seconds / 3600
     flags = [
         f"--run_dir={run_dir}",
         "--preset=digits",
@@ -98,7 +97,7 @@ def searched(
         "--mu=0",
         "--rho=0",
         f"--max_layers={own.max_layers}",
-        *length_flags,
+        f"--max_hours={hours}" if hours else f"--max_blocks={own.blocks}",
         f"--agent={name}",
         f"--seed={seed}",
         f"--train_examples={images}",

@@ -42,7 +42,7 @@ OPERATIONAL = (
 """Flags that do not change what the search is; the others must stay in a run."""
 
 _OF_OTHERS = ("executor", "ray_address")
-"""What verbs have of these that search not themselves."""
+"""What verbs that do not search themselves have of these."""
 
 
 def define(flags: FlagSet) -> None:
