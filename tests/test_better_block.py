@@ -1,13 +1,24 @@
 """`benchmarks.better_block`: its ledger, and a table of figures computed by hand."""
 
+import itertools
 import sys
 
 import pytest
 
 pytest.importorskip("scipy")
 
+from benchmarks._better_block_settings import SETTINGS, SPACES
 from benchmarks._better_block_steps import Ledger, run_step
-from benchmarks._better_block_table import Chosen, in_words, probability, samples, trainings
+from benchmarks._better_block_table import (
+    Chosen,
+    chosen,
+    in_words,
+    probability,
+    samples,
+    trainings,
+)
+from blockqnn.networks.sizing import matched
+from blockqnn.networks.spaces.registry import design_of, parse, space_named
 
 
 @pytest.fixture
@@ -78,6 +89,35 @@ def test_the_table_names_the_best_picked_and_what_a_search_cost(ledger):
         "21.00 +- 1.41 2 2 +0.00 75,000 1.0 residual, best of those picked",
         "23.50 +- 1.41 2 2 +2.50 0.219 75,000 1.0 one 3x3",
     ]
+
+
+def test_rows_say_space_seconds_and_recipe_of_finals_and_what_their_search_cost(ledger):
+    train(ledger, "x", "all", 0, 20.0)
+    train(ledger, "w", "all", 0, 18.0)
+    facts = {"fold": "all", "agent": "a", "seed": 0, "blocks": 5, "schedule": "one_cycle"}
+    ledger.add("search all a 5 0", 1.0, 600.0, {**facts, "early": "w"})
+    by = {"winner": "w", "finals": "momentum, 0.1"}
+    ledger.add("finals all a 5 0 by --optimiser=momentum", 1.0, 300.0, {**facts, **by})
+    own = {"seconds": 60, "space": "nas", "winner": "w"}
+    ledger.add("finals nas all a 60s 0", 1.0, 300.0, {**facts, **own})
+    blocks = [Chosen("residual", "x", ""), *chosen(ledger, early=False)[-2:]]
+    text = in_words([(one, f"train paper {one.code}") for one in blocks], {"residual"}, ledger)
+    after = [" ".join(line.split()).partition(" 75,000 ")[2] for line in text.splitlines()[1:3]]
+    assert after == [
+        "10 5 1.0 a, 5 blocks, one cycle, finals by momentum, 0.1",
+        "5 1.0 a, 60 s, one cycle, space nas, finals",
+    ]
+    titles = [one.title for one in chosen(ledger, early=True)]
+    assert "a, 5 blocks, one cycle, by reward" in titles and "nasnet-a" in titles
+
+
+def test_every_space_has_a_layout_that_its_designs_stand_in():
+    for setting, name in itertools.product(SETTINGS.values(), SPACES):
+        space = space_named(name)
+        design = design_of(parse(space.example))
+        assert design.space == name
+        sized = matched(design, setting.layout(name), setting.match)
+        assert sized.layout.kind == SPACES[name].kind
 
 
 def test_a_ledger_is_read_again_with_the_costs_of_all_attempts(ledger, tmp_path):
