@@ -148,7 +148,7 @@ def parse(arguments: Sequence[str]) -> CompareSettings | RealCompareSettings | M
     flags.refuse_without_effect("comparison")
     if value["evaluator"] != TABLE:
         return _with_children(flags, value, contestants)
-    execution.refuse_given(flags)
+    execution.refuse_executor(flags)
     if not value["table"]:
         raise UserError(f"compare needs --table. See: {command('compare', '--help')}")
     return CompareSettings(
@@ -182,7 +182,7 @@ def _with_children(
     if value["match"] is not None:
         words.append(f"--match={value['match']}")
     words += [f"--evaluator={value['evaluator']}", f"--run_dir={value['out_dir']}"]
-    words += [f"--workers={value['workers']}", *execution.words_given(flags)]
+    words += [f"--workers={value['workers']}", *execution.executor_words(flags)]
     found, run = search.parse(words)
     return RealCompareSettings(
         contestants=contestants,

@@ -177,7 +177,7 @@ def _refuse(flags: parsing.FlagSet, value: Mapping[str, Any], players: tuple[Pla
         )
     agents = [player.title for player in players if player.contestant is not None]
     if looked_up and len(agents) == len(players):
-        execution.refuse_given(flags)
+        execution.refuse_executor(flags)
     if value["sized_to"] and not agents:
         raise UserError("--sized_to is about agents; no method named here is one.")
     if looked_up and agents and value["sized_to"]:
@@ -239,7 +239,7 @@ def _prepare(flags: parsing.FlagSet, value: Mapping[str, Any], size: int) -> Any
         base.append(f"--match={value['match']}")
     if value["workers"]:
         base.append(f"--workers={value['workers']}")
-    base += [*execution.words_given(flags), *EVERY]
+    base += [*execution.executor_words(flags), *EVERY]
     of_agents = [*OWN_WEIGHTS, f"--evaluator={value['evaluator']}"]
     if value["evaluator"] == TABLE:
         of_agents += [f"--table={value['table']}", f"--search_column={value['search_column']}"]

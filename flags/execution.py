@@ -41,8 +41,8 @@ OPERATIONAL = (
 )
 """Flags that do not change what the search is; the others must stay in a run."""
 
-_OF_OTHERS = ("executor", "ray_address")
-"""What verbs that do not search themselves have of these."""
+_WHO_TRAINS = ("executor", "ray_address")
+"""What `compare`, too, has of these flags."""
 
 
 def define(flags: FlagSet) -> None:
@@ -84,27 +84,26 @@ def define_ray_address(flags: FlagSet) -> None:
     )
 
 
-def words_given(flags: FlagSet) -> list[str]:
+def executor_words(flags: FlagSet) -> list[str]:
     """What a command line says of who trains, as words of `search`."""
-    return [f"--{name}={flags.values[name].value}" for name in _OF_OTHERS if _given(flags, name)]
+    return [f"--{name}={flags.values[name].value}" for name in _named(flags)]
 
 
-def refuse_given(flags: FlagSet) -> None:
+def refuse_executor(flags: FlagSet) -> None:
     """Refuses what says who trains, where nobody trains since a table is looked up.
 
     Raises:
         UserError: if there is such a flag.
     """
-    for name in _OF_OTHERS:
-        if _given(flags, name):
-            raise UserError(
-                f"--{name} says where children are trained, and agents look a table up; give "
-                f"--evaluator={TRAIN}, or leave it out."
-            )
+    for name in _named(flags):
+        raise UserError(
+            f"--{name} says where children are trained, and agents look a table up; give "
+            f"--evaluator={TRAIN}, or leave it out."
+        )
 
 
-def _given(flags: FlagSet, name: str) -> bool:
-    return bool(flags.values[name].present)
+def _named(flags: FlagSet) -> list[str]:
+    return [name for name in _WHO_TRAINS if flags.values[name].present]
 
 
 def define_each(flags: FlagSet) -> None:

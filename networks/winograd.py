@@ -1,16 +1,16 @@
 """Convolution with fewer products: Winograd's minimal filtering along the columns of a map.
 
 For m neighbouring pixels of a column a kernel of r rows needs m r products; m + r - 1 are
-enough (S. Winograd 1980; for convolutional networks A. Lavin and S. Gray, CVPR
-2016): with d the m + r - 1 pixels that are read, g the taps, and three small matrices,
+enough (S. Winograd 1980; for convolutional networks A. Lavin and S. Gray, CVPR 2016): with d
+the m + r - 1 pixels that are read, g the taps, and three small matrices,
 
     y = A^T [(G g) * (B^T d)].
 
 Each of these products is a convolution by a kernel of one row here, so that it sums over
-channels and taps of the row as fast as XLA can, and in the gradient for the kernel a product
-of matrices. Six products, at the points 0, 1, -1, 2, -2 and
-infinity, make four pixels with a kernel of 3 rows, and two with one of 5: half and three fifths
-of the products. More points would need larger numbers in the matrices, and cost digits.
+channels and taps of the row as fast as XLA can, and in the gradient for the kernel a product of
+matrices. Six products, at the points 0, 1, -1, 2, -2 and infinity, make four pixels with a kernel
+of 3 rows, and two with one of 5: half and three fifths of the products. More points would need
+larger numbers in the matrices, and cost digits.
 """
 
 from __future__ import annotations
