@@ -100,7 +100,7 @@ def search_by(function: Callable[[Any], Any], wanted: FunctionSearch, call: Call
         KeyboardInterrupt: if the search was interrupted.
     """
     flags = dict(call.flags)
-    if "finals" in flags:
+    if {"finals", "finals_recipe"} & flags.keys():
         raise UserError(
             "finals train blocks for longer, which blockqnn.search with a function cannot do."
         )

@@ -9,13 +9,21 @@ from typing import Any
 from blockqnn.agents.contract import Agent
 from blockqnn.agents.growing import Growth
 from blockqnn.agents.registry import AgentConfig, make_agent
-from blockqnn.language_settings import LanguageRecipe, language_recipe
 from blockqnn.networks.cost import Limits
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.sizing import Match
 from blockqnn.networks.spaces.contract import Code
 from blockqnn.networks.spaces.registry import space_named
-from blockqnn.supernet_settings import ADAM, SupernetSettings
+from blockqnn.recipe_settings import AUGMENTATIONS as AUGMENTATIONS
+from blockqnn.recipe_settings import COSINE as COSINE
+from blockqnn.recipe_settings import ENLARGED as ENLARGED
+from blockqnn.recipe_settings import ONE_CYCLE as ONE_CYCLE
+from blockqnn.recipe_settings import PADDED as PADDED
+from blockqnn.recipe_settings import STEPS as STEPS
+from blockqnn.recipe_settings import UNCHANGED as UNCHANGED
+from blockqnn.recipe_settings import FinalsRecipe as FinalsRecipe
+from blockqnn.recipe_settings import Recipe as Recipe
+from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.worker_settings import DrySettings as DrySettings
 from blockqnn.worker_settings import RaySettings as RaySettings
 from blockqnn.worker_settings import WorkerSettings as WorkerSettings
@@ -63,73 +71,6 @@ class DataSettings:
         for name in ("resize", "background", "class_folders", "skip_folders"):
             value = getattr(self, name)
             object.__setattr__(self, name, value if value is None else tuple(value))
-
-
-STEPS, ONE_CYCLE, COSINE = "steps", "one_cycle", "cosine"
-"""Schedules of a child's learning rate, see `blockqnn.children.schedule`."""
-
-
-UNCHANGED, PADDED, ENLARGED = AUGMENTATIONS = ("none", "padded", "enlarged")
-"""What happens to images before each epoch, see `blockqnn.children.augmentation`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """How a child is trained; the defaults are the paper's.
-
-    Attributes:
-        epochs: passes over the training part.
-        batch_size: images in a step.
-        learning_rate: at the start of steps and of a cosine, at the top of a cycle.
-        schedule: `steps`, `one_cycle` for a learning rate that rises and ends at zero, or
-            `cosine` for one that only falls to it.
-        learning_rate_decay: factor on the learning rate after every `decay_epochs` of steps.
-        decay_epochs: epochs between two reductions.
-        beta1: Adam's decay of the first moment.
-        beta2: Adam's decay of the second moment.
-        adam_epsilon: added to Adam's denominator.
-        restarts: how often training may start again if the accuracy after the
-            first epoch is below that of guessing.
-        restart_factor: factor on the learning rate at each restart.
-        bfloat16: compute in bfloat16; weights and statistics stay float32.
-        execution: `layers`, `whole`, or `auto` for the first on a CPU and the
-            second elsewhere; of supernets too.
-        optimiser: `adam`, `momentum` for gradient descent with that of Nesterov, or, of language
-            models, `asgd` for plain descent that turns to the average of its weights.
-        momentum: of the latter.
-        weight_decay: of both of the latter, on all that is trained.
-        augmentation: `none`, or windows of images that were `padded` or `enlarged`, half of them
-            mirrored, drawn anew for each epoch.
-        language: what language models are trained by besides; None of children that see images.
-    """
-
-    epochs: int = 12
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    schedule: str = STEPS
-    learning_rate_decay: float = 0.2
-    decay_epochs: int = 5
-    beta1: float = 0.9
-    beta2: float = 0.999
-    adam_epsilon: float = 1e-8
-    restarts: int = 3
-    restart_factor: float = 0.4
-    bfloat16: bool = False
-    execution: str = "auto"
-    optimiser: str = ADAM
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    augmentation: str = UNCHANGED
-    language: LanguageRecipe | None = None
-
-    def __post_init__(self) -> None:
-        """Makes settings of what JSON has as an object."""
-        object.__setattr__(self, "language", language_recipe(self.language))
-
-    def drawn_out(self, epochs: int) -> Recipe:
-        """The same recipe with other epochs, its schedule of learning rates in proportion."""
-        decay_epochs = max(1, round(self.decay_epochs * epochs / self.epochs))
-        return dataclasses.replace(self, epochs=epochs, decay_epochs=decay_epochs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,6 +218,7 @@ class RunSettings:
         notes: what is to be said before the search begins, line by line.
         from_python: whether a call began the search, and not a command.
         finals: rounds of the finals that follow the search, as text; empty or `off` for none.
+        finals_recipe: how they train; None for the search's recipe.
         check: designs that are trained at the end to check scores of shared weights.
         share_batches: whether cores that no other child needs share the batches of one.
     """
@@ -296,5 +238,6 @@ class RunSettings:
     notes: tuple[str, ...] = ()
     from_python: bool = False
     finals: str = ""
+    finals_recipe: FinalsRecipe | None = None
     check: int = 0
     share_batches: bool = True

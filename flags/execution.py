@@ -10,7 +10,7 @@ from blockqnn.evaluation.contract import TRAIN
 from blockqnn.flags import evaluators
 from blockqnn.flags.flag_text import as_text
 from blockqnn.flags.parsing import FlagSet, Owner
-from blockqnn.settings import RaySettings, RunSettings, WorkerSettings
+from blockqnn.settings import FinalsRecipe, RaySettings, RunSettings, WorkerSettings
 from blockqnn.workers.contract import INLINE, LOCAL, RAY
 
 SHARING, IDLE = "share", "idle"
@@ -166,12 +166,15 @@ def define_each(flags: FlagSet) -> None:
     )
 
 
-def run_settings(values: dict[str, Any], flag_file: str) -> RunSettings:
+def run_settings(
+    values: dict[str, Any], flag_file: str, finals_recipe: FinalsRecipe | None = None
+) -> RunSettings:
     """How a search is carried out.
 
     Args:
         values: of the flags of `search`, by name.
         flag_file: the text to keep in the run directory.
+        finals_recipe: how its finals train; None for the search's recipe.
 
     Returns:
         The settings.
@@ -201,5 +204,6 @@ def run_settings(values: dict[str, Any], flag_file: str) -> RunSettings:
         },
         flag_file=flag_file,
         finals=values["finals"],
+        finals_recipe=finals_recipe,
         tensorboard=values["tensorboard"],
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockqnn.errors import UserError
 from blockqnn.finals.planning import refuse_untrainable
-from blockqnn.flags import parsing, search
+from blockqnn.flags import finals_recipe, parsing, search
 from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.flags.verb import Verb
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, Round, canonical, check_rounds, parse_rounds
@@ -26,10 +26,6 @@ _WORKERS = (
     *("ray_address", "cpus_per_child", "tpus_per_child"),
 )
 _IMAGES = ("train_examples", "dataset", "data_dir")
-_RECIPE = (
-    *("optimiser", "learning_rate", "schedule", "learning_rate_decay", "decay_epochs"),
-    *("momentum", "weight_decay", "batch_size"),
-)
 _USUAL_BLOCKS, _TIMES = 20, 3
 
 
@@ -70,7 +66,7 @@ def define_finals() -> parsing.FlagSet:
         "again", False, "drop finals that have ended, or that had other rounds, and begin anew"
     )
     flags.group("Recipe, where the training that comes after has another one than the search")
-    _as_for_search(flags, _RECIPE)
+    _as_for_search(flags, finals_recipe.NAMES)
     flags.group("Images")
     _as_for_search(flags, _IMAGES)
     flags.group("Workers")
@@ -125,11 +121,14 @@ def parse_finals(arguments: Sequence[str]) -> FinalsSettings:
 
 
 def _recipe(value: dict[str, Any], run: RunRecord) -> tuple[str, ...]:
-    """The flags of the recipe that were named, or else those of finals that go on."""
-    named = tuple(f"--{name}={value[name]}" for name in _RECIPE if value[name])
-    if named or run.finals is None or value["again"]:
+    """The flags of the recipe that were named, or those of finals that go on, or the search's."""
+    named = tuple(f"--{name}={value[name]}" for name in finals_recipe.NAMES if value[name])
+    if named:
         return named
-    names = tuple(f"--{name}=" for name in _RECIPE)
+    if run.finals is None or value["again"]:
+        of_search = run.flags.get(finals_recipe.FLAG, finals_recipe.SEARCH)
+        return finals_recipe.as_words(finals_recipe.canonical(of_search))
+    names = tuple(f"--{name}=" for name in finals_recipe.NAMES)
     return tuple(word for word in run.finals.plan.recipe if word.startswith(names))
 
 

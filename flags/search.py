@@ -17,6 +17,7 @@ from blockqnn.flags import (
     data,
     evaluators,
     execution,
+    finals_recipe,
     first_blocks,
     flag_text,
     language,
@@ -35,11 +36,14 @@ from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.contract import MAX_LAYERS
 from blockqnn.networks.spaces.registry import DEFAULT, SPACES, space_named
 from blockqnn.runs import run_directory, store
-from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, canonical
+from blockqnn.runs.rounds import OFF
 from blockqnn.settings import STEPS, Budget, RunSettings, SearchSettings
 
-_OF_A_RUN = ("agent", "finals", "schedule", "learning_rate", "decay_epochs")
+_OF_A_RUN = ("agent", "finals", finals_recipe.FLAG, "schedule", "learning_rate", "decay_epochs")
 """Flags of a run that a preset which has changed since does not change."""
+
+_BEFORE = {"finals": OFF, finals_recipe.FLAG: finals_recipe.SEARCH, "schedule": STEPS}
+"""What those of them were that presets had no others of, for runs that are older than the flags."""
 
 _KEPT = preset_files.Kept(run_directory.FLAG_FILE, store.FILE_NAME, "run_dir")
 _COMMON = (
@@ -103,15 +107,7 @@ def _define_run(flags: parsing.FlagSet) -> None:
     )
     first_blocks.define(flags)
     execution.define(flags)
-    flags.special(
-        "finals",
-        OFF,
-        "what follows the search: BLOCKS:EPOCHS[:SEEDS] for each round, with commas between them, "
-        "as in 40:3,12:9,4:27, in which the best blocks are trained for longer; the winner is "
-        f"RUN_DIR#best; {OFF} for none",
-        canonical,
-        ROUNDS_ALLOWED,
-    )
+    finals_recipe.define(flags)
 
 
 def _define_data(flags: parsing.FlagSet) -> None:
@@ -188,7 +184,8 @@ def parse(
     first = first_blocks.first_blocks(flags.chosen())
     flags.values[first_blocks.FLAG].value = first_blocks.as_text(first)
     values = flags.chosen()
-    run = execution.run_settings(values, flags.flag_file())
+    own_finals = finals_recipe.finals_recipe(values, given.usual)
+    run = execution.run_settings(values, flags.flag_file(), own_finals)
     search = dataclasses.replace(_search_settings(values), first_blocks=first)
     return search, dataclasses.replace(run, check=values[supernet.CHECK], notes=tuple(notes))
 
@@ -236,7 +233,7 @@ def _begun_or_new(
     before = own.recorded_flags(run_dir)
     if given.preset != own.PRESET:
         # Presets have had other agents and schedules, and none had finals; a run keeps its own.
-        own_flags = {"finals": OFF, "schedule": STEPS} | before if before else {}
+        own_flags = {**_BEFORE, **before} if before else {}
         recorded = [
             f"--{name}={own_flags[name]}"
             for name in _OF_A_RUN

@@ -130,7 +130,15 @@ def search_and_finals(
     status = run_search(search, run, stream, listeners=listeners)
     if status or not rounds:
         return status
-    settings = FinalsSettings(search, run, rounds, own_examples=True, after_search=True)
+    own = run.finals_recipe
+    settings = FinalsSettings(
+        search=dataclasses.replace(search, recipe=own.recipe) if own else search,
+        training=run,
+        rounds=rounds,
+        own_examples=True,
+        recipe=own.flags if own else (),
+        after_search=True,
+    )
     return finals(settings, stream)
 
 
@@ -179,7 +187,7 @@ def _begin(
         "Recipe": f"the search's, but {' '.join(plan.recipe)}" if plan.recipe else None,
     }
     if settings.after_search:
-        facts = {"Finals": facts["Finals"]}
+        facts = {name: facts[name] for name in ("Finals", "Recipe")}
         print(file=said)
     elif search.data.train_examples != images_of_search(run, search):
         facts["Images"] = _images(search.data.train_examples)

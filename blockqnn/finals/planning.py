@@ -139,7 +139,8 @@ def refuse_other_plan(run: RunSettings, rounds: Sequence[Round], train_examples:
     found = read_run(run.run_dir) if begun else None
     if found is None or found.finals is None:
         return
-    plan = make_plan(found, rounds, train_examples)
+    recipe = run.finals_recipe.flags if run.finals_recipe else ()
+    plan = make_plan(found, rounds, train_examples, recipe)
     if not found.finals.plan.same_as(plan):
         raise _other_plan(found.path, found.finals, plan, "--finals")
 

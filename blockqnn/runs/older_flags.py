@@ -18,6 +18,7 @@ BEFORE_THERE_WERE = {
     "skip_folders": "",
     "match": "",
     "finals": "off",
+    "finals_recipe": "search",
     "proxy": "synaptic_flow",
     "schedule": STEPS,
     "first_blocks": "",

@@ -24,7 +24,7 @@ LOG_FILE = "search.log"
 _LOCK_FILE = "lock"
 SCHEDULE = "epsilon_schedule"
 _BUDGETS = ("max_blocks", "max_hours")
-_FINALS = "finals"
+_FINALS = ("finals", "finals_recipe")
 _KNOWN_BY_CONTENT = {"dataset": "data", "resize": "data", "table": "table"}
 """Flags that may change where what they name has stayed the same, and the fact that tells."""
 
@@ -207,7 +207,7 @@ def check_same_search(
     """
     for name, value in now.items():
         old = flag_then(before, name, value)
-        if old == value or name == _FINALS or (name == SCHEDULE and _extends(old, value)):
+        if old == value or name in _FINALS or (name == SCHEDULE and _extends(old, value)):
             continue
         # A run without a budget may get one.
         if name in _BUDGETS and (float(value) > float(old) or float(old) == 0):

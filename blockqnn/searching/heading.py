@@ -41,10 +41,17 @@ def search_heading(settings: SearchSettings, run: RunSettings) -> str:
             "Supernet": _supernet(settings),
             "Children": _children(settings),
             "Search": _search(settings, run),
-            "Finals": in_words(parse_rounds(run.finals)),
+            "Finals": _finals(run),
             "Run": str(run.run_dir),
         }
     )
+
+
+def _finals(run: RunSettings) -> str:
+    rounds = parse_rounds(run.finals)
+    if not rounds or run.finals_recipe is None:
+        return in_words(rounds)
+    return f"{in_words(rounds)}\nby the search's recipe, but {' '.join(run.finals_recipe.flags)}"
 
 
 def data_words(settings: SearchSettings) -> str | None:

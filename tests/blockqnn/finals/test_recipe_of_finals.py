@@ -90,3 +90,63 @@ def test_a_recipe_that_cannot_be_is_refused(dry_run, flag, words):  # noqa: F811
     status, _, err = dry_run("finals", "run", "--executor=inline", ROUNDS, flag)
     assert (status, err.count("\n"), words in err) == (2, 1, True)
     assert record(dry_run).finals is None
+
+
+OF_SEARCH = "--finals_recipe=" + ",".join(flag.removeprefix("--") for flag in OTHER)
+
+
+def test_a_search_ends_in_finals_with_the_recipe_that_it_was_given(blockqnn, scripted):  # noqa: F811
+    rounds = scripted(lambda trial, job: 50.0 + trial)
+    words = ("search", *DRY, "--evaluator=dry", "--executor=inline", "--finals=6:8,3:16:2")
+    # In another order and as other texts of the same numbers.
+    written = "schedule=cosine, learning_rate=0.10,optimiser=momentum,weight_decay=1e-3"
+    status, out, err = blockqnn(*words, f"--finals_recipe={written}")
+    assert (status, err) == (0, "")
+    recipes = [search.recipe for search, _ in rounds]
+    assert [(r.optimiser, r.learning_rate, r.schedule, r.weight_decay) for r in recipes] == [
+        ("momentum", 0.1, "cosine", 0.001)
+    ] * 2
+    assert [(r.epochs, r.batch_size) for r in recipes] == [(8, 64), (16, 64)]
+    assert f"\n         by the search's recipe, but {' '.join(OTHER)}\n" in out
+    run = record(blockqnn)
+    assert (run.finals.plan.recipe, run.flags["optimiser"]) == (OTHER, "adam")
+    # The search has ended, and its finals; they are not other ones for naming no recipe.
+    assert blockqnn("finals", "run", "--executor=inline", "--rounds=6:8,3:16:2")[0] == 0
+    assert [blockqnn(*words, *more)[0] for more in ((OF_SEARCH,), ())] == [0, 0]
+    assert len(rounds) == 2
+    status, _, err = blockqnn(*words, "--finals_recipe=search")
+    assert status == 2 and "given is --finals=6:8,3:16:2 the recipe of the search." in err
+
+
+def test_finals_of_their_own_have_the_recipe_that_the_search_names(blockqnn, scripted):  # noqa: F811
+    blockqnn("search", *DRY, "--evaluator=dry", "--finals=6:8", OF_SEARCH, "--max_blocks=12")
+    rounds = scripted(lambda trial, job: 50.0 + trial)
+    finals(blockqnn, "--rounds=4:8", "--again")
+    finals(blockqnn, "--rounds=4:8", "--again", "--optimiser=adam")
+    assert [search.recipe.optimiser for search, _ in rounds] == ["momentum", "adam"]
+    assert record(blockqnn).finals.plan.recipe == ("--optimiser=adam",)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("optimiser=sgd", "--finals_recipe=optimiser=sgd: allowed: search, or flags"),
+        ("epochs=3", "allowed: search, or flags"),
+        ("momentum", "allowed: search, or flags"),
+        ("learning_rate=0.1,learning_rate=0.2", "allowed: search, or flags"),
+        ("momentum=0.5", "--momentum belongs to momentum; this finals recipe's optimiser is adam."),
+        ("optimiser=momentum,decay_epochs=3,schedule=cosine", "--decay_epochs belongs to steps; "),
+    ],
+)
+def test_a_recipe_of_a_search_that_cannot_be_is_refused(blockqnn, given, words):
+    rest = (*DRY, "--evaluator=dry", "--finals=6:8")
+    status, out, err = blockqnn("search", *rest, f"--finals_recipe={given}")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert words in err.replace("flag ", "")
+    assert not (blockqnn.directory / "run").exists()
+
+
+def test_a_recipe_needs_finals_where_no_preset_names_it(blockqnn):
+    status, out, err = blockqnn("search", *DRY, "--evaluator=dry", OF_SEARCH)
+    assert (status, out) == (2, "")
+    assert "this search has none; name --finals=ROUNDS as well" in err

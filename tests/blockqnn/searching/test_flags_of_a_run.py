@@ -290,6 +290,7 @@ def test_every_flag_of_search_is_either_part_of_the_search_or_of_its_carrying_ou
         "max_blocks",
         "max_hours",
         "finals",
+        "finals_recipe",
     }
 
 
