@@ -89,6 +89,12 @@ class Setting:
         )
 
 
+SEARCH_RECIPES = {
+    "adam": ("--learning_rate=0.003",),
+    "momentum": ("--optimiser=momentum", "--learning_rate=0.1", "--weight_decay=0.0001"),
+}
+"""What teaches children in one cycle."""
+
 MODERN = (
     *("--schedule=cosine", "--warmup_epochs=2", "--nesterov", "--nodecay_norm"),
     *("--label_smoothing=0.1", "--ema_decay=0.99"),

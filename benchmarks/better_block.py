@@ -32,6 +32,7 @@ from benchmarks._better_block_settings import (
     CELLS_PICKED,
     MODERN,
     PICKED,
+    SEARCH_RECIPES,
     SETTINGS,
     SPACES,
 )
@@ -73,9 +74,11 @@ def searched(
     images, rounds = own.search_images or setting.images, own.rounds or setting.rounds
     length = f"{own.search_seconds}s" if own.search_seconds else own.blocks
     step = f"{fold.name} {agent} {length} {images} {own.max_layers} {rounds} {seed}"
-    # The first steps of the ledger are older than schedules, seconds and spaces.
+    # The first steps of the ledger are older than schedules, recipes, seconds and spaces.
     if own.schedule == ONE_CYCLE:
         step = f"{ONE_CYCLE} {step}"
+    if own.search_recipe != "adam":
+        step, facts["recipe"] = f"{own.search_recipe} {step}", own.search_recipe
     if own.search_seconds:
         facts["seconds"] = own.search_seconds
     if space != BLOCKS:
@@ -104,7 +107,7 @@ def searched(
         *setting.search,
     ]
     if own.schedule == ONE_CYCLE:
-        flags += [f"--schedule={ONE_CYCLE}", "--learning_rate=0.003"]
+        flags += [f"--schedule={ONE_CYCLE}", *SEARCH_RECIPES[own.search_recipe]]
     if variant != WITHOUT_MATCH:
         flags.append(f"--match={setting.match}")
     if variant == FROM_PICKED:
@@ -131,8 +134,9 @@ def searched(
         facts["finals"] = ", ".join(flag.partition("=")[2] for flag in own.finals_flags)
     # A ledger that came from elsewhere has winners of runs that are not here.
     if run_dir.exists() or ledger.result(name) is None:
-        words = ["finals", str(run_dir), f"--rounds={rounds}", *own.finals_flags]
+        words = ["finals", str(run_dir), f"--rounds={rounds}"]
         words += [f"--train_examples={setting.images}"] if setting.images else []
+        words += own.finals_flags
         # Earlier ones of the run may have had another recipe.
         words += [] if name in ledger.entries else ["--again"]
         run_step(ledger, name, words, logs, after_finals)
@@ -239,13 +243,19 @@ def main() -> None:
     parser.add_argument(
         "--schedule", choices=(ONE_CYCLE, STEPS), default=ONE_CYCLE, help="of searches and finals"
     )
+    parser.add_argument(
+        "--search_recipe",
+        choices=SEARCH_RECIPES,
+        default="adam",
+        help="of searches in one cycle, and of finals that have none of their own",
+    )
     parser.add_argument("--search_images", type=int, default=0, help="of searches, not of finals")
     parser.add_argument("--rounds", default="", help="of the finals; empty for the setting's")
     parser.add_argument(
         "--finals_flags",
         type=listed(str),
         default=(),
-        help="of their recipe, with commas between them; that of the searches if empty",
+        help="of their own, with commas between them, such as those of a recipe",
     )
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each block on each fold")
     parser.add_argument("--epochs", type=int, default=0, help="of them; 0 for the setting's")

@@ -20,6 +20,7 @@ GROUPS = {
         "errors",
         "heading",
         "language_settings",
+        "recipe_settings",
         "measure",
         "invocation",
         "standard_streams",
