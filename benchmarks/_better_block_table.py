@@ -79,6 +79,8 @@ def chosen(ledger: Ledger, early: bool) -> list[Chosen]:
         title = f"{facts['agent']}, " + (f"{seconds} s" if seconds else f"{facts['blocks']} blocks")
         if facts.get("schedule") == ONE_CYCLE:
             title += ", one cycle"
+        if "held_out" in facts:
+            title += f", {facts['held_out']:,} held out"
         if "recipe" in facts:
             title += f", {facts['recipe']}"
         if "space" in facts:

@@ -79,6 +79,8 @@ def searched(
         step = f"{ONE_CYCLE} {step}"
     if own.search_recipe != "adam":
         step, facts["recipe"] = f"{own.search_recipe} {step}", own.search_recipe
+    if own.held_out:
+        step, facts["held_out"] = f"{own.held_out} held out {step}", own.held_out
     if own.search_seconds:
         facts["seconds"] = own.search_seconds
     if space != BLOCKS:
@@ -108,6 +110,8 @@ def searched(
     ]
     if own.schedule == ONE_CYCLE:
         flags += [f"--schedule={ONE_CYCLE}", *SEARCH_RECIPES[own.search_recipe]]
+    if own.held_out:
+        flags.append(f"--validation_examples={own.held_out}")
     if variant != WITHOUT_MATCH:
         flags.append(f"--match={setting.match}")
     if variant == FROM_PICKED:
@@ -250,6 +254,9 @@ def main() -> None:
         help="of searches in one cycle, and of finals that have none of their own",
     )
     parser.add_argument("--search_images", type=int, default=0, help="of searches, not of finals")
+    parser.add_argument(
+        "--held_out", type=int, default=0, help="images to judge by; 0 for the setting's"
+    )
     parser.add_argument("--rounds", default="", help="of the finals; empty for the setting's")
     parser.add_argument(
         "--finals_flags",

@@ -278,7 +278,8 @@ class _Candidate:
         finals, extra = self._finals(time)
         self._choose("finals", short_rounds(finals))
         if finals:
-            self._choose("finals_recipe", recipe_for(self._named, self._holding("batch_size")))
+            batch, channels = self._holding("batch_size"), self._data.channels
+            self._choose("finals_recipe", recipe_for(self._named, batch, channels))
         blocks = self.blocks(time)
         blocks = max(8, blocks // 10 * 10 if blocks >= 20 else blocks)
         # A mixture has epochs, each of which gives a design, and no budget.
@@ -295,6 +296,5 @@ class _Candidate:
         turns = max(1, round(blocks / 12 / workers))
         self._choose("blocks_per_iteration", min(turns * workers, max(16, workers)))
         seconds = min((blocks + extra) * self.seconds / workers / _USED, hours * 3600)
-        return Choice(
-            dict(self._values), self._size, None if self._machine.accelerator else seconds
-        )
+        known = None if self._machine.accelerator else seconds
+        return Choice(dict(self._values), self._size, known)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blockqnn.flags.finals_recipe import SEARCH, canonical
-from blockqnn.full_training.own_recipe import highest_rate
+from blockqnn.full_training.own_recipe import highest_rate, mirrored
 from blockqnn.full_training.settings import FullRecipe
 from blockqnn.runs.rounds import Round
-from blockqnn.settings import ONE_CYCLE
+from blockqnn.settings import ONE_CYCLE, PADDED
 from blockqnn.supernet_settings import MOMENTUM
 
 _SIZES = (
@@ -41,7 +41,7 @@ def finals_for(room: float, most: float, epochs: int, workers: int) -> tuple[Rou
     return ()
 
 
-def recipe_for(named: Mapping[str, Any], batch_size: int) -> str:
+def recipe_for(named: Mapping[str, Any], batch_size: int, channels: int) -> str:
     """How they train: as `train_own` will train the winner, and not as the search does.
 
     Children are taught by Adam, and the training that counts is by momentum. Finals by Adam take
@@ -50,6 +50,7 @@ def recipe_for(named: Mapping[str, Any], batch_size: int) -> str:
     Args:
         named: flags that the user has named, by name.
         batch_size: of the search.
+        channels: of the images; only colour images are mirrored, as by `train_own`.
 
     Returns:
         A value of `--finals_recipe`; the search's where the user has named its optimiser.
@@ -57,9 +58,10 @@ def recipe_for(named: Mapping[str, Any], batch_size: int) -> str:
     if "optimiser" in named:
         return SEARCH
     paper = FullRecipe()
+    windows = f",augmentation={PADDED}" if mirrored(channels) else ""
     return canonical(
         f"optimiser={MOMENTUM},learning_rate={highest_rate(batch_size)},schedule={ONE_CYCLE},"
-        f"momentum={paper.momentum},weight_decay={paper.weight_decay}"
+        f"momentum={paper.momentum},weight_decay={paper.weight_decay}{windows}"
     )
 
 

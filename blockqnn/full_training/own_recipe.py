@@ -59,6 +59,11 @@ def highest_rate(batch_size: int) -> float:
     return float(f"{0.1 * batch_size / _LARGEST_BATCH:.2g}")
 
 
+def mirrored(channels: int) -> bool:
+    """Whether images are mirrored; those of one channel, such as characters, are not."""
+    return channels >= _COLOURS
+
+
 def own_recipe(
     examples: int,
     shape: tuple[int, int, int],
@@ -95,5 +100,5 @@ def own_recipe(
         warmup_epochs=min(_WARMUP_EPOCHS, epochs // 5),
         milestones=tuple(sorted(m for m in milestones if 0 < m < epochs)),
         crop_padding=max(1, round(min(shape[:2]) / 8)),
-        flip=shape[2] >= _COLOURS,
+        flip=mirrored(shape[2]),
     )

@@ -167,6 +167,9 @@ def test_finals_train_as_the_training_after_them_will():
     momentum = "optimiser=momentum,learning_rate={},schedule=one_cycle,momentum=0.9,weight_decay={}"
     assert recipe() == momentum.format("0.025", "0.0005")
     assert recipe(batch_size=64, finals="8:20") == momentum.format("0.05", "0.0005")
+    photos = choose(PHOTOS, TWO_CORES, {}).values
+    assert photos["batch_size"] == 8
+    assert photos["finals_recipe"] == f"{momentum.format('0.0062', '0.0005')},augmentation=padded"
     assert recipe(optimiser="momentum") == "search"
     assert recipe(finals_recipe="search") is None
     assert recipe(max_blocks=7) is None
