@@ -98,14 +98,14 @@ def test_rows_say_space_seconds_and_recipe_of_finals_and_what_their_search_cost(
     ledger.add("search all a 5 0", 1.0, 600.0, {**facts, "early": "w"})
     by = {"winner": "w", "finals": "momentum, 0.1"}
     ledger.add("finals all a 5 0 by --optimiser=momentum", 1.0, 300.0, {**facts, **by})
-    own = {"seconds": 60, "space": "nas", "winner": "w"}
+    own = {"seconds": 60, "recipe": "momentum", "held_out": 9000, "space": "nas", "winner": "w"}
     ledger.add("finals nas all a 60s 0", 1.0, 300.0, {**facts, **own})
     blocks = [Chosen("residual", "x", ""), *chosen(ledger, early=False)[-2:]]
     text = in_words([(one, f"train paper {one.code}") for one in blocks], {"residual"}, ledger)
     after = [" ".join(line.split()).partition(" 75,000 ")[2] for line in text.splitlines()[1:3]]
     assert after == [
         "10 5 1.0 a, 5 blocks, one cycle, finals by momentum, 0.1",
-        "5 1.0 a, 60 s, one cycle, space nas, finals",
+        "5 1.0 a, 60 s, one cycle, 9,000 held out, momentum, space nas, finals",
     ]
     titles = [one.title for one in chosen(ledger, early=True)]
     assert "a, 5 blocks, one cycle, by reward" in titles and "nasnet-a" in titles

@@ -169,7 +169,7 @@ def test_finals_train_as_the_training_after_them_will():
     assert recipe(batch_size=64, finals="8:20") == momentum.format("0.05", "0.0005")
     photos = choose(PHOTOS, TWO_CORES, {}).values
     assert photos["batch_size"] == 8
-    assert photos["finals_recipe"] == f"{momentum.format('0.0062', '0.0005')},augmentation=padded"
+    assert photos["finals_recipe"] == f"{momentum.format('0.0063', '0.0005')},augmentation=padded"
     assert recipe(optimiser="momentum") == "search"
     assert recipe(finals_recipe="search") is None
     assert recipe(max_blocks=7) is None
