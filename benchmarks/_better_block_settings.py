@@ -91,7 +91,7 @@ class Setting:
 
 SEARCH_RECIPES = {
     "adam": ("--learning_rate=0.003",),
-    "momentum": ("--optimiser=momentum", "--learning_rate=0.1", "--weight_decay=0.0001"),
+    "momentum": ("--optimiser=momentum", "--learning_rate=0.05", "--weight_decay=0.0001"),
 }
 """What teaches children in one cycle."""
 
