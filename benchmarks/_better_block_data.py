@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,8 @@ def folds(setting: str, side: int, data_dir: str, out: pathlib.Path, count: int)
 def _keep(path: pathlib.Path, *arrays: np.ndarray) -> None:
     names = ("train_images", "train_labels", "test_images", "test_labels")
     unfinished = path.with_suffix(".new.npz")
-    np.savez(unfinished, **dict(zip(names, arrays, strict=True)))
+    named: dict[str, Any] = dict(zip(names, arrays, strict=True))
+    np.savez(unfinished, **named)
     unfinished.replace(path)
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from benchmarks._arguments import listed, make_parser
 from blockqnn.agents.contract import Action, Agent, Episode
 from blockqnn.agents.exploration import UNIFORM, draw
-from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearning
+from blockqnn.agents.q_learning import PAPER_SCHEDULE, QLearning, QLearningConfig
 from blockqnn.agents.q_learning_plus import QLearningPlus, QLearningPlusConfig, keep_best
 from blockqnn.contests.contest import play_agent
 from blockqnn.contests.contestants import parse_contestant
@@ -193,7 +193,8 @@ def _make_paper(
     contestant = parse_contestant("q_learning")
     config = contestant.config(budget)
     settings = {"replay_updates": replays * contestant.batch(budget)} | settings
-    return kind(SPACE, dataclasses.replace(config, **settings), seed)  # type: ignore[arg-type]
+    assert isinstance(config, QLearningConfig)
+    return kind(SPACE, dataclasses.replace(config, **settings), seed)
 
 
 VARIANTS: dict[str, Variant] = {

@@ -14,7 +14,7 @@ import sys
 
 from benchmarks._arguments import listed, make_parser
 from benchmarks._better_block_data import folds
-from benchmarks._better_block_settings import PICKED, SETTINGS
+from benchmarks._better_block_settings import BLOCKS, PICKED, SETTINGS
 from blockqnn.listing import table
 from blockqnn.networks.sizing import matched
 from blockqnn.networks.spaces.registry import design_of, design_plan, parse
@@ -41,7 +41,7 @@ def accuracies(code: str, data: DataSettings, epochs: int, seed: int) -> list[fl
 
     parts = on_device(*load_search_parts(data))
     design = design_of(parse(code))
-    layout = matched(design, SETTING.layout(), SETTING.match).layout
+    layout = matched(design, SETTING.layout(BLOCKS), SETTING.match).layout
     # A search's recipe, its schedule drawn out as finals do.
     recipe = Recipe(epochs=3, batch_size=64).drawn_out(epochs)
     child = compile_child(design_plan(design, layout), recipe, *parts)
@@ -83,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 import numpy as np
 
@@ -118,7 +119,8 @@ def main() -> None:
         few = slice(own.images), slice(own.images, own.images + 256)
         names = ("train_images", "train_labels", "test_images", "test_labels")
         parts = [array[part] for part in few for array in (images, labels)]
-        np.savez(archive, **dict(zip(names, parts, strict=True)))
+        named: dict[str, Any] = dict(zip(names, parts, strict=True))
+        np.savez(archive, **named)
         seconds: dict[str, list[float]] = {"blockqnn train": [], "PyTorch": []}
         for number in range(own.rounds):
             seconds["blockqnn train"] += ours(own, archive, folder / str(number))
@@ -135,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -18,7 +18,6 @@ import math
 import multiprocessing
 import os
 import pathlib
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -292,4 +291,4 @@ def _flops(code: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -73,7 +73,11 @@ def line_of(run_dir: pathlib.Path, began: float, ended: float, processor: float)
         "codes": [write(trial.code) for trial in run.trials],
         "mixture": [round(epoch["accuracy"], 2) for epoch in run.epochs],
         "eigenvalues": [epoch.get("eigenvalue") for epoch in run.epochs],
-        "seconds": [round((trial.finished - began) * each_second, 1) for trial in run.trials]
+        "seconds": [
+            round((trial.finished - began) * each_second, 1)
+            for trial in run.trials
+            if trial.finished is not None
+        ]
         if processor
         else None,
         "chosen": run.chosen,

@@ -53,7 +53,7 @@ def random_codes(settings: SearchSettings, count: int) -> list[Code]:
     agent = RandomSearch(space_named("nsc", settings.max_layers), exploration, settings.seed)
     found: dict[str, Code] = {}
     while len(found) < count:
-        code: Code = agent.suggest(1)[0]  # type: ignore[assignment]
+        code: Code = agent.suggest(1)[0]
         block = design_of(code)
         if infeasible(settings, block) is None:
             found.setdefault(block.hash, code)

@@ -10,7 +10,6 @@ too. Times are of the wall and of the processor, which say little where a GPU co
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +45,7 @@ def program_step(how: str, layout: Layout, designs: list[Any], images: Any) -> C
         used = np.array([layer.bank_key in keys for layer in plan])
         vectors.append(network.vector(space.path(design), used))
     weights = jax.device_put([shared_arrays(layer, 0) for layer in plan])
-    labels = np.arange(len(images), dtype=np.int32) % layout.classes
+    labels = jax.device_put(np.arange(len(images), dtype=np.int32) % layout.classes)
 
     def loss(weights: Any, vector: Any) -> Any:
         logits, seen = network.forward(weights, None, images, vector)
@@ -68,7 +67,8 @@ def chain_step(layout: Layout, designs: list[Any], images: Any) -> Callable[[int
 
     channels, batch = np.ones(3, np.float32), len(images)
     pixels = np.zeros(images.shape, np.uint8)
-    part = jax.device_put(DeviceImages(pixels, np.arange(batch) % 10, channels, channels))
+    arrays = jax.device_put((pixels, np.arange(batch, dtype=np.int32) % 10, channels, channels))
+    part = DeviceImages(*arrays)
     bank = Bank(compiled_for(SupernetSettings(batch_size=batch)), 0)
     chain = PathChain(layout, bank, batch, 0.0, part)
     order = np.arange(batch, dtype=np.int32)[None]
@@ -125,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

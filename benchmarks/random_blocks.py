@@ -23,7 +23,7 @@ from blockqnn.settings import SearchSettings
 
 def draw(exploration: str, max_layers: int, count: int) -> list[Code]:
     agent = RandomSearch(space_named("nsc", max_layers), RandomSearchConfig(exploration), seed=0)
-    return agent.suggest(count)  # type: ignore[return-value]
+    return agent.suggest(count)
 
 
 def reasons(

@@ -21,7 +21,8 @@ from blockqnn.listing import table
 
 def judged(runs: list[Played], evaluations: int) -> list[float]:
     """What each run has found after a number of evaluations, in percent."""
-    return [run.best_at(evaluations).judged for run in runs]
+    found = [run.best_at(evaluations) for run in runs]
+    return [best.judged for best in found if best is not None]
 
 
 def main() -> None:

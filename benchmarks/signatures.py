@@ -46,7 +46,7 @@ def different_plans(
     agent = RandomSearch(space_named("nsc", settings.max_layers), exploration, seed=0)
     plans: dict[str, Plan] = {}
     while len(plans) < count:
-        block = design_of(agent.suggest(1)[0])  # type: ignore[arg-type]
+        block = design_of(agent.suggest(1)[0])
         size = size_of(block, settings)
         if size.reason is None:
             layout = with_filters(settings.layout, size.filters)

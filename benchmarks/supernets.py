@@ -257,7 +257,9 @@ def scores_and_truth(
     accuracies = read_table(own.table, (own.column,))
     truth = {}
     for text in next(iter(found.values())):
-        accuracy = accuracies.find(parse(text))[1][0]
+        row = accuracies.find(parse(text))
+        assert row is not None, f"{text} is not in the table"
+        accuracy = row[1][0]
         if accuracy > CONNECTED:
             truth[text] = accuracy
     scores = {what: np.array([these[text] for text in truth]) for what, these in found.items()}
