@@ -118,14 +118,15 @@ def in_words(trained: list[Trial], spent: Mapping[str, Any]) -> str:
         return f"{100 * share:.1f} %"
 
     shares = {name: f"{100 * share:.0f} %" for name, share in spent["shares"].items()}
+    several, whose = (f"{len(first)} children", "their") if first[1:] else ("child", "its")
     text = (
-        f"{counted(spent['lanes'], 'worker')} for {spent['span']:.0f} seconds: "
+        f"{counted(spent['lanes'], 'worker')} for {counted(round(spent['span']), 'second')}: "
         f"{shares['training']} of the time training, {shares['waiting']} waiting for a compiler, "
         f"{shares['idle']} idle.\n"
-        f"The first {counted(len(first), 'child', 'children')} waited for a compiler in "
-        f"{waiting(first)} of their time"
+        f"The first {several} waited for a compiler in {waiting(first)} of {whose} time"
     )
     if later:
         text += f", the other {len(later)} in {waiting(later)}"
-    saved = sum(trial.saved for trial in trained)
-    return f"{text}. Programs kept from before saved {saved:.0f} seconds of compiling."
+    saved = round(sum(trial.saved for trial in trained))
+    kept = f" Programs kept from before saved {counted(saved, 'second')} of compiling."
+    return f"{text}.{kept if saved else ''}"
