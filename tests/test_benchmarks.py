@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 
@@ -62,3 +63,31 @@ def test_overhead_is_measured():
         text=True,
     )
     assert "local" in done.stdout
+
+
+def test_random_blocks_are_drawn_for_every_preset_that_has_some(monkeypatch, capsys):
+    """Presets of other designs, and those that share weights, are passed over."""
+    module = importlib.import_module("benchmarks.random_blocks")
+    monkeypatch.setattr(sys, "argv", ["random_blocks", "2"])
+    module.main()
+    named = {line.split()[-1] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert {"by_type", "uniform", "digits", "cifar10_cpu", "cifar100_paper", "smoke"} <= named
+    assert not {"own", "nasnet", "darts", "enas_micro"} & named
+
+
+def documented_tables():
+    """The commands of the documents that print a table of what is kept in the repository."""
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    found = re.findall(r"^python -m benchmarks\.(\w+) (.*--only_table[^#\n]*)", text, re.MULTILINE)
+    # The table of a benchmark that the user fetches is not in the repository.
+    return sorted({(name, words.strip()) for name, words in found if ".csv.gz" not in words})
+
+
+@pytest.mark.parametrize(("name", "words"), documented_tables())
+def test_a_table_of_the_documents_is_made_of_what_is_kept(name, words, monkeypatch, capsys):
+    module = importlib.import_module(f"benchmarks.{name}")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", [name, *words.split()])
+    module.main()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert len(lines) >= 3 and sum(any(c.isdigit() for c in line) for line in lines) >= 2
