@@ -42,7 +42,7 @@ def finals_for(room: float, most: float, epochs: int, workers: int) -> tuple[Rou
 
 
 def recipe_for(named: Mapping[str, Any], batch_size: int, channels: int) -> str:
-    """How they train: as `train_own` will train the winner, and not as the search does.
+    """How they train: by momentum, nearly as `train_own` will, and not as the search does.
 
     Children are taught by Adam, and the training that counts is by momentum. Finals by Adam take
     blocks for good that momentum cannot train (docs/results.md, "A better block").
