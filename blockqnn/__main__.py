@@ -100,10 +100,13 @@ def run() -> None:
     output = make_safe()
     _listen()
     words = sys.argv[1:]
-    output.lasting = not (words and words[0] in verbs.NAMES and verbs.find(words[0]).lists)
     try:
+        # The first look at a verb imports it, which takes long enough for a signal.
+        output.lasting = not (words and words[0] in verbs.NAMES and verbs.find(words[0]).lists)
         status = main(words)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     except OSError as error:
         if error is not output.failure:
             raise

@@ -166,6 +166,8 @@ def _listeners(call: Call) -> tuple[_Told, ...]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={_text(part)}" for name, part in value.items())
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return flag_text.as_text(_tuples(value))

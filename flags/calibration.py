@@ -14,7 +14,7 @@ from blockqnn.flags import parsing
 from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.flags.verb import Verb
 from blockqnn.invocation import command
-from blockqnn.runs.run_record import read_run
+from blockqnn.runs.run_record import read_run, refuse_function
 
 if TYPE_CHECKING:
     from blockqnn.calibration.command import CalibrateSettings
@@ -124,7 +124,9 @@ def parse_calibrate(arguments: Sequence[str]) -> CalibrateSettings:
     flags = define_calibrate()
     run_dir = _run_dir(flags, flags.parse(arguments))
     value = flags.chosen()
-    recorded = read_run(run_dir).flags
+    found = read_run(run_dir)
+    refuse_function(found)
+    recorded = found.flags
     beside = run_dir if run_dir.name not in ("", "..") else run_dir.resolve()
     place = value["calibration_dir"] or f"{beside}-calibration"
     own = ("executor", "workers", "dataset", "table", "data_dir")

@@ -13,6 +13,7 @@ from blockqnn.networks.sizing import Match, can_scale
 from blockqnn.networks.spaces.contract import SearchSpace
 from blockqnn.networks.spaces.registry import SPACES, design_of, parse, space_named
 from blockqnn.runs.rounds import check_rounds, parse_rounds
+from blockqnn.settings import UNCHANGED
 
 
 def refuse_contradictions(values: dict[str, Any], layout: Layout) -> None:
@@ -84,6 +85,11 @@ def refuse_other_data(values: dict[str, Any], of_words: bool) -> None:
     if not of_words and values["optimiser"] == ASGD:
         raise UserError(
             "--optimiser=asgd is for language models; allowed for images: adam, momentum."
+        )
+    if of_words and values["augmentation"] != UNCHANGED:
+        raise UserError(
+            f"--augmentation={values['augmentation']} changes images, and --dataset="
+            f"{values['dataset']} is a text; leave it out."
         )
 
 

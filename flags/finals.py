@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from blockqnn.errors import UserError
 from blockqnn.finals.planning import refuse_untrainable
 from blockqnn.flags import finals_recipe, parsing, search
+from blockqnn.flags.flag_text import RefusedError
 from blockqnn.flags.recorded_run import parse_recorded
 from blockqnn.flags.verb import Verb
+from blockqnn.invocation import command
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED, Round, canonical, check_rounds, parse_rounds
 from blockqnn.runs.run_record import RunRecord, read_run
 
@@ -121,13 +123,17 @@ def parse_finals(arguments: Sequence[str]) -> FinalsSettings:
 
 
 def _recipe(value: dict[str, Any], run: RunRecord) -> tuple[str, ...]:
-    """The flags of the recipe that were named, or those of finals that go on, or the search's."""
-    named = tuple(f"--{name}={value[name]}" for name in finals_recipe.NAMES if value[name])
-    if named:
-        return named
-    if run.finals is None or value["again"]:
-        of_search = run.flags.get(finals_recipe.FLAG, finals_recipe.SEARCH)
-        return finals_recipe.as_words(finals_recipe.canonical(of_search))
+    """The recipe that was named, or that of the run's finals, or the one they were to have.
+
+    Each in the flags by which it differs from the search's.
+    """
+    named = [f"{name}={value[name]}" for name in finals_recipe.NAMES if value[name]]
+    if named or run.finals is None:
+        text = ",".join(named) or run.flags.get(finals_recipe.FLAG, finals_recipe.SEARCH)
+        try:
+            return finals_recipe.as_words(finals_recipe.canonical(text), run.flags)
+        except RefusedError as error:
+            raise UserError(f"Flag {error}. See: {command('finals', '--help')}") from error
     names = tuple(f"--{name}=" for name in finals_recipe.NAMES)
     return tuple(word for word in run.finals.plan.recipe if word.startswith(names))
 

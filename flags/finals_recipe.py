@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from absl import flags as absl_flags
 
 from blockqnn.errors import UserError
 from blockqnn.flags import child_training
-from blockqnn.flags.flag_text import as_text
+from blockqnn.flags.flag_text import RefusedError, as_text
 from blockqnn.flags.parsing import FlagSet
 from blockqnn.runs.rounds import OFF, ROUNDS_ALLOWED
 from blockqnn.runs.rounds import canonical as canonical_rounds
+from blockqnn.runs.run_directory import flag_then
 from blockqnn.settings import FinalsRecipe
 
 FLAG = "finals_recipe"
@@ -60,25 +64,44 @@ def canonical(text: str) -> str:
         The text.
 
     Raises:
-        ValueError: if it names no flag of a training or has a value that the flag refuses.
+        ValueError: if it is no list of names and values, or has a value that the flag refuses.
     """
     if text.strip() in ("", SEARCH):
         return SEARCH
     pairs = [part.strip().partition("=") for part in text.split(",")]
     named = {name.removeprefix("--"): value for name, _, value in pairs}
-    if len(named) != len(pairs) or not named.keys() <= set(NAMES):
+    if not all(equals for _, equals, _ in pairs):
         raise ValueError(text)
-    known = _of_training({})
-    try:
-        known.parse([f"--{name}={value}" for name, value in named.items()])
-    except UserError as error:
-        raise ValueError(text) from error
-    return ",".join(f"{n}={as_text(known.values[n].value)}" for n in NAMES if n in named)
+    if unknown := sorted(named.keys() - set(NAMES)):
+        raise RefusedError(f"{unknown[0]!r} is none of {', '.join(NAMES)}")
+    if len(named) < len(pairs):
+        raise RefusedError("a name stands in it twice")
+    known = _of_training({}).values
+    for name, value in named.items():
+        try:
+            known[name].parse(value)
+        except absl_flags.IllegalFlagValueError as error:
+            raise RefusedError(str(error).removeprefix("flag ")) from error
+    return ",".join(f"{n}={as_text(known[n].value)}" for n in NAMES if n in named)
 
 
-def as_words(text: str) -> tuple[str, ...]:
-    """The flags of a recipe in its canonical form, as a command line has them."""
-    return () if text == SEARCH else tuple(f"--{part}" for part in text.split(","))
+def as_words(text: str, of_search: Mapping[str, str]) -> tuple[str, ...]:
+    """The flags by which a recipe differs from that of a search, as a command line has them.
+
+    Args:
+        text: the recipe in its canonical form.
+        of_search: values of the search's flags as text, by name.
+
+    Returns:
+        The flags; none for the search's recipe, however it is written.
+    """
+    parts = [] if text == SEARCH else text.split(",")
+    pairs = [part.partition("=") for part in parts]
+    return tuple(
+        f"--{name}={value}"
+        for name, _, value in pairs
+        if flag_then(of_search, name, _DEFAULTS[name]) != value
+    )
 
 
 def finals_recipe(values: dict[str, Any], usual: dict[str, Any]) -> FinalsRecipe | None:
@@ -95,21 +118,35 @@ def finals_recipe(values: dict[str, Any], usual: dict[str, Any]) -> FinalsRecipe
         UserError: if one of its flags belongs to another optimiser or schedule, or the user wants
             a recipe for finals that there are not.
     """
-    words = as_words(values[FLAG])
-    if not words:
+    words = as_words(values[FLAG], {name: as_text(values[name]) for name in NAMES})
+    if values[FLAG] == SEARCH:
         return None
     if values["finals"] == OFF and values[FLAG] != usual.get(FLAG):
         raise UserError(
             f"--{FLAG} says how finals train, and this search has none; name --finals=ROUNDS as "
             "well, or leave it out."
         )
+    changed = with_recipe(values)
+    flags = _of_training(changed)
+    flags.refuse_without_effect(FLAG.replace("_", " "), values)
+    return FinalsRecipe(words, child_training.recipe(changed)) if words else None
+
+
+def with_recipe(values: dict[str, Any]) -> dict[str, Any]:
+    """The flags of a search as they are for its finals.
+
+    Args:
+        values: of the flags of `search`, by name.
+
+    Returns:
+        The same but for the recipe.
+    """
     flags = _of_training(values)
-    flags.parse(words)
-    flags.refuse_without_effect(f"{FLAG.replace('_', ' ')}", values)
-    return FinalsRecipe(words, child_training.recipe(values | flags.chosen()))
+    flags.parse(as_words(values[FLAG], {}))
+    return values | flags.chosen()
 
 
-def _of_training(values: dict[str, Any]) -> FlagSet:
+def _of_training(values: Mapping[str, Any]) -> FlagSet:
     """The flags of a child's training, at values of a search."""
     flags = FlagSet("search", "", "")
     child_training.define(flags)
@@ -119,3 +156,6 @@ def _of_training(values: dict[str, Any]) -> FlagSet:
         if name in values:
             flags.values[name].value = values[name]
     return flags
+
+
+_DEFAULTS = {name: as_text(_of_training({}).values[name].value) for name in NAMES}

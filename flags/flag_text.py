@@ -12,6 +12,10 @@ from blockqnn.evaluation.table_space import is_space
 from blockqnn.networks.sizing import FIGURES, Match
 
 
+class RefusedError(ValueError):
+    """A value that is refused, in words that are for the user."""
+
+
 class Parser(flags.ArgumentParser):
     """Turns text into a value, or says what is allowed."""
 
@@ -31,6 +35,8 @@ class Parser(flags.ArgumentParser):
             return argument
         try:
             return self._parse(argument)
+        except RefusedError:
+            raise
         except (ValueError, OverflowError):
             raise ValueError(f"allowed: {self._allowed}") from None
 

@@ -251,7 +251,8 @@ def _search_settings(values: dict[str, Any]) -> SearchSettings:
     read = values["evaluator"] in OF_IMAGES
     info = describe(images, images_needed=read)
     if read:
-        refuse_other_data(values, info.of_words)
+        for each in (values, finals_recipe.with_recipe(values)):
+            refuse_other_data(each, info.of_words)
     layout = child_network.layout(values, info.shape, info.classes)
     refuse_contradictions(values, layout)
     shared = supernet.supernet(values, layout)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Sequence
 
 from blockqnn.errors import UserError
-from blockqnn.evaluation.contract import PYTHON, TABLE
+from blockqnn.evaluation.contract import TABLE
 from blockqnn.invocation import command
 from blockqnn.listing import counted
 from blockqnn.runs.finals import Finals, FinalsPlan, entrants
 from blockqnn.runs.rounds import Round, short_rounds
-from blockqnn.runs.run_record import RunRecord, read_run
+from blockqnn.runs.run_record import RunRecord, read_run, refuse_function
 from blockqnn.runs.spending import none_trained
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.settings import RunSettings
@@ -52,12 +51,11 @@ def refuse_untrainable(run: RunRecord) -> None:
     Raises:
         UserError: saying why.
     """
-    evaluator = run.flags.get("evaluator")
-    sources = {TABLE: "a table", PYTHON: "a function"}
-    if evaluator in sources:
+    refuse_function(run)
+    if run.flags.get("evaluator") == TABLE:
         raise UserError(
-            f"The accuracies of the run in {run.path} come from {sources[evaluator]}, so that "
-            "there is nothing to train for longer."
+            f"The accuracies of the run in {run.path} come from a table, so that there is nothing "
+            "to train for longer."
         )
     if not run.by_reward:
         raise UserError(f"The run in {run.path} {none_trained(run.trials)}.")
@@ -103,7 +101,7 @@ def begin(store: Store, run: RunRecord, plan: FinalsPlan, again: bool) -> list[s
         return []
     same = before.plan.same_as(plan)
     if not same and not again:
-        raise _other_plan(run.path, before, plan)
+        raise _other_plan(run, before.plan, plan)
     if again and (before.ended or not same):
         store.finals.begin(plan, anew=True)
         dropped = counted(len(before.trainings), "training")
@@ -142,25 +140,43 @@ def refuse_other_plan(run: RunSettings, rounds: Sequence[Round], train_examples:
     recipe = run.finals_recipe.flags if run.finals_recipe else ()
     plan = make_plan(found, rounds, train_examples, recipe)
     if not found.finals.plan.same_as(plan):
-        raise _other_plan(found.path, found.finals, plan, "--finals")
+        raise _other_plan_of_search(found, found.finals.plan, plan)
 
 
-def _other_plan(
-    path: pathlib.Path, before: Finals, plan: FinalsPlan, flag: str = "--rounds"
-) -> UserError:
-    old, new = before.plan, plan
+def _other_plan(run: RunRecord, old: FinalsPlan, new: FinalsPlan) -> UserError:
     words = []
     for one in (old, new):
-        own = [f"{flag}={short_rounds(one.rounds)}"]
+        own = [f"--rounds={short_rounds(one.rounds)}"]
         if old.train_examples != new.train_examples:
             own.append(f"--train_examples={one.train_examples}")
         if old.recipe != new.recipe:
-            own += one.recipe or ("the recipe of the search",)
+            own += one.recipe or ("by the search's recipe",)
         words.append(" ".join(own))
-    ways = f"{command('finals', path)} goes on with them, and --again drops them and begins anew"
-    if flag != "--rounds":
-        ways = (
-            f"{flag}={short_rounds(old.rounds)} goes on with them, {flag}=off searches without, "
-            f"and {command('finals', path)} --again --rounds={short_rounds(new.rounds)} drops them"
-        )
-    return UserError(f"The run in {path} has finals with {words[0]}; given is {words[1]}. {ways}.")
+    return UserError(
+        f"The run in {run.path} has finals with {words[0]}; given is {words[1]}. "
+        f"{command('finals', run.path)} goes on with them, and --again drops them and begins anew."
+    )
+
+
+def _other_plan_of_search(run: RunRecord, old: FinalsPlan, new: FinalsPlan) -> UserError:
+    words = []
+    for one in (old, new):
+        own = [f"--finals={short_rounds(one.rounds)}"]
+        if old.train_examples != new.train_examples:
+            own.append(f"--train_examples={one.train_examples}")
+        if old.recipe != new.recipe:
+            recipe = ",".join(word.removeprefix("--") for word in one.recipe)
+            own.append(f"--finals_recipe={recipe or 'search'}")
+        words.append(" ".join(own))
+    # What the new ones have of the search's recipe has to be named, or the old would stay.
+    named = {word.partition("=")[0] for word in new.recipe}
+    names = [word.partition("=")[0] for word in old.recipe]
+    back = [f"{n}={run.flags[n.removeprefix('--')]}" for n in names if n not in named]
+    again = command("finals", run.path, "--again", f"--rounds={short_rounds(new.rounds)}")
+    if old.train_examples != new.train_examples:
+        back.append(f"--train_examples={new.train_examples}")
+    return UserError(
+        f"The run in {run.path} has finals with {words[0]}; given is {words[1]}. {words[0]} goes "
+        f"on with them, --finals=off searches without, and {' '.join([again, *new.recipe, *back])} "
+        "drops them and trains those that were given."
+    )

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.runs.file_system import network_file_system
-from blockqnn.runs.older_flags import BEFORE_THERE_WERE
+from blockqnn.runs.older_flags import BEFORE_THERE_WERE, FUNCTION
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import FILE_NAME, Store
@@ -213,10 +213,12 @@ def check_same_search(
         if name in _BUDGETS and (float(value) > float(old) or float(old) == 0):
             continue
         more = " or one that begins like it and goes on" if name == SCHEDULE else ""
-        more = " or a larger one" if name in _BUDGETS else more
+        way = f"Give the old value{' or a larger one' if name in _BUDGETS else more} to continue it"
+        if old == FUNCTION:
+            way = "The same call of blockqnn.search continues it"
         raise UserError(
             f"The run in {run_dir} was begun with --{name}={old}; given is --{name}={value}. "
-            f"Give the old value{more} to continue it, or another {flag} to begin anew."
+            f"{way}, or another {flag} to begin anew."
         )
 
 

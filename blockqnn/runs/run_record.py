@@ -17,6 +17,7 @@ from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.finals import FINALS, Finals, FinalTraining, plan_from_fact, stale_words
 from blockqnn.runs.mixtures import CHOSEN, EPOCHS, SPLITS
+from blockqnn.runs.older_flags import FUNCTION
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.runs.supernet_record import SupernetRecord, supernet_from_facts
 from blockqnn.trial import Status, Trial
@@ -169,6 +170,22 @@ class RunRecord:
     def stale_finals(self) -> str:
         """A sentence where blocks were trained after the finals; empty where there is none."""
         return stale_words(self.finals, len(self.by_reward))
+
+
+def refuse_function(run: RunRecord) -> None:
+    """Refuses a run whose blocks were judged by a function of the user's.
+
+    Args:
+        run: whose blocks shall be trained.
+
+    Raises:
+        UserError: saying so.
+    """
+    if run.flags.get("evaluator") == FUNCTION:
+        raise UserError(
+            f"The accuracies of the run in {run.path} come from a function, so that there is "
+            "nothing to train for longer."
+        )
 
 
 def read_run(path: pathlib.Path) -> RunRecord:

@@ -1,6 +1,7 @@
 """Finals whose trainings have another recipe than the search had."""
 
 import json
+import re
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_finals_go_on_with_the_recipe_that_they_were_begun_with(dry_run, scripte
 @pytest.mark.parametrize(
     ("begun", "given", "words"),
     [
-        ((), OTHER, ("the recipe of the search", " ".join(OTHER))),
+        ((), OTHER, ("by the search's recipe", " ".join(OTHER))),
         (OTHER, OTHER[:2], (" ".join(OTHER), " ".join(OTHER[:2]))),
     ],
 )
@@ -63,9 +64,12 @@ def test_another_recipe_needs_to_begin_again(dry_run, scripted, begun, given, wo
     finals(dry_run, ROUNDS, *given, "--again")
     assert {search.recipe.optimiser for search, _ in rounds} == {"momentum"}
     rounds.clear()
-    # What is not named is the search's again.
+    # As the rounds do, the recipe stays where none is named.
     finals(dry_run, ROUNDS, "--again")
-    assert {search.recipe.optimiser for search, _ in rounds} == {"adam"}
+    assert record(dry_run).finals.plan.recipe == given
+    # What is the search's is no difference.
+    finals(dry_run, "--again", "--optimiser=adam")
+    assert {search.recipe.optimiser for search, _ in rounds} == {"momentum", "adam"}
     assert record(dry_run).finals.plan.recipe == ()
 
 
@@ -74,7 +78,19 @@ def test_a_search_that_ends_in_finals_does_not_take_others_for_its_own(dry_run, 
     finals(dry_run, ROUNDS, *OTHER)
     words = (*DRY, "--evaluator=dry", "--executor=inline", f"--finals={ROUNDS.partition('=')[2]}")
     status, _, err = dry_run("search", *words)
-    assert status == 2 and "given is --finals=6:8,3:16:2 the recipe of the search." in err
+    assert status == 2
+    rounds = "--finals=6:8,3:16:2"
+    kept = f"{rounds} {OF_SEARCH}"
+    assert (
+        f"has finals with {kept}; given is {rounds} --finals_recipe=search. {kept} goes on" in err
+    )
+    assert dry_run("search", *words, OF_SEARCH)[0] == 0
+    # What it says to do to have the others, does.
+    given = re.search(r"blockqnn (finals .*) drops them and trains", err)[1].split()
+    assert given[-2:] == ["--schedule=steps", "--weight_decay=0"]
+    assert dry_run(*given, "--executor=inline")[0] == 0
+    assert record(dry_run).finals.plan.recipe == ()
+    assert dry_run("search", *words)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -115,7 +131,16 @@ def test_a_search_ends_in_finals_with_the_recipe_that_it_was_given(blockqnn, scr
     assert [blockqnn(*words, *more)[0] for more in ((OF_SEARCH,), ())] == [0, 0]
     assert len(rounds) == 2
     status, _, err = blockqnn(*words, "--finals_recipe=search")
-    assert status == 2 and "given is --finals=6:8,3:16:2 the recipe of the search." in err
+    assert status == 2 and "given is --finals=6:8,3:16:2 --finals_recipe=search. " in err
+
+
+def test_the_same_numbers_are_the_same_recipe_however_they_are_written(dry_run, scripted):  # noqa: F811
+    rounds = scripted(lambda trial, job: 50.0 + trial)
+    finals(dry_run, ROUNDS, "--optimiser=momentum", "--learning_rate=.05", "--batch_size=64")
+    # The search has batches of 64 itself.
+    assert record(dry_run).finals.plan.recipe == ("--optimiser=momentum", "--learning_rate=0.05")
+    finals(dry_run, ROUNDS, "--optimiser=momentum", "--learning_rate=5e-2")
+    assert len(rounds) == 2
 
 
 def test_finals_of_their_own_have_the_recipe_that_the_search_names(blockqnn, scripted):  # noqa: F811
@@ -124,16 +149,18 @@ def test_finals_of_their_own_have_the_recipe_that_the_search_names(blockqnn, scr
     finals(blockqnn, "--rounds=4:8", "--again")
     finals(blockqnn, "--rounds=4:8", "--again", "--optimiser=adam")
     assert [search.recipe.optimiser for search, _ in rounds] == ["momentum", "adam"]
-    assert record(blockqnn).finals.plan.recipe == ("--optimiser=adam",)
+    assert record(blockqnn).finals.plan.recipe == ()
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("optimiser=sgd", "--finals_recipe=optimiser=sgd: allowed: search, or flags"),
-        ("epochs=3", "allowed: search, or flags"),
+        ("optimiser=sgd", "--finals_recipe=optimiser=sgd: --optimiser=sgd: allowed: adam or"),
+        ("learning_rate=-1", "-1: --learning_rate=-1: allowed: a number above 0. See"),
+        ("epochs=3", "'epochs' is none of optimiser, learning_rate,"),
         ("momentum", "allowed: search, or flags"),
-        ("learning_rate=0.1,learning_rate=0.2", "allowed: search, or flags"),
+        ("optimiser=momentum,", "allowed: search, or flags"),
+        ("learning_rate=0.1,learning_rate=0.2", "a name stands in it twice"),
         ("momentum=0.5", "--momentum belongs to momentum; this finals recipe's optimiser is adam."),
         ("optimiser=momentum,decay_epochs=3,schedule=cosine", "--decay_epochs belongs to steps; "),
     ],
