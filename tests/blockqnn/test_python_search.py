@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import blockqnn
+from blockqnn.__main__ import main
 from blockqnn.errors import UserError
 from blockqnn.networks.spaces.registry import write
+from blockqnn.runs.run_directory import FLAG_FILE
 from blockqnn.searching.own_function import FunctionSearch, _settings
 from blockqnn.settings import Budget
 from tests.paths import ROOT
@@ -223,6 +225,26 @@ def test_a_data_set_has_its_name(tmp_path):
     run = blockqnn.search("digits", tmp_path / "run", budget=2, evaluator="dry", **SMALL)
     assert run.flags["dataset"] == "digits"
     assert not (tmp_path / "run" / "data.npz").exists()
+
+
+def test_a_recipe_of_finals_may_be_a_mapping(tmp_path):
+    recipe = {"optimiser": "momentum", "learning_rate": 0.1}
+    run = blockqnn.search(
+        "digits", tmp_path / "run", budget=2, evaluator="dry", finals="2:9", finals_recipe=recipe,
+        **SMALL,
+    )  # fmt: skip
+    assert run.flags["finals_recipe"] == "optimiser=momentum,learning_rate=0.1"
+
+
+def test_whoever_asks_for_training_is_told_of_the_function(tmp_path, capsys):
+    run = tmp_path / "run"
+    blockqnn.search(by_length, run, budget=3, max_layers=4, quiet=True)
+    for words in (["calibrate", str(run)], ["finals", str(run)]):
+        assert main(words) == 2
+        assert "come from a function, so that there is nothing to train" in capsys.readouterr().err
+    assert main(["search", f"--flagfile={run / FLAG_FILE}"]) == 2
+    err = capsys.readouterr().err
+    assert "The same call of blockqnn.search continues it, or another --run_dir" in err
 
 
 def refused(tmp_path, message, data, **arguments):

@@ -177,3 +177,21 @@ def test_a_recipe_needs_finals_where_no_preset_names_it(blockqnn):
     status, out, err = blockqnn("search", *DRY, "--evaluator=dry", OF_SEARCH)
     assert (status, out) == (2, "")
     assert "this search has none; name --finals=ROUNDS as well" in err
+
+
+def test_a_recipe_of_language_models_is_refused_before_images_are_searched(blockqnn):
+    words = ("search", "--preset=smoke", "--finals=1:1", "--finals_recipe=optimiser=asgd")
+    status, out, err = blockqnn(*words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "--optimiser=asgd is for language models" in err
+    assert not (blockqnn.directory / "runs").exists()
+
+
+def test_a_text_is_not_augmented(blockqnn, tmp_path):
+    (tmp_path / "train.txt").write_text("a b c d\n" * 40)
+    data = f"--dataset=text:{tmp_path / 'train.txt'}"
+    recipe = "--finals_recipe=augmentation=padded"
+    for flags in (("--augmentation=padded",), ("--finals=1:1", recipe)):
+        status, _, err = blockqnn("search", "--preset=rnn_text", data, *flags)
+        assert (status, err.count("\n")) == (2, 1)
+        assert "--augmentation=padded changes images" in err

@@ -59,6 +59,20 @@ def test_a_signal_ends_a_search_as_ctrl_c_does(search, blockqnn, number):
     assert blockqnn("status", "run")[1].startswith("run: stopped 0:0")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_a_verb_is_imported_ends_without_a_traceback(number):
+    """A process of its own that sends itself the signal where `search` is looked up."""
+    program = (
+        "import os, sys\n"
+        "from blockqnn import __main__\n"
+        f"__main__.verbs.find = lambda name: os.kill(os.getpid(), {int(number)})\n"
+        "sys.argv = ['blockqnn', 'search', '--preset=smoke']\n"
+        "__main__.run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
+
+
 def test_who_sees_the_process_sees_at_once_that_it_was_killed(search, blockqnn):
     process = search()
     assert blockqnn("status", "run")[1].startswith("run: searching")
