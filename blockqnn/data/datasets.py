@@ -39,6 +39,8 @@ def source_of(settings: DataSettings, images_needed: bool = True) -> Source:
         UserError: if there is no such data set, or it is not prepared.
     """
     name = settings.dataset
+    if name.strip() in (array_source.PREFIX, folder_source.PREFIX, text_source.PREFIX):
+        raise UserError(f"--dataset={name} names no path; write it behind the colon.")
     if text_source.is_text(name):
         return text_source.TextSource(settings)
     found: Source

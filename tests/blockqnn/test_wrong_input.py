@@ -288,3 +288,11 @@ def test_a_file_is_no_run(blockqnn):
     (blockqnn.directory / "file").touch()
     for arguments in (["trials", "file"], ["show", "file#1"], ["show", "file"]):
         refused(blockqnn, arguments)
+
+
+@pytest.mark.parametrize("kind", ["folder", "npz", "text"])
+def test_data_without_a_path_are_not_those_of_the_current_directory(blockqnn, kind):
+    preset = "rnn_text" if kind == "text" else "smoke"
+    for flags in ([], ["--run_dir=run", f"--preset={preset}"]):
+        err = refused(blockqnn, ["search", f"--dataset={kind}:", *flags])
+        assert err == f"blockqnn: --dataset={kind}: names no path; write it behind the colon.\n"
