@@ -37,7 +37,7 @@ from benchmarks._better_block_settings import (
     SPACES,
 )
 from benchmarks._better_block_steps import Ledger, file_name, run_step
-from benchmarks._better_block_table import BY, chosen, in_words
+from benchmarks._better_block_table import BY, Chosen, chosen, in_words
 from blockqnn.flags.flag_text import parse_match
 from blockqnn.full_training.directory import read_result
 from blockqnn.inspection.block_reference import resolve
@@ -271,6 +271,9 @@ def main() -> None:
     parser.add_argument("--match", type=parse_match, help="their size instead of the setting's")
     parser.add_argument("--only", type=listed(str), help="train the blocks whose title begins so")
     parser.add_argument("--early", action="store_true", help="the best by reward too")
+    parser.add_argument(
+        "--codes", type=lambda text: text.split(";"), default=[], help="more blocks, ; between them"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once, one a core")
     parser.add_argument("--out", type=pathlib.Path, default="runs/better_block", help="folder")
     parser.add_argument("--ledger", type=pathlib.Path, help="file; OUT/ledger.jsonl if not given")
@@ -280,9 +283,13 @@ def main() -> None:
         parser.error(f"--spaces has {unknown[0]}; allowed: {', '.join(SPACES)}")
     ledger = Ledger(own.ledger or own.out / "ledger.jsonl")
 
+    def known() -> list[Chosen]:
+        """The blocks of the table."""
+        return [*chosen(ledger, own.early), *(Chosen(code, code, "") for code in own.codes)]
+
     def show() -> None:
         """Prints the table of what is done by now."""
-        blocks = [(one, training(own, one.code)[0]) for one in chosen(ledger, own.early)]
+        blocks = [(one, training(own, one.code)[0]) for one in known()]
         print(f"\n{in_words(blocks, {*PICKED, *CELLS_PICKED}, ledger)}", flush=True)
 
     if own.only_table:
@@ -296,7 +303,7 @@ def main() -> None:
     def train_chosen() -> None:
         """Trains every block that is known by now."""
         wanted = []
-        for one in chosen(ledger, own.early):
+        for one in known():
             if own.only and not one.title.startswith(tuple(own.only)):
                 continue
             on = [fold for fold in data if one.fold in ("", fold.name)]
