@@ -144,7 +144,8 @@ def main() -> None:
         accuracies = {code: accuracy for code, (accuracy, _) in found.items()}
         rows.append(row(way, accuracies, errors, statistics.mean(s for _, s in found.values())))
     costs = {}
-    for code in errors:
+    # Of the blocks that the other rows are about.
+    for code in [code for code in errors if any(code in found for found in done.values())]:
         design = design_of(parse(code, 10_000))
         costs[code] = float(
             flops(
