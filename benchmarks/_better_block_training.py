@@ -55,8 +55,9 @@ def train_all(
         cores.put(core)
     recipe = MODERN if own.recipe == "modern" else ()
     epochs = own.epochs or setting.epochs
-    milestones = ",".join(map(str, sorted({epochs // 2, epochs * 3 // 4})))
-    more = [] if recipe else [f"--milestones={milestones}"]
+    milestones = ",".join(map(str, sorted({epochs // 2, epochs * 3 // 4} - {0})))
+    # One epoch has no room for a reduction.
+    more = [] if recipe else [f"--milestones={milestones}" if milestones else "--schedule=cosine"]
 
     def train(one: tuple[Fold, str, int]) -> None:
         """Waits for a core and trains there, unless that was done."""

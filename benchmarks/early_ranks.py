@@ -37,7 +37,7 @@ _MOMENTUM = ("--schedule=one_cycle", *SEARCH_RECIPES["momentum"])
 WAYS = {
     "Adam": ("--schedule=one_cycle", *SEARCH_RECIPES["adam"]),
     "momentum at 0.1": (*_MOMENTUM, "--learning_rate=0.1"),
-    "momentum, batches of 32": (*_MOMENTUM, "--batch_size=32"),
+    "momentum in batches of 32": (*_MOMENTUM, "--batch_size=32"),
     "the same with 2.5 times the images": (*_MOMENTUM, "--batch_size=32", "--train_examples=15000"),
 }
 """Flags of a search; 3 epochs of 6,000 images in batches of 64 if they say nothing else."""
@@ -118,21 +118,22 @@ def main() -> None:
     parser = make_parser("early_ranks", __doc__)
     parser.add_argument("--data_dir", default="", help="where CIFAR-10 is prepared")
     parser.add_argument("--epochs", type=int, default=8, help="of the long trainings")
-    parser.add_argument("--ways", type=listed(str), default=list(WAYS), help="of teaching")
+    parser.add_argument(
+        "--ways", type=listed(str), help=f"of teaching; all if not given: {'; '.join(WAYS)}"
+    )
     parser.add_argument("--out", type=pathlib.Path, default="runs/early_ranks", help="folder")
     parser.add_argument(
         "--ledger",
         type=pathlib.Path,
-        default=MEASURED / "better_block_cifar10.jsonl",
-        help="of the long trainings",
+        help="of the long trainings; benchmarks/measured/better_block_cifar10.jsonl if not given",
     )
     parser.add_argument("--kept", type=pathlib.Path, help="file; OUT/early.json if not given")
     parser.add_argument("--only_table", action="store_true", help="print what is kept")
     own = parser.parse_args()
-    errors = known(Ledger(own.ledger), own.epochs)
+    errors = known(Ledger(own.ledger or MEASURED / "better_block_cifar10.jsonl"), own.epochs)
     kept = own.kept or own.out / "early.json"
     done = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    for way in () if own.only_table else own.ways:
+    for way in () if own.only_table else own.ways or WAYS:
         if missing := [code for code in errors if code not in done.get(way, {})]:
             own.out.mkdir(parents=True, exist_ok=True)
             (fold,) = folds("cifar10", SETTING.side, own.data_dir, own.out, 1)
