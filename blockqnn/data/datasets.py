@@ -40,7 +40,7 @@ def source_of(settings: DataSettings, images_needed: bool = True) -> Source:
     """
     name = settings.dataset
     if name.strip() in (array_source.PREFIX, folder_source.PREFIX, text_source.PREFIX):
-        raise UserError(f"--dataset={name} names no path; write it behind the colon.")
+        raise UserError(f"--dataset {name} names no path; write it behind the colon.")
     if text_source.is_text(name):
         return text_source.TextSource(settings)
     found: Source

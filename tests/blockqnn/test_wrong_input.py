@@ -295,4 +295,4 @@ def test_data_without_a_path_are_not_those_of_the_current_directory(blockqnn, ki
     preset = "rnn_text" if kind == "text" else "smoke"
     for flags in ([], ["--run_dir=run", f"--preset={preset}"]):
         err = refused(blockqnn, ["search", f"--dataset={kind}:", *flags])
-        assert err == f"blockqnn: --dataset={kind}: names no path; write it behind the colon.\n"
+        assert err == f"blockqnn: --dataset {kind}: names no path; write it behind the colon.\n"
