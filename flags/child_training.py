@@ -29,7 +29,7 @@ def define(flags: FlagSet) -> None:
     flags.number(
         "learning_rate",
         recipe.learning_rate,
-        "learning rate of Adam, at the start of steps and at the top of a cycle",
+        "learning rate, at the start of steps and of a cosine, at the top of a cycle",
         above=0,
     )
     flags.choice(

@@ -65,7 +65,9 @@ def define_finals() -> parsing.FlagSet:
         "one, and for two in the last of usual rounds",
     )
     flags.switch(
-        "again", False, "drop finals that have ended, or that had other rounds, and begin anew"
+        "again",
+        False,
+        "drop finals that have ended, or that had other rounds or another recipe, and begin anew",
     )
     flags.group("Recipe, where the training that comes after has another one than the search")
     _as_for_search(flags, finals_recipe.NAMES)
