@@ -88,8 +88,7 @@ def refuse_other_data(values: dict[str, Any], of_words: bool) -> None:
         )
     if of_words and values["augmentation"] != UNCHANGED:
         raise UserError(
-            f"--augmentation={values['augmentation']} changes images, and --dataset="
-            f"{values['dataset']} is a text; leave it out."
+            f"--augmentation is about images; leave it out with --space={values['space']}."
         )
 
 
