@@ -10,6 +10,7 @@ from blockqnn.invocation import command
 from blockqnn.listing import counted
 from blockqnn.runs.finals import Finals, FinalsPlan, entrants
 from blockqnn.runs.rounds import Round, short_rounds
+from blockqnn.runs.run_directory import flag_then
 from blockqnn.runs.run_record import RunRecord, read_run, refuse_function
 from blockqnn.runs.spending import none_trained
 from blockqnn.runs.store import FILE_NAME, Store
@@ -144,39 +145,41 @@ def refuse_other_plan(run: RunSettings, rounds: Sequence[Round], train_examples:
 
 
 def _other_plan(run: RunRecord, old: FinalsPlan, new: FinalsPlan) -> UserError:
-    words = []
-    for one in (old, new):
-        own = [f"--rounds={short_rounds(one.rounds)}"]
-        if old.train_examples != new.train_examples:
-            own.append(f"--train_examples={one.train_examples}")
-        if old.recipe != new.recipe:
-            own += one.recipe or ("by the search's recipe",)
-        words.append(" ".join(own))
+    def asked(one: FinalsPlan, other: FinalsPlan) -> str:
+        recipe = " ".join(one.recipe) or "by the search's recipe"
+        return _as_flags("--rounds", one, other, recipe)
+
     return UserError(
-        f"The run in {run.path} has finals with {words[0]}; given is {words[1]}. "
+        f"The run in {run.path} has finals with {asked(old, new)}; given is {asked(new, old)}. "
         f"{command('finals', run.path)} goes on with them, and --again drops them and begins anew."
     )
 
 
 def _other_plan_of_search(run: RunRecord, old: FinalsPlan, new: FinalsPlan) -> UserError:
-    words = []
-    for one in (old, new):
-        own = [f"--finals={short_rounds(one.rounds)}"]
-        if old.train_examples != new.train_examples:
-            own.append(f"--train_examples={one.train_examples}")
-        if old.recipe != new.recipe:
-            recipe = ",".join(word.removeprefix("--") for word in one.recipe)
-            own.append(f"--finals_recipe={recipe or 'search'}")
-        words.append(" ".join(own))
+    def asked(one: FinalsPlan, other: FinalsPlan) -> str:
+        recipe = ",".join(word.removeprefix("--") for word in one.recipe)
+        return _as_flags("--finals", one, other, f"--finals_recipe={recipe or 'search'}")
+
     # What the new ones have of the search's recipe has to be named, or the old would stay.
     named = {word.partition("=")[0] for word in new.recipe}
-    names = [word.partition("=")[0] for word in old.recipe]
-    back = [f"{n}={run.flags[n.removeprefix('--')]}" for n in names if n not in named]
+    names = [word.partition("=")[0].removeprefix("--") for word in old.recipe]
+    back = [f"--{n}={flag_then(run.flags, n, '')}" for n in names if f"--{n}" not in named]
     again = command("finals", run.path, "--again", f"--rounds={short_rounds(new.rounds)}")
     if old.train_examples != new.train_examples:
         back.append(f"--train_examples={new.train_examples}")
+    kept = asked(old, new)
     return UserError(
-        f"The run in {run.path} has finals with {words[0]}; given is {words[1]}. {words[0]} goes "
-        f"on with them, --finals=off searches without, and {' '.join([again, *new.recipe, *back])} "
+        f"The run in {run.path} has finals with {kept}; given is {asked(new, old)}. {kept} goes on "
+        f"with them, --finals=off searches without, and {' '.join([again, *new.recipe, *back])} "
         "drops them and trains those that were given."
     )
+
+
+def _as_flags(flag: str, plan: FinalsPlan, other: FinalsPlan, recipe: str) -> str:
+    """How a plan is asked for: its rounds, and what else differs from another's."""
+    words = [f"{flag}={short_rounds(plan.rounds)}"]
+    if plan.train_examples != other.train_examples:
+        words.append(f"--train_examples={plan.train_examples}")
+    if plan.recipe != other.recipe:
+        words.append(recipe)
+    return " ".join(words)
