@@ -15,7 +15,7 @@ from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.evaluation.contract import TABLE, TRAIN
 from blockqnn.flags.agents import agent_with
 from blockqnn.flags.child_training import usual_schedule
-from blockqnn.flags.choosing_finals import cost_of, finals_for, recipe_for
+from blockqnn.flags.choosing_finals import cost_of, finals_for
 from blockqnn.flags.choosing_sizes import image_sizes
 from blockqnn.flags.mixture import MIXTURE
 from blockqnn.networks.cost import Cost
@@ -277,9 +277,6 @@ class _Candidate:
         workers = self._machine.workers
         finals, extra = self._finals(time)
         self._choose("finals", short_rounds(finals))
-        if finals:
-            batch, channels = self._holding("batch_size"), self._data.channels
-            self._choose("finals_recipe", recipe_for(self._named, batch, channels))
         blocks = self.blocks(time)
         blocks = max(8, blocks // 10 * 10 if blocks >= 20 else blocks)
         # A mixture has epochs, each of which gives a design, and no budget.
@@ -296,5 +293,6 @@ class _Candidate:
         turns = max(1, round(blocks / 12 / workers))
         self._choose("blocks_per_iteration", min(turns * workers, max(16, workers)))
         seconds = min((blocks + extra) * self.seconds / workers / _USED, hours * 3600)
-        known = None if self._machine.accelerator else seconds
-        return Choice(dict(self._values), self._size, known)
+        return Choice(
+            dict(self._values), self._size, None if self._machine.accelerator else seconds
+        )

@@ -34,8 +34,7 @@ _SHOWN = (
     ("epochs", "batch_size", "schedule", "learning_rate", "decay_epochs"),
     ("train_examples", "validation_examples"),
     ("max_flops", "max_activation_bytes"),
-    ("agent", "blocks_per_iteration", "max_blocks", "max_hours"),
-    ("finals", "finals_recipe"),
+    ("agent", "blocks_per_iteration", "max_blocks", "max_hours", "finals"),
 )
 """What is printed of a choice, line by line."""
 

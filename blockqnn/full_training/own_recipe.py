@@ -54,16 +54,6 @@ class OwnRecipe:
         ]
 
 
-def highest_rate(batch_size: int) -> float:
-    """The paper's learning rate of 0.1 for batches of 128 images, in proportion to others."""
-    return float(f"{0.1 * batch_size / _LARGEST_BATCH:.2g}")
-
-
-def mirrored(channels: int) -> bool:
-    """Whether images are mirrored; those of one channel, such as characters, are not."""
-    return channels >= _COLOURS
-
-
 def own_recipe(
     examples: int,
     shape: tuple[int, int, int],
@@ -96,9 +86,9 @@ def own_recipe(
     return OwnRecipe(
         epochs=epochs,
         batch_size=batch_size,
-        learning_rate=highest_rate(batch_size),
+        learning_rate=float(f"{0.1 * batch_size / _LARGEST_BATCH:.2g}"),
         warmup_epochs=min(_WARMUP_EPOCHS, epochs // 5),
         milestones=tuple(sorted(m for m in milestones if 0 < m < epochs)),
         crop_padding=max(1, round(min(shape[:2]) / 8)),
-        flip=mirrored(shape[2]),
+        flip=shape[2] >= _COLOURS,
     )

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from blockqnn.agents.random_search import RandomSearch, RandomSearchConfig
 from blockqnn.flags.choosing import DataFacts, MachineFacts, choose
-from blockqnn.full_training.own_recipe import own_recipe
 from blockqnn.networks.cost import Limits, cost, infeasible_reason
 from blockqnn.networks.layout import Layout
 from blockqnn.networks.spaces.registry import design_of, space_named
@@ -156,25 +155,6 @@ def test_finals_go_with_the_blocks_that_are_searched():
     assert finals(max_blocks=300, epochs=5) == "12:15,4:45"
     assert finals(finals="off") is None
     assert finals(evaluator="table") == "off"
-
-
-def test_finals_train_as_the_training_after_them_will():
-    def recipe(**named):
-        data = DataFacts(8, 8, 1, 10, 1500)
-        return choose(data, TWO_CORES, named).values.get("finals_recipe")
-
-    # By hand: 0.1 for 128 images, so 0.025 for 32, which are chosen here.
-    momentum = "optimiser=momentum,learning_rate={},schedule=one_cycle,momentum=0.9,weight_decay={}"
-    assert recipe() == momentum.format("0.025", "0.0005")
-    assert recipe(batch_size=64, finals="8:20") == momentum.format("0.05", "0.0005")
-    photos = choose(PHOTOS, TWO_CORES, {}).values
-    assert photos["batch_size"] == 8
-    assert photos["finals_recipe"] == f"{momentum.format('0.0063', '0.0005')},augmentation=padded"
-    assert recipe(optimiser="momentum") == "search"
-    assert recipe(finals_recipe="search") is None
-    assert recipe(max_blocks=7) is None
-    rest = own_recipe(1500, (8, 8, 1), False, batch_size=32).learning_rate
-    assert f"learning_rate={rest:g}," in recipe()
 
 
 def test_finals_take_their_time_from_the_search():
