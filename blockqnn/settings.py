@@ -130,6 +130,10 @@ NO_BUDGET = Budget()
 """Of a search as long as its schedule."""
 
 
+PYTHON = "python"
+"""The evaluator of a search by a function of the user's, which no flag can name."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """A whole search.

@@ -47,8 +47,8 @@ def define(flags: FlagSet) -> None:
         FLAG,
         SEARCH,
         "how finals train, where that is not as the search does: NAME=VALUE with commas between "
-        "them, of --" + ", --".join(NAMES) + "; best that of the training which comes after "
-        f'(docs/results.md, "A better block"); {SEARCH} for the search\'s recipe',
+        "them, of --" + ", --".join(NAMES) + "; what a recipe near to that of the training which "
+        f'comes after gains is in docs/results.md, "A better block"; {SEARCH} for the search\'s',
         canonical,
         _ALLOWED,
     )
@@ -118,7 +118,6 @@ def finals_recipe(values: dict[str, Any], usual: dict[str, Any]) -> FinalsRecipe
         UserError: if one of its flags belongs to another optimiser or schedule, or the user wants
             a recipe for finals that there are not.
     """
-    words = as_words(values[FLAG], {name: as_text(values[name]) for name in NAMES})
     if values[FLAG] == SEARCH:
         return None
     if values["finals"] == OFF and values[FLAG] != usual.get(FLAG):
@@ -129,6 +128,7 @@ def finals_recipe(values: dict[str, Any], usual: dict[str, Any]) -> FinalsRecipe
     changed = with_recipe(values)
     flags = _of_training(changed)
     flags.refuse_without_effect(FLAG.replace("_", " "), values)
+    words = as_words(values[FLAG], {name: as_text(values[name]) for name in NAMES})
     return FinalsRecipe(words, child_training.recipe(changed)) if words else None
 
 

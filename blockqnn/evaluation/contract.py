@@ -16,6 +16,7 @@ from blockqnn.networks.spaces.contract import Design
 from blockqnn.networks.spaces.registry import design_of, space_of
 from blockqnn.reward import guessing_accuracy
 from blockqnn.settings import NO_TABLE, DataSettings, Recipe, TableSettings, WorkerSettings
+from blockqnn.settings import PYTHON as PYTHON
 from blockqnn.supernet_settings import SupernetSettings
 from blockqnn.trial import Job, Outcome
 
@@ -29,8 +30,6 @@ PROXY = "proxy"
 SHARED = "shared"
 OF_IMAGES = (TRAIN, PROXY, SHARED)
 """Those that look at images."""
-PYTHON = "python"
-"""By a function of the user's: of a run that a command cannot go on with."""
 
 
 class Evaluator(Protocol):

@@ -6,9 +6,6 @@ from blockqnn.agents.options import typed_defaults
 from blockqnn.agents.registry import AGENTS
 from blockqnn.settings import STEPS
 
-FUNCTION = "python"
-"""What a run that was searched with a function of the user's has as its `evaluator`."""
-
 BEFORE_THERE_WERE = {
     "async": "false",
     "validation_examples": "0",

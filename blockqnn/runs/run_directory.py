@@ -13,11 +13,11 @@ from typing import Any, TextIO
 
 from blockqnn.errors import UserError
 from blockqnn.runs.file_system import network_file_system
-from blockqnn.runs.older_flags import BEFORE_THERE_WERE, FUNCTION
+from blockqnn.runs.older_flags import BEFORE_THERE_WERE
 from blockqnn.runs.status_file import FILE_NAME as STATUS_FILE
 from blockqnn.runs.status_file import read_status
 from blockqnn.runs.store import FILE_NAME, Store
-from blockqnn.settings import RunSettings
+from blockqnn.settings import PYTHON, RunSettings
 
 FLAG_FILE = "search.flags"
 LOG_FILE = "search.log"
@@ -214,7 +214,7 @@ def check_same_search(
             continue
         more = " or one that begins like it and goes on" if name == SCHEDULE else ""
         way = f"Give the old value{' or a larger one' if name in _BUDGETS else more} to continue it"
-        if old == FUNCTION:
+        if old == PYTHON:
             way = "The same call of blockqnn.search continues it"
         raise UserError(
             f"The run in {run_dir} was begun with --{name}={old}; given is --{name}={value}. "

@@ -17,9 +17,9 @@ from blockqnn.networks.spaces.registry import DEFAULT, space_named
 from blockqnn.reward import guessing_accuracy
 from blockqnn.runs.finals import FINALS, Finals, FinalTraining, plan_from_fact, stale_words
 from blockqnn.runs.mixtures import CHOSEN, EPOCHS, SPLITS
-from blockqnn.runs.older_flags import FUNCTION
 from blockqnn.runs.store import FILE_NAME, Store
 from blockqnn.runs.supernet_record import SupernetRecord, supernet_from_facts
+from blockqnn.settings import PYTHON
 from blockqnn.trial import Status, Trial
 
 
@@ -181,7 +181,7 @@ def refuse_function(run: RunRecord) -> None:
     Raises:
         UserError: saying so.
     """
-    if run.flags.get("evaluator") == FUNCTION:
+    if run.flags.get("evaluator") == PYTHON:
         raise UserError(
             f"The accuracies of the run in {run.path} come from a function, so that there is "
             "nothing to train for longer."
